@@ -1,0 +1,217 @@
+"""Deployments: what the user wants to run, and which machine and disk fit. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from appliance.catalogue import Image, ImageId
+from appliance.errors import Conflict, Invalid
+from appliance.machine import Machine, MachineId, State
+from appliance.workflow import DeploymentId
+
+
+class Wanted(StrEnum):
+    """What the user asked for last."""
+
+    RELEASED = "released"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a machine must have at least; None asks for nothing."""
+
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    firmware: str | None = None
+    """``bios`` or ``uefi``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskIdentity:
+    """One disk, named so that no other can be meant: never by ``/dev/sdX``."""
+
+    serial: str | None
+    wwn: str | None
+    bytes: int
+    model: str = ""
+    content: str = ""
+    """Fingerprint of what was on it when the user agreed."""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a deploy left on the disk, needed to boot it again."""
+
+    generation: int
+    disk: DiskIdentity
+    esp_partuuid: str | None
+    root_fsuuid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Image, delivery, requirements, wanted state, and the machine it is assigned to."""
+
+    id: DeploymentId
+    name: str
+    image: ImageId
+    created: float
+    delivery: str = "disk"
+    requirements: Requirements = field(default_factory=Requirements)
+    ssh_keys: tuple[str, ...] = ()
+    wipe_on_release: bool = False
+    wanted: Wanted = Wanted.RELEASED
+    wanted_machine: MachineId | None = None
+    """The machine that the user chose; None lets the requirements choose."""
+    wanted_disk: str | None = None
+    """Serial or WWN that the user chose; None takes the smallest empty disk that fits."""
+    machine: MachineId | None = None
+    """The assignment."""
+    disk: DiskIdentity | None = None
+    """Chosen at start, agreed to by the user if it had content."""
+    generation: int = 1
+    """Grows with each re-deploy asked for."""
+    retry: bool = False
+    """The user wants a failed attempt tried again."""
+    installed: Installed | None = None
+    host_keys: tuple[str, ...] = ()
+    boot_id: str = ""
+    machine_uuid: str = ""
+    """systemd machine-id of the deployed system: 32 hex digits, stable over re-deploys."""
+
+
+def disk_identity(disk: dict[str, Any]) -> DiskIdentity:
+    """The identity of a disk of an inventory."""
+    content = disk.get("content") or {}
+    return DiskIdentity(
+        serial=disk.get("serial"),
+        wwn=disk.get("wwn"),
+        bytes=int(disk.get("bytes") or 0),
+        model=str(disk.get("model") or ""),
+        content=str(content.get("fingerprint") or ""),
+        summary=str(content.get("summary") or ("empty" if content.get("empty") else "unknown content")),
+    )
+
+
+def choose_disk(machine: Machine, image: Image, wanted: str | None) -> DiskIdentity:
+    """The disk to write ``image`` to.
+
+    ``wanted`` names one by serial or WWN, whatever is on it; without it only empty disks are considered, the
+    smallest that fits. Raises Conflict with the reason for every disk that does not do.
+    """
+    disks: Sequence[dict[str, Any]] = (machine.inventory or {}).get("disks") or []
+    if wanted is not None:
+        named = [disk for disk in disks if wanted in (disk.get("serial"), disk.get("wwn"))]
+        if len(named) != 1:
+            found = "no disk" if not named else f"{len(named)} disks"
+            raise Conflict("disk-not-found", f"{machine.name} has {found} with serial or WWN {wanted!r}", field="disk")
+        candidates = named
+    else:
+        candidates = [disk for disk in disks if (disk.get("content") or {}).get("empty")]
+    fitting = [disk for disk in candidates if disk_objection(disk, image) is None]
+    if fitting:
+        return disk_identity(min(fitting, key=lambda disk: int(disk["bytes"])))
+    raise Conflict("no-disk-fits", f"{machine.name}: {_why_no_disk(disks, candidates, image)}", _DISK_HINT, "disk")
+
+
+_DISK_HINT = "choose the disk by its serial to overwrite what is on it"
+
+
+def _why_no_disk(disks: Sequence[dict[str, Any]], candidates: Sequence[dict[str, Any]], image: Image) -> str:
+    if not disks:
+        return "it has no disk"
+    reasons = []
+    for disk in disks:
+        objection = disk_objection(disk, image) if disk in candidates else "holds " + disk_identity(disk).summary
+        reasons.append(f"{disk.get('name')} ({disk.get('serial') or disk.get('wwn')}): {objection}")
+    return "; ".join(reasons)
+
+
+def disk_objection(disk: dict[str, Any], image: Image) -> str | None:
+    """Why this image cannot go onto that disk whatever is on it; None if it can."""
+    if disk.get("read_only"):
+        return "is read-only"
+    if not (disk.get("serial") or disk.get("wwn")):
+        return "has neither serial nor WWN"
+    size = int(disk.get("bytes") or 0)
+    if size < image.size:
+        return f"has {size} bytes, the image needs {image.size}"
+    if int(disk.get("sector_size") or 512) != image.sector_size:
+        return f"has {disk.get('sector_size')}-byte sectors, the image was made for {image.sector_size}"
+    return None
+
+
+def machine_objection(machine: Machine, requirements: Requirements, taken: Iterable[MachineId]) -> str | None:
+    """Why this machine may not be used; None if it may."""
+    if machine.state is not State.IDLE:
+        return f"it is {machine.state}"
+    if machine.maintenance:
+        return "it is in maintenance"
+    if machine.id in taken:
+        return "it is reserved for another deployment"
+    return _too_small(machine, requirements)
+
+
+def _too_small(machine: Machine, requirements: Requirements) -> str | None:
+    inventory = machine.inventory or {}
+    cpus = int((inventory.get("cpu") or {}).get("threads") or 0)
+    memory = int((inventory.get("memory") or {}).get("bytes") or 0)
+    if requirements.cpus is not None and cpus < requirements.cpus:
+        return f"it has {cpus} CPUs of {requirements.cpus}"
+    if requirements.memory_bytes is not None and memory < requirements.memory_bytes:
+        return f"it has {memory >> 20} MiB of memory of {requirements.memory_bytes >> 20}"
+    if requirements.firmware is not None and machine.firmware != requirements.firmware:
+        return f"its firmware is {machine.firmware}, not {requirements.firmware}"
+    largest = max((int(disk.get("bytes") or 0) for disk in inventory.get("disks") or []), default=0)
+    if requirements.disk_bytes is not None and largest < requirements.disk_bytes:
+        return f"its largest disk has {largest >> 30} GiB of {requirements.disk_bytes >> 30}"
+    return None
+
+
+def choose_machine(
+    deployment: Deployment, image: Image, machines: Sequence[Machine], taken: frozenset[MachineId]
+) -> tuple[Machine, DiskIdentity]:
+    """The machine and disk to use: the one chosen by the user, else the smallest by memory that fits.
+
+    Raises Conflict naming, for every machine, why it does not do.
+    """
+    pool = [m for m in machines if deployment.wanted_machine in (None, m.id)]
+    if not pool:
+        raise Conflict("no-machine", "there is no such machine (any more)" if machines else "there is no machine yet")
+    reasons = []
+    for machine in sorted(pool, key=_memory):
+        objection = machine_objection(machine, deployment.requirements, taken)
+        if objection is None:
+            try:
+                return machine, choose_disk(machine, image, deployment.wanted_disk)
+            except Conflict as error:
+                objection = error.message
+        reasons.append(objection if machine.name in objection else f"{machine.name}: {objection}")
+    raise Conflict("no-machine-fits", "no machine fits: " + "; ".join(reasons), _MACHINE_HINT)
+
+
+_MACHINE_HINT = "take a machine out of maintenance, ask for less, or choose its disk by serial"
+
+
+def _memory(machine: Machine) -> tuple[int, str]:
+    return int(((machine.inventory or {}).get("memory") or {}).get("bytes") or 0), machine.name
+
+
+DELIVERIES = ("disk",)
+
+
+def check_delivery(delivery: str) -> str:
+    """The delivery, if this version can do it; raises Invalid otherwise."""
+    if delivery not in DELIVERIES:
+        raise Invalid(
+            "delivery-unknown",
+            f"delivery {delivery[:40]!r} is not available",
+            f"use {DELIVERIES[0]}",
+            "delivery",
+        )
+    return delivery

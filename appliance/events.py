@@ -1,0 +1,108 @@
+"""Events: facts that happened, as they are stored and published."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from appliance.machine import MachineId
+from appliance.workflow import DeploymentId
+
+KINDS: dict[str, str] = {
+    "dhcp.seen": "a DHCP packet of a machine arrived",
+    "dhcp.lease": "an address was leased",
+    "dhcp.ended": "a lease ended, was released, or its address was found in use",
+    "tftp.sent": "a file was fetched by TFTP",
+    "tftp.failed": "a TFTP transfer failed",
+    "script.served": "a boot decision was taken and its script sent",
+    "http.sent": "a boot file was fetched by HTTP",
+    "agent.started": "the agent traded its boot token",
+    "agent.refused": "a token was refused",
+    "machine.new": "a machine was seen for the first time",
+    "machine.state": "a machine changed its state",
+    "machine.changed": "a user changed a machine",
+    "machine.conflict": "two machines claim one identity",
+    "machine.deleted": "a user deleted a machine",
+    "inventory.taken": "the agent sent the inventory",
+    "attempt.started": "an attempt began",
+    "attempt.done": "an attempt ended well",
+    "attempt.failed": "an attempt failed",
+    "step.done": "a step of an attempt is done",
+    "resident.active": "a deployed system reported active",
+    "deployment.changed": "a user changed a deployment, or asked something of it",
+    "image.changed": "an image was added or deleted",
+    "kernel.changed": "a kernel was added or deleted",
+    "user.login": "somebody logged in, or failed to",
+    "daemon.started": "the daemon started",
+    "daemon.trouble": "a service of the daemon has a problem",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. ``text`` says what, ``reason`` why, ``detail`` holds what a specialist wants to see."""
+
+    kind: str
+    at: float
+    text: str
+    reason: str = ""
+    machine: MachineId | None = None
+    deployment: DeploymentId | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    id: int = 0
+    """Sequence number given by the store; 0 for a fact that is published but not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is: published, never stored as an event."""
+
+    machine: MachineId
+    step: str
+    progress: float
+    message: str
+
+
+Published = Event | Progress
+
+
+class Subscription:
+    """A bounded queue of what was published; a slow reader loses the oldest and is told so."""
+
+    def __init__(self, size: int) -> None:
+        self._queue: asyncio.Queue[Published] = asyncio.Queue(size)
+        self.lost = 0
+
+    def put(self, item: Published) -> None:
+        """Add without ever waiting: the publisher must not depend on its readers."""
+        if self._queue.full():
+            self._queue.get_nowait()
+            self.lost += 1
+        self._queue.put_nowait(item)
+
+    async def get(self) -> Published:
+        """The next item, waiting for it."""
+        return await self._queue.get()
+
+
+class Bus:
+    """Hands what happened to whoever listens inside the process."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    def publish(self, item: Published) -> None:
+        """Hand to every subscription; never waits, never fails."""
+        for subscription in self._subscriptions:
+            subscription.put(item)
+
+    @contextmanager
+    def subscribe(self, size: int = 1024) -> Iterator[Subscription]:
+        """A subscription for the length of the with-block; ``size`` items are held at most."""
+        subscription = Subscription(size)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)

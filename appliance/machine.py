@@ -1,0 +1,172 @@
+"""What a machine is, which states it can be in, and which changes of state are allowed. Pure."""
+
+import re
+import uuid as uuids
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NewType
+
+from appliance.errors import Conflict, Invalid
+
+MacAddress = NewType("MacAddress", str)
+"""Six octets, lower case, colon separated."""
+
+MachineId = NewType("MachineId", str)
+
+_HEX = re.compile(r"[0-9a-f]{12}")
+
+
+def parse_mac(text: str) -> MacAddress:
+    """Normalise any usual spelling of a MAC address; raises Invalid for anything else.
+
+    Group addresses (the lowest bit of the first octet) and all zeros identify no machine.
+    """
+    digits = re.sub(r"[:.\-]", "", text.strip().lower())
+    if not _HEX.fullmatch(digits):
+        raise Invalid("mac-invalid", f"{text[:40]!r} is not a MAC address", "write it as 52:54:00:12:34:56")
+    if digits == "000000000000" or int(digits[:2], 16) & 1:
+        raise Invalid("mac-invalid", f"{text[:40]!r} is not the address of one network interface")
+    return MacAddress(":".join(digits[i : i + 2] for i in range(0, 12, 2)))
+
+
+_PLACEHOLDER_WORDS = frozenset(
+    {
+        "",
+        "0",
+        "none",
+        "default string",
+        "not specified",
+        "to be filled by o.e.m.",
+        "system serial number",
+        "123456789",
+    }
+)
+
+
+def meaningful_uuid(text: str | None) -> str | None:
+    """The SMBIOS UUID in lower case, or None where firmware left a placeholder that identifies nothing."""
+    try:
+        value = uuids.UUID((text or "").strip())
+    except ValueError:
+        return None
+    digits = value.hex
+    # Boards shipped unprogrammed carry all zeros, all ones, or the counting pattern of a vendor's sample.
+    if len(set(digits)) == 1 or digits == "03000200040005000006000700080009":
+        return None
+    return str(value)
+
+
+def meaningful_serial(text: str | None) -> str | None:
+    """A chassis or system serial, or None where firmware left a placeholder."""
+    value = (text or "").strip()
+    if value.lower() in _PLACEHOLDER_WORDS or len(set(value)) <= 1:
+        return None
+    return value
+
+
+class State(StrEnum):
+    """The stored state of a machine; offline and power are observations beside it."""
+
+    DISCOVERED = "discovered"
+    IDLE = "idle"
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    RESCUE = "rescue"
+    BROKEN = "broken"
+    INSPECTING = "inspecting"
+    DEPLOYING = "deploying"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    RELEASING = "releasing"
+    WIPING = "wiping"
+    RESCUING = "rescuing"
+    CAPTURING = "capturing"
+    FAILED = "failed"
+
+
+S = State
+STABLE = frozenset({S.DISCOVERED, S.IDLE, S.ACTIVE, S.STOPPED, S.RESCUE, S.BROKEN})
+BUSY = frozenset({S.INSPECTING, S.DEPLOYING, S.STARTING, S.STOPPING, S.RELEASING, S.WIPING, S.RESCUING, S.CAPTURING})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    S.DISCOVERED: frozenset({S.INSPECTING, S.IDLE, S.RESCUING, S.BROKEN, S.FAILED}),
+    S.INSPECTING: frozenset({S.IDLE, S.FAILED, S.BROKEN}),
+    S.IDLE: frozenset({S.DEPLOYING, S.INSPECTING, S.WIPING, S.RESCUING, S.CAPTURING, S.BROKEN}),
+    S.DEPLOYING: frozenset({S.ACTIVE, S.FAILED}),
+    S.ACTIVE: frozenset({S.STOPPING, S.RELEASING, S.DEPLOYING, S.RESCUING, S.CAPTURING, S.BROKEN, S.FAILED}),
+    S.STOPPING: frozenset({S.STOPPED, S.FAILED}),
+    S.STOPPED: frozenset({S.STARTING, S.RELEASING, S.DEPLOYING, S.RESCUING, S.CAPTURING, S.BROKEN}),
+    S.STARTING: frozenset({S.ACTIVE, S.FAILED}),
+    S.RELEASING: frozenset({S.IDLE, S.FAILED}),
+    S.WIPING: frozenset({S.IDLE, S.FAILED}),
+    S.RESCUING: frozenset({S.RESCUE, S.FAILED}),
+    S.RESCUE: frozenset({S.IDLE, S.STOPPED, S.STARTING, S.RELEASING, S.BROKEN}),
+    S.CAPTURING: frozenset({S.IDLE, S.STOPPED, S.ACTIVE, S.FAILED}),
+    # A failed machine goes on by retrying what failed, by another try at the same end, or back to the fleet.
+    S.FAILED: frozenset(BUSY | {S.IDLE, S.BROKEN, S.ACTIVE}),
+    S.BROKEN: frozenset({S.DISCOVERED, S.IDLE}),
+}
+del S
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One computer that network-boots from us."""
+
+    id: MachineId
+    name: str
+    state: State
+    macs: tuple[MacAddress, ...]
+    created: float
+    """Unix time of the first packet."""
+    maintenance: bool = True
+    """Seen, but not used. Every new machine starts so."""
+    uuid: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    """``bios`` or ``uefi``, as last observed."""
+    address: str | None = None
+    """IPv4 address last leased to the interface that booted."""
+    last_seen: float | None = None
+    failed_from: State | None = None
+    failed_code: str = ""
+    failed_reason: str = ""
+    hand_over: str = "kexec"
+    """``reboot`` once a kexec on this machine ended in silence."""
+    notes: str = ""
+    inventory: dict[str, Any] | None = None
+    """As the agent sent it (ARCHITECTURE.md, Inventory), checked for shape at the border."""
+
+
+def moved(machine: Machine, state: State, *, code: str = "", reason: str = "") -> Machine:
+    """The machine in its new state; raises Conflict where TRANSITIONS has no such edge."""
+    if state not in TRANSITIONS[machine.state]:
+        raise Conflict(
+            "state-forbids",
+            f"{machine.name} is {machine.state} and cannot become {state}",
+            "wait until it has finished, or look at its timeline",
+        )
+    if state is State.FAILED:
+        return replace(machine, state=state, failed_from=machine.state, failed_code=code, failed_reason=reason)
+    return replace(machine, state=state, failed_from=None, failed_code="", failed_reason="")
+
+
+_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a letter in it: plain digits are ids
+
+
+def check_name(name: str, field: str = "name") -> str:
+    """A name that is also a DNS label (RFC 1123 section 2.1); raises Invalid otherwise."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            "name-invalid",
+            f"{name[:80]!r} cannot be a name",
+            "use 1 to 63 lower-case letters, digits and hyphens, at least one letter, no hyphen at the ends",
+            field,
+        )
+    return name
+
+
+def default_name(macs: Iterable[MacAddress]) -> str:
+    """A name to begin with, from the address that the user can read on the box."""
+    return "node-" + next(iter(macs)).replace(":", "")[6:]

@@ -1,0 +1,126 @@
+"""What the netboot servers ask of the rest of the product: one protocol, implemented by ``reconcile``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from appliance.machine import MacAddress
+from appliance.netboot.policy import BootRequest, BootSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A boot decision as it is rendered for a machine."""
+
+    spec: BootSpec
+    name: str
+    """The machine's name, for its screen."""
+    reason: str
+    token: str = ""
+    """Boot token, for the maintenance stack."""
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """What an agent sends to trade its boot token."""
+
+    boot_token: str
+    machine_token: str
+    nonce: str
+    mac: MacAddress
+    macs: tuple[MacAddress, ...]
+    uuid: str | None
+    firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The answer to a redemption."""
+
+    machine: str
+    name: str
+    poll: str
+    ssh_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One step for an agent."""
+
+    attempt: str
+    kind: str
+    step: str
+    params: dict[str, Any]
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an agent says of a step."""
+
+    attempt: str
+    step: str
+    status: str
+    progress: float
+    message: str
+    code: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a deployed system says of itself when it is up."""
+
+    boot_id: str
+    hostname: str
+    host_keys: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a resident is told: ``none``, ``reboot`` or ``poweroff``."""
+
+    command: str
+    attempt: str = ""
+
+
+class Fleet(Protocol):
+    """Every method may raise ApplianceError; Denied where a token is missing, wrong, used or old."""
+
+    async def boot(self, request: BootRequest) -> Boot:
+        """Decide what this machine boots; enlists it if that is the policy of its subnet."""
+
+    async def local_disk(self, mac: MacAddress) -> BootSpec:
+        """Where the system of this machine's deployment is found, for a boot loader that asks again."""
+
+    async def poll(self, poll: str) -> bool:
+        """Wait at most 50 seconds for work; raises NotFound for a session that has ended."""
+
+    async def redeem(self, redemption: Redemption, address: str) -> Welcome:
+        """Trade a boot token for a machine token."""
+
+    async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
+        """Store the inventory; the machine's state and name afterwards."""
+
+    async def work(self, token: str, server: str) -> Work | None:
+        """The step that is due; ``server`` is our address as the machine sees it."""
+
+    async def state(self, token: str) -> str:
+        """The state of the machine, in words for its screen."""
+
+    async def report(self, token: str, report: Report) -> bool:
+        """Take a report; False tells the agent to abandon the step."""
+
+    async def image(self, token: str, image: int) -> Path:
+        """The file of an image for the holder of this download token."""
+
+    async def resident_active(self, token: str, activity: Activity) -> None:
+        """A deployed system is up."""
+
+    async def resident_wait(self, token: str, boot_id: str) -> Command:
+        """Wait at most 50 seconds for something to tell this resident."""
+
+    async def resident_report(self, token: str, attempt: str, status: str, message: str) -> None:
+        """The resident obeys, or cannot."""

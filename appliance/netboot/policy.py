@@ -1,0 +1,144 @@
+"""The boot decision: what a machine that asks for a boot script gets, and why. Pure.
+
+Every request for a script is a sign that the machine restarted, so the decision also says what that means for
+the live attempt. Whoever calls stores ``attempt`` and ``machine`` and writes ``reason`` to the timeline.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from appliance.deployment import Deployment
+from appliance.machine import MacAddress, Machine, State, moved
+from appliance.workflow import (
+    HAND_OVER,
+    SHUT_DOWN,
+    Attempt,
+    Kind,
+    Status,
+    failed,
+    restarted,
+    step_done,
+)
+
+UnknownPolicy = Literal["enlist", "local-disk", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class BootRequest:
+    """What iPXE said of the machine that it runs on; every string is hostile until cleaned."""
+
+    mac: MacAddress
+    uuid: str | None
+    serial: str | None
+    firmware: str
+    """``bios`` or ``uefi``."""
+    product: str
+    manufacturer: str
+    address: str
+    """IPv4 address that the request came from."""
+    server: str
+    """Our own IPv4 address that it was sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceStack:
+    """Boot the maintenance stack; ``armed`` gives it the rights of the live attempt."""
+
+    armed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDisk:
+    """Boot what was installed, found by identifiers and not by the order of disks."""
+
+    esp_partuuid: str | None
+    root_fsuuid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NextEntry:
+    """Leave to firmware's next boot entry."""
+
+
+BootSpec = MaintenanceStack | LocalDisk | NextEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to boot, the reason in words, and the machine and attempt as they are afterwards."""
+
+    spec: BootSpec
+    reason: str
+    machine: Machine | None = None
+    attempt: Attempt | None = None
+
+
+def decide_unknown(policy: UnknownPolicy) -> BootSpec:
+    """For a machine that is not in the fleet."""
+    return MaintenanceStack(armed=False) if policy == "enlist" else NextEntry()
+
+
+def decide(machine: Machine, attempt: Attempt | None, deployment: Deployment | None, now: float) -> Decision:
+    """For a machine of the fleet, with its live attempt and its deployment, if it has them."""
+    if attempt is not None and attempt.status is Status.LIVE:
+        return _during(machine, restarted(attempt, now), deployment, now)
+    if machine.state is State.ACTIVE:
+        return Decision(_disk(deployment), f"its deployment {_name(deployment)} is active", machine)
+    return Decision(MaintenanceStack(armed=False), _why_stack(machine, deployment), machine)
+
+
+def _why_stack(machine: Machine, deployment: Deployment | None) -> str:
+    if machine.state is State.FAILED:
+        return f"its last attempt failed ({machine.failed_reason}); it waits for a retry"
+    if machine.state is State.STOPPED:
+        return f"its deployment {_name(deployment)} is stopped; the machine stays reserved"
+    if deployment is not None:
+        return f"it is {machine.state} and waits for its deployment {_name(deployment)} to begin"
+    return f"it is {machine.state} and no deployment is assigned"
+
+
+def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, now: float) -> Decision:
+    if attempt.status is Status.FAILED:
+        return _give_up(machine, attempt)
+    step = attempt.step
+    assert step is not None, "a live attempt has a present step"
+    match step.name:
+        case "report-active":
+            return _before_active(machine, attempt, deployment)
+        case "hand-over" if attempt.kind is Kind.START or attempt.obeyed:
+            # Powered on by hand, or the kexec never happened: booting the disk is the hand-over.
+            attempt = step_done(attempt, HAND_OVER, {"method": "reboot"}, now)
+            return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
+        case "shut-down":
+            attempt = step_done(attempt, SHUT_DOWN, {"seen": "boot"}, now)
+            return Decision(
+                MaintenanceStack(attempt.armed), f"its system shut down to {attempt.kind}", machine, attempt
+            )
+        case "prepare-disk" | "write-image" | "grow" | "configure" | "hand-over" if not attempt.armed:
+            reason = f"the machine restarted by itself while {step.label}"
+            return _give_up(machine, failed(attempt, "restarted", reason, now))
+        case _:
+            return Decision(MaintenanceStack(attempt.armed), f"it is to {attempt.kind}: {step.label}", machine, attempt)
+
+
+def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | None) -> Decision:
+    """The deployed system should be up by now, yet firmware runs."""
+    by_kexec = attempt.results.get(HAND_OVER, {}).get("method") == "kexec"
+    if not by_kexec:
+        return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
+    reason = f"kexec into {_name(deployment)} ended in silence; it boots from its disk, now and from here on"
+    return Decision(_disk(deployment), reason, replace(machine, hand_over="reboot"), attempt)
+
+
+def _give_up(machine: Machine, attempt: Attempt) -> Decision:
+    after = moved(machine, State.FAILED, code=attempt.code, reason=attempt.reason)
+    return Decision(MaintenanceStack(armed=False), f"{attempt.reason}; it waits for a retry", after, attempt)
+
+
+def _disk(deployment: Deployment | None) -> BootSpec:
+    installed = deployment.installed if deployment else None
+    return LocalDisk(installed.esp_partuuid, installed.root_fsuuid) if installed else NextEntry()
+
+
+def _name(deployment: Deployment | None) -> str:
+    return deployment.name if deployment else "(deleted)"

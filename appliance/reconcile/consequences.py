@@ -1,0 +1,87 @@
+"""What an action on a deployment would do, said before it is done. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from appliance.deployment import Deployment, DiskIdentity, Wanted
+from appliance.machine import BUSY, Machine, State
+
+
+class Action(StrEnum):
+    """What a user can ask of a deployment."""
+
+    START = "start"
+    STOP = "stop"
+    RELEASE = "release"
+    REDEPLOY = "redeploy"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """Sentences, what must be typed to confirm (None: nothing), and why it is refused (empty: it is not)."""
+
+    texts: tuple[str, ...] = ()
+    confirm: str | None = None
+    refused: str = ""
+
+
+def consequences_of(
+    deployment: Deployment, machine: Machine | None, action: Action, choice: Deployment | None = None
+) -> Consequences:
+    """``choice`` is the deployment with machine and disk chosen, for a start on a machine yet to be found."""
+    refusal = _refusal(deployment, machine, action)
+    if refusal:
+        return Consequences(refused=refusal)
+    if action is Action.START:
+        return _start(deployment, choice)
+    if action is Action.STOP:
+        return Consequences((f"{deployment.name} is shut down; its machine and disk stay reserved.",))
+    if action is Action.RETRY:
+        assert machine is not None
+        return Consequences((f"What failed is tried again: {machine.failed_from} {deployment.name}.",))
+    return _destructive(deployment, machine, action)
+
+
+def _refusal(deployment: Deployment, machine: Machine | None, action: Action) -> str:
+    if action is Action.START:
+        running = machine is not None and deployment.wanted is Wanted.RUNNING and machine.state is not State.FAILED
+        return f"{deployment.name} is wanted running already" if running else ""
+    if machine is None:
+        return f"{deployment.name} is on no machine"
+    if action is Action.RETRY:
+        return "" if machine.state is State.FAILED else f"nothing of {deployment.name} has failed"
+    if machine.state in BUSY:
+        return f"{machine.name} is {machine.state}; wait until that has ended"
+    if action is Action.STOP and machine.state is not State.ACTIVE:
+        return f"{deployment.name} is not running: {machine.name} is {machine.state}"
+    if action is Action.REDEPLOY and machine.state is State.FAILED:
+        return "retry it, or release it and start it again"
+    return ""
+
+
+def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
+    if choice is None or choice.disk is None:
+        return Consequences((f"{deployment.name} boots again from its disk, with its data.",))
+    text = f"Everything on {describe(choice.disk)} is overwritten."
+    empty = choice.disk.summary in ("", "empty")
+    return Consequences((text,), None if empty else choice.disk.serial or choice.disk.wwn)
+
+
+def _destructive(deployment: Deployment, machine: Machine | None, action: Action) -> Consequences:
+    assert machine is not None
+    on = describe(deployment.disk) if deployment.disk else "its disk"
+    if action is Action.REDEPLOY:
+        text = f"Everything that {deployment.name} has written to {on} in {machine.name} is lost: the image is written anew."
+    elif deployment.wipe_on_release:
+        text = f"{deployment.name} is shut down and {on} in {machine.name} is wiped: everything on it is lost."
+    else:
+        text = f"{deployment.name} is shut down and {machine.name} goes back to the fleet; what is on {on} stays there."
+    return Consequences((text,), deployment.name)
+
+
+def describe(disk: DiskIdentity) -> str:
+    """A disk in words: model, serial, size, content."""
+    identity = f"serial {disk.serial}" if disk.serial else f"WWN {disk.wwn}"
+    model = disk.model or "disk"
+    return f"{model}, {identity}, {disk.bytes / 1e9:.1f} GB ({disk.summary or 'empty'})"

@@ -1,0 +1,214 @@
+"""What users ask for. A wish changes stored wanted state and returns; the loop does the rest."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import aiosqlite
+
+from appliance.deployment import Deployment, Requirements, Wanted, check_delivery, choose_machine
+from appliance.errors import Conflict, Invalid
+from appliance.events import Bus, Event
+from appliance.machine import BUSY, Machine, State, check_name, moved
+from appliance.reconcile.consequences import Action, Consequences, consequences_of
+from appliance.reconcile.record import Tell, record
+from appliance.store import catalogue, deployments, machines
+from appliance.store.store import Store
+from appliance.workflow import DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeployment:
+    """What a user fills in to make a deployment. ``image`` and ``machine`` are ids or names."""
+
+    name: str
+    image: str
+    delivery: str = "disk"
+    machine: str | None = None
+    disk: str | None = None
+    requirements: Requirements = Requirements()
+    ssh_keys: tuple[str, ...] = ()
+    wipe_on_release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MachineChange:
+    """What a user changes of a machine; None leaves it as it is."""
+
+    name: str | None = None
+    maintenance: bool | None = None
+    broken: bool | None = None
+    notes: str | None = None
+
+
+class Wishes:
+    """Every method takes ``by``, who asked, for the event log; raises Invalid, NotFound or Conflict."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+
+    async def change_machine(self, key: str, change: MachineChange, by: str) -> Machine:
+        """Rename a machine, switch its maintenance flag, call it broken or mended, note something."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            before = await machines.get(db, key)
+            after = _changed(before, change)
+            if after != before:
+                await machines.put(db, after)
+                text = f"{by} changed {_differences(before, after)}"
+                await tell(Event("machine.changed", self._clock(), text, machine=before.id))
+            return after
+
+        return await record(self._store, self._bus, job)
+
+    async def delete_machine(self, key: str, by: str) -> None:
+        """Forget a machine; it appears again, as new, the next time it boots."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            machine = await machines.get(db, key)
+            deployment = await deployments.of_machine(db, machine.id)
+            if deployment:
+                hint = f"release {deployment.name} first"
+                raise Conflict("machine-used", f"{machine.name} is assigned to {deployment.name}", hint)
+            await machines.delete(db, machine.id)
+            await tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
+
+        await record(self._store, self._bus, job)
+
+    async def create_deployment(self, new: NewDeployment, by: str) -> Deployment:
+        """Make a deployment; nothing is touched before it is started."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
+            image = await catalogue.image(db, new.image)
+            machine = await machines.get(db, new.machine) if new.machine else None
+            deployment = Deployment(
+                id=DeploymentId(0),
+                name=check_name(new.name),
+                image=image.id,
+                created=self._clock(),
+                delivery=check_delivery(new.delivery),
+                requirements=new.requirements,
+                ssh_keys=check_ssh_keys(new.ssh_keys),
+                wipe_on_release=new.wipe_on_release,
+                wanted_machine=machine.id if machine else None,
+                wanted_disk=new.disk or None,
+                machine_uuid=secrets.token_hex(16),
+            )
+            stored = await deployments.add(db, deployment)
+            await self._told(tell, stored, f"{by} created {stored.name}")
+            return stored
+
+        return await record(self._store, self._bus, job)
+
+    async def delete_deployment(self, key: str, by: str) -> None:
+        """Forget a deployment that is on no machine."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            deployment = await deployments.get(db, key)
+            if deployment.machine:
+                raise Conflict("deployment-used", f"{deployment.name} is on a machine", "release it first")
+            await deployments.delete(db, deployment.id)
+            await self._told(tell, deployment, f"{by} deleted {deployment.name}")
+
+        await record(self._store, self._bus, job)
+
+    async def consequences(self, key: str, action: Action) -> Consequences:
+        """What an action would do, in words, and what has to be typed to confirm it; nothing is changed."""
+
+        async def job(db: aiosqlite.Connection) -> Consequences:
+            return await self._consequences(db, await deployments.get(db, key), action)
+
+        return await self._store.read(job)
+
+    async def act(self, key: str, action: Action, confirm: str | None, by: str) -> Deployment:
+        """Start, stop, release, re-deploy or retry.
+
+        Raises Conflict ``confirmation-needed`` when ``confirm`` is not what ``consequences`` asks for.
+        """
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
+            deployment = await deployments.get(db, key)
+            foreseen = await self._consequences(db, deployment, action)
+            if foreseen.refused:
+                raise Conflict("action-refused", foreseen.refused)
+            if foreseen.confirm is not None and confirm != foreseen.confirm:
+                hint = f"confirm with {foreseen.confirm!r}"
+                raise Conflict("confirmation-needed", " ".join(foreseen.texts), hint, "confirm")
+            after = await self._applied(db, deployment, action)
+            await deployments.put(db, after)
+            await self._told(tell, after, f"{by} asked to {action.value} {after.name}")
+            return after
+
+        return await record(self._store, self._bus, job)
+
+    async def _consequences(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Consequences:
+        machine = await machines.find(db, deployment.machine) if deployment.machine else None
+        choice = None
+        if action is Action.START and machine is None:
+            choice = await self._choose(db, deployment)
+        return consequences_of(deployment, machine, action, choice)
+
+    async def _choose(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+        image = await catalogue.image(db, deployment.image)
+        every, taken = await machines.every(db), await deployments.taken(db)
+        machine, disk = choose_machine(deployment, image, every, taken)
+        return replace(deployment, machine=machine.id, disk=disk)
+
+    async def _applied(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Deployment:
+        match action:
+            case Action.START:
+                chosen = deployment if deployment.machine else await self._choose(db, deployment)
+                return replace(chosen, wanted=Wanted.RUNNING)
+            case Action.STOP:
+                return replace(deployment, wanted=Wanted.STOPPED)
+            case Action.RELEASE:
+                return replace(deployment, wanted=Wanted.RELEASED)
+            case Action.REDEPLOY:
+                return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
+            case Action.RETRY:
+                return replace(deployment, retry=True)
+
+    async def _told(self, tell: Tell, deployment: Deployment, text: str) -> None:
+        event = Event("deployment.changed", self._clock(), text, machine=deployment.machine, deployment=deployment.id)
+        await tell(event)
+
+
+def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """Public keys in OpenSSH's one-line form; raises Invalid for anything else (a private key above all)."""
+    for key in keys:
+        words = key.split(None, 2)
+        if len(words) < 2 or "\n" in key.strip() or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
+            shown = "a private key" if "PRIVATE" in key else repr(key[:30])
+            hint = "paste the line of a .pub file"
+            raise Invalid("ssh-key-invalid", f"{shown} is not an SSH public key", hint, "ssh_keys")
+    return tuple(key.strip() for key in keys)
+
+
+def _changed(machine: Machine, change: MachineChange) -> Machine:
+    if change.name is not None:
+        machine = replace(machine, name=check_name(change.name))
+    if change.maintenance is not None:
+        machine = replace(machine, maintenance=change.maintenance)
+    if change.notes is not None:
+        machine = replace(machine, notes=change.notes[:4000])
+    if change.broken is not None and change.broken != (machine.state is State.BROKEN):
+        machine = _broken(machine, change.broken)
+    return machine
+
+
+def _broken(machine: Machine, broken: bool) -> Machine:
+    if broken and machine.state in BUSY:
+        raise Conflict("machine-busy", f"{machine.name} is {machine.state}", "wait until that has ended")
+    return moved(machine, State.BROKEN if broken else State.DISCOVERED)
+
+
+def _differences(before: Machine, after: Machine) -> str:
+    shown = {"name": "name", "maintenance": "maintenance", "notes": "notes", "state": "state"}
+    parts = [
+        f"{label} from {getattr(before, field)!s} to {getattr(after, field)!s}"
+        for field, label in shown.items()
+        if getattr(before, field) != getattr(after, field)
+    ]
+    return ", ".join(parts)[:500]

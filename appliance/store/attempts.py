@@ -1,0 +1,39 @@
+"""Attempts; the database itself keeps a machine from having two live ones."""
+
+import aiosqlite
+
+from appliance.machine import MachineId
+from appliance.store.documents import dump, load, one, rows
+from appliance.workflow import Attempt
+
+
+async def live(db: aiosqlite.Connection) -> list[Attempt]:
+    """Every live attempt."""
+    return [load(row[0], Attempt) for row in await rows(db, "SELECT doc FROM attempts WHERE status = 'live'")]
+
+
+async def live_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | None:
+    """The live attempt of a machine."""
+    row = await one(db, "SELECT doc FROM attempts WHERE status = 'live' AND machine = ?", machine)
+    return load(row[0], Attempt) if row else None
+
+
+async def last_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | None:
+    """The latest attempt of a machine, live or ended."""
+    row = await one(db, "SELECT doc FROM attempts WHERE machine = ? ORDER BY started DESC, rowid DESC LIMIT 1", machine)
+    return load(row[0], Attempt) if row else None
+
+
+async def find(db: aiosqlite.Connection, attempt: str) -> Attempt | None:
+    """The attempt with this id."""
+    row = await one(db, "SELECT doc FROM attempts WHERE id = ?", attempt)
+    return load(row[0], Attempt) if row else None
+
+
+async def put(db: aiosqlite.Connection, attempt: Attempt) -> None:
+    """Store a new or changed attempt."""
+    await db.execute(
+        "INSERT INTO attempts(id, machine, deployment, status, started, doc) VALUES(?,?,?,?,?,?)"
+        " ON CONFLICT(id) DO UPDATE SET status=excluded.status, doc=excluded.doc",
+        (attempt.id, attempt.machine, attempt.deployment, attempt.status, attempt.started, dump(attempt)),
+    )

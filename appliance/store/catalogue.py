@@ -1,0 +1,74 @@
+"""Images and kernels."""
+
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.catalogue import Image, ImageId, Kernel, KernelId
+from appliance.errors import Conflict, NotFound
+from appliance.store.documents import dump, load, one, rows
+
+
+async def images(db: aiosqlite.Connection) -> list[Image]:
+    """All images by name."""
+    return [load(row[0], Image) for row in await rows(db, "SELECT doc FROM images ORDER BY name")]
+
+
+async def image(db: aiosqlite.Connection, key: ImageId | str) -> Image:
+    """The image with this id or name; raises NotFound."""
+    row = await one(db, "SELECT doc FROM images WHERE name = ? OR id = ?", str(key), key)
+    if row is None:
+        raise NotFound("image-unknown", f"there is no image {str(key)[:80]!r}", "list them with: qrm images", "image")
+    return load(row[0], Image)
+
+
+async def add_image(db: aiosqlite.Connection, new: Image) -> Image:
+    """Store a new image and return it with its id; raises Conflict when its name is taken."""
+    if await one(db, "SELECT id FROM images WHERE name = ?", new.name):
+        raise Conflict("name-taken", f"another image is called {new.name}", "choose another name", "name")
+    async with db.execute("INSERT INTO images(name, doc) VALUES(?,?)", (new.name, b"")) as cursor:
+        stored = replace(new, id=ImageId(int(cursor.lastrowid or 0)))
+    await db.execute("UPDATE images SET doc=? WHERE id=?", (dump(stored), stored.id))
+    return stored
+
+
+async def delete_image(db: aiosqlite.Connection, image_id: ImageId) -> None:
+    """Forget an image; raises Conflict while a deployment names it."""
+    user = await one(db, "SELECT name FROM deployments WHERE image = ?", image_id)
+    if user:
+        raise Conflict("image-used", f"deployment {user[0]} uses this image", "delete the deployment first")
+    await db.execute("DELETE FROM images WHERE id = ?", (image_id,))
+
+
+async def kernels(db: aiosqlite.Connection) -> list[Kernel]:
+    """All kernels by name."""
+    return [load(row[0], Kernel) for row in await rows(db, "SELECT doc FROM kernels ORDER BY name")]
+
+
+async def kernel(db: aiosqlite.Connection, key: KernelId | str) -> Kernel:
+    """The kernel with this id or name; raises NotFound."""
+    row = await one(db, "SELECT doc FROM kernels WHERE name = ? OR id = ?", str(key), key)
+    if row is None:
+        raise NotFound("kernel-unknown", f"there is no kernel {str(key)[:80]!r}", "list them with: qrm kernels")
+    return load(row[0], Kernel)
+
+
+async def put_kernel(db: aiosqlite.Connection, new: Kernel) -> Kernel:
+    """Store a new kernel and return it with its id; one that is built in replaces its older version."""
+    old = await one(db, "SELECT doc FROM kernels WHERE name = ?", new.name)
+    if old:
+        if not (new.builtin and load(old[0], Kernel).builtin):
+            raise Conflict("name-taken", f"another kernel is called {new.name}", "choose another name", "name")
+        stored = replace(new, id=load(old[0], Kernel).id)
+    else:
+        async with db.execute("INSERT INTO kernels(name, doc) VALUES(?,?)", (new.name, b"")) as cursor:
+            stored = replace(new, id=KernelId(int(cursor.lastrowid or 0)))
+    await db.execute("UPDATE kernels SET doc=? WHERE id=?", (dump(stored), stored.id))
+    return stored
+
+
+async def delete_kernel(db: aiosqlite.Connection, kernel_id: KernelId) -> None:
+    """Forget a kernel; raises Conflict for one that is built in."""
+    if (await kernel(db, kernel_id)).builtin:
+        raise Conflict("kernel-builtin", "the maintenance stack's kernel comes with the appliance")
+    await db.execute("DELETE FROM kernels WHERE id = ?", (kernel_id,))

@@ -1,0 +1,52 @@
+"""The event log, bounded per machine."""
+
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.events import Event
+from appliance.store.documents import dump, load, rows
+
+KEEP_PER_MACHINE = 5000
+KEEP_IN_ALL = 200_000
+
+
+async def add(db: aiosqlite.Connection, event: Event) -> Event:
+    """Store an event and return it with its number."""
+    async with db.execute(
+        "INSERT INTO events(at, kind, machine, deployment, doc) VALUES(?,?,?,?,?)",
+        (event.at, event.kind, event.machine, event.deployment, dump(event)),
+    ) as cursor:
+        return replace(event, id=int(cursor.lastrowid or 0))
+
+
+async def query(
+    db: aiosqlite.Connection,
+    *,
+    machine: str | None = None,
+    deployment: int | None = None,
+    before: int | None = None,
+    limit: int = 200,
+) -> list[Event]:
+    """Events newest first; ``before`` is the number of the last one already seen."""
+    wheres, values = ["1"], list[object]()
+    for column, operator, value in (
+        ("machine", "=", machine),
+        ("deployment", "=", deployment),
+        ("id", "<", before),
+    ):
+        if value is not None:
+            wheres.append(f"{column} {operator} ?")
+            values.append(value)
+    sql = f"SELECT id, doc FROM events WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - columns are ours
+    return [replace(load(row[1], Event), id=row[0]) for row in await rows(db, sql, *values, limit)]
+
+
+async def prune(db: aiosqlite.Connection) -> None:
+    """Forget the oldest beyond what is kept."""
+    await db.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (KEEP_IN_ALL,))
+    await db.execute(
+        "DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+        " (PARTITION BY machine ORDER BY id DESC) AS place FROM events WHERE machine IS NOT NULL) WHERE place > ?)",
+        (KEEP_PER_MACHINE,),
+    )

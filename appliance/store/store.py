@@ -1,0 +1,137 @@
+"""One SQLite file, one writer. Jobs that wait together share one durable commit."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from appliance.errors import ApplianceError
+from appliance.store.schema import migrate
+
+T = TypeVar("T")
+Job = Callable[[aiosqlite.Connection], Awaitable[T]]
+"""Reads or writes through the connection it is given; it must not commit."""
+
+BATCH = 512
+"""Jobs that share one commit at most: bounds how long the first of them waits."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job[Any]
+    future: "asyncio.Future[Any]"
+
+
+class Store:
+    """Durable state. ``write`` returns after the commit reached the disk; ``read`` sees the last commit."""
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._reading = asyncio.Lock()
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+
+    async def write(self, job: Job[T]) -> T:
+        """Run ``job`` in a transaction of its own and return its result once that is on disk.
+
+        Raises what the job raised (nothing of it is kept then), or ApplianceError ``store-failed`` when the
+        disk would not take it.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(_Waiting(job, future))
+        return await future
+
+    async def read(self, job: Job[T]) -> T:
+        """Run a job that only reads, on one consistent snapshot."""
+        async with self._reading:
+            await self._reader.execute("BEGIN")
+            try:
+                return await job(self._reader)
+            finally:
+                await self._reader.rollback()
+
+    async def run(self) -> None:
+        """The writer: takes what waits, commits it together, wakes those who waited. Runs until cancelled."""
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            await self._commit(batch)
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            outcomes = [await self._one(waiting) for waiting in batch]
+            await self._writer.commit()
+        except sqlite3.Error as error:
+            await self._writer.rollback()
+            failure = ApplianceError("store-failed", f"the state could not be written: {error}", "look at the disk")
+            outcomes = [failure] * len(batch)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _settle(waiting.future, outcome)
+
+    async def _one(self, waiting: _Waiting) -> Any:
+        """The result of one job, or the exception it raised with its changes undone."""
+        if waiting.future.cancelled():
+            return None
+        await self._writer.execute("SAVEPOINT job")
+        try:
+            return await waiting.job(self._writer)
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if not isinstance(error, sqlite3.IntegrityError):
+                raise  # the disk, not the job: nothing of this batch can be promised
+            await self._writer.execute("ROLLBACK TO job")
+            return error
+        except Exception as error:
+            await self._writer.execute("ROLLBACK TO job")
+            return error
+        finally:
+            await self._writer.execute("RELEASE job")
+
+
+def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        await connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+@asynccontextmanager
+async def open_store(path: Path) -> AsyncIterator[Store]:
+    """The store in ``path``, made or migrated; its writer runs for the length of the with-block.
+
+    Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database.
+    """
+    try:
+        writer = await _connect(path)
+    except sqlite3.Error as error:
+        raise ApplianceError("store-unusable", f"{path}: {error}", "restore a backup of the state") from error
+    reader = None
+    try:
+        await migrate(writer)
+        reader = await _connect(path)
+        store = Store(writer, reader)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(store.run(), name="store writer")
+            try:
+                yield store
+            finally:
+                running.cancel()
+    finally:
+        if reader is not None:
+            await reader.close()
+        await writer.close()

@@ -1,0 +1,127 @@
+"""Tokens of machines. Only hashes are stored: a stolen file opens nothing."""
+
+import hashlib
+from dataclasses import dataclass
+
+import aiosqlite
+
+from appliance.catalogue import ImageId
+from appliance.machine import MachineId
+from appliance.store.documents import one
+from appliance.workflow import AttemptId, DeploymentId
+
+
+def hash_token(token: str) -> str:
+    """What is stored in a token's place. Tokens are 256 random bits, so that no salt or stretching is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BootToken:
+    """Given to a boot on its kernel command line, good for one redemption."""
+
+    hash: str
+    machine: MachineId
+    nonce: str
+    attempt: AttemptId | None
+    """The attempt that armed this boot."""
+    expires: float
+    redeemed_by: str | None
+    """Hash of the machine token it was traded for."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSession:
+    """One boot of the maintenance stack, from redemption to the next one."""
+
+    hash: str
+    machine: MachineId
+    poll: str
+    attempt: AttemptId | None
+    created: float
+
+
+async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:
+    """Store a boot token and forget those that expired a day ago."""
+    await db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
+    await db.execute(
+        "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?)",
+        (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by),
+    )
+
+
+async def find_boot(db: aiosqlite.Connection, token: str) -> BootToken | None:
+    """The boot token, redeemed or not."""
+    row = await one(db, "SELECT * FROM boot_tokens WHERE hash = ?", hash_token(token))
+    return BootToken(*row) if row else None
+
+
+async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSession) -> None:
+    """Trade the boot token for a session, which ends every earlier session and boot token of the machine."""
+    await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (token.machine,))
+    await db.execute(
+        "INSERT INTO machine_sessions VALUES(?,?,?,?,?)",
+        (session.hash, session.machine, session.poll, session.attempt, session.created),
+    )
+    await db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
+    await db.execute(
+        "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND redeemed_by IS NULL",
+        (token.machine, token.hash),
+    )
+
+
+async def session(db: aiosqlite.Connection, machine_token: str) -> MachineSession | None:
+    """The session that this machine token opens."""
+    row = await one(db, "SELECT * FROM machine_sessions WHERE hash = ?", hash_token(machine_token))
+    return MachineSession(*row) if row else None
+
+
+async def session_of(db: aiosqlite.Connection, machine: MachineId) -> MachineSession | None:
+    """The present session of a machine."""
+    row = await one(db, "SELECT * FROM machine_sessions WHERE machine = ?", machine)
+    return MachineSession(*row) if row else None
+
+
+async def session_by_poll(db: aiosqlite.Connection, poll: str) -> MachineSession | None:
+    """The session with this poll id."""
+    row = await one(db, "SELECT * FROM machine_sessions WHERE poll = ?", poll)
+    return MachineSession(*row) if row else None
+
+
+async def end_sessions(db: aiosqlite.Connection, machine: MachineId) -> None:
+    """Every token of the machine's maintenance stack is worthless from here on."""
+    await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (machine,))
+    await db.execute("DELETE FROM boot_tokens WHERE machine = ? AND redeemed_by IS NULL", (machine,))
+
+
+async def put_resident(
+    db: aiosqlite.Connection, token: str, deployment: DeploymentId, machine: MachineId, now: float
+) -> None:
+    """Give a deployed system its token; the one before it is worthless."""
+    await db.execute("DELETE FROM resident_tokens WHERE deployment = ?", (deployment,))
+    await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, now))
+
+
+async def resident(db: aiosqlite.Connection, token: str) -> tuple[DeploymentId, MachineId] | None:
+    """Whose resident this token belongs to."""
+    row = await one(db, "SELECT deployment, machine FROM resident_tokens WHERE hash = ?", hash_token(token))
+    return (DeploymentId(row[0]), MachineId(row[1])) if row else None
+
+
+async def end_resident(db: aiosqlite.Connection, deployment: DeploymentId) -> None:
+    """The deployed system is nobody's any more."""
+    await db.execute("DELETE FROM resident_tokens WHERE deployment = ?", (deployment,))
+
+
+async def put_download(db: aiosqlite.Connection, token: str, attempt: AttemptId, image: ImageId) -> None:
+    """Allow one image to be read while one attempt lives."""
+    await db.execute("INSERT INTO download_tokens VALUES(?,?,?)", (hash_token(token), attempt, image))
+
+
+async def may_download(db: aiosqlite.Connection, token: str, image: int) -> bool:
+    """Whether the token opens this image now."""
+    sql = (
+        "SELECT 1 FROM download_tokens d JOIN attempts a ON a.id = d.attempt"
+        " WHERE d.hash = ? AND d.image = ? AND a.status = 'live'"
+    )
+    return await one(db, sql, hash_token(token), image) is not None
