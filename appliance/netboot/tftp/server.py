@@ -69,7 +69,7 @@ class TftpServer(asyncio.DatagramProtocol):
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
-        """Bind the port. Raises ApplianceError `tftp.bind` when that is not possible."""
+        """Bind the port. Raises ApplianceError `tftp-bind` when that is not possible."""
         listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listening.setblocking(False)
         try:
@@ -192,7 +192,7 @@ class TftpServer(asyncio.DatagramProtocol):
 
 def _bind_error(address: str, port: int, error: OSError) -> ApplianceError:
     return ApplianceError(
-        "tftp.bind",
+        "tftp-bind",
         f"TFTP cannot listen on {address} port {port}: {error.strerror}",
         "Is another TFTP server running there, and does the interface have this address?",
     )

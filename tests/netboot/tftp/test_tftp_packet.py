@@ -19,9 +19,7 @@ from appliance.netboot.tftp.packet import (
     encode,
 )
 
-TEXT = st.text(
-    st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), min_size=1, max_size=40
-)
+TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), min_size=1, max_size=40)
 OPTIONS = st.dictionaries(TEXT.map(str.lower).filter(lambda text: text == text.lower()), TEXT, max_size=5)
 
 
