@@ -44,20 +44,25 @@ def consequences_of(
 
 
 def _refusal(deployment: Deployment, machine: Machine | None, action: Action) -> str:
-    if action is Action.START:
-        running = machine is not None and deployment.wanted is Wanted.RUNNING and machine.state is not State.FAILED
-        return f"{deployment.name} is wanted running already" if running else ""
     if machine is None:
-        return f"{deployment.name} is on no machine"
-    if action is Action.RETRY:
-        return "" if machine.state is State.FAILED else f"nothing of {deployment.name} has failed"
+        return "" if action is Action.START else f"{deployment.name} is on no machine"
     if machine.state in BUSY:
         return f"{machine.name} is {machine.state}; wait until that has ended"
+    if action is Action.RETRY:
+        return "" if machine.state is State.FAILED else f"nothing of {deployment.name} has failed"
+    if action is Action.START:
+        return _start_refusal(deployment, machine)
     if action is Action.STOP and machine.state is not State.ACTIVE:
         return f"{deployment.name} is not running: {machine.name} is {machine.state}"
     if action is Action.REDEPLOY and machine.state is State.FAILED:
         return "retry it, or release it and start it again"
     return ""
+
+
+def _start_refusal(deployment: Deployment, machine: Machine) -> str:
+    if machine.state is State.FAILED:
+        return f"{machine.name} has failed ({machine.failed_reason}); retry instead"
+    return f"{deployment.name} is wanted running already" if deployment.wanted is Wanted.RUNNING else ""
 
 
 def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
@@ -72,7 +77,7 @@ def _destructive(deployment: Deployment, machine: Machine | None, action: Action
     assert machine is not None
     on = describe(deployment.disk) if deployment.disk else "its disk"
     if action is Action.REDEPLOY:
-        text = f"Everything that {deployment.name} has written to {on} in {machine.name} is lost: the image is written anew."
+        text = f"The image is written anew: everything of {deployment.name} on {on} in {machine.name} is lost."
     elif deployment.wipe_on_release:
         text = f"{deployment.name} is shut down and {on} in {machine.name} is wiped: everything on it is lost."
     else:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import aiosqlite
 
@@ -26,7 +26,7 @@ class NewDeployment:
     delivery: str = "disk"
     machine: str | None = None
     disk: str | None = None
-    requirements: Requirements = Requirements()
+    requirements: Requirements = field(default_factory=Requirements)
     ssh_keys: tuple[str, ...] = ()
     wipe_on_release: bool = False
 

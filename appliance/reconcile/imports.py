@@ -1,0 +1,181 @@
+"""Images and kernels that users bring: streamed to disk, checked, then listed."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiosqlite
+
+from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
+from appliance.errors import ApplianceError, Invalid
+from appliance.events import Bus, Event
+from appliance.machine import check_name
+from appliance.reconcile.record import Tell, record
+from appliance.store import catalogue
+from appliance.store.store import Store
+
+HEAD = 4096 + 512
+"""Bytes at the start of an upload that tell its format."""
+DEFAULT_SECTOR_SIZE = 512
+
+
+@dataclass(slots=True)
+class _Received:
+    path: Path
+    size: int = 0
+    head: bytes = b""
+    sha256: str = ""
+
+
+class Imports:
+    """Owns ``<state_dir>/images`` and ``<state_dir>/kernels``; file names there are ids, never users' words."""
+
+    def __init__(self, store: Store, bus: Bus, state_dir: Path, clock: Callable[[], float]) -> None:
+        self._store, self._bus, self._clock = store, bus, clock
+        self.images = state_dir / "images"
+        self.kernels = state_dir / "kernels"
+        for directory in (self.images, self.kernels):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for left in directory.glob("*.part"):
+                left.unlink()  # an upload that a crash cut off: nothing names it
+
+    def image_path(self, image: ImageId | int) -> Path:
+        """Where the content of an image is stored."""
+        return self.images / str(int(image))
+
+    async def add_image(
+        self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: str
+    ) -> Image:
+        """Store an upload as an image; raises Invalid for content that is not what it claims to be.
+
+        ``image_format`` is ``raw`` or ``raw.zst``. Nothing is left behind when it fails.
+        """
+        check_name(name)
+        async with _receive(self.images, chunks) as received:
+            new = self._described(name, description, image_format, received)
+
+            async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
+                stored = await catalogue.add_image(db, new)
+                # Inside the transaction: an image that is listed has its content in place.
+                os.replace(received.path, self.image_path(stored.id))
+                _sync_directory(self.images)
+                await tell(Event("image.changed", self._clock(), f"{by} added image {name}"))
+                return stored
+
+            return await record(self._store, self._bus, job)
+
+    def _described(self, name: str, description: str, image_format: str, received: _Received) -> Image:
+        if image_format == "raw.zst":
+            size, sector_size = zstd_content_size(received.head), DEFAULT_SECTOR_SIZE
+        elif image_format == "raw":
+            size, sector_size = received.size, sector_size_of(received.head) or DEFAULT_SECTOR_SIZE
+        else:
+            raise Invalid("image-format", f"format {image_format[:20]!r} is unknown", "use raw or raw.zst", "format")
+        if size == 0 or size % 512:
+            raise Invalid("image-size", f"{size} bytes are no whole disk", "upload the complete disk image")
+        return Image(
+            ImageId(0),
+            name,
+            description[:500],
+            "raw.zst" if image_format == "raw.zst" else "raw",
+            size,
+            received.size,
+            received.sha256,
+            sector_size,
+            self._clock(),
+        )
+
+    async def delete_image(self, key: str, by: str) -> None:
+        """Forget an image and its content; raises Conflict while a deployment uses it."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
+            image = await catalogue.image(db, key)
+            await catalogue.delete_image(db, image.id)
+            await tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
+            return image
+
+        image = await record(self._store, self._bus, job)
+        self.image_path(image.id).unlink(missing_ok=True)
+
+    async def add_kernel(
+        self,
+        name: str,
+        version: str,
+        cmdline: str,
+        vmlinuz: AsyncIterator[bytes],
+        initrd: AsyncIterator[bytes],
+        by: str,
+    ) -> Kernel:
+        """Store a kernel with its initrd (which may be empty); raises Invalid for what is no Linux kernel."""
+        check_name(name)
+        async with _receive(self.kernels, vmlinuz) as kernel, _receive(self.kernels, initrd) as ramdisk:
+            if kernel.head[0x202:0x206] != b"HdrS":
+                raise Invalid("kernel-format", "this is no Linux kernel for x86", "upload a bzImage", "vmlinuz")
+            digest = ramdisk.sha256 if ramdisk.size else None
+            new = Kernel(KernelId(0), name, version[:80], cmdline[:2000], kernel.sha256, digest, self._clock())
+
+            async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
+                stored = await catalogue.put_kernel(db, new)
+                os.replace(kernel.path, self.kernels / f"{stored.id}.vmlinuz")
+                if digest:
+                    os.replace(ramdisk.path, self.kernels / f"{stored.id}.initrd")
+                _sync_directory(self.kernels)
+                await tell(Event("kernel.changed", self._clock(), f"{by} added kernel {name}"))
+                return stored
+
+            return await record(self._store, self._bus, job)
+
+    async def delete_kernel(self, key: str, by: str) -> None:
+        """Forget a kernel; raises Conflict for one that is built in."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
+            kernel = await catalogue.kernel(db, key)
+            await catalogue.delete_kernel(db, kernel.id)
+            await tell(Event("kernel.changed", self._clock(), f"{by} deleted kernel {kernel.name}"))
+            return kernel
+
+        kernel = await record(self._store, self._bus, job)
+        for suffix in ("vmlinuz", "initrd"):
+            (self.kernels / f"{kernel.id}.{suffix}").unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _receive(directory: Path, chunks: AsyncIterator[bytes]) -> AsyncIterator[_Received]:
+    """The stream in a file of ours, synced; the file is removed at the end unless it was renamed."""
+    received = _Received(directory / f"{os.urandom(8).hex()}.part")
+    digest = hashlib.sha256()
+    try:
+        descriptor = os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb", buffering=0) as file:
+            async for chunk in chunks:
+                received.head = (received.head + chunk)[:HEAD] if len(received.head) < HEAD else received.head
+                received.size += len(chunk)
+                await asyncio.to_thread(_write, file.fileno(), chunk, digest)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        received.sha256 = digest.hexdigest()
+        yield received
+    except OSError as error:
+        raise ApplianceError(
+            "upload-failed", f"the upload could not be stored: {error.strerror}", "free some space"
+        ) from (error)
+    finally:
+        received.path.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:
+    digest.update(chunk)
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,27 @@
+"""What the web layer is given by the daemon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.events import Bus
+from appliance.reconcile.imports import Imports
+from appliance.reconcile.wishes import Wishes
+from appliance.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that pages and API endpoints may use."""
+
+    store: Store
+    bus: Bus
+    wishes: Wishes
+    imports: Imports
+    clock: Callable[[], float]
+    state_dir: Path
+    domain: str
+    fingerprint: str
+    """SHA-256 of the certificate authority, as set-up shows it."""
+    config: dict[str, object]
+    """The configuration file's values, to be shown read-only."""
