@@ -1,0 +1,82 @@
+"""What the DHCP server tells the rest of the appliance (pure). Times are Unix seconds."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Literal
+from uuid import UUID
+
+from appliance.lease import Lease
+from appliance.netboot.dhcp.options import MessageKind
+from appliance.netboot.firmware import Client, Firmware
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpSeen:
+    """A machine on a subnet that we serve sent a well-formed message."""
+
+    mac: str
+    kind: MessageKind
+    firmware: Firmware
+    architecture: int | None
+    is_ipxe: bool
+    uuid: UUID | None
+    relay: IPv4Address | None
+    interface: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGranted:
+    """An address was acknowledged, for the first time or once more."""
+
+    lease: Lease
+    client: Client
+    until: float
+    """When the client stops using the address unless it renews; `lease.end` is later."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnded:
+    """An address is no longer its machine's."""
+
+    lease: Lease
+    reason: Literal["released", "expired", "declined", "replaced"]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AddressConflict:
+    """An address of ours is used by somebody we did not give it to; it is set aside for a while."""
+
+    address: IPv4Address
+    interface: str
+    mac: str
+    """The machine that should have got the address."""
+    found_by: Literal["probe", "client"]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolExhausted:
+    """A machine got no address since there is none left. At most one a second per interface."""
+
+    interface: str
+    mac: str
+    suppressed: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BadPacket:
+    """A packet was dropped. At most one a second per interface."""
+
+    interface: str
+    source: IPv4Address
+    reason: str
+    suppressed: int
+    """How many more were dropped since the last of these."""
+    at: float
+
+
+Fact = DhcpSeen | LeaseGranted | LeaseEnded | AddressConflict | PoolExhausted | BadPacket

@@ -1,0 +1,118 @@
+"""DHCP options: codes, and the wire form of an options area (RFC 2132, RFC 3396; pure)."""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from ipaddress import IPv4Address
+
+Options = Mapping[int, bytes]
+"""Option code to value, in the order in which they stand in the packet."""
+
+PAD = 0
+END = 255
+MAX_VALUE = 255
+HEADER = 2
+"""Octets before each value: code and length."""
+
+
+class DecodeError(ValueError):
+    """A packet that cannot be read; the text says what is wrong with it."""
+
+
+class Code(IntEnum):
+    """The options that we read or write (RFC 2132 unless noted)."""
+
+    SUBNET_MASK = 1
+    ROUTER = 3
+    DNS_SERVERS = 6
+    HOST_NAME = 12
+    DOMAIN_NAME = 15
+    BROADCAST_ADDRESS = 28
+    NTP_SERVERS = 42
+    VENDOR_INFORMATION = 43
+    REQUESTED_ADDRESS = 50
+    LEASE_TIME = 51
+    OVERLOAD = 52
+    MESSAGE_TYPE = 53
+    SERVER_ID = 54
+    PARAMETER_LIST = 55
+    MESSAGE = 56
+    MAX_MESSAGE_SIZE = 57
+    RENEWAL_TIME = 58
+    REBINDING_TIME = 59
+    VENDOR_CLASS = 60
+    CLIENT_ID = 61
+    TFTP_SERVER_NAME = 66
+    BOOT_FILE = 67
+    USER_CLASS = 77  # RFC 3004
+    RELAY_AGENT = 82  # RFC 3046
+    ARCHITECTURE = 93  # RFC 4578
+    CLIENT_UUID = 97  # RFC 4578
+    IPXE = 175  # https://ipxe.org/howto/dhcpd
+
+
+class MessageKind(IntEnum):
+    """Option 53 (RFC 2132 section 9.6)."""
+
+    DISCOVER = 1
+    OFFER = 2
+    REQUEST = 3
+    DECLINE = 4
+    ACK = 5
+    NAK = 6
+    RELEASE = 7
+    INFORM = 8
+
+
+def decode_options(area: bytes) -> dict[int, bytes]:
+    """Options of one area; parts of a split option are joined (RFC 3396 section 7).
+
+    A missing end mark is tolerated, since some ROMs leave it out. Raises DecodeError when an option
+    reaches past the area.
+    """
+    options: dict[int, bytes] = {}
+    position = 0
+    while position < len(area) and (code := area[position]) != END:
+        if code == PAD:
+            position += 1
+            continue
+        value = _value_at(area, position)
+        options[code] = options.get(code, b"") + value
+        position += HEADER + len(value)
+    return options
+
+
+def _value_at(area: bytes, position: int) -> bytes:
+    start = position + HEADER
+    if start > len(area):
+        raise DecodeError(f"option {area[position]} has no length")
+    value = area[start : start + area[position + 1]]
+    if len(value) != area[position + 1]:
+        raise DecodeError(f"option {area[position]} is cut short")
+    return value
+
+
+def encode_option(code: int, value: bytes) -> bytes:
+    """One option; a value above 255 octets becomes several (RFC 3396 section 5)."""
+    parts = [value[at : at + MAX_VALUE] for at in range(0, len(value), MAX_VALUE)] or [b""]
+    return b"".join(bytes((code, len(part))) + part for part in parts)
+
+
+def decode_encapsulated(value: bytes) -> dict[int, bytes]:
+    """Options inside an option (82, 175, 43); what cannot be read is left out, nothing is raised.
+
+    The outer option belongs to somebody else's firmware, and a packet is good without it.
+    """
+    try:
+        return decode_options(value)
+    except DecodeError:
+        return {}
+
+
+def encode_addresses(values: Iterable[IPv4Address]) -> bytes:
+    """IPv4 addresses one after the other, as options 3, 6 and 42 want them."""
+    return b"".join(value.packed for value in values)
+
+
+def decode_address(value: bytes | None) -> IPv4Address | None:
+    """An option that holds one IPv4 address; None when it is missing or has another length."""
+    return IPv4Address(value) if value is not None and len(value) == 4 else None

@@ -1,0 +1,162 @@
+"""Replies: what stands in them and where they go (RFC 2131 sections 4.1 and 4.3, table 3; pure)."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.netboot.dhcp.options import Code, MessageKind, encode_addresses
+from appliance.netboot.dhcp.packet import BOOTREPLY, BROADCAST_FLAG, NOWHERE, Packet, encode
+from appliance.netboot.dhcp.request import Request
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.firmware import BootFile
+
+SERVER_PORT = 67
+CLIENT_PORT = 68
+EVERYBODY = IPv4Address("255.255.255.255")
+BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
+
+_FILE_ROOM = 127
+"""Octets of the file field that a NUL still follows."""
+_MESSAGE_ROOM = 200
+_REBINDING_EIGHTHS = 7
+
+_ECHOED = (Code.CLIENT_ID, Code.CLIENT_UUID)
+"""RFC 6842, RFC 4578 section 2.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a reply goes."""
+
+    interface: str
+    address: IPv4Address
+    port: int
+    mac: str | None = None
+    """Set when the frame must be addressed by hand: the receiver cannot answer ARP yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a client is offered or granted."""
+
+    address: IPv4Address
+    seconds: int
+    hostname: str = ""
+    boot: BootFile | None = None
+
+
+def offer(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+    """A DHCPOFFER in wire form."""
+    return _lease_reply(MessageKind.OFFER, request, subnet, server, terms)
+
+
+def ack(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+    """A DHCPACK to a DHCPREQUEST in wire form."""
+    return _lease_reply(MessageKind.ACK, request, subnet, server, terms)
+
+
+def _lease_reply(kind: MessageKind, request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+    seconds = terms.seconds
+    times = {
+        Code.LEASE_TIME: seconds,
+        Code.RENEWAL_TIME: seconds // 2,
+        Code.REBINDING_TIME: seconds * _REBINDING_EIGHTHS // 8,
+    }
+    options = _start(kind, server)
+    options |= {code: value.to_bytes(4, "big") for code, value in times.items()}
+    options |= _network(subnet, terms.hostname)
+    ciaddr = request.packet.ciaddr if kind is MessageKind.ACK else NOWHERE
+    return _encode(request, options, terms.boot, yiaddr=terms.address, ciaddr=ciaddr)
+
+
+def inform_ack(request: Request, subnet: Subnet, server: IPv4Address, boot: BootFile | None) -> bytes:
+    """The answer to a DHCPINFORM: no address, no times (RFC 2131 section 4.3.5)."""
+    options = _start(MessageKind.ACK, server) | _network(subnet, "")
+    return _encode(request, options, boot, ciaddr=request.packet.ciaddr)
+
+
+def nak(request: Request, server: IPv4Address, reason: str) -> bytes:
+    """A DHCPNAK; through a relay with the broadcast flag, since the client's address is wrong."""
+    options = _start(MessageKind.NAK, server)
+    options[Code.MESSAGE] = reason.encode("ascii", "replace")[:_MESSAGE_ROOM]
+    return _encode(request, options, None, flags=BROADCAST_FLAG if request.relayed else request.packet.flags)
+
+
+def _start(kind: MessageKind, server: IPv4Address) -> dict[int, bytes]:
+    return {Code.MESSAGE_TYPE: bytes([kind]), Code.SERVER_ID: server.packed}
+
+
+def _network(subnet: Subnet, hostname: str) -> dict[int, bytes]:
+    """Everything about the subnet that we know; empty values are left out."""
+    network = subnet.address.network
+    options: dict[int, bytes] = {
+        Code.SUBNET_MASK: network.netmask.packed,  # before the router (RFC 2132 section 3.3)
+        Code.ROUTER: b"" if subnet.gateway is None else subnet.gateway.packed,
+        Code.DNS_SERVERS: encode_addresses(subnet.dns),
+        Code.DOMAIN_NAME: subnet.domain.encode("ascii", "ignore"),
+        Code.HOST_NAME: hostname.encode("ascii", "ignore"),
+        Code.BROADCAST_ADDRESS: network.broadcast_address.packed,
+        Code.NTP_SERVERS: encode_addresses(subnet.ntp),
+    }
+    return {code: value for code, value in options.items() if value}
+
+
+def _boot(boot: BootFile) -> dict[int, bytes]:
+    options: dict[int, bytes] = {
+        Code.VENDOR_CLASS: boot.vendor_class,
+        Code.TFTP_SERVER_NAME: b"" if boot.next_server is None else str(boot.next_server).encode("ascii"),
+        Code.BOOT_FILE: boot.name.encode("ascii"),
+    }
+    return {code: value for code, value in options.items() if value}
+
+
+def _encode(
+    request: Request,
+    options: dict[int, bytes],
+    boot: BootFile | None,
+    *,
+    yiaddr: IPv4Address = NOWHERE,
+    ciaddr: IPv4Address = NOWHERE,
+    flags: int | None = None,
+) -> bytes:
+    """Add what every reply has: the echoes, the boot file in field and option, the relay's data last."""
+    packet = request.packet
+    options |= {} if boot is None else _boot(boot)
+    options |= {code: packet.options[code] for code in (*_ECHOED, Code.RELAY_AGENT) if code in packet.options}
+    name = b"" if boot is None else boot.name.encode("ascii")
+    reply = Packet(
+        op=BOOTREPLY,
+        xid=packet.xid,
+        chaddr=packet.chaddr,
+        flags=packet.flags if flags is None else flags,
+        ciaddr=ciaddr,
+        yiaddr=yiaddr,
+        siaddr=NOWHERE if boot is None or boot.next_server is None else boot.next_server,
+        giaddr=packet.giaddr,
+        file=name if len(name) <= _FILE_ROOM else b"",
+        options=options,
+    )
+    return encode(reply, request.max_reply)
+
+
+def destination(request: Request, address: IPv4Address) -> Destination:
+    """Where an OFFER or ACK about `address` goes (RFC 2131 section 4.1).
+
+    To the relay; to the address if the client says that it uses it; to everybody if it asks for that;
+    else straight to its card. A ciaddr that is not the address we mean is never trusted: it would let
+    anybody send our packets anywhere.
+    """
+    interface, packet = request.arrival.interface, request.packet
+    if request.relayed:
+        return Destination(interface, packet.giaddr, SERVER_PORT)
+    if address == NOWHERE or (packet.broadcast and packet.ciaddr == NOWHERE):
+        return Destination(interface, EVERYBODY, CLIENT_PORT, BROADCAST_MAC)
+    if packet.ciaddr == address:
+        return Destination(interface, address, CLIENT_PORT)
+    return Destination(interface, address, CLIENT_PORT, request.mac)
+
+
+def nak_destination(request: Request) -> Destination:
+    """Where a NAK goes: to the relay, else to everybody."""
+    if request.relayed:
+        return Destination(request.arrival.interface, request.packet.giaddr, SERVER_PORT)
+    return Destination(request.arrival.interface, EVERYBODY, CLIENT_PORT, BROADCAST_MAC)

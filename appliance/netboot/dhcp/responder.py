@@ -1,0 +1,105 @@
+"""The DHCP protocol without I/O: datagrams, times and results in, effects out (pure)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address
+
+from appliance.lease import Lease, Reservation
+from appliance.netboot.dhcp.effects import Effect, Publish
+from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen
+from appliance.netboot.dhcp.options import DecodeError
+from appliance.netboot.dhcp.packet import NOWHERE
+from appliance.netboot.dhcp.ratelimit import RateLimit
+from appliance.netboot.dhcp.request import Arrival, Request, parse_request
+from appliance.netboot.dhcp.service import SubnetService
+from appliance.netboot.dhcp.subnet import Subnet
+
+
+class Responder:
+    """All subnets. Every method returns at once with what is to be done, in order.
+
+    `now` is Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        subnets: Iterable[Subnet],
+        *,
+        is_known: Callable[[str], bool],
+        reservations: Sequence[Reservation] = (),
+        leases: Sequence[Lease] = (),
+    ) -> None:
+        """`leases` is all that the disk holds; `is_known` says whether a MAC is a machine of the fleet."""
+        self._services = {
+            subnet.interface: SubnetService(subnet, is_known, reservations, _of_interface(leases, subnet))
+            for subnet in subnets
+        }
+        self._bad_packets = RateLimit()
+
+    def set_reservations(self, reservations: Sequence[Reservation]) -> None:
+        """Replace all reservations; running leases stay until their machines ask anew."""
+        for service in self._services.values():
+            service.pool.set_reservations(reservations)
+
+    def receive_datagram(self, data: bytes, arrival: Arrival, now: float) -> list[Effect]:
+        """A datagram came to port 67."""
+        try:
+            request = parse_request(data, arrival)
+        except DecodeError as error:
+            return self._bad_packet(arrival, str(error), now)
+        service = self._service_for(request)
+        if service is None or not service.serves(request):
+            return []
+        return [Publish(_seen(request, now)), *service.handle(request, now)]
+
+    def _service_for(self, request: Request) -> SubnetService | None:
+        """By interface, or by the address that the relay gives (RFC 2131 section 4.3.1)."""
+        if not request.relayed:
+            return self._services.get(request.arrival.interface)
+        services = self._services.values()
+        return next((each for each in services if request.link in each.subnet.address.network), None)
+
+    def _bad_packet(self, arrival: Arrival, reason: str, now: float) -> list[Effect]:
+        suppressed = self._bad_packets.admit(arrival.interface, now)
+        if suppressed is None:
+            return []
+        return [Publish(BadPacket(arrival.interface, arrival.source, reason, suppressed, now))]
+
+    def probe_result(self, interface: str, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
+        """A `Probe` is done."""
+        return self._services[interface].probe_result(address, in_use, now)
+
+    def saved(self, leases: Iterable[Lease], now: float) -> list[Effect]:
+        """These leases are on disk and will be after a power cut."""
+        return [effect for lease in leases for effect in self._services[lease.interface].saved(lease, now)]
+
+    def save_failed(self, leases: Iterable[Lease]) -> None:
+        """These leases may not be on disk."""
+        for lease in leases:
+            self._services[lease.interface].save_failed(lease)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` wants to be called, at the latest."""
+        times = (service.pool.next_expiry() for service in self._services.values())
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timer(self, now: float) -> list[Effect]:
+        """End what is over."""
+        return [effect for service in self._services.values() for effect in service.expire(now)]
+
+
+def _of_interface(leases: Iterable[Lease], subnet: Subnet) -> list[Lease]:
+    return [lease for lease in leases if lease.interface == subnet.interface]
+
+
+def _seen(request: Request, now: float) -> DhcpSeen:
+    return DhcpSeen(
+        mac=request.mac,
+        kind=request.kind,
+        firmware=request.client.firmware,
+        architecture=request.client.architecture,
+        is_ipxe=request.client.is_ipxe,
+        uuid=request.client.uuid,
+        relay=None if request.packet.giaddr == NOWHERE else request.packet.giaddr,
+        interface=request.arrival.interface,
+        at=now,
+    )

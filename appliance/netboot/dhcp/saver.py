@@ -1,0 +1,62 @@
+"""Leases on their way to the disk: in order, in batches, never in anybody's way."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from appliance.lease import Lease
+
+log = logging.getLogger(__name__)
+
+
+class LeaseStore(Protocol):
+    """Where leases live; the address (with its interface) is the key."""
+
+    async def load(self) -> Sequence[Lease]:
+        """All leases."""
+
+    async def save(self, leases: Sequence[Lease]) -> None:
+        """Write them, later ones over earlier ones; returns when they would survive a power cut."""
+
+
+class Saver:
+    """Writes what is queued, one batch after the other.
+
+    While a batch is written, or the disk is stuck, the next one grows; it is bounded by the number of
+    addresses, since a binding is queued once until it is written.
+    """
+
+    def __init__(
+        self,
+        store: LeaseStore,
+        saved: Callable[[Sequence[Lease]], None],
+        failed: Callable[[Sequence[Lease]], None],
+    ) -> None:
+        self._store = store
+        self._saved = saved
+        self._failed = failed
+        self._queue: list[Lease] = []
+        self._wake = asyncio.Event()
+
+    def put(self, lease: Lease) -> None:
+        """Queue a lease."""
+        self._queue.append(lease)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._queue = self._queue, []
+            await self._write(batch)
+
+    async def _write(self, batch: Sequence[Lease]) -> None:
+        try:
+            await self._store.save(batch)
+        except Exception:  # whatever the store raises: those who have an address keep being served
+            log.exception("writing %d leases", len(batch))
+            self._failed(batch)
+        else:
+            self._saved(batch)

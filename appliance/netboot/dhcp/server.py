@@ -1,0 +1,137 @@
+"""The DHCP server: sockets, timers and the disk around the responder."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address
+
+from appliance.lease import Lease, Reservation
+from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
+from appliance.netboot.dhcp.facts import Fact
+from appliance.netboot.dhcp.prober import Prober
+from appliance.netboot.dhcp.responder import Responder
+from appliance.netboot.dhcp.saver import LeaseStore, Saver
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.wire import Wire
+
+log = logging.getLogger(__name__)
+
+
+class DhcpServer:
+    """Serves all subnets until cancelled.
+
+    `publish` is called with each fact and must return at once; `is_known` says whether a MAC address
+    (lower case, colons) is that of a machine of the fleet.
+    """
+
+    def __init__(
+        self,
+        subnets: Iterable[Subnet],
+        store: LeaseStore,
+        publish: Callable[[Fact], None],
+        is_known: Callable[[str], bool],
+        reservations: Sequence[Reservation] = (),
+    ) -> None:
+        self._subnets = [subnet for subnet in subnets if subnet.mode != "off"]
+        self._store = store
+        self._publish = publish
+        self._is_known = is_known
+        self._reservations = reservations
+        self._saver = Saver(store, self._on_saved, self._on_save_failed)
+        self._wires: dict[str, Wire] = {}
+        self._probers: dict[str, Prober] = {}
+        self._responder = self._build(())
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    def _build(self, leases: Sequence[Lease]) -> Responder:
+        return Responder(self._subnets, is_known=self._is_known, reservations=self._reservations, leases=leases)
+
+    def set_reservations(self, reservations: Sequence[Reservation]) -> None:
+        """Replace all reservations, at any time."""
+        self._reservations = reservations
+        self._responder.set_reservations(reservations)
+
+    async def start(self) -> None:
+        """Load the leases and bind every interface; nothing is answered yet. Raises ApplianceError."""
+        self._responder = self._build(await self._store.load())
+        try:
+            for subnet in self._subnets:
+                wire = Wire(subnet)
+                self._wires[subnet.interface] = wire
+                self._probers[subnet.interface] = Prober(wire, self._on_probe_result)
+        except BaseException:
+            self.close()
+            raise
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        loop = asyncio.get_running_loop()
+        for interface, wire in self._wires.items():
+            loop.add_reader(wire.dhcp, self._on_datagrams, wire)
+            loop.add_reader(wire.arp, self._probers[interface].read)
+        try:
+            self._on_timer()
+            await self._saver.run()
+        finally:
+            self._stop_reading(loop)
+
+    def _stop_reading(self, loop: asyncio.AbstractEventLoop) -> None:
+        for wire in self._wires.values():
+            loop.remove_reader(wire.dhcp)
+            loop.remove_reader(wire.arp)
+        if self._timer is not None:
+            self._timer.cancel()
+        for prober in self._probers.values():
+            prober.close()
+
+    def close(self) -> None:
+        """Give all ports back; may be called twice."""
+        for wire in self._wires.values():
+            wire.close()
+
+    def _on_datagrams(self, wire: Wire) -> None:
+        for data, arrival in wire.datagrams():
+            try:
+                self._apply(self._responder.receive_datagram(data, arrival, time.time()))
+            except Exception:  # a defect of ours in one packet must not end the service of all others
+                log.exception("answering a DHCP packet from %s on %s", arrival.source, arrival.interface)
+
+    def _on_probe_result(self, interface: str, address: IPv4Address, in_use: bool) -> None:
+        self._apply(self._responder.probe_result(interface, address, in_use, time.time()))
+
+    def _on_saved(self, leases: Sequence[Lease]) -> None:
+        self._apply(self._responder.saved(leases, time.time()))
+
+    def _on_save_failed(self, leases: Sequence[Lease]) -> None:
+        self._responder.save_failed(leases)
+        self._set_timer()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._apply(self._responder.handle_timer(time.time()))
+
+    def _apply(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Save():
+                    self._saver.put(effect.lease)
+                case Send():
+                    self._wires[effect.destination.interface].send(effect)
+                case Probe():
+                    self._probers[effect.interface].start(effect)
+                case Publish():
+                    self._publish(effect.fact)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Have `_on_timer` called at the responder's next deadline; cheap when nothing changed."""
+        deadline = self._responder.next_deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        delay = max(0.0, deadline - time.time())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)

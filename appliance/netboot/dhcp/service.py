@@ -1,0 +1,313 @@
+"""DHCP on one subnet: what each message of a client leads to (RFC 2131 section 4.3; pure)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.lease import Lease, LeaseState, Reservation
+from appliance.netboot.dhcp import reply
+from appliance.netboot.dhcp.declines import Declines
+from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
+from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, PoolExhausted
+from appliance.netboot.dhcp.options import MessageKind
+from appliance.netboot.dhcp.packet import NOWHERE
+from appliance.netboot.dhcp.pool import Binding, Pool
+from appliance.netboot.dhcp.ratelimit import RateLimit
+from appliance.netboot.dhcp.reply import Terms
+from appliance.netboot.dhcp.request import Request
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.firmware import BootFile, boot_file
+
+QUARANTINE_SECONDS = 3600.0
+MAX_PROBES = 1024
+"""Conflict probes at the same time; who comes on top is dropped and asks again."""
+MIN_GRANT_SECONDS = 30
+"""A shorter rest of a lease is not worth acknowledging: wait for the disk instead."""
+MAX_TRIES = 3
+"""Addresses looked at for one DISCOVER."""
+
+
+@dataclass(slots=True)
+class Look:
+    """A conflict probe under way, and who is waiting for it."""
+
+    request: Request
+    tries: int
+
+
+class SubnetService:
+    """One subnet: its pool, and the conversations that wait for a probe or for the disk."""
+
+    def __init__(
+        self,
+        subnet: Subnet,
+        is_known: Callable[[str], bool],
+        reservations: Iterable[Reservation],
+        leases: Iterable[Lease],
+    ) -> None:
+        """`is_known` says whether a MAC address is that of a machine of the fleet."""
+        self.subnet = subnet
+        self.pool = Pool(subnet, reservations, leases)
+        self._is_known = is_known
+        self._probing: dict[IPv4Address, Look] = {}
+        self._unsaved: dict[str, Request] = {}
+        self._declines = Declines()
+        self._reports = RateLimit()
+
+    def serves(self, request: Request) -> bool:
+        """Whether this client is ours to answer."""
+        if self.subnet.mode == "off":
+            return False
+        reserved = self.pool.reservation(request.mac) is not None
+        if self.subnet.mode == "reservations":
+            return reserved
+        return self.subnet.serve_non_pxe or request.client.boots or reserved or self._is_known(request.mac)
+
+    def handle(self, request: Request, now: float) -> list[Effect]:
+        """Answer one message; replies of other servers and unknown kinds lead to nothing."""
+        match request.kind:
+            case MessageKind.DISCOVER:
+                return self._discover(request, now)
+            case MessageKind.REQUEST:
+                return self._request(request, now)
+            case MessageKind.DECLINE:
+                return self._decline(request, now)
+            case MessageKind.RELEASE:
+                return self._release(request, now)
+            case MessageKind.INFORM:
+                return self._inform(request)
+            case _:
+                return []
+
+    # Offering (RFC 2131 section 4.3.1)
+
+    def _discover(self, request: Request, now: float, tries: int = 1) -> list[Effect]:
+        choice = self.pool.choose(request.mac, request.requested, now)
+        if choice is None:
+            return self._exhausted(request, now)
+        if choice.address in self._probing:  # asked again while we look: the newest request gets the answer
+            self._probing[choice.address].request = request
+            return []
+        if not choice.fresh or request.relayed:  # ARP does not reach behind a relay
+            return self._offer(request, choice.address, now)
+        if len(self._probing) >= MAX_PROBES:
+            return []
+        self.pool.hold(request.mac, choice.address, now)
+        self._probing[choice.address] = Look(request, tries)
+        return [Probe(self.subnet.interface, choice.address, request.mac)]
+
+    def _exhausted(self, request: Request, now: float) -> list[Effect]:
+        if self.subnet.mode != "authoritative":
+            return []
+        suppressed = self._reports.admit(PoolExhausted, now)
+        if suppressed is None:
+            return []
+        return [Publish(PoolExhausted(self.subnet.interface, request.mac, suppressed, now))]
+
+    def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
+        """Offer the address that was looked at, or set it aside and take another one."""
+        look = self._probing.pop(address, None)
+        if look is None or self.pool.offered(look.request.mac, now) != address:
+            return []
+        if self.pool.owner(address, now) not in (None, look.request.mac):  # its old owner came back meanwhile
+            self.pool.withdraw(look.request.mac)
+            return self._discover(look.request, now, look.tries)
+        return self._conflict(look, address, now) if in_use else self._offer(look.request, address, now)
+
+    def _conflict(self, look: Look, address: IPv4Address, now: float) -> list[Effect]:
+        """Set the address aside and try another, but not without end: one router that answers ARP for
+        everything would cost us the whole pool.
+        """
+        request = look.request
+        self.pool.withdraw(request.mac)
+        effects = self._set_aside(request, address, now)
+        conflict = AddressConflict(address, self.subnet.interface, request.mac, "probe", now)
+        again = self._discover(request, now, look.tries + 1) if look.tries < MAX_TRIES else []
+        return [*effects, Publish(conflict), *again]
+
+    def _offer(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        self.pool.hold(request.mac, address, now)
+        data = reply.offer(
+            request, self.subnet, request.our_id, self._terms(request, address, self.subnet.lease_seconds)
+        )
+        return [Send(data, reply.destination(request, address))]
+
+    def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
+        reservation = self.pool.reservation(request.mac)
+        hostname = reservation.hostname if reservation is not None else ""
+        return Terms(address, seconds, hostname, self._boot(request))
+
+    def _boot(self, request: Request) -> BootFile | None:
+        if self.subnet.unknown_machines == "ignore" and not self._is_known(request.mac):
+            return None
+        return boot_file(request.client, self.subnet, request.mac)
+
+    # Granting (RFC 2131 section 4.3.2)
+
+    def _request(self, request: Request, now: float) -> list[Effect]:
+        if request.server_id is not None:
+            return self._selecting(request, request.server_id, now)
+        if request.packet.ciaddr != NOWHERE:
+            return self._renewing(request, request.packet.ciaddr, now)
+        if request.requested is not None:
+            return self._rebooting(request, request.requested, now)
+        return []
+
+    def _selecting(self, request: Request, server: IPv4Address, now: float) -> list[Effect]:
+        if server != request.our_id:
+            self.pool.withdraw(request.mac)
+            return []
+        address = request.requested or request.packet.ciaddr
+        if address == NOWHERE:
+            return []
+        if not self.pool.available(request.mac, address, now):
+            return self._nak(request, "this address is not available")
+        return self._grant(request, address, now)
+
+    def _rebooting(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        """INIT-REBOOT: refuse what is certainly wrong, stay silent about clients without a record."""
+        if address not in self.subnet.address.network:
+            return self._nak(request, "wrong network")
+        reservation, binding = self.pool.reservation(request.mac), self.pool.binding(request.mac)
+        record = reservation.address if reservation else binding.lease.address if binding else None
+        if record == address and self.pool.available(request.mac, address, now):
+            return self._grant(request, address, now)
+        if record is None and self.pool.owner(address, now) is None:
+            return []
+        return self._nak(request, "this address is not yours")
+
+    def _renewing(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        """RENEWING and REBINDING. Without a record we are still the authority: grant what is free.
+
+        A running machine keeps its address although it has been reserved another one since.
+        """
+        if self.pool.available(request.mac, address, now):
+            return self._grant(request, address, now)
+        return self._nak(request, "this address is not yours")
+
+    def _nak(self, request: Request, reason: str) -> list[Effect]:
+        self.pool.withdraw(request.mac)
+        return [Send(reply.nak(request, request.our_id, reason), reply.nak_destination(request))]
+
+    def _grant(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        """Acknowledge what the disk already covers, and make it cover more when that runs low.
+
+        The stored end lies two lease times ahead, so that a renewal at half time needs no write, and a
+        stuck disk stops nobody who has an address. New bindings wait for the disk.
+        """
+        self.pool.withdraw(request.mac)
+        binding = self.pool.binding(request.mac)
+        mine = binding if binding is not None and binding.lease.address == address else None
+        saves = [] if mine is not None and self._covers(mine, now) else self._bind(request, address, now)
+        if mine is not None and mine.durable_end - now >= min(MIN_GRANT_SECONDS, self.subnet.lease_seconds):
+            self._unsaved.pop(request.mac, None)
+            return [*saves, *self._acknowledge(request, address, mine.durable_end, now)]
+        self._unsaved[request.mac] = request
+        return saves
+
+    def _covers(self, binding: Binding, now: float) -> bool:
+        """Whether nothing has to be written: on its way already, or half a lease time to spare."""
+        enough = now + 1.5 * self.subnet.lease_seconds
+        return binding.lease.state is LeaseState.BOUND and (binding.in_flight or binding.durable_end >= enough)
+
+    def _bind(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        lease = Lease(
+            mac=request.mac,
+            address=address,
+            interface=self.subnet.interface,
+            client_id=request.client_id,
+            hostname=request.hostname,
+            start=now,
+            end=now + 2 * self.subnet.lease_seconds,
+            state=LeaseState.BOUND,
+        )
+        *old, new = self.pool.bind(lease, now)
+        ended: list[Effect] = [Publish(LeaseEnded(each, "replaced", now)) for each in old]
+        return [*(Save(each) for each in old), Save(new), *ended]
+
+    def _acknowledge(self, request: Request, address: IPv4Address, durable_end: float, now: float) -> list[Effect]:
+        binding = self.pool.binding(request.mac)
+        assert binding is not None, "only bound addresses are acknowledged"
+        seconds = min(self.subnet.lease_seconds, int(durable_end - now))
+        self.pool.acknowledge(request.mac, now + seconds)
+        data = reply.ack(request, self.subnet, request.our_id, self._terms(request, address, seconds))
+        granted = LeaseGranted(binding.lease, request.client, now + seconds, now)
+        return [Send(data, reply.destination(request, address)), Publish(granted)]
+
+    def saved(self, lease: Lease, now: float) -> list[Effect]:
+        """A lease is on disk: whoever waited for it gets the acknowledgement."""
+        current = self.pool.stored(lease)
+        if not current or lease.state is not LeaseState.BOUND:
+            return []
+        request = self._unsaved.pop(lease.mac, None)
+        if request is None or lease.end - now < 1:
+            return []
+        return self._acknowledge(request, lease.address, lease.end, now)
+
+    def save_failed(self, lease: Lease) -> None:
+        """A lease could not be written: its client hears nothing and asks again."""
+        self.pool.not_stored(lease)
+        self._unsaved.pop(lease.mac, None)
+
+    # Ending (RFC 2131 sections 4.3.3 and 4.3.4)
+
+    def _decline(self, request: Request, now: float) -> list[Effect]:
+        """Set aside an address that we gave to this client, a few times per client and hour only."""
+        address = request.requested
+        if address is None or request.server_id != request.our_id or not self._gave(request.mac, address, now):
+            return []
+        if not self._declines.admit(request.mac, now):
+            return []
+        self.pool.withdraw(request.mac)
+        effects = self._set_aside(request, address, now)
+        return [
+            *effects,
+            Publish(AddressConflict(address, self.subnet.interface, request.mac, "client", now)),
+        ]
+
+    def _gave(self, mac: str, address: IPv4Address, now: float) -> bool:
+        return address in (self.pool.offered(mac, now), self._bound(mac))
+
+    def _bound(self, mac: str) -> IPv4Address | None:
+        binding = self.pool.binding(mac)
+        bound = binding is not None and binding.lease.state is LeaseState.BOUND
+        return binding.lease.address if binding is not None and bound else None
+
+    def _set_aside(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        ended: list[Effect] = []
+        binding = self.pool.binding(request.mac)
+        if binding is not None and self._bound(request.mac) == address:
+            ended = [Publish(LeaseEnded(binding.lease, "declined", now))]
+        lease = Lease(
+            mac=request.mac,
+            address=address,
+            interface=self.subnet.interface,
+            client_id=request.client_id,
+            hostname="",
+            start=now,
+            end=now + QUARANTINE_SECONDS,
+            state=LeaseState.DECLINED,
+        )
+        return [Save(self.pool.quarantine(lease)), *ended]
+
+    def _release(self, request: Request, now: float) -> list[Effect]:
+        if request.server_id not in (None, request.our_id) or self._bound(request.mac) != request.packet.ciaddr:
+            return []
+        lease = self.pool.release(request.mac, now)
+        return [] if lease is None else [Save(lease), Publish(LeaseEnded(lease, "released", now))]
+
+    def expire(self, now: float) -> list[Effect]:
+        """End the leases whose time is over."""
+        effects: list[Effect] = []
+        for lease in self.pool.expire(now):
+            effects += [Save(lease), Publish(LeaseEnded(lease, "expired", now))]
+        return effects
+
+    # Informing (RFC 2131 section 4.3.5)
+
+    def _inform(self, request: Request) -> list[Effect]:
+        address = request.packet.ciaddr
+        if address != NOWHERE and address not in self.subnet.address.network:
+            return []
+        data = reply.inform_ack(request, self.subnet, request.our_id, self._boot(request))
+        return [Send(data, reply.destination(request, address))]

@@ -1,0 +1,62 @@
+"""What we serve on one interface (pure)."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Literal
+
+Mode = Literal["authoritative", "reservations", "off"]
+UnknownMachines = Literal["enlist", "local-disk", "ignore"]
+
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Addresses from `first` to `last`, both included."""
+
+    first: IPv4Address
+    last: IPv4Address
+
+    def __contains__(self, address: IPv4Address) -> bool:
+        return self.first <= address <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """One subnet and its rules, from the configuration and the address of the interface."""
+
+    interface: str
+    address: IPv4Interface
+    """Our own address with the prefix: server identifier, boot server, host part of boot URLs."""
+    mode: Mode = "authoritative"
+    ranges: tuple[AddressRange, ...] = ()
+    lease_seconds: int = 3600
+    gateway: IPv4Address | None = None
+    dns: tuple[IPv4Address, ...] = ()
+    ntp: tuple[IPv4Address, ...] = ()
+    domain: str = ""
+    unknown_machines: UnknownMachines = "enlist"
+    serve_non_pxe: bool = True
+    """Whether computers get an address that are neither network-booting nor known to us."""
+    boot_port: int = HTTP_PORT
+    """TCP port of the boot files' HTTP server on `address`."""
+
+    @property
+    def boot_url(self) -> str:
+        """Start of every boot URL, without a slash at the end."""
+        port = "" if self.boot_port == HTTP_PORT else f":{self.boot_port}"
+        return f"http://{self.address.ip}{port}"
+
+    def in_range(self, address: IPv4Address) -> bool:
+        """Whether the address is one that any machine may get."""
+        return any(address in each for each in self.ranges) and self.assignable(address)
+
+    def assignable(self, address: IPv4Address) -> bool:
+        """Whether the address can be a machine's: in the network, not special, not in use by a service."""
+        network = self.address.network
+        if address not in network or address in self._services():
+            return False
+        return network.prefixlen >= 31 or address not in (network.network_address, network.broadcast_address)
+
+    def _services(self) -> tuple[IPv4Address | None, ...]:
+        return (self.address.ip, self.gateway, *self.dns, *self.ntp)

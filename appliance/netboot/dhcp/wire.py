@@ -1,0 +1,153 @@
+"""The sockets of one interface: DHCP in and out, raw frames out, ARP in and out."""
+
+import errno
+import fcntl
+import logging
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from types import TracebackType
+
+from appliance.errors import ApplianceError
+from appliance.netboot.dhcp.effects import Send
+from appliance.netboot.dhcp.frame import ETHERTYPE_ARP, Endpoint, arp_probe, arp_sender, udp_frame
+from appliance.netboot.dhcp.reply import SERVER_PORT
+from appliance.netboot.dhcp.request import Arrival
+from appliance.netboot.dhcp.subnet import Subnet
+
+log = logging.getLogger(__name__)
+
+_SIOCGIFHWADDR = 0x8927
+_IP_PKTINFO = 8
+_PKTINFO = struct.Struct("@i4s4s")
+_MAX_DATAGRAM = 4096
+_BATCH = 64
+"""Datagrams read before other work gets its turn."""
+_RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Octets; a rack that powers on at once sends thousands of packets in one second."""
+
+
+class Wire:
+    """Everything that is bound to one interface. Nothing blocks."""
+
+    def __init__(self, subnet: Subnet) -> None:
+        """Bind; raises ApplianceError with the interface and the reason."""
+        self.interface = subnet.interface
+        self._local = subnet.address.ip
+        self._open: list[socket.socket] = []
+        try:
+            self.dhcp = self._dhcp_socket()
+            self.arp = self._link_socket(ETHERTYPE_ARP)
+            self._frames = self._link_socket(0)
+            self._mac = _hardware_address(self.dhcp, self.interface)
+        except OSError as error:
+            self.close()
+            raise _bind_error(self.interface, error) from error
+
+    def _dhcp_socket(self) -> socket.socket:
+        udp = self._track(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        # No SO_REUSEADDR: it would let us share the port with another DHCP server without noticing.
+        udp.bind(("0.0.0.0", SERVER_PORT))  # noqa: S104 - broadcasts reach only a socket bound to any address
+        return udp
+
+    def _link_socket(self, ethertype: int) -> socket.socket:
+        """A packet socket on the interface; ethertype 0 receives nothing."""
+        link = self._track(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0))
+        link.bind((self.interface, ethertype))
+        return link
+
+    def _track(self, opened: socket.socket) -> socket.socket:
+        self._open.append(opened)
+        return opened
+
+    def datagrams(self) -> Iterator[tuple[bytes, Arrival]]:
+        """What came in since the last call, at most one batch."""
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, source = self.dhcp.recvmsg(_MAX_DATAGRAM, socket.CMSG_SPACE(_PKTINFO.size))
+            except BlockingIOError:
+                return
+            except OSError as error:  # the interface went down; it may come back
+                log.warning("reading DHCP on %s: %s", self.interface, error)
+                return
+            yield data, Arrival(self.interface, self._local, IPv4Address(source[0]), self._destination(ancillary))
+
+    def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> IPv4Address:
+        for level, kind, value in ancillary:
+            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+                return IPv4Address(_PKTINFO.unpack_from(value)[2])
+        return self._local
+
+    def send(self, effect: Send) -> None:
+        """Send a reply; one that cannot be sent is lost, as on any network, and its client asks again."""
+        target = effect.destination
+        try:
+            if target.mac is None:
+                self.dhcp.sendto(effect.data, (str(target.address), target.port))
+            else:
+                source = Endpoint(self._mac, self._local, SERVER_PORT)
+                self._frames.send(udp_frame(source, Endpoint(target.mac, target.address, target.port), effect.data))
+        except OSError as error:
+            log.warning("sending DHCP to %s on %s: %s", target.address, self.interface, error)
+
+    def send_probe(self, address: IPv4Address) -> None:
+        """Ask by ARP who has the address."""
+        try:
+            self.arp.send(arp_probe(self._mac, address))
+        except OSError as error:
+            log.warning("sending ARP for %s on %s: %s", address, self.interface, error)
+
+    def arp_senders(self) -> Iterator[tuple[str, IPv4Address]]:
+        """MAC and IP address of those whose ARP frames came in since the last call, at most one batch."""
+        for _ in range(_BATCH):
+            try:
+                sender = arp_sender(self.arp.recv(_MAX_DATAGRAM))
+            except OSError:  # nothing more, or the interface is down
+                return
+            if sender is not None and sender[0] != self._mac:
+                yield sender
+
+    def close(self) -> None:
+        """Close all sockets; may be called twice."""
+        for each in self._open:
+            each.close()
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _hardware_address(any_socket: socket.socket, interface: str) -> str:
+    answer = fcntl.ioctl(any_socket, _SIOCGIFHWADDR, struct.pack("256s", interface.encode()[:15]))
+    return answer[18:24].hex(":")
+
+
+def _bind_error(interface: str, error: OSError) -> ApplianceError:
+    if error.errno == errno.EADDRINUSE:
+        return ApplianceError(
+            "dhcp-port-in-use",
+            f"another program already answers DHCP on {interface}: UDP port {SERVER_PORT} is in use",
+            "find it with `ss -ulpn 'sport = :67'` and stop it, or set this subnet's mode to off",
+        )
+    if error.errno == errno.ENODEV:
+        return ApplianceError(
+            "dhcp-no-interface",
+            f"there is no interface {interface}",
+            "`ip link` lists the interfaces; put one of them into the [[subnet]] section",
+        )
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return ApplianceError(
+            "dhcp-not-permitted",
+            f"not allowed to serve DHCP on {interface}: {error.strerror}",
+            "the process needs the capabilities CAP_NET_BIND_SERVICE and CAP_NET_RAW",
+        )
+    return ApplianceError("dhcp-bind-failed", f"cannot serve DHCP on {interface}: {error.strerror}")
