@@ -1,0 +1,50 @@
+"""The card on a running lab's door: what another command needs to know to go in."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from appliance.errors import ApplianceError, NotFound
+from appliance.lab.directory import LabDirectory, running
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """``door`` is the process id to enter by, ``port`` the console's TCP port on 127.0.0.1."""
+
+    door: int
+    port: int | None
+    machines: tuple[str, ...]
+
+
+def write_card(directory: LabDirectory, card: Card) -> None:
+    """Put the card up; whoever reads sees all of it or nothing."""
+    draft = directory.path / "lab.json.new"
+    draft.write_bytes(msgspec.json.encode(card))
+    os.replace(draft, directory.card)
+
+
+def read_card(directory: LabDirectory) -> Card:
+    """Read the card; raises ``lab-gone`` when it is away."""
+    try:
+        return msgspec.json.decode(directory.card.read_bytes(), type=Card)
+    except FileNotFoundError:
+        raise ApplianceError("lab-gone", f"no lab runs in {directory.path}") from None
+
+
+def find_lab(base: Path, name: str | None) -> LabDirectory:
+    """The running lab called ``name``, or the only one; raises ``lab-none`` or ``lab-which``."""
+    labs = {directory.name: directory for directory in running(base)}
+    if name is not None and name not in labs:
+        raise NotFound("lab-none", f"no lab called {name!r} is running", _running_hint(labs))
+    if not labs:
+        raise NotFound("lab-none", "no lab is running", "start one with: qrm lab")
+    if name is None and len(labs) > 1:
+        raise ApplianceError("lab-which", "several labs are running", f"name one with --lab: {', '.join(labs)}")
+    return labs[name] if name is not None else next(iter(labs.values()))
+
+
+def _running_hint(labs: dict[str, LabDirectory]) -> str:
+    return f"running now: {', '.join(labs) or 'none'}"

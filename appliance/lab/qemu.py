@@ -1,0 +1,141 @@
+"""The QEMU command line of one machine.  Pure.
+
+QEMU's manual page is the reference; a comma inside a value is written twice (section "-drive" and others).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.lab.plan import Accelerator, Bus, Disk, Firmware, MachinePlan, Nic
+
+PROGRAM = "qemu-system-x86_64"
+OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+BIOS_ROM = Path("/usr/lib/ipxe/qemu/efi-virtio.rom")
+"""What QEMU gives to virtio network cards by itself; BIOS and UEFI in one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """File descriptors that QEMU inherits: sockets connected to the lab, so that nobody else can reach them."""
+
+    qmp: int
+    serial: int
+
+
+def command_line(
+    machine: MachinePlan, directory: Path, channels: Channels, accelerator: Accelerator = "tcg"
+) -> list[str]:
+    """Program and arguments; files of the machine are looked for in ``directory``."""
+    return [
+        PROGRAM,
+        *("-name", f"{escape(machine.name)},process=qrm-{escape(machine.name)}"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "std"),
+        *_processor(machine, accelerator),
+        *_firmware(machine, directory),
+        *_smbios(machine),
+        *_channels(channels),
+        *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
+        *_nics(machine),
+        *_disks(machine, directory),
+    ]
+
+
+def variables_file(machine: MachinePlan) -> str | None:
+    """Name of the machine's own UEFI variable store, made from ``OVMF_VARIABLES``; None on BIOS."""
+    return f"{machine.name}-variables.fd" if machine.firmware == "uefi" else None
+
+
+def escape(value: str) -> str:
+    """``value`` as one suboption value: commas doubled."""
+    return value.replace(",", ",,")
+
+
+def _processor(machine: MachinePlan, accelerator: Accelerator) -> list[str]:
+    accel = "tcg,thread=multi" if accelerator == "tcg" else "kvm"
+    # max brings SHA and AES instructions, which QEMU emulates faster than the code they replace; five-level
+    # paging costs a fifth level in every software page walk and gives nothing.
+    cpu = "max,la57=off" if accelerator == "tcg" else "host"
+    return ["-accel", accel, "-cpu", cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib)]
+
+
+def _firmware(machine: MachinePlan, directory: Path) -> list[str]:
+    variables = variables_file(machine)
+    if variables is None:
+        # With nothing to boot it tries again after ten seconds, as servers do. graphics=off makes SeaBIOS, and through it iPXE, speak on the serial port besides the screen.
+        return ["-machine", "pc,graphics=off", "-boot", "strict=on,reboot-timeout=10000"]
+    return [
+        *("-machine", "q35", "-boot", "strict=on"),
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"),
+        *("-drive", f"if=pflash,unit=1,format=raw,file={escape(str(directory / variables))}"),
+    ]
+
+
+def _smbios(machine: MachinePlan) -> list[str]:
+    serial = escape(machine.serial)
+    system = f"type=1,manufacturer=QRM,product=Lab Machine,version=1,serial={serial},uuid={machine.uuid}"
+    return ["-smbios", system, "-smbios", f"type=3,manufacturer=QRM,serial={serial}"]
+
+
+def _channels(channels: Channels) -> list[str]:
+    return [
+        *("-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=serial,fd={channels.serial}", "-serial", "chardev:serial"),
+    ]
+
+
+def _nics(machine: MachinePlan) -> list[str]:
+    arguments: list[str] = []
+    for index, nic in enumerate(machine.nics):
+        arguments += _nic(nic, index, machine.firmware)
+    return arguments
+
+
+def _nic(nic: Nic, index: int, firmware: Firmware) -> list[str]:
+    # BIOS runs the ROM that QEMU itself chooses: only that one gets its device id patched to fit the device.
+    # With an empty ROM file OVMF's own driver and its own PXE run, as on a board with a UEFI network stack.
+    rom = "" if firmware == "bios" else ",romfile="
+    device = f"virtio-net-pci,netdev=net{index},mac={nic.mac}{rom},bootindex={index + 1}"
+    return ["-netdev", f"tap,id=net{index},ifname={nic.tap},script=no,downscript=no", "-device", device]
+
+
+def _disks(machine: MachinePlan, directory: Path) -> list[str]:
+    arguments = ["-device", "virtio-scsi-pci,id=scsi"] if _has_scsi(machine) else []
+    for index, disk in enumerate(machine.disks):
+        # The network comes first, then the disks in their order, as firmware of a managed machine is set up.
+        arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + index + 1)
+    return arguments
+
+
+def _has_scsi(machine: MachinePlan) -> bool:
+    return any(disk.bus == "scsi" for disk in machine.disks)
+
+
+def _disk(disk: Disk, index: int, directory: Path, bootindex: int) -> list[str]:
+    # cache=unsafe: the lab survives no power cut of its host, so flushing would only cost time.
+    drive = (
+        f"if=none,id=disk{index},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap,"
+        f"file={escape(str(directory / disk.file))}"
+    )
+    device = (
+        f"{_DISK_DEVICES[disk.bus](disk, index)},id=dev{index},drive=disk{index},serial={escape(disk.serial)},"
+        f"logical_block_size={disk.sector_size},physical_block_size={max(disk.sector_size, 512)},bootindex={bootindex}"
+    )
+    return ["-drive", drive, "-device", device]
+
+
+def _scsi_device(disk: Disk, index: int) -> str:
+    return f"scsi-hd,bus=scsi.0,scsi-id={index},device_id={escape(disk.serial)},wwn={_wwn(disk.serial)}"
+
+
+def _wwn(serial: str) -> str:
+    """A locally assigned NAA 3 name (T10 SPC-4, 7.8.6.5), the same for the same serial number."""
+    return f"0x3{int.from_bytes(serial.encode()[-7:], 'big'):015x}"
+
+
+_DISK_DEVICES: dict[Bus, Callable[[Disk, int], str]] = {
+    "virtio": lambda disk, index: "virtio-blk-pci",
+    "scsi": _scsi_device,
+    "nvme": lambda disk, index: "nvme",
+}
