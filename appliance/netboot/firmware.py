@@ -113,7 +113,7 @@ def classify(options: Options) -> Client:
         is_http=is_http,
         is_ipxe=is_ipxe,
         ipxe_has_http=is_ipxe and _has_http(options.get(Code.IPXE, b"")),
-        uuid=_uuid(options.get(Code.CLIENT_UUID, b""), big_endian=is_ipxe),
+        uuid=_uuid(options.get(Code.CLIENT_UUID, b"")),
         vendor_class=_printable(vendor),
     )
 
@@ -172,16 +172,16 @@ def _firmware(architecture: int | None, is_http: bool) -> Firmware:
     return (_PXE_TO_HTTP if is_http else _HTTP_TO_PXE).get(firmware, firmware)
 
 
-def _uuid(option: bytes, *, big_endian: bool) -> UUID | None:
+def _uuid(option: bytes) -> UUID | None:
     """Option 97: type 0 and 16 octets (RFC 4578 section 2.3), placeholders left out.
 
-    PXE ROMs and UEFI send the octets of the SMBIOS table, in which the first three fields are
-    little-endian; iPXE turns them round to what it prints.
+    PXE ROMs, UEFI and iPXE all send the octets of the SMBIOS table, in which the first three fields are
+    little-endian.
     """
     value = option[1:]
     if len(option) != 17 or option[0] != 0 or value in (bytes(16), b"\xff" * 16):
         return None
-    return UUID(bytes=value) if big_endian else UUID(bytes_le=value)
+    return UUID(bytes_le=value)
 
 
 def _printable(value: bytes) -> str:

@@ -147,23 +147,29 @@ class Imports:
 async def _receive(directory: Path, chunks: AsyncIterator[bytes]) -> AsyncIterator[_Received]:
     """The stream in a file of ours, synced; the file is removed at the end unless it was renamed."""
     received = _Received(directory / f"{os.urandom(8).hex()}.part")
-    digest = hashlib.sha256()
     try:
         descriptor = os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb", buffering=0) as file:
-            async for chunk in chunks:
-                received.head = (received.head + chunk)[:HEAD] if len(received.head) < HEAD else received.head
-                received.size += len(chunk)
-                await asyncio.to_thread(_write, file.fileno(), chunk, digest)
-            await asyncio.to_thread(os.fsync, file.fileno())
-        received.sha256 = digest.hexdigest()
+        try:
+            await _take(received, descriptor, chunks)
+        finally:
+            os.close(descriptor)
         yield received
     except OSError as error:
-        raise ApplianceError(
-            "upload-failed", f"the upload could not be stored: {error.strerror}", "free some space"
-        ) from (error)
+        message = f"the upload could not be stored: {error.strerror}"
+        raise ApplianceError("upload-failed", message, "free some space, then upload again") from error
     finally:
         received.path.unlink(missing_ok=True)
+
+
+async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[bytes]) -> None:
+    digest = hashlib.sha256()
+    async for chunk in chunks:
+        if len(received.head) < HEAD:
+            received.head = (received.head + chunk)[:HEAD]
+        received.size += len(chunk)
+        await asyncio.to_thread(_write, descriptor, chunk, digest)
+    await asyncio.to_thread(os.fsync, descriptor)
+    received.sha256 = digest.hexdigest()
 
 
 def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:

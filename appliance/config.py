@@ -1,0 +1,298 @@
+"""The configuration file: TOML in, one frozen dataclass per section out, errors with file, line and key."""
+
+import dataclasses
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any, Literal
+
+from appliance.errors import ApplianceError
+
+
+class ConfigError(ApplianceError):
+    """The configuration file is wrong: file, line, key, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSection:
+    """``[site]``"""
+
+    state_dir: Path = Path("/var/lib/appliance")
+    """Everything that must survive: the store, keys, images."""
+    domain: str = "lab.test"
+    """DNS domain of machines and deployments."""
+    preload: tuple[Path, ...] = ()
+    """Directories with ``image.raw.zst`` and ``image.json``, added to the catalogue when it lacks them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetSection:
+    """``[[subnet]]``: one interface that is served; its address and prefix are read from it."""
+
+    interface: str
+    mode: Literal["authoritative", "proxy", "reservations", "off"] = "authoritative"
+    ranges: tuple[str, ...] = ()
+    """``FIRST-LAST``, IPv4."""
+    lease_seconds: int = 3600
+    gateway: str | None = None
+    dns: tuple[str, ...] | None = None
+    """Name servers for the clients; ourselves when left out and DNS is on."""
+    ntp: tuple[str, ...] = ()
+    unknown_machines: Literal["enlist", "local-disk", "ignore"] = "enlist"
+    serve_non_pxe: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TftpSection:
+    """``[tftp]``"""
+
+    enabled: bool = True
+    extra_root: Path | None = None
+    """Further files, read only."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSection:
+    """``[dns]``"""
+
+    enabled: bool = True
+    port: int = 53
+    forwarders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BootSection:
+    """``[boot]``"""
+
+    port: int = 80
+    """Plain HTTP on the subnets' interfaces."""
+    control_port: int = 443
+    """Agent HTTPS there."""
+    files: Path | None = None
+    """Further files under /files/."""
+    stack: Path = Path("/usr/share/qrm/stack")
+    """The maintenance stack, as the image builder made it."""
+    programs: Path = Path("/usr/share/qrm/programs")
+    """Boot programs: iPXE and network GRUB."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSection:
+    """``[web]``"""
+
+    listen: tuple[str, ...] = ("127.0.0.1:8443",)
+    """HTTPS addresses of console and API; sockets passed in by systemd or the lab take their place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    site: SiteSection = field(default_factory=SiteSection)
+    subnet: tuple[SubnetSection, ...] = ()
+    tftp: TftpSection = field(default_factory=TftpSection)
+    dns: DnsSection = field(default_factory=DnsSection)
+    boot: BootSection = field(default_factory=BootSection)
+    web: WebSection = field(default_factory=WebSection)
+
+
+def load(path: Path) -> Config:
+    """The configuration in ``path``; raises ConfigError for a file that cannot be read or is not right."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError("config-unreadable", f"{path}: {reason}", "name the file with --config FILE") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Config:
+    """The configuration in ``text``; ``name`` is the file's name for messages."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("config-syntax", f"{name}: {error}", "the file is TOML: key = value") from error
+    reader = _Reader(text, name)
+    config = reader.config(tables)
+    _check_subnets(reader, config)
+    _check_numbers(reader, config)
+    return config
+
+
+def parse_range(text: str) -> tuple[IPv4Address, IPv4Address]:
+    """First and last address of ``FIRST-LAST``; raises ValueError with what is wrong."""
+    first_text, dash, last_text = text.partition("-")
+    try:
+        first, last = IPv4Address(first_text.strip()), IPv4Address(last_text.strip())
+    except AddressValueError as error:
+        raise ValueError(f"{text!r} is not FIRST-LAST with two IPv4 addresses") from error
+    if not dash or last < first:
+        raise ValueError(f"{text!r} ends before it begins")
+    return first, last
+
+
+def check_ranges_on(section: SubnetSection, address: IPv4Interface, name: str) -> None:
+    """Raise ConfigError where a range lies outside the subnet that the interface really has."""
+    for text in section.ranges:
+        first, last = parse_range(text)
+        if first not in address.network or last not in address.network:
+            message = f"{name}: [[subnet]] {section.interface}: range {text} is outside {address.network}"
+            hint = f"{section.interface} has {address}; choose a range in that network"
+            raise ConfigError("config-range", message, hint)
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "site": SiteSection,
+    "subnet": SubnetSection,
+    "tftp": TftpSection,
+    "dns": DnsSection,
+    "boot": BootSection,
+    "web": WebSection,
+}
+
+
+class _Reader:
+    """Turns tables into sections and knows on which line a key stands."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._lines = text.splitlines()
+        self._name = name
+
+    def config(self, tables: dict[str, Any]) -> Config:
+        for key in tables:
+            if key not in _SECTIONS:
+                raise self.error(key, None, "is unknown", f"sections are {', '.join(_SECTIONS)}")
+        values: dict[str, Any] = {}
+        for section, kind in _SECTIONS.items():
+            if section not in tables:
+                continue
+            if section == "subnet":
+                listed = self._require(tables[section], list, section, None, "write [[subnet]], with two brackets")
+                values[section] = tuple(self._section(kind, t, section, n) for n, t in enumerate(listed))
+            else:
+                table = self._require(tables[section], dict, section, None, f"write [{section}] on a line of its own")
+                values[section] = self._section(kind, table, section, 0)
+        return Config(**values)
+
+    def _section(self, kind: type[Any], table: dict[str, Any], section: str, index: int) -> Any:
+        fields = {each.name: each for each in dataclasses.fields(kind)}
+        for key in table:
+            if key not in fields:
+                raise self.error(section, key, "is unknown", f"keys here are {', '.join(fields)}", index)
+        hints = typing.get_type_hints(kind)
+        values = {key: self._value(hints[key], value, section, key, index) for key, value in table.items()}
+        missing = [n for n, f in fields.items() if n not in values and _required(f)]
+        if missing:
+            raise self.error(section, None, f"lacks the key {missing[0]}", f'add {missing[0]} = "..."', index)
+        return kind(**values)
+
+    def _value(self, hint: Any, value: Any, section: str, key: str, index: int) -> Any:
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin in (types.UnionType, typing.Union):
+            hint = next(each for each in arguments if each is not types.NoneType)
+            return self._value(hint, value, section, key, index)
+        if origin is Literal:
+            if value not in arguments:
+                raise self.error(section, key, f"cannot be {value!r}", f"use one of {', '.join(arguments)}", index)
+            return value
+        if origin is tuple:
+            items = self._require(value, list, section, key, "write a list: [...]", index)
+            return tuple(self._value(arguments[0], item, section, key, index) for item in items)
+        if hint is Path:
+            text = self._require(value, str, section, key, 'write a path in quotes: "/..."', index)
+            return self._absolute(text, section, key, index)
+        wants = {str: 'text in quotes: "..."', int: "a whole number", bool: "true or false"}[hint]
+        return self._require(value, hint, section, key, f"write {wants}", index)
+
+    def _absolute(self, text: str, section: str, key: str, index: int) -> Path:
+        path = Path(text)
+        if not path.is_absolute():
+            raise self.error(section, key, f"is not an absolute path: {text!r}", "begin it with /", index)
+        return path
+
+    def _require(self, value: Any, kind: type, section: str, key: str | None, hint: str, index: int = 0) -> Any:
+        if type(value) is not kind:  # bool is an int to isinstance
+            raise self.error(section, key, f"has the wrong type, {type(value).__name__}", hint, index)
+        return value
+
+    def error(self, section: str, key: str | None, wrong: str, right: str, index: int = 0) -> ConfigError:
+        line = self._line(section, key, index)
+        place = f"[{section}]" if key is None else f"[{section}] {key}"
+        return ConfigError("config-invalid", f"{self._name}:{line}: {place} {wrong}", right, key or section)
+
+    def _line(self, section: str, key: str | None, index: int) -> int:
+        """Line number of the key, or of its section's head; 1 where TOML hides it in an inline table."""
+        head = re.compile(rf"\s*\[\[?\s*{re.escape(section)}\s*\]")
+        any_head, count, at = re.compile(r"\s*\["), -1, 1
+        for number, line in enumerate(self._lines, 1):
+            if head.match(line):
+                count, at = count + 1, number if count + 1 == index else at
+            elif count == index and not any_head.match(line):
+                if key is not None and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+                    return number
+            elif count == index:
+                break
+            elif key is None and re.match(rf"\s*{re.escape(section)}\b", line):
+                return number
+        return at
+
+
+def _required(each: "dataclasses.Field[Any]") -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+def _check_subnets(reader: _Reader, config: Config) -> None:
+    seen: dict[str, int] = {}
+    spans: list[tuple[IPv4Address, IPv4Address, str]] = []
+    for index, subnet in enumerate(config.subnet):
+        if subnet.interface in seen:
+            wrong = f"{subnet.interface!r} is served by an earlier [[subnet]] already"
+            raise reader.error("subnet", "interface", wrong, "name each interface once", index)
+        seen[subnet.interface] = index
+        for text in subnet.ranges:
+            try:
+                first, last = parse_range(text)
+            except ValueError as error:
+                raise reader.error("subnet", "ranges", str(error), 'write "10.0.0.50-10.0.0.99"', index) from error
+            for other_first, other_last, other in spans:
+                if first <= other_last and other_first <= last:
+                    raise reader.error("subnet", "ranges", f"{text} overlaps {other}", "keep them apart", index)
+            spans.append((first, last, text))
+        _check_addresses(reader, subnet, index)
+
+
+def _check_addresses(reader: _Reader, subnet: SubnetSection, index: int) -> None:
+    lists = {"dns": subnet.dns or (), "ntp": subnet.ntp, "gateway": (subnet.gateway,) if subnet.gateway else ()}
+    for key, addresses in lists.items():
+        for address in addresses:
+            try:
+                IPv4Address(address)
+            except AddressValueError as error:
+                wrong = f"{address!r} is not an IPv4 address"
+                raise reader.error("subnet", key, wrong, "write it as 10.77.0.1", index) from error
+    if not 60 <= subnet.lease_seconds <= 31_536_000:
+        raise reader.error("subnet", "lease_seconds", "is out of bounds", "60 to 31536000 seconds", index)
+
+
+def _check_numbers(reader: _Reader, config: Config) -> None:
+    ports = {("dns", "port"): config.dns.port, ("boot", "port"): config.boot.port}
+    ports["boot", "control_port"] = config.boot.control_port
+    for (section, key), port in ports.items():
+        if not 1 <= port <= 65535:
+            raise reader.error(section, key, f"cannot be {port}", "ports are 1 to 65535")
+    if config.boot.port == config.boot.control_port:
+        raise reader.error("boot", "control_port", "is the same as port", "use two ports")
+    for listen in config.web.listen:
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", listen):
+            raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
+    for forwarder in config.dns.forwarders:
+        try:
+            IPv4Address(forwarder)
+        except AddressValueError as error:
+            raise reader.error("dns", "forwarders", f"{forwarder!r} is not an IPv4 address", "9.9.9.9") from error
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?", config.site.domain):
+        raise reader.error("site", "domain", f"{config.site.domain!r} is no DNS domain", 'write "lab.test"')

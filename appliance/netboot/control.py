@@ -1,0 +1,159 @@
+"""HTTPS agent control: what agents and residents say, typed at this border (ARCHITECTURE.md, Wire formats)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from appliance.errors import ApplianceError, Denied, Invalid
+from appliance.machine import meaningful_uuid, parse_mac
+from appliance.netboot.fleet import Activity, Fleet, Redemption, Report
+from appliance.netboot.http import status_of
+
+LARGEST_BODY = 2 << 20
+"""Bytes; an inventory of a big server is some 200 kB."""
+
+Token = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Short = Annotated[str, msgspec.Meta(max_length=500)]
+T = TypeVar("T")
+
+
+class RedeemBody(msgspec.Struct):
+    """``POST /control/v1/redeem``"""
+
+    boot_token: Token
+    machine_token: Token
+    nonce: Short
+    mac: Short
+    macs: Annotated[list[Short], msgspec.Meta(max_length=256)]
+    uuid: Short | None = None
+    firmware: Literal["bios", "uefi"] = "bios"
+
+
+class ReportBody(msgspec.Struct):
+    """``POST /control/v1/report``"""
+
+    attempt: Short
+    step: Short
+    status: Literal["running", "done", "failed"]
+    progress: float = 0.0
+    message: str = ""
+    code: Short = ""
+    result: dict[str, Any] | None = None
+
+
+class ActiveBody(msgspec.Struct):
+    """``POST /control/v1/resident/active``"""
+
+    boot_id: Short
+    hostname: Short = ""
+    host_keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=2000)]], msgspec.Meta(max_length=16)] = []
+    addresses: Annotated[list[Short], msgspec.Meta(max_length=256)] = []
+
+
+class ObeyBody(msgspec.Struct):
+    """``POST /control/v1/resident/report``"""
+
+    attempt: Short
+    status: Literal["done", "failed"]
+    message: str = ""
+
+
+class Control:
+    """The handlers; the daemon mounts ``make_app`` behind TLS."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def make_app(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(middlewares=[_json_errors], client_max_size=LARGEST_BODY)
+        app.add_routes(
+            [
+                web.post("/control/v1/redeem", self._redeem),
+                web.post("/control/v1/inventory", self._inventory),
+                web.get("/control/v1/work", self._work),
+                web.post("/control/v1/report", self._report),
+                web.post("/control/v1/resident/active", self._active),
+                web.get("/control/v1/resident/wait", self._wait),
+                web.post("/control/v1/resident/report", self._obey),
+            ]
+        )
+        return app
+
+    async def _redeem(self, request: web.Request) -> web.Response:
+        body = await _body(request, RedeemBody)
+        redemption = Redemption(
+            body.boot_token,
+            body.machine_token,
+            body.nonce,
+            parse_mac(body.mac),
+            tuple(parse_mac(mac) for mac in body.macs),
+            meaningful_uuid(body.uuid),
+            body.firmware,
+        )
+        welcome = await self._fleet.redeem(redemption, request.remote or "")
+        return _json(welcome)
+
+    async def _inventory(self, request: web.Request) -> web.Response:
+        inventory = await _body(request, dict[str, Any])
+        state, name = await self._fleet.take_inventory(_bearer(request), inventory)
+        return _json({"state": state, "name": name})
+
+    async def _work(self, request: web.Request) -> web.Response:
+        token = _bearer(request)
+        server = request.transport.get_extra_info("sockname")[0] if request.transport else ""
+        work = await self._fleet.work(token, server)
+        if work is None:
+            return web.Response(status=204, headers={"X-Machine-State": await self._fleet.state(token)})
+        return _json(work)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        body = await _body(request, ReportBody)
+        report = Report(body.attempt, body.step, body.status, body.progress, body.message, body.code, body.result or {})
+        return _json({"continue": await self._fleet.report(_bearer(request), report)})
+
+    async def _active(self, request: web.Request) -> web.Response:
+        body = await _body(request, ActiveBody)
+        activity = Activity(body.boot_id, body.hostname, tuple(body.host_keys), tuple(body.addresses))
+        await self._fleet.resident_active(_bearer(request), activity)
+        return _json({})
+
+    async def _wait(self, request: web.Request) -> web.Response:
+        return _json(await self._fleet.resident_wait(_bearer(request), request.query.get("boot_id", "")[:100]))
+
+    async def _obey(self, request: web.Request) -> web.Response:
+        body = await _body(request, ObeyBody)
+        await self._fleet.resident_report(_bearer(request), body.attempt, body.status, body.message[:500])
+        return _json({})
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+async def _body(request: web.Request, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise Invalid("body-invalid", f"{request.path}: {error}") from error
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Denied("session-unknown", "a token is needed here")
+    return token
+
+
+@web.middleware
+async def _json_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ApplianceError as error:
+        document = {"code": error.code, "message": error.message, "hint": error.hint}
+        body = msgspec.json.encode(document)
+        return web.Response(status=status_of(error), body=body, content_type="application/json")

@@ -1,0 +1,185 @@
+"""Plain HTTP on the provisioning network: boot scripts, boot files, the idle poll. Gives nothing away by MAC."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from aiohttp import web
+
+from appliance.errors import ApplianceError, Denied, Invalid, NotFound
+from appliance.machine import meaningful_serial, meaningful_uuid, parse_mac
+from appliance.netboot import ipxe
+from appliance.netboot.fleet import Fleet
+from appliance.netboot.policy import BootRequest
+from appliance.netboot.sending import send_file
+
+Fetched = Callable[[str, str, int], Awaitable[None]]
+"""Told (client address, path, bytes) when a boot file has been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """What is served, and where."""
+
+    programs: Path
+    stack: Path
+    stack_path: str
+    """URL path of the stack, with the hash of its content: never changes, so that anything may cache it."""
+    ca_pem: bytes
+    ca_fingerprint: str
+    port: int
+    control_port: int
+    extra: Path | None = None
+
+    def site(self, server: IPv4Address | str) -> ipxe.Site:
+        """The URLs as a machine sees them that reaches us at this address."""
+        port = "" if self.port == 80 else f":{self.port}"
+        control = "" if self.control_port == 443 else f":{self.control_port}"
+        return ipxe.Site(f"http://{server}{port}", f"https://{server}{control}", self.stack_path, self.ca_fingerprint)
+
+
+class BootHttp:
+    """The handlers; the daemon mounts ``make_app``."""
+
+    def __init__(self, fleet: Fleet, files: BootFiles, clock: Callable[[], float], fetched: Fetched) -> None:
+        self._fleet, self._files, self._clock, self._fetched = fleet, files, clock, fetched
+
+    def make_app(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(middlewares=[_single_slashes, _plain_errors], client_max_size=1 << 16)
+        app.add_routes(
+            [
+                web.get("/boot/start.ipxe", self._start),
+                web.get("/boot/script", self._script),
+                web.get("/boot/{name}", self._program),
+                web.get(self._files.stack_path + "/{name:vmlinuz|initrd}", self._stack),
+                web.get("/ca.pem", self._ca),
+                web.get("/time", self._time),
+                web.get("/poll/{poll}", self._poll),
+                web.get("/images/{image:[0-9]{1,12}}/content", self._image),
+                web.get("/files/{path:.+}", self._extra),
+            ]
+        )
+        return app
+
+    async def _start(self, request: web.Request) -> web.Response:
+        return web.Response(text=ipxe.start_script(self._files.site(_server(request)).server))
+
+    async def _script(self, request: web.Request) -> web.Response:
+        asked = boot_request(dict(request.query), _peer(request), _server(request))
+        boot = await self._fleet.boot(asked)
+        # A script may hold a boot token: no cache may keep it.
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(text=ipxe.script(boot, self._files.site(asked.server), asked.mac), headers=headers)
+
+    async def _program(self, request: web.Request) -> web.StreamResponse:
+        return await self._file(request, self._files.programs, request.match_info["name"])
+
+    async def _stack(self, request: web.Request) -> web.StreamResponse:
+        return await self._file(request, self._files.stack, request.match_info["name"])
+
+    async def _extra(self, request: web.Request) -> web.StreamResponse:
+        if self._files.extra is None:
+            raise NotFound("file-unknown", f"{request.path[:200]} is not here")
+        return await self._file(request, self._files.extra, request.match_info["path"])
+
+    async def _file(self, request: web.Request, root: Path, name: str) -> web.StreamResponse:
+        response = await send_file(request, inside(root, name))
+        if request.method == "GET":
+            await self._fetched(_peer(request), request.path, response.content_length or 0)
+        return response
+
+    async def _ca(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._files.ca_pem, content_type="application/x-pem-file")
+
+    async def _time(self, _: web.Request) -> web.Response:
+        return web.json_response({"now": self._clock()}, headers={"Cache-Control": "no-store"})
+
+    async def _poll(self, request: web.Request) -> web.Response:
+        come = await self._fleet.poll(request.match_info["poll"])
+        return web.Response(text="come\n" if come else "wait\n")
+
+    async def _image(self, request: web.Request) -> web.StreamResponse:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Denied("token-missing", "images are served to the machine whose attempt uses them")
+        path = await self._fleet.image(token, int(request.match_info["image"]))
+        return await send_file(request, path)
+
+
+def boot_request(query: dict[str, str], address: str, server: str) -> BootRequest:
+    """A boot request from the query of a script's URL; raises Invalid without a usable MAC address."""
+    if "mac" not in query:
+        raise Invalid("mac-missing", "the request names no machine", "add ?mac=${netX/mac:hexhyp}", "mac")
+    return BootRequest(
+        mac=parse_mac(query["mac"]),
+        uuid=meaningful_uuid(query.get("uuid")),
+        serial=meaningful_serial(cleaned(query.get("serial"))),
+        firmware="uefi" if query.get("platform") == "efi" else "bios",
+        product=cleaned(query.get("product")),
+        manufacturer=cleaned(query.get("manufacturer")),
+        address=address,
+        server=server,
+    )
+
+
+def cleaned(text: str | None) -> str:
+    """A string of the machine's, printable and short."""
+    return "".join(c for c in (text or "") if c.isprintable())[:100].strip()
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file below ``root`` with this relative name; raises NotFound for anything that leads elsewhere."""
+    path = (root / name.lstrip("/")).resolve()
+    if "\0" in name or not path.is_relative_to(root.resolve()) or not path.is_file():
+        raise NotFound("file-unknown", f"{name[:200]!r} is not here")
+    return path
+
+
+def _peer(request: web.Request) -> str:
+    name = request.transport.get_extra_info("peername") if request.transport else None
+    return str(name[0]) if name else ""
+
+
+def _server(request: web.Request) -> str:
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(name[0]) if name else ""
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def _single_slashes(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Some firmware joins a directory and a name with a slash too many; redirects would lose it."""
+    if "//" not in request.path:
+        return await handler(request)
+    folded = request.clone(rel_url=request.rel_url.with_path(re.sub(r"/{2,}", "/", request.path)))
+    match = await request.app.router.resolve(folded)
+    folded._match_info = match
+    match.add_app(request.app)
+    return await match.handler(folded)
+
+
+@web.middleware
+async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors as text: who reads them is a boot screen."""
+    try:
+        return await handler(request)
+    except ApplianceError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        return web.Response(status=status_of(error), text=f"{error.code}: {error.message}{hint}\n")
+
+
+def status_of(error: ApplianceError) -> int:
+    """The HTTP status of an error to a machine."""
+    match error:
+        case NotFound():
+            return 404
+        case Denied():
+            return 401 if error.code == "session-unknown" else 403
+        case Invalid():
+            return 422
+    return 409 if error.code in ("stale-step", "state-forbids") else 503

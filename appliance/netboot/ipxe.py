@@ -1,0 +1,115 @@
+"""Boot decisions as iPXE scripts (https://ipxe.org/scripting). Pure.
+
+Once a script of ours runs, the machine is ours: what cannot be fetched is retried with growing pauses, for ever.
+"""
+
+import re
+from dataclasses import dataclass
+
+from appliance.netboot.fleet import Boot
+from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
+
+PAUSES = (1, 2, 5, 10, 20, 30, 60)
+"""Seconds between attempts; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the boot files of one subnet are."""
+
+    server: str
+    """Plain HTTP base URL, no slash at the end."""
+    control: str
+    """HTTPS base URL of the agent control."""
+    stack: str
+    """Path of the maintenance stack's directory, with its hash."""
+    ca_fingerprint: str
+    """SHA-256 of the CA certificate, hex."""
+
+
+def shown(text: str, limit: int = 200) -> str:
+    """Text that an ``echo`` prints as it is: no settings, no separators, no line ends, ASCII only."""
+    return re.sub(r"[^A-Za-z0-9 .,:;()/@+=_-]", "?", text)[:limit].replace(" || ", " ").replace(" && ", " ")
+
+
+def start_script(server: str) -> str:
+    """The first script of any machine: asks for its own, with everything that iPXE knows of the computer."""
+    query = (
+        "mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&platform=${platform}&buildarch=${buildarch}"
+        "&product=${product:uristring}&manufacturer=${manufacturer:uristring}"
+    )
+    return "\n".join(
+        [
+            "#!ipxe",
+            "isset ${netX/ip} || dhcp ||",
+            *_retrying(f"chain --autofree {server}/boot/script?{query}", f"No answer from {server}"),
+            "",
+        ]
+    )
+
+
+def script(boot: Boot, site: Site, mac: str) -> str:
+    """The script that carries out a boot decision on this machine."""
+    match boot.spec:
+        case MaintenanceStack():
+            body = _stack(boot, site, mac)
+        case LocalDisk(esp_partuuid, root_fsuuid):
+            body = _local_disk(esp_partuuid, root_fsuuid)
+        case NextEntry():
+            body = ["exit 1"]
+    head = ["#!ipxe", f"echo {shown(boot.name)}: {shown(boot.reason)}"]
+    return "\n".join([*head, *body, ""])
+
+
+def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
+    """The kernel command line of the maintenance stack (ARCHITECTURE.md)."""
+    values = {
+        "qrm.server": site.server,
+        "qrm.control": site.control,
+        "qrm.ca": site.ca_fingerprint,
+        "qrm.token": boot.token,
+        "qrm.nonce": boot.nonce,
+        "qrm.mac": mac,
+    }
+    return " ".join(["console=tty0 console=ttyS0,115200n8 panic=30", *(f"{k}={v}" for k, v in values.items())])
+
+
+def _stack(boot: Boot, site: Site, mac: str) -> list[str]:
+    kernel = f"{site.server}{site.stack}/vmlinuz initrd=initrd {stack_arguments(boot, site, mac)}"
+    initrd = f"--name initrd {site.server}{site.stack}/initrd"
+    command = f"imgfree ; kernel {kernel} && initrd {initrd} && boot"
+    return _retrying(command, "The maintenance stack could not be fetched")
+
+
+def _retrying(command: str, trouble: str) -> list[str]:
+    """``command``, again after growing pauses. iPXE has no loop with a counter that its 2019 version knows too."""
+    lines = []
+    steps = [step.strip() for step in command.split(";")]
+    for number, pause in enumerate(PAUSES):
+        lines += [f":try{number}", *(f"{step} ||" for step in steps[:-1])]
+        lines += [f"{steps[-1]} ||", f"echo {trouble}. Trying again in {pause} s.", f"sleep {pause} ||"]
+    return [*lines, f"goto try{len(PAUSES) - 1}"]
+
+
+def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None) -> list[str]:
+    """UEFI: the fallback loader of the partition with this UUID, whatever its drive number.
+
+    BIOS: drive numbers say nothing of which disk is which, so that network GRUB looks for the file system.
+    """
+    efi = _esp_loop(esp_partuuid) if esp_partuuid else ["exit 1"]
+    bios = ["chain tftp://${next-server}/grub-i386-pc.pxe ||"] if root_fsuuid else []
+    return ["iseq ${platform} efi && goto efi ||", *bios, "exit 1", ":efi", *efi]
+
+
+def _esp_loop(esp_partuuid: str) -> list[str]:
+    return [
+        f"set esp {esp_partuuid}",
+        "set drive:int16 128",
+        ":next",
+        "sanboot --no-describe --drive ${drive} --uuid ${esp} ||",
+        "inc drive",
+        "iseq ${drive} 160 || goto next",
+        "echo No disk here has partition ${esp}",
+        "sleep 5 ||",
+        "exit 1",
+    ]
