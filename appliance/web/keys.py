@@ -1,0 +1,12 @@
+"""Where pages and API endpoints find what they need: typed keys of the application and of a request."""
+
+from aiohttp import web
+
+from appliance.store.accounts import User
+from appliance.web.services import Services
+
+SERVICES = web.AppKey("services", Services)
+"""``request.app[SERVICES]``: everything a handler may use."""
+
+USER = web.RequestKey("user", User)
+"""``request[USER]``: who is logged in; set by the middleware on every request that needs it."""
