@@ -1,0 +1,354 @@
+"""What agents say: they redeem tokens, send inventories, fetch steps and report on them."""
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from appliance.deployment import Deployment
+from appliance.errors import Conflict, Denied, Invalid, NotFound
+from appliance.events import Bus, Event, Progress
+from appliance.machine import MacAddress, Machine, MachineId, State, moved, parse_mac
+from appliance.netboot.fleet import Redemption, Report, Welcome, Work
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.params import Surroundings, params
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.settle import change_machine, settle, touched
+from appliance.store import attempts, catalogue, deployments, machines, tokens
+from appliance.store.store import Store
+from appliance.store.tokens import MachineSession
+from appliance.workflow import (
+    CONFIGURE,
+    RETURN,
+    WRITE,
+    Actor,
+    Attempt,
+    AttemptId,
+    failed,
+    progressed,
+    step_done,
+)
+
+POLL_SECONDS = 50.0
+"""How long a poll is held; below the minute at which proxies and NAT forget a connection."""
+SEEN_SECONDS = 20.0
+"""Signs of a machine closer together than this are not written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteUrls:
+    """What a machine needs to reach us, by our address on its subnet."""
+
+    server: Callable[[str], str]
+    control: Callable[[str], str]
+    ca_pem: str
+    domain: str
+
+
+class Agents:
+    """The agent half of ``netboot.fleet.Fleet``."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        bell: Bell,
+        clock: Callable[[], float],
+        urls: SiteUrls,
+        image_path: Callable[[int], Path],
+    ) -> None:
+        self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
+        self._urls, self._image_path = urls, image_path
+
+    async def redeem(self, redemption: Redemption, address: str) -> Welcome:
+        """Trade a boot token. The same trade twice is one trade; another one quarantines the machine."""
+        refusal: list[Denied] = []
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Welcome | None:
+            refusal.clear()
+            token = await tokens.find_boot(db, redemption.boot_token)
+            if token is None or token.nonce != redemption.nonce:
+                raise Denied("token-unknown", "this boot token is not one of ours", "restart the machine")
+            machine = await machines.get(db, token.machine)
+            taken_by = tokens.hash_token(redemption.machine_token)
+            if token.redeemed_by not in (None, taken_by):
+                await self._quarantine(db, tell, machine, address)
+                refusal.append(Denied("token-used", "this boot token was used before", "restart the machine"))
+                return None
+            if token.redeemed_by is None:
+                await self._admit(db, tell, token, machine, redemption, address)
+            session = await tokens.session(db, redemption.machine_token)
+            if session is None:
+                raise Denied("token-used", "this boot has been followed by another", "restart the machine")
+            return Welcome(machine.id, machine.name, session.poll)
+
+        welcome = await record(self._store, self._bus, job)
+        if welcome is None:
+            raise refusal[0]
+        return welcome
+
+    async def _admit(
+        self,
+        db: aiosqlite.Connection,
+        tell: Tell,
+        token: tokens.BootToken,
+        machine: Machine,
+        redemption: Redemption,
+        address: str,
+    ) -> None:
+        now = self._clock()
+        if now > token.expires:
+            raise Denied("token-expired", "this boot token is older than ten minutes", "restart the machine")
+        attempt = await attempts.live_of(db, machine.id)
+        armed = attempt is not None and attempt.armed and attempt.id == token.attempt
+        poll = secrets.token_hex(16)
+        taken_by = tokens.hash_token(redemption.machine_token)
+        session = MachineSession(taken_by, machine.id, poll, token.attempt if armed else None, now)
+        await tokens.redeem(db, token, session)
+        if attempt is not None and armed:
+            await attempts.put(db, replace(attempt, armed=False, step_seen=now))
+        await machines.put(db, touched(machine, now, address))
+        why = "this boot was armed by us" if armed else "nobody asked for this boot: it has the rights of inventory"
+        await tell(Event("agent.started", now, "the agent traded its boot token", why, machine.id))
+
+    async def _quarantine(self, db: aiosqlite.Connection, tell: Tell, machine: Machine, address: str) -> None:
+        now = self._clock()
+        await tokens.end_sessions(db, machine.id)
+        attempt = await attempts.live_of(db, machine.id)
+        quarantined = replace(machine, maintenance=True)
+        reason = f"its boot token was redeemed a second time, from {address}: somebody may have read it on the network"
+        if attempt is not None:
+            await settle(db, tell, quarantined, attempt, failed(attempt, "token-used", reason, now), now)
+        else:
+            await machines.put(db, quarantined)
+        text = f"{machine.name} was put into maintenance and its tokens were revoked"
+        await tell(Event("agent.refused", now, text, reason, machine.id))
+
+    async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
+        """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle."""
+        inventory_macs = _checked(inventory)
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            now = self._clock()
+            session = await self._session(db, token)
+            machine = await machines.get(db, session.machine)
+            updated = await self._identified(db, machine, inventory, inventory_macs)
+            await machines.put_inventory(db, machine.id, inventory)
+            await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
+            attempt = await attempts.live_of(db, machine.id)
+            if attempt is not None and attempt.step is not None and attempt.step.actor is Actor.BOOT:
+                return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
+            if machine.state in (State.DISCOVERED, State.INSPECTING):
+                updated = moved(updated, State.IDLE)
+            await change_machine(db, tell, machine, touched(updated, now), now)
+            return updated
+
+        machine = await record(self._store, self._bus, job)
+        self._bell.ring(machine.id)
+        return machine.state, machine.name
+
+    async def _identified(
+        self, db: aiosqlite.Connection, machine: Machine, inventory: dict[str, Any], macs: list[MacAddress]
+    ) -> Machine:
+        """The machine with the interfaces of its inventory; those of another machine stay with that one."""
+        free = []
+        for mac in macs:
+            owner = await machines.by_mac(db, mac)
+            if owner is None or owner.id == machine.id:
+                free.append(mac)
+        known = [mac for mac in machine.macs if mac not in free]
+        boot_first = sorted(free, key=lambda mac: mac not in machine.macs)
+        firmware = inventory.get("firmware")
+        return replace(
+            machine,
+            macs=(*boot_first, *known),
+            firmware=firmware if firmware in ("bios", "uefi") else machine.firmware,
+        )
+
+    async def poll(self, poll: str) -> bool:
+        """Wait for work, at most POLL_SECONDS; raises NotFound once the session has ended."""
+
+        async def session_of(db: aiosqlite.Connection) -> MachineSession:
+            session = await tokens.session_by_poll(db, poll)
+            if session is None:
+                raise NotFound("session-unknown", "this poll has ended", "restart the machine")
+            return session
+
+        session = await self._store.read(session_of)
+        await self._seen(session.machine)
+
+        async def due() -> bool:
+            current = await self._store.read(session_of)
+            return await self._store.read(lambda db: self._has_work(db, current))
+
+        return await self._bell.wait(session.machine, due, POLL_SECONDS)
+
+    async def _has_work(self, db: aiosqlite.Connection, session: MachineSession) -> bool:
+        attempt = await attempts.live_of(db, session.machine)
+        return attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT
+
+    async def work(self, token: str, server: str) -> Work | None:
+        """The step that is due for this agent, with its parameters; None when there is none."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Work | None:
+            now = self._clock()
+            session = await self._session(db, token)
+            attempt = await attempts.live_of(db, session.machine)
+            if attempt is None or attempt.step is None or attempt.step.actor is not Actor.AGENT:
+                return None
+            machine = await machines.get(db, session.machine)
+            if attempt.step.secret and not _entitled(session, attempt):
+                reason = f"a boot that was not asked for came up while {attempt.step.label}"
+                await settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
+                return None
+            return await self._step(db, machine, attempt, server, now)
+
+        return await record(self._store, self._bus, job)
+
+    async def _step(
+        self, db: aiosqlite.Connection, machine: Machine, attempt: Attempt, server: str, now: float
+    ) -> Work:
+        step = attempt.step
+        assert step is not None
+        deployment = await deployments.get(db, attempt.deployment or "")
+        around = await self._surroundings(db, machine, deployment, attempt, server, now)
+        await attempts.put(db, replace(attempt, obeyed=True, armed=False, step_seen=now))
+        display = f"{attempt.kind} {deployment.name}: {step.label}"
+        return Work(attempt.id, attempt.kind, step.name, params(step.name, around), display)
+
+    async def _surroundings(
+        self,
+        db: aiosqlite.Connection,
+        machine: Machine,
+        deployment: Deployment,
+        attempt: Attempt,
+        server: str,
+        now: float,
+    ) -> Surroundings:
+        """Secrets are made afresh each time a step is handed out: only their hashes are stored."""
+        around = Surroundings(
+            machine,
+            deployment,
+            await catalogue.image(db, deployment.image),
+            self._urls.server(server),
+            self._urls.control(server),
+            self._urls.ca_pem,
+            self._urls.domain,
+        )
+        if attempt.step is not None and attempt.step.name == WRITE:
+            around = replace(around, download_token=secrets.token_hex(32))
+            await tokens.put_download(db, around.download_token, attempt.id, deployment.image)
+        if attempt.step is not None and attempt.step.name == CONFIGURE:
+            around = replace(around, resident_token=secrets.token_hex(32))
+            await tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now)
+        return around
+
+    async def state(self, token: str) -> str:
+        """The machine's state in words for its screen."""
+
+        async def job(db: aiosqlite.Connection) -> str:
+            machine = await machines.get(db, (await self._session(db, token)).machine)
+            deployment = await deployments.of_machine(db, machine.id)
+            words = [machine.state.value]
+            words += [f"({machine.failed_reason})"] if machine.failed_reason else []
+            words += [f"for {deployment.name}"] if deployment else []
+            words += ["in maintenance"] if machine.maintenance else []
+            return " ".join(words).encode("ascii", "replace").decode()
+
+        return await self._store.read(job)
+
+    async def report(self, token: str, report: Report) -> bool:
+        """Take a report on the present step of the live attempt."""
+        if not math.isfinite(report.progress):
+            raise Invalid("progress-invalid", "progress is a number from 0 to 1")
+        if report.status == "running":
+            return await self._report_running(token, report)
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Attempt:
+            now = self._clock()
+            machine, attempt = await self._reported(db, token, report.attempt)
+            if report.status == "done":
+                after = step_done(attempt, report.step, report.result, now)
+            else:
+                progressed(attempt, report.step, 0, "", now)  # refuses a step that is not due
+                reason = report.message[:500] or "the agent gave no reason"
+                after = failed(attempt, report.code[:80] or "step-failed", reason, now)
+            if after != attempt:
+                await settle(db, tell, touched(machine, now), attempt, after, now)
+            return after
+
+        attempt = await record(self._store, self._bus, job)
+        self._bell.ring(attempt.machine)
+        return True
+
+    async def _report_running(self, token: str, report: Report) -> bool:
+        async def job(db: aiosqlite.Connection) -> Attempt:
+            _, attempt = await self._reported(db, token, report.attempt)
+            after = progressed(attempt, report.step, report.progress, report.message, self._clock())
+            await attempts.put(db, after)
+            return after
+
+        attempt = await self._store.write(job)
+        self._bus.publish(Progress(attempt.machine, report.step, attempt.progress, attempt.message))
+        return True
+
+    async def _reported(self, db: aiosqlite.Connection, token: str, attempt_id: str) -> tuple[Machine, Attempt]:
+        session = await tokens.session(db, token)
+        attempt = await attempts.find(db, AttemptId(attempt_id))
+        if session is None:
+            raise Denied("session-unknown", "this session has ended", "restart the machine")
+        if attempt is None or attempt.machine != session.machine:
+            raise Conflict("stale-step", "this attempt is not this machine's")
+        return await machines.get(db, session.machine), attempt
+
+    async def image(self, token: str, image: int) -> Path:
+        """The file of an image, for the attempt that this download token belongs to."""
+
+        async def job(db: aiosqlite.Connection) -> bool:
+            return await tokens.may_download(db, token, image)
+
+        if not await self._store.read(job):
+            raise Denied("token-unknown", "this token does not open this image now")
+        return self._image_path(image)
+
+    async def _session(self, db: aiosqlite.Connection, token: str) -> MachineSession:
+        session = await tokens.session(db, token)
+        if session is None:
+            raise Denied("session-unknown", "this session has ended", "restart the machine")
+        return session
+
+    async def _seen(self, machine_id: MachineId) -> None:
+        now = self._clock()
+
+        async def job(db: aiosqlite.Connection) -> None:
+            machine = await machines.find(db, machine_id)
+            if machine is not None and now - (machine.last_seen or 0) > SEEN_SECONDS:
+                await machines.put(db, touched(machine, now))
+
+        await self._store.write(job)
+
+
+def _entitled(session: MachineSession, attempt: Attempt) -> bool:
+    """Secrets go to a boot that this attempt armed, or to the one that was up when the user began the attempt."""
+    return session.attempt == attempt.id or session.created <= attempt.started
+
+
+def _checked(inventory: dict[str, Any]) -> list[MacAddress]:
+    """The interfaces of an inventory whose shape is right; raises Invalid otherwise."""
+    for key, kind in (("disks", list), ("nics", list), ("cpu", dict), ("memory", dict), ("system", dict)):
+        if not isinstance(inventory.get(key), kind):
+            raise Invalid("inventory-invalid", f"the inventory has no {key}", field=key)
+    for key in ("disks", "nics"):
+        if not all(isinstance(each, dict) for each in inventory[key]):
+            raise Invalid("inventory-invalid", f"{key} is not a list of objects", field=key)
+    macs = []
+    for nic in inventory["nics"]:
+        try:
+            macs.append(parse_mac(str(nic.get("mac"))))
+        except Invalid:
+            continue  # an interface without an address of its own identifies nothing
+    return list(dict.fromkeys(macs))

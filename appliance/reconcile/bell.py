@@ -1,0 +1,39 @@
+"""Wakes whoever waits for something to happen to one machine. Costs nothing for machines that nobody waits for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from appliance.machine import MachineId
+
+
+class Bell:
+    """Level-triggered waiting: the condition is asked again after each ring."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[MachineId, set[asyncio.Event]] = {}
+
+    def ring(self, machine: MachineId) -> None:
+        """Something about this machine changed."""
+        for event in self._waiting.get(machine, ()):
+            event.set()
+
+    async def wait(self, machine: MachineId, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+        """Wait until ``condition`` holds, at most ``seconds``; whether it held."""
+        event = asyncio.Event()
+        self._waiting.setdefault(machine, set()).add(event)
+        try:
+            async with asyncio.timeout(seconds):
+                while not await condition():
+                    await event.wait()
+                    event.clear()
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._leave(machine, event)
+
+    def _leave(self, machine: MachineId, event: asyncio.Event) -> None:
+        waiting = self._waiting.get(machine, set())
+        waiting.discard(event)
+        if not waiting:
+            self._waiting.pop(machine, None)

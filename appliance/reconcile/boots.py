@@ -1,0 +1,171 @@
+"""What happens when a machine asks for a boot script: who is it, what does it boot, with which rights."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.events import Bus, Event
+from appliance.machine import MacAddress, Machine, MachineId, State, default_name
+from appliance.netboot.fleet import Boot
+from appliance.netboot.policy import (
+    BootRequest,
+    BootSpec,
+    Decision,
+    LocalDisk,
+    MaintenanceStack,
+    NextEntry,
+    UnknownPolicy,
+    decide,
+    decide_unknown,
+)
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.settle import change_machine, settle, touched
+from appliance.store import attempts, deployments, machines, tokens
+from appliance.store.store import Store
+
+TOKEN_SECONDS = 600.0
+"""How long a boot token can be redeemed: the slowest of kernels and initrds take minutes."""
+
+
+class Boots:
+    """The boot half of ``netboot.fleet.Fleet``."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        bell: Bell,
+        clock: Callable[[], float],
+        unknown: Mapping[str, UnknownPolicy],
+    ) -> None:
+        """``unknown`` maps each of our addresses to its subnet's policy for unknown machines."""
+        self._store, self._bus, self._bell, self._clock, self._unknown = store, bus, bell, clock, unknown
+
+    async def boot(self, request: BootRequest) -> Boot:
+        """Decide, and store what the decision changes together with its reason."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> tuple[Boot, Machine | None]:
+            machine = await self._identify(db, tell, request)
+            if machine is None:
+                spec = decide_unknown(self._unknown.get(request.server, "ignore"))
+                return Boot(spec, request.mac, "this subnet leaves unknown machines alone"), None
+            return await self._decide(db, tell, machine, request), machine
+
+        boot, machine = await record(self._store, self._bus, job)
+        if machine is not None:
+            self._bell.ring(machine.id)
+        return boot
+
+    async def local_disk(self, mac: MacAddress) -> BootSpec:
+        """Where this machine's system is, if booting it is what was decided."""
+
+        async def job(db: aiosqlite.Connection) -> BootSpec:
+            machine = await machines.by_mac(db, mac)
+            deployment = await deployments.of_machine(db, machine.id) if machine else None
+            if machine is None or deployment is None or deployment.installed is None:
+                return NextEntry()
+            if machine.state not in (State.ACTIVE, State.DEPLOYING, State.STARTING):
+                return NextEntry()
+            return LocalDisk(deployment.installed.esp_partuuid, deployment.installed.root_fsuuid)
+
+        return await self._store.read(job)
+
+    async def _identify(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine | None:
+        """MAC first, then UUID; a conflict makes a new machine and an event, never a merge."""
+        known = await machines.by_mac(db, request.mac)
+        if known is not None and (known.uuid is None or request.uuid is None or known.uuid == request.uuid):
+            return replace(known, uuid=known.uuid or request.uuid, serial=known.serial or request.serial)
+        if known is not None:
+            return await self._moved_interface(db, tell, known, request)
+        twins = await machines.by_uuid(db, request.uuid) if request.uuid else []
+        if len(twins) == 1 and twins[0].inventory and request.mac in _inventory_macs(twins[0]):
+            # Another interface of a machine that we know from its own inventory.
+            return replace(twins[0], macs=(*twins[0].macs, request.mac))
+        if decide_unknown(self._unknown.get(request.server, "ignore")) == NextEntry():
+            return None
+        machine = await self._enlist(db, tell, request)
+        if twins:
+            await self._tell_conflict(tell, machine, f"the UUID of {twins[0].name} too")
+        return machine
+
+    async def _moved_interface(
+        self, db: aiosqlite.Connection, tell: Tell, known: Machine, request: BootRequest
+    ) -> Machine:
+        """The interface of a known machine sits in another board: what it was is not what it is."""
+        rest = tuple(mac for mac in known.macs if mac != request.mac)
+        await machines.put(db, replace(known, macs=rest))
+        machine = await self._enlist(db, tell, request)
+        await self._tell_conflict(tell, machine, f"the network interface that {known.name} had")
+        return machine
+
+    async def _tell_conflict(self, tell: Tell, machine: Machine, what: str) -> None:
+        text = f"{machine.name} claims {what}; it was made a machine of its own, in maintenance"
+        await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
+
+    async def _enlist(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine:
+        now = self._clock()
+        name = default_name([request.mac])
+        if await machines.find(db, name):
+            name = f"{name}-{secrets.token_hex(2)}"
+        machine = Machine(
+            id=MachineId(secrets.token_hex(8)),
+            name=name,
+            state=State.DISCOVERED,
+            macs=(request.mac,),
+            created=now,
+            uuid=request.uuid,
+            serial=request.serial,
+            firmware=request.firmware,
+        )
+        await machines.put(db, machine)
+        words = " ".join(filter(None, (request.manufacturer, request.product))) or "unknown model"
+        text = f"{machine.name} ({words}) was seen for the first time"
+        await tell(Event("machine.new", now, text, "its subnet enlists unknown machines", machine.id))
+        return machine
+
+    async def _decide(self, db: aiosqlite.Connection, tell: Tell, machine: Machine, request: BootRequest) -> Boot:
+        now = self._clock()
+        before = await machines.get(db, machine.id)
+        machine = replace(touched(machine, now, request.address), firmware=request.firmware)
+        attempt = await attempts.live_of(db, machine.id)
+        deployment = await deployments.of_machine(db, machine.id)
+        decision = decide(machine, attempt, deployment, now)
+        after = decision.machine or machine
+        if attempt is not None and decision.attempt is not None:
+            # settle() works out the machine's new state itself; hand it all else that the decision changed.
+            after = await settle(
+                db, tell, replace(after, state=before.state, failed_from=None), attempt, decision.attempt, now
+            )
+        else:
+            await change_machine(db, tell, before, after, now)
+        boot = await self._rendered(db, after, decision, now)
+        await self._tell_decision(tell, after, decision, request, now)
+        return boot
+
+    async def _rendered(self, db: aiosqlite.Connection, machine: Machine, decision: Decision, now: float) -> Boot:
+        if not isinstance(decision.spec, MaintenanceStack):
+            return Boot(decision.spec, machine.name, decision.reason)
+        token, nonce = secrets.token_hex(32), secrets.token_hex(8)
+        attempt = decision.attempt if decision.spec.armed else None
+        armed = attempt.id if attempt else None
+        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, now + TOKEN_SECONDS, None)
+        await tokens.add_boot(db, stored)
+        return Boot(decision.spec, machine.name, decision.reason, token, nonce)
+
+    async def _tell_decision(
+        self, tell: Tell, machine: Machine, decision: Decision, request: BootRequest, now: float
+    ) -> None:
+        what = {
+            MaintenanceStack: "sent the maintenance stack",
+            LocalDisk: "sent it to its disk",
+            NextEntry: "left it to its firmware",
+        }[type(decision.spec)]
+        detail = {"mac": request.mac, "firmware": request.firmware, "address": request.address}
+        await tell(Event("script.served", now, what, decision.reason, machine.id, detail=detail))
+
+
+def _inventory_macs(machine: Machine) -> set[str]:
+    return {str(nic.get("mac", "")).lower() for nic in (machine.inventory or {}).get("nics") or []}

@@ -1,0 +1,69 @@
+"""The fleet as the netboot servers see it: boots, agents and residents behind one protocol."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.machine import MacAddress
+from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report, Welcome, Work
+from appliance.netboot.policy import BootRequest, BootSpec
+from appliance.reconcile.agents import Agents
+from appliance.reconcile.boots import Boots
+from appliance.reconcile.residents import Residents
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFleet:
+    """Implements ``netboot.fleet.Fleet`` over the store; the daemon builds it."""
+
+    boots: Boots
+    agents: Agents
+    residents: Residents
+
+    async def boot(self, request: BootRequest) -> Boot:
+        """See ``Boots.boot``."""
+        return await self.boots.boot(request)
+
+    async def local_disk(self, mac: MacAddress) -> BootSpec:
+        """See ``Boots.local_disk``."""
+        return await self.boots.local_disk(mac)
+
+    async def poll(self, poll: str) -> bool:
+        """See ``Agents.poll``."""
+        return await self.agents.poll(poll)
+
+    async def redeem(self, redemption: Redemption, address: str) -> Welcome:
+        """See ``Agents.redeem``."""
+        return await self.agents.redeem(redemption, address)
+
+    async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
+        """See ``Agents.take_inventory``."""
+        return await self.agents.take_inventory(token, inventory)
+
+    async def work(self, token: str, server: str) -> Work | None:
+        """See ``Agents.work``."""
+        return await self.agents.work(token, server)
+
+    async def state(self, token: str) -> str:
+        """See ``Agents.state``."""
+        return await self.agents.state(token)
+
+    async def report(self, token: str, report: Report) -> bool:
+        """See ``Agents.report``."""
+        return await self.agents.report(token, report)
+
+    async def image(self, token: str, image: int) -> Path:
+        """See ``Agents.image``."""
+        return await self.agents.image(token, image)
+
+    async def resident_active(self, token: str, activity: Activity) -> None:
+        """See ``Residents.active``."""
+        await self.residents.active(token, activity)
+
+    async def resident_wait(self, token: str, boot_id: str) -> Command:
+        """See ``Residents.wait``."""
+        return await self.residents.wait(token, boot_id)
+
+    async def resident_report(self, token: str, attempt: str, status: str, message: str) -> None:
+        """See ``Residents.report``."""
+        await self.residents.report(token, attempt, status, message)

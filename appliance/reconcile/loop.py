@@ -1,0 +1,117 @@
+"""The reconcile loop: wakes on any change and every 30 seconds, compares wanted with observed, acts."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.errors import ApplianceError
+from appliance.events import Bus, Event, Subscription
+from appliance.machine import Machine, MachineId
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.settle import settle
+from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.store import attempts, deployments, machines, tokens
+from appliance.store.documents import rows
+from appliance.store.store import Store
+from appliance.workflow import Attempt, AttemptId, Status, begin, timed_out
+
+LONGEST = 30.0
+"""Seconds between two rounds at most: a lost event costs time, never correctness."""
+
+
+class ReconcileLoop:
+    """Level-triggered: each round starts from what is stored, whatever woke it."""
+
+    def __init__(self, store: Store, bus: Bus, bell: Bell, clock: Callable[[], float]) -> None:
+        self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
+
+    async def run(self) -> None:
+        """Run until cancelled. A round that fails is told and tried again; nothing else stops for it."""
+        with self._bus.subscribe(64) as subscription:
+            while True:
+                pause = LONGEST
+                try:
+                    pause = await self.round()
+                except ApplianceError as error:
+                    self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error.message}"))
+                await _woken(subscription, pause)
+
+    async def round(self) -> float:
+        """Do what is due; seconds until something can be due by itself."""
+        observed = await self._store.read(self._observe)
+        actions = plan(observed, self._clock())
+        for action in actions:
+            await self._apply(action)
+        if actions:
+            observed = await self._store.read(self._observe)
+        return next_wake(observed, self._clock(), LONGEST)
+
+    async def _observe(self, db: aiosqlite.Connection) -> Observed:
+        every = {machine.id: machine for machine in await machines.every(db)}
+        in_stack = frozenset(MachineId(row[0]) for row in await rows(db, "SELECT machine FROM machine_sessions"))
+        recent = self._clock() - OFFLINE_AFTER
+        present = frozenset(m for m in in_stack if m in every and (every[m].last_seen or 0) > recent)
+        return Observed(every, await deployments.every(db), await attempts.live(db), in_stack, present)
+
+    async def _apply(self, action: Action) -> None:
+        machine = action.machine if isinstance(action, Begin) else action.attempt.machine
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            found = await machines.find(db, machine)
+            if found is None:
+                return
+            if isinstance(action, Begin):
+                await self._begin(db, tell, action, found)
+            else:
+                await self._expire(db, tell, action.attempt.id, found)
+
+        await record(self._store, self._bus, job)
+        self._bell.ring(machine)
+
+    async def _begin(self, db: aiosqlite.Connection, tell: Tell, action: Begin, machine: Machine) -> None:
+        """Checked again inside the transaction: the plan was made from an earlier snapshot."""
+        now = self._clock()
+        observed = await self._observe(db)
+        if action not in plan(observed, now):
+            return
+        await deployments.put(db, action.deployment)
+        attempt = begin(
+            AttemptId(secrets.token_hex(8)),
+            action.kind,
+            machine.id,
+            action.deployment.id,
+            action.steps,
+            nonce=secrets.token_hex(8),
+            armed=action.armed,
+            now=now,
+        )
+        if attempt.status is Status.DONE:
+            machine = await settle(db, tell, machine, None, _live(attempt), now)
+            await settle(db, tell, machine, _live(attempt), attempt, now)
+        else:
+            await settle(db, tell, machine, None, attempt, now)
+
+    async def _expire(self, db: aiosqlite.Connection, tell: Tell, attempt_id: str, machine: Machine) -> None:
+        now = self._clock()
+        attempt = await attempts.find(db, attempt_id)
+        if attempt is not None and attempt.status is Status.LIVE:
+            await settle(db, tell, machine, attempt, timed_out(attempt, now), now)
+
+
+def _live(attempt: Attempt) -> Attempt:
+    """An attempt without steps as it was for no time at all: machines pass through their busy state."""
+    return replace(attempt, status=Status.LIVE, ended=None)
+
+
+async def _woken(subscription: Subscription, seconds: float) -> None:
+    """Wait for an event, at most ``seconds``."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not isinstance(await subscription.get(), Event):
+                continue  # progress alone makes nothing due

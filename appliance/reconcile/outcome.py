@@ -1,0 +1,46 @@
+"""What a changed attempt means for its machine and deployment. Pure."""
+
+from dataclasses import replace
+from typing import Any
+
+from appliance.deployment import Deployment, DiskIdentity, Installed, disk_identity
+from appliance.machine import BUSY, Machine, State, moved
+from appliance.workflow import BUSY_STATE, CONFIGURE, END_STATE, PREPARE, Attempt, Kind, Status
+
+
+def machine_after(machine: Machine, attempt: Attempt) -> Machine:
+    """The machine in the state that the attempt has brought it to."""
+    match attempt.status:
+        case Status.LIVE:
+            return machine if machine.state is BUSY_STATE[attempt.kind] else moved(machine, BUSY_STATE[attempt.kind])
+        case Status.DONE:
+            return moved(machine, END_STATE[attempt.kind])
+        case Status.FAILED if machine.state in BUSY:
+            return moved(machine, State.FAILED, code=attempt.code, reason=attempt.reason)
+    return machine
+
+
+def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
+    """The deployment with what the attempt's steps have found out."""
+    if attempt.kind is Kind.RELEASE and attempt.status is Status.DONE:
+        return replace(deployment, machine=None, disk=None, installed=None, host_keys=(), boot_id="", retry=False)
+    if PREPARE in attempt.results and deployment.disk is not None:
+        # From here on the disk is the deployment's: what it holds is no reason any more to leave it alone.
+        deployment = replace(deployment, disk=_owned(deployment.disk, attempt.results[PREPARE]))
+    if CONFIGURE in attempt.results and deployment.disk is not None:
+        deployment = _installed(deployment, deployment.disk, attempt.results[CONFIGURE])
+    return deployment
+
+
+def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
+    reported = result.get("disk")
+    model = disk_identity(reported).model if isinstance(reported, dict) else disk.model
+    return replace(disk, content="", model=model or disk.model)
+
+
+def _installed(deployment: Deployment, disk: DiskIdentity, result: dict[str, Any]) -> Deployment:
+    keys = tuple(str(key)[:2000] for key in result.get("ssh_host_keys") or ())
+    esp, root = result.get("esp_partuuid"), result.get("root_fsuuid")
+    installed = Installed(deployment.generation, disk, str(esp) if esp else None, str(root) if root else None)
+    # The keys are stored when they are made, so that the first log-in can be checked against them.
+    return replace(deployment, installed=installed, host_keys=keys or deployment.host_keys)

@@ -1,0 +1,103 @@
+"""The parameters of each step, as its agent gets them (ARCHITECTURE.md, Wire formats). Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.catalogue import Image
+from appliance.deployment import Deployment, DiskIdentity
+from appliance.errors import ApplianceError
+from appliance.machine import Machine
+from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What parameters are made from besides the stored values."""
+
+    machine: Machine
+    deployment: Deployment
+    image: Image
+    server: str
+    """Plain HTTP base URL as this machine sees it."""
+    control: str
+    ca_pem: str
+    domain: str
+    download_token: str = ""
+    resident_token: str = ""
+
+
+def params(step: str, around: Surroundings) -> dict[str, Any]:
+    """The parameters of ``step``; raises ApplianceError where the deployment has no disk."""
+    if around.deployment.disk is None:
+        raise ApplianceError("no-disk", f"{around.deployment.name} has no disk chosen", "release it and start it again")
+    return _PARAMS[step](around, around.deployment.disk)
+
+
+def _disk(disk: DiskIdentity) -> dict[str, Any]:
+    return {"serial": disk.serial, "wwn": disk.wwn, "size": disk.bytes}
+
+
+def _prepare(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    image = {"size": around.image.size, "sector_size": around.image.sector_size}
+    return {"disk": _disk(disk), "content": disk.content, "image": image}
+
+
+def _write(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    image = around.image
+    return {
+        "disk": _disk(disk),
+        "image": {
+            "url": f"{around.server}/images/{image.id}/content",
+            "token": around.download_token,
+            "format": image.format,
+            "size": image.size,
+            "stored_size": image.stored_size,
+            "stored_sha256": image.stored_sha256,
+        },
+    }
+
+
+def _grow(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    return {"disk": _disk(disk)}
+
+
+def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    deployment, machine = around.deployment, around.machine
+    boot_mac = (machine.inventory or {}).get("boot_mac") or machine.macs[0]
+    return {
+        "disk": _disk(disk),
+        "hostname": deployment.name,
+        "domain": around.domain,
+        "machine_id": deployment.machine_uuid,
+        "ssh_keys": list(deployment.ssh_keys),
+        "network": [{"mac": boot_mac, "method": "dhcp"}],
+        "firmware": machine.firmware,
+        "resident": {
+            "server": around.server,
+            "control": around.control,
+            "ca_pem": around.ca_pem,
+            "token": around.resident_token,
+            "machine": machine.id,
+            "deployment": str(deployment.id),
+        },
+    }
+
+
+def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    # A kernel that panics must not stand still: it comes back to us, and we see that it failed.
+    return {"disk": _disk(disk), "method": around.machine.hand_over, "append": "panic=30"}
+
+
+def _wipe(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    return {"disk": _disk(disk), "content": disk.content}
+
+
+_PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {
+    PREPARE: _prepare,
+    WRITE: _write,
+    GROW: _grow,
+    CONFIGURE: _configure,
+    HAND_OVER: _hand_over,
+    WIPE_DISK: _wipe,
+}

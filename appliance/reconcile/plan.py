@@ -1,0 +1,114 @@
+"""What is to be begun or given up, from what is wanted and what is so. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from appliance.deployment import Deployment, Wanted
+from appliance.machine import Machine, MachineId, State
+from appliance.workflow import Attempt, Kind, deadline, steps_for
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One snapshot of the store."""
+
+    machines: dict[MachineId, Machine]
+    deployments: Sequence[Deployment]
+    attempts: Sequence[Attempt]
+    """The live ones."""
+    in_stack: frozenset[MachineId]
+    """Machines whose agent has a session: they run the maintenance stack, as far as we know."""
+    present: frozenset[MachineId]
+    """Of those, the ones that gave a sign lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin an attempt."""
+
+    kind: Kind
+    machine: MachineId
+    deployment: Deployment
+    steps: tuple[str, ...]
+    armed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """A deadline has passed."""
+
+    attempt: Attempt
+
+
+Action = Begin | Expire
+
+
+def plan(observed: Observed, now: float) -> list[Action]:
+    """Everything that is due now. Applying it twice is the same as once: each action checks again."""
+    busy = {attempt.machine for attempt in observed.attempts}
+    actions: list[Action] = [Expire(attempt) for attempt in observed.attempts if _overdue(attempt, now)]
+    for deployment in observed.deployments:
+        machine = observed.machines.get(deployment.machine) if deployment.machine else None
+        if machine is None or machine.id in busy:
+            continue
+        kind = _due(deployment, machine)
+        if kind is not None:
+            actions.append(_begin(kind, deployment, machine, observed))
+    return actions
+
+
+def next_wake(observed: Observed, now: float, longest: float) -> float:
+    """Seconds until a deadline can pass, ``longest`` at most."""
+    ends = [end for attempt in observed.attempts if (end := deadline(attempt)) is not None]
+    return max(0.0, min([longest, *(end - now for end in ends)]))
+
+
+def _overdue(attempt: Attempt, now: float) -> bool:
+    end = deadline(attempt)
+    return end is not None and now >= end
+
+
+_RETRIED: dict[State, Kind] = {
+    State.DEPLOYING: Kind.DEPLOY,
+    State.STARTING: Kind.START,
+    State.STOPPING: Kind.STOP,
+    State.RELEASING: Kind.RELEASE,
+}
+
+
+def _due(deployment: Deployment, machine: Machine) -> Kind | None:
+    if machine.state is State.FAILED:
+        return _after_failure(deployment, machine)
+    match deployment.wanted:
+        case Wanted.RUNNING:
+            return _towards_running(deployment, machine)
+        case Wanted.STOPPED:
+            return Kind.STOP if machine.state is State.ACTIVE else None
+        case Wanted.RELEASED:
+            return Kind.RELEASE if machine.state in (State.ACTIVE, State.STOPPED, State.IDLE) else None
+
+
+def _after_failure(deployment: Deployment, machine: Machine) -> Kind | None:
+    """A failed machine rests until the user says how it goes on."""
+    failed_from = machine.failed_from
+    if deployment.retry and failed_from is not None:
+        return _RETRIED.get(failed_from)
+    if deployment.wanted is Wanted.RELEASED and failed_from is not State.RELEASING:
+        return Kind.RELEASE
+    return None
+
+
+def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
+    current = deployment.installed is not None and deployment.installed.generation == deployment.generation
+    if machine.state is State.IDLE or (machine.state in (State.STOPPED, State.ACTIVE) and not current):
+        return Kind.DEPLOY
+    return Kind.START if machine.state is State.STOPPED else None
+
+
+def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:
+    in_stack = machine.id in observed.in_stack
+    runs = machine.state is State.ACTIVE or (machine.state is State.FAILED and not in_stack)
+    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipe_on_release and deployment.installed is not None)
+    # A machine that is away has to be powered on or restarted by the user who asked for this: that boot is ours.
+    armed = bool(steps) and (runs or machine.id not in observed.present)
+    return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed)

@@ -1,0 +1,139 @@
+"""What deployed systems say: they report active, wait for orders, and obey."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.deployment import Deployment
+from appliance.errors import Conflict, Denied
+from appliance.events import Bus, Event
+from appliance.machine import Machine, State, moved
+from appliance.netboot.fleet import Activity, Command
+from appliance.reconcile.agents import POLL_SECONDS, SEEN_SECONDS
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.settle import change_machine, settle, touched
+from appliance.store import attempts, deployments, machines, tokens
+from appliance.store.store import Store
+from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, step_done
+
+
+class Residents:
+    """The resident half of ``netboot.fleet.Fleet``."""
+
+    def __init__(self, store: Store, bus: Bus, bell: Bell, clock: Callable[[], float]) -> None:
+        self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
+
+    async def active(self, token: str, activity: Activity) -> None:
+        """The deployed system is up: ends the attempt that brought it there."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            now = self._clock()
+            deployment, machine = await self._who(db, token)
+            await deployments.put(db, _with_activity(deployment, activity))
+            if deployment.boot_id != activity.boot_id:
+                detail = {"boot_id": activity.boot_id, "hostname": activity.hostname[:100]}
+                text = f"the system of {deployment.name} reported active"
+                await tell(Event("resident.active", now, text, "", machine.id, deployment.id, detail))
+            attempt = await attempts.live_of(db, machine.id)
+            after = _arrived(attempt, now) if attempt else None
+            address = _ipv4(activity.addresses)
+            if attempt is not None and after is not None:
+                await settle(db, tell, touched(machine, now, address), attempt, after, now)
+            elif machine.state is State.FAILED and _late(machine, deployment):
+                # Slower than its deadline, but here it is.
+                await change_machine(db, tell, machine, touched(moved(machine, State.ACTIVE), now, address), now)
+            else:
+                await machines.put(db, touched(machine, now, address))
+            return machine
+
+        machine = await record(self._store, self._bus, job)
+        self._bell.ring(machine.id)
+
+    async def wait(self, token: str, boot_id: str) -> Command:
+        """Wait at most POLL_SECONDS for an order."""
+        found = await self._store.read(lambda db: self._who(db, token))
+        machine = found[1]
+        await self._seen(machine)
+
+        async def ordered() -> bool:
+            return await self._store.read(lambda db: self._order(db, machine)) is not None
+
+        if not await self._bell.wait(machine.id, ordered, POLL_SECONDS):
+            return Command("none")
+        return await self._store.write(lambda db: self._give(db, token, machine))
+
+    async def _order(self, db: aiosqlite.Connection, machine: Machine) -> Attempt | None:
+        attempt = await attempts.live_of(db, machine.id)
+        due = attempt is not None and attempt.step is not None and attempt.step.name == SHUT_DOWN
+        return attempt if due else None
+
+    async def _give(self, db: aiosqlite.Connection, token: str, machine: Machine) -> Command:
+        await self._who(db, token)  # it may have been revoked while waiting
+        attempt = await self._order(db, machine)
+        if attempt is None:
+            return Command("none")
+        await attempts.put(db, replace(attempt, obeyed=True, armed=True, step_seen=self._clock()))
+        return Command("reboot", attempt.id)
+
+    async def report(self, token: str, attempt_id: str, status: str, message: str) -> None:
+        """The resident is about to obey, or says why it cannot."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            now = self._clock()
+            _, machine = await self._who(db, token)
+            attempt = await attempts.find(db, attempt_id)
+            if attempt is None or attempt.machine != machine.id:
+                raise Conflict("stale-step", "this attempt is not this machine's")
+            if status == "done":
+                after = step_done(attempt, SHUT_DOWN, {"by": "resident"}, now)
+            else:
+                after = failed(attempt, "shut-down-failed", message or "the system could not shut down", now)
+            if after != attempt:
+                await settle(db, tell, touched(machine, now), attempt, after, now)
+            return machine
+
+        machine = await record(self._store, self._bus, job)
+        self._bell.ring(machine.id)
+
+    async def _who(self, db: aiosqlite.Connection, token: str) -> tuple[Deployment, Machine]:
+        """The deployment and machine of a token; a system that is nobody's any more is told so."""
+        whose = await tokens.resident(db, token)
+        if whose is None:
+            raise Denied("session-unknown", "this system belongs to no deployment (any more)")
+        deployment = await deployments.get(db, whose[0])
+        if deployment.machine != whose[1]:
+            raise Denied("session-unknown", f"{deployment.name} is not on this machine any more")
+        return deployment, await machines.get(db, whose[1])
+
+    async def _seen(self, machine: Machine) -> None:
+        now = self._clock()
+        if now - (machine.last_seen or 0) <= SEEN_SECONDS:
+            return
+
+        async def job(db: aiosqlite.Connection) -> None:
+            await machines.put(db, touched(await machines.get(db, machine.id), now))
+
+        await self._store.write(job)
+
+
+def _arrived(attempt: Attempt, now: float) -> Attempt | None:
+    """The attempt after its system came up; None where that is not what it waits for."""
+    step = attempt.step.name if attempt.step else ""
+    if step == HAND_OVER:
+        # The agent's last report was lost on the way; that the system runs says the same.
+        attempt, step = step_done(attempt, HAND_OVER, {"method": "unknown"}, now), REPORT_ACTIVE
+    return step_done(attempt, REPORT_ACTIVE, {}, now) if step == REPORT_ACTIVE else None
+
+
+def _late(machine: Machine, deployment: Deployment) -> bool:
+    return machine.failed_from in (State.DEPLOYING, State.STARTING) and deployment.installed is not None
+
+
+def _with_activity(deployment: Deployment, activity: Activity) -> Deployment:
+    return replace(deployment, boot_id=activity.boot_id, host_keys=activity.host_keys or deployment.host_keys)
+
+
+def _ipv4(addresses: tuple[str, ...]) -> str | None:
+    return next((a.split("/")[0] for a in addresses if "." in a and not a.startswith(("127.", "169.254."))), None)

@@ -1,0 +1,90 @@
+"""Stores a changed attempt together with everything that it means."""
+
+from dataclasses import replace
+from typing import Any
+
+import aiosqlite
+
+from appliance.deployment import Deployment
+from appliance.events import Event
+from appliance.machine import Machine
+from appliance.reconcile.outcome import deployment_after, machine_after
+from appliance.reconcile.record import Tell
+from appliance.store import attempts, deployments, machines, tokens
+from appliance.workflow import HAND_OVER, STEPS, Attempt, Kind, Status
+
+
+async def settle(
+    db: aiosqlite.Connection, tell: Tell, machine: Machine, before: Attempt | None, after: Attempt, now: float
+) -> Machine:
+    """Store ``after`` in place of ``before``, move machine and deployment along, tell what happened."""
+    deployment = await _deployment(db, after)
+    moved_machine = machine_after(machine, after)
+    await attempts.put(db, after)
+    await machines.put(db, moved_machine)
+    if deployment is not None:
+        await _store_deployment(db, deployment, after)
+    for event in _events(before, after, machine, moved_machine, now):
+        await tell(event)
+    await _end_tokens(db, before, after)
+    return moved_machine
+
+
+async def _deployment(db: aiosqlite.Connection, attempt: Attempt) -> Deployment | None:
+    return await deployments.of_machine(db, attempt.machine) if attempt.deployment is not None else None
+
+
+async def _store_deployment(db: aiosqlite.Connection, deployment: Deployment, attempt: Attempt) -> None:
+    changed = deployment_after(deployment, attempt)
+    if changed != deployment:
+        await deployments.put(db, changed)
+
+
+async def _end_tokens(db: aiosqlite.Connection, before: Attempt | None, after: Attempt) -> None:
+    """Once the machine leaves the maintenance stack, or its deployed system is gone, their tokens are worthless."""
+    handed_over = HAND_OVER in after.results and (before is None or HAND_OVER not in before.results)
+    if handed_over:
+        await tokens.end_sessions(db, after.machine)
+    if after.kind is Kind.RELEASE and after.status is Status.DONE and after.deployment is not None:
+        await tokens.end_resident(db, after.deployment)
+
+
+def _events(before: Attempt | None, after: Attempt, old: Machine, new: Machine, now: float) -> list[Event]:
+    def event(kind: str, text: str, reason: str = "", **detail: Any) -> Event:
+        detail = {"attempt": after.id, "kind": after.kind, **detail}
+        return Event(kind, now, text, reason, after.machine, after.deployment, detail)
+
+    events = []
+    if before is None:
+        events.append(event("attempt.started", f"{after.kind} of {old.name} began", steps=list(after.steps)))
+    for step in after.steps[before.index if before else 0 : after.index]:
+        result = after.results.get(step, {})
+        events.append(event("step.done", f"{STEPS[step].label}: done", step=step, result=result))
+    ended = after.status is not Status.LIVE and (before is None or before.status is Status.LIVE)
+    if ended and after.status is Status.FAILED:
+        events.append(event("attempt.failed", f"{after.kind} failed", after.reason, code=after.code))
+    if ended and after.status is Status.DONE:
+        events.append(event("attempt.done", f"{after.kind} is done"))
+    return [*events, *state_events(old, new, now, after)]
+
+
+def state_events(old: Machine, new: Machine, now: float, attempt: Attempt | None = None) -> list[Event]:
+    """The event of a change of state, if there was one."""
+    if old.state is new.state:
+        return []
+    detail = {"from": old.state, "to": new.state}
+    text = f"{new.name} is {new.state}"
+    deployment = attempt.deployment if attempt else None
+    return [Event("machine.state", now, text, new.failed_reason, new.id, deployment, detail)]
+
+
+async def change_machine(db: aiosqlite.Connection, tell: Tell, old: Machine, new: Machine, now: float) -> None:
+    """Store a machine that changed without an attempt."""
+    await machines.put(db, new)
+    for event in state_events(old, new, now):
+        await tell(event)
+
+
+def touched(machine: Machine, now: float, address: str | None = None) -> Machine:
+    """The machine, seen now."""
+    return replace(machine, last_seen=now, address=address or machine.address)
