@@ -127,7 +127,7 @@ def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
     if client.is_ipxe and client.ipxe_has_http:
         return BootFile(_script_url(subnet, mac))
     name = _BOOT_FILES.get(client.firmware)
-    if name is None:
+    if name is None or client.is_http != (client.firmware in _HTTP_TO_PXE):
         return None
     if client.is_http:
         return BootFile(f"{subnet.boot_url}/boot/{name}", vendor_class=_HTTP_CLIENT)
@@ -144,10 +144,14 @@ def _names_ipxe(user_class: bytes) -> bool:
 
 
 def _prefixed(data: bytes) -> list[bytes]:
+    """The names of a length-prefixed list; none if it does not end where its lengths say."""
     names = []
     while data:
-        names.append(data[1 : 1 + data[0]])
-        data = data[1 + data[0] :]
+        size, data = data[0], data[1:]
+        if size > len(data):
+            return []
+        names.append(data[:size])
+        data = data[size:]
     return names
 
 

@@ -56,7 +56,7 @@ def message(
         flags=flags,
         options={Code.MESSAGE_TYPE: bytes([kind]), **(options or {})},
     )
-    return encode(packet)
+    return encode(packet, limit=1472)
 
 
 def kind_of(packet: Packet) -> MessageKind:

@@ -198,26 +198,32 @@ class SubnetService:
         self.pool.withdraw(request.mac)
         binding = self.pool.binding(request.mac)
         mine = binding if binding is not None and binding.lease.address == address else None
-        saves = [] if mine is not None and self._covers(mine, now) else self._bind(request, address, now)
+        saves = [] if mine is not None and self._covers(mine, request, now) else self._bind(request, address, now)
         if mine is not None and mine.durable_end - now >= min(MIN_GRANT_SECONDS, self.subnet.lease_seconds):
             self._unsaved.pop(request.mac, None)
             return [*saves, *self._acknowledge(request, address, mine.durable_end, now)]
         self._unsaved[request.mac] = request
         return saves
 
-    def _covers(self, binding: Binding, now: float) -> bool:
-        """Whether nothing has to be written: on its way already, or half a lease time to spare."""
+    def _covers(self, binding: Binding, request: Request, now: float) -> bool:
+        """Whether nothing has to be written: on its way already, or half a lease time to spare and no news."""
+        if binding.lease.state is not LeaseState.BOUND:
+            return False
         enough = now + 1.5 * self.subnet.lease_seconds
-        return binding.lease.state is LeaseState.BOUND and (binding.in_flight or binding.durable_end >= enough)
+        same_name = request.hostname in ("", binding.lease.hostname)  # a ROM has none, its system has
+        return binding.in_flight or (binding.durable_end >= enough and same_name)
 
     def _bind(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
+        known = self.pool.binding(request.mac)
+        extended = known is not None and self._bound(request.mac) == address
+        before = known.lease if known is not None and extended else None
         lease = Lease(
             mac=request.mac,
             address=address,
             interface=self.subnet.interface,
             client_id=request.client_id,
-            hostname=request.hostname,
-            start=now,
+            hostname=request.hostname or (before.hostname if before else ""),
+            start=before.start if before else now,
             end=now + 2 * self.subnet.lease_seconds,
             state=LeaseState.BOUND,
         )
