@@ -1,0 +1,23 @@
+"""Starts the agent: `python3 /usr/lib/qrm/agent` in the stack, `python3 -m appliance.agent` elsewhere.
+
+A directory given to the interpreter is no package: sys.path then starts with the directory itself. Putting
+its parent there instead makes the same relative imports work in both places, and keeps file names of ours
+from hiding modules of the standard library.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+
+def package_name() -> str:
+    """The name under which this directory can be imported; changes sys.path when it has to."""
+    if __package__:
+        return __package__
+    directory = Path(__file__).resolve().parent
+    sys.path[0] = str(directory.parent)
+    return directory.name
+
+
+if __name__ == "__main__":
+    sys.exit(import_module(f"{package_name()}.main").main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What an image itself says about how it boots (pure parsers)."""

@@ -1,0 +1,108 @@
+"""Calls to the appliance's agent control: JSON over HTTPS. See "HTTPS agent control" in ARCHITECTURE.md."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import AgentError
+from .pauses import growing
+from .plainhttp import CHECK_CABLE, LIMIT, Unreachable
+
+TIMEOUT = 20.0
+
+
+class Refused(AgentError):
+    """The appliance said no (4xx): `code` is its machine-readable reason."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
+        super().__init__(message or f"refused with status {status}", hint)
+        self.status = status
+        self.code = code
+
+    @property
+    def session_is_over(self) -> bool:
+        """Nothing helps but a fresh boot with a fresh token."""
+        return self.status == 401 or self.code.startswith("token-")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer; `body` is {} when there was none."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Control:
+    """The other end of all calls. `pause` waits seconds; `trouble` is told each error that is tried again."""
+
+    base: str
+    context: ssl.SSLContext
+    pause: Callable[[float], None]
+    trouble: Callable[[AgentError], None]
+    token: str | None = None
+
+    def call(self, method: str, path: str, body: object = None, timeout: float = TIMEOUT) -> Answer:
+        """One call, tried once. Raises Refused for 4xx, Unreachable for everything that may pass."""
+        url = f"{self.base}/control/v1/{path}"
+        parts = urlsplit(url)
+        connection = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port or 443, timeout=timeout, context=self.context
+        )
+        try:
+            connection.request(method, parts.path, *self._message(body))
+            answer = connection.getresponse()
+            return _judge(url, answer.status, answer.read(LIMIT), dict(answer.getheaders()))
+        except ssl.SSLCertVerificationError as error:
+            raise Unreachable(f"{url}: its certificate is not good: {error.verify_message}", CHECK_CLOCK) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{url}: {error or type(error).__name__}", CHECK_CABLE) from error
+        finally:
+            connection.close()
+
+    def insist(self, method: str, path: str, body: object = None) -> Answer:
+        """A call repeated with growing pauses until the appliance answers. Raises Refused."""
+        for pause in growing():
+            try:
+                return self.call(method, path, body)
+            except Unreachable as error:
+                self.trouble(error)
+                self.pause(pause)
+        raise AssertionError("growing pauses do not end")
+
+    def _message(self, body: object) -> tuple[bytes | None, dict[str, str]]:
+        headers = {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if body is None:
+            return None, headers
+        return json.dumps(body).encode(), {**headers, "Content-Type": "application/json"}
+
+
+CHECK_CLOCK = "check the clocks of this machine and of the appliance"
+
+
+def _judge(url: str, status: int, raw: bytes, headers: Mapping[str, str]) -> Answer:
+    body = _object(raw)
+    if 200 <= status < 300:
+        if body is None and raw.strip():
+            raise Unreachable(f"{url}: the answer is not a JSON object")
+        return Answer(status, body or {}, headers)
+    if 400 <= status < 500 and status not in (408, 429):
+        said = body or {}
+        raise Refused(status, str(said.get("code", "")), str(said.get("message", "")), str(said.get("hint", "")))
+    raise Unreachable(f"{url}: the appliance answered {status}", CHECK_CABLE)
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,130 @@
+"""What the agent does to the computer itself, behind one seam, so that tests can record it instead."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from .disk.listing import read_disks
+from .disk.model import Disk
+from .errors import Leaving
+from .inventory import dmi, nics
+from .network import bring_up
+from .run import ProgramFailed, run
+from .screen import Screen, console_devices
+
+EFI = Path("/sys/firmware/efi")
+CLOCK_TOLERANCE = 2.0
+"""Seconds of difference that no certificate minds."""
+
+
+class Hardware(Protocol):
+    """The computer. The real one is `ThisComputer`; `recorded.RecordedComputer` writes down what is asked."""
+
+    @property
+    def run_directory(self) -> Path:
+        """Where things are kept until the next boot, for root only."""
+
+    def command_line(self) -> str:
+        """The kernel command line."""
+
+    def consoles(self) -> list[Path]:
+        """Where people look."""
+
+    def firmware(self) -> str:
+        """`bios` or `uefi`."""
+
+    def identity(self) -> tuple[str | None, list[str]]:
+        """SMBIOS UUID, and the MAC addresses of all network cards."""
+
+    def connect(self, mac: str | None, screen: Screen) -> str:
+        """Bring the network up on the interface with `mac`; returns the address."""
+
+    def disks(self) -> list[Disk]:
+        """All disks that are there now."""
+
+    def set_clock(self, now: float) -> None:
+        """Set the clock to `now`, seconds of unix time."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+
+    def load_kernel(self, linux: Path, initrd: Path | None, cmdline: str) -> None:
+        """Make a kernel ready for `enter_kernel`. Raises ProgramFailed where that is not possible."""
+
+    def unload_kernel(self) -> None:
+        """Forget what `load_kernel` did."""
+
+    def enter_kernel(self) -> NoReturn:
+        """Leave for the loaded kernel. Raises Leaving, if anything."""
+
+    def restart(self, action: str) -> NoReturn:
+        """`reboot` or `poweroff`, now. Raises Leaving, if anything."""
+
+
+class ThisComputer:
+    """The computer that the agent runs on."""
+
+    run_directory = Path("/run/qrm")
+
+    def command_line(self) -> str:
+        return Path("/proc/cmdline").read_text()
+
+    def consoles(self) -> list[Path]:
+        try:
+            return console_devices(Path("/sys/class/tty/console/active").read_text())
+        except OSError:
+            return []
+
+    def firmware(self) -> str:
+        return "uefi" if EFI.is_dir() else "bios"
+
+    def identity(self) -> tuple[str | None, list[str]]:
+        return dmi.read_uuid(), [nic["mac"] for nic in nics.read_nics()]
+
+    def connect(self, mac: str | None, screen: Screen) -> str:
+        return bring_up(mac, screen, self.pause)
+
+    def disks(self) -> list[Disk]:
+        return read_disks()
+
+    def set_clock(self, now: float) -> None:
+        if abs(time.time() - now) > CLOCK_TOLERANCE:
+            time.clock_settime(time.CLOCK_REALTIME, now)
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def load_kernel(self, linux: Path, initrd: Path | None, cmdline: str) -> None:
+        """kexec_file_load first: it checks signatures, which Secure Boot wants; the older call knows more formats."""
+        arguments = ["--load", str(linux), f"--command-line={cmdline}"]
+        if initrd is not None:
+            arguments.append(f"--initrd={initrd}")
+        try:
+            run(["kexec", "--kexec-file-syscall", *arguments], timeout=120)
+        except ProgramFailed:
+            run(["kexec", "--kexec-syscall", *arguments], timeout=120)
+
+    def unload_kernel(self) -> None:
+        with suppress(ProgramFailed):
+            run(["kexec", "--unload"])
+
+    def enter_kernel(self) -> NoReturn:
+        os.sync()
+        with suppress(ProgramFailed):
+            run(["kexec", "--exec"], timeout=60)
+        self.restart("reboot")  # the same disk, the long way round
+
+    def restart(self, action: str) -> NoReturn:
+        """Nothing is mounted that a shutdown could save, so the short way is the sure one."""
+        os.sync()
+        for argv in ([action, "-f"], ["busybox", action, "-f"]):
+            with suppress(ProgramFailed):
+                run(argv, timeout=30)
+        letter = {"reboot": "b", "poweroff": "o"}[action]
+        with suppress(OSError):
+            Path("/proc/sysrq-trigger").write_text(letter)
+        signal.pause()
+        raise Leaving

@@ -1,0 +1,1 @@
+"""Images on their way from the appliance to a disk."""

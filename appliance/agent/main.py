@@ -1,0 +1,107 @@
+"""From power-on to the last step: one boot of the maintenance stack."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from .commandline import Boot, parse
+from .control import Control, Refused
+from .errors import AgentError, Leaving
+from .hardware import Hardware, ThisComputer
+from .inventory.collect import collect
+from .pauses import growing
+from .poll import wait_for_work
+from .recorded import RecordedComputer
+from .screen import Screen
+from .session import Identity, Session, open_session
+from .trust import establish
+from .work import Worker
+
+REFUSALS = 3
+"""Times that a session may be refused before the machine restarts to get a new one."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run until the machine leaves the maintenance stack; returns the exit code."""
+    options = argparse.ArgumentParser(prog="agent", description=__doc__)
+    options.add_argument("--test-platform", metavar="DIR", type=Path, help="see recorded.py")
+    directory = options.parse_args(arguments).test_platform
+    hardware: Hardware = RecordedComputer(directory) if directory else ThisComputer()
+    screen = Screen(hardware.consoles())
+    try:
+        run_for_ever(hardware, screen)
+    except Leaving:
+        screen.show(state="leaving the maintenance stack", doing="")
+    return 0
+
+
+def run_for_ever(hardware: Hardware, screen: Screen) -> None:
+    """Live, and start again after whatever went wrong. Raises Leaving."""
+    pauses, refusals = growing(first=5.0), 0
+    while True:
+        try:
+            live(hardware, screen)
+        except Refused as error:
+            refusals += error.session_is_over
+            _show_refusal(screen, error, refusals)
+            if refusals >= REFUSALS:
+                hardware.restart("reboot")
+        except AgentError as error:
+            screen.trouble(error)
+        hardware.pause(next(pauses))
+
+
+def _show_refusal(screen: Screen, error: Refused, refusals: int) -> None:
+    screen.trouble(error)
+    if error.session_is_over:
+        left = REFUSALS - refusals
+        screen.show(todo=f"{error.todo or 'it needs a fresh boot'}; restarting after {left} more tries")
+
+
+def live(hardware: Hardware, screen: Screen) -> None:
+    """Get to know the appliance, say what this machine is, then work. Raises AgentError, Leaving."""
+    boot = parse(hardware.command_line())
+    screen.show(server=boot.server, state="starting", doing=f"network, card {boot.mac or 'any'}")
+    screen.show(address=hardware.connect(boot.mac, screen), doing="asking the appliance who it is")
+    context, _ = establish(boot, hardware.set_clock)
+    control = Control(boot.control, context, hardware.pause, screen.trouble)
+    screen.show(doing="saying who this machine is")
+    session = open_session(hardware.run_directory, boot, _identity(hardware, boot), control)
+    screen.show(name=session.name, doing="looking at the hardware")
+    answer = control.insist("POST", "inventory", collect(hardware, boot.mac)).body
+    screen.well()
+    screen.show(name=str(answer.get("name", session.name)), state=str(answer.get("state", "idle")), doing="")
+    serve(hardware, screen, control, boot, session)
+
+
+def _identity(hardware: Hardware, boot: Boot) -> Identity:
+    uuid, macs = hardware.identity()
+    return Identity(mac=boot.mac, macs=macs, uuid=uuid, firmware=hardware.firmware())
+
+
+def serve(hardware: Hardware, screen: Screen, control: Control, boot: Boot, session: Session) -> None:
+    """Wait for work and do it, without end. Raises Refused, Leaving.
+
+    Two answers "nothing to do" in a row, or twice the same step, mean that something is out of step on the
+    other side: that is not asked again without a pause.
+    """
+    worker = Worker(hardware, control, screen)
+    pauses, last = growing(), None
+    while True:
+        answer = control.insist("GET", "work")
+        now = (answer.body.get("attempt"), answer.body.get("step"))
+        if now == last:
+            hardware.pause(next(pauses))
+        else:
+            pauses = growing()
+        last = now
+        if answer.status == 204 or not answer.body:
+            _wait(hardware, screen, boot, session, answer.headers.get("X-Machine-State", "idle"))
+        else:
+            worker.perform(answer.body)
+
+
+def _wait(hardware: Hardware, screen: Screen, boot: Boot, session: Session, state: str) -> None:
+    screen.well()
+    screen.show(state=state, doing="waiting for work")
+    wait_for_work(f"{boot.server}/poll/{session.poll}", hardware.pause, screen.trouble, screen.well)

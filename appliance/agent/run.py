@@ -1,0 +1,39 @@
+"""The one place where programs are started."""
+
+import subprocess
+from collections.abc import Sequence
+
+from .errors import AgentError
+
+SHOWN_OUTPUT = 600
+"""Characters of a failed program's output that are worth carrying to the console: its last words."""
+
+
+class ProgramFailed(AgentError):
+    """A program is missing, took too long, or ended with an exit code that nobody expected."""
+
+
+def run(argv: Sequence[str], *, text: str | None = None, timeout: float = 60.0, good: Sequence[int] = (0,)) -> str:
+    """Run `argv` with `text` on its standard input and return its standard output.
+
+    `timeout` is in seconds; `good` are the exit codes that mean success.
+    Raises ProgramFailed with the program's own words.
+    """
+    try:
+        done = subprocess.run(
+            list(argv), input=text, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
+    except FileNotFoundError as error:
+        raise ProgramFailed(f"{argv[0]}: not there") from error
+    except OSError as error:
+        raise ProgramFailed(f"{argv[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ProgramFailed(f"{argv[0]}: no end after {timeout:g} s") from error
+    if done.returncode not in good:
+        raise ProgramFailed(_what_it_said(argv, done.returncode, done.stderr or done.stdout))
+    return done.stdout
+
+
+def _what_it_said(argv: Sequence[str], code: int, output: str) -> str:
+    words = " ".join(output.split())[-SHOWN_OUTPUT:]
+    return f"{' '.join(argv)}: exit code {code}: {words or 'no output'}"

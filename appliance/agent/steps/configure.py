@@ -1,0 +1,73 @@
+"""Step `configure`: make the written image this deployment's own system, and learn how it boots."""
+
+from typing import Any
+
+from ..disk import block
+from ..disk.model import Disk
+from ..disk.table import Table, read_table
+from ..installed import identity
+from ..installed.cloudinit import write_seed
+from ..installed.netconfig import nics_of, write_network
+from ..installed.residentfiles import install_resident
+from ..installed.root import Root
+from ..installed.system import BootSource, find_boot, find_system, opened
+from ..job import Job, Outcome, Params
+from .efi_entry import put_after_network
+
+
+def configure(job: Job) -> Outcome:
+    """Safe to repeat; each time with new SSH host keys, the last ones reported count. Raises StepFailed."""
+    disk = job.disk()
+    with block.vanishing(disk.name):
+        system = find_system(disk)
+        with opened(disk, system.volume, ("rw", *system.options)) as root:
+            written = personalise(root, job.params, job.attempt)
+        boot = find_boot(disk, system)
+        table = read_table(disk.device)
+    notes = _notes(written, boot) + _firmware_note(job, disk, table)
+    result = {
+        "esp_partuuid": esp_of(table),
+        "root_fsuuid": boot.config.inside.uuid if boot else system.volume.inside.uuid,
+        "kernel": boot.entry.report() if boot else None,
+        **written,
+        "notes": notes,
+    }
+    return Outcome(result, "; ".join(notes))
+
+
+def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:
+    """Write everything into the system at `root`; says what was there to be written to. Raises StepFailed."""
+    hostname, keys = params.text("hostname"), params.texts("ssh_keys")
+    nics = nics_of(params.inners("network"))
+    identity.write_hostname(root, hostname)
+    identity.write_machine_id(root, params.text("machine_id"))
+    identity.write_authorized_keys(root, keys)
+    host_keys = identity.write_host_keys(root)
+    way = write_network(root, nics)
+    write_seed(root, attempt, hostname, keys, nics)
+    resident = params.has("resident") and install_resident(root, params.inner("resident"))
+    identity.relabel_if_needed(root)
+    return {"ssh_host_keys": host_keys, "network": way, "resident": resident}
+
+
+def esp_of(table: Table | None) -> str | None:
+    """The partition UUID of the EFI system partition (pure)."""
+    partitions = table.partitions if table else ()
+    return next((partition.partuuid for partition in partitions if partition.is_esp), None)
+
+
+def _notes(written: dict[str, Any], boot: BootSource | None) -> list[str]:
+    said = (
+        (written["network"] == "none", "the image has no network configuration that this agent knows"),
+        (not written["resident"], "no resident: the image lacks systemd or Python"),
+        (not written["ssh_host_keys"], "no SSH host keys: the image has no /etc/ssh"),
+        (boot is None, "the image's boot configuration was not understood; it will start through its boot loader"),
+    )
+    return [words for applies, words in said if applies]
+
+
+def _firmware_note(job: Job, disk: Disk, table: Table | None) -> list[str]:
+    if job.params.text("firmware", job.hardware.firmware()) != "uefi" or job.hardware.firmware() != "uefi":
+        return []
+    note = put_after_network(disk, table)
+    return [note] if note else []
