@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
+from appliance.netboot.quiet import Quiet
 from appliance.netboot.tftp.census import Census
 from appliance.netboot.tftp.content import OpenFile, content_of
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished, TftpNotFound, shown
@@ -24,7 +25,6 @@ from appliance.netboot.tftp.packet import (
     decode,
     encode,
 )
-from appliance.netboot.tftp.quiet import Quiet
 from appliance.netboot.tftp.session import Address, TransferSession
 from appliance.netboot.tftp.transfer import Failed, Finished, Outcome, Transfer
 
