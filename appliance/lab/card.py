@@ -1,4 +1,4 @@
-"""The card on a running lab's door: what another command needs to know to go in."""
+"""The papers on a running lab's door: its plan, and the card with what another command needs to go in."""
 
 import os
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import msgspec
 
 from appliance.errors import ApplianceError, NotFound
 from appliance.lab.directory import LabDirectory, running
+from appliance.lab.plan import LabPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,16 @@ def find_lab(base: Path, name: str | None) -> LabDirectory:
 
 def _running_hint(labs: dict[str, LabDirectory]) -> str:
     return f"running now: {', '.join(labs) or 'none'}"
+
+
+def write_plan(directory: LabDirectory, plan: LabPlan) -> None:
+    """Write down what the lab consists of, for its inside and for other commands."""
+    directory.plan.write_bytes(msgspec.json.encode(plan))
+
+
+def read_plan(directory: LabDirectory) -> LabPlan:
+    """What the lab consists of; raises ``lab-gone`` when there is none."""
+    try:
+        return msgspec.json.decode(directory.plan.read_bytes(), type=LabPlan)
+    except FileNotFoundError:
+        raise ApplianceError("lab-gone", f"no lab runs in {directory.path}") from None

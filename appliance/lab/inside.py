@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from appliance.errors import ApplianceError
 from appliance.lab import control
+from appliance.lab.card import read_plan
 from appliance.lab.daemon import Daemon
 from appliance.lab.directory import LabDirectory
 from appliance.lab.machine import Machine
@@ -147,7 +146,7 @@ def main() -> None:
     directory = LabDirectory(Path(sys.argv[1]))
     web = int(sys.argv[2]) if len(sys.argv) > 2 else None
     os.umask(0o077)
-    plan = msgspec.json.decode(directory.plan.read_bytes(), type=LabPlan)
+    plan = read_plan(directory)
     try:
         asyncio.run(Inside(plan, directory, web).run())
     except* ApplianceError as group:

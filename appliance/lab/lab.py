@@ -12,11 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
 from appliance.errors import ApplianceError
 from appliance.lab import control, namespace
-from appliance.lab.card import Card, write_card
+from appliance.lab.card import Card, write_card, write_plan
 from appliance.lab.directory import LabDirectory, create, default_base, open_kept, remove
 from appliance.lab.plan import LabPlan, MachinePlan
 from appliance.lab.process import Finished, end, run, start
@@ -105,11 +103,11 @@ class Lab:
 
     async def _enter(self, lock: int, exits: AsyncExitStack) -> None:
         self.directory.temporary.mkdir(exist_ok=True)
-        self.directory.plan.write_bytes(msgspec.json.encode(self.plan))
+        write_plan(self.directory, self.plan)
         self._process = await self._start_inside(lock)
         exits.push_async_callback(self._stop_inside, self._process)
         await self._wait_ready(self._process)
-        port = self._web.getsockname()[1] if self._web else None
+        port = self._web.getsockname()[1] if self._web and self.plan.daemon else None
         names = tuple(machine.name for machine in self.plan.machines)
         write_card(self.directory, Card(self._process.pid, port, names))
 
@@ -129,8 +127,7 @@ class Lab:
         assert process.stdout is not None
         line = await process.stdout.readline()
         if not line:
-            said = self.directory.inside_log.read_text(errors="replace").strip()[-2000:]
-            raise ApplianceError("lab-inside", f"the lab does not start: {said}", "")
+            raise ApplianceError("lab-inside", f"the lab does not start: {self.last_words()}")
         message = json.loads(line)
         if "code" in message:
             raise ApplianceError(message["code"], message["message"], message["hint"])
@@ -151,6 +148,10 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exits.aclose()
+
+    def last_words(self) -> str:
+        """The end of what the inside said; empty when all was well."""
+        return self.directory.inside_log.read_text(errors="replace").strip()[-2000:]
 
     @property
     def machines(self) -> tuple[LabMachine, ...]:

@@ -85,3 +85,14 @@ async def end(process: Process, *, grace: float = 0) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def capture(argv: Sequence[str]) -> Finished:
+    """Run to the end with standard error shown to the user, and collect standard output."""
+    process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE)
+    try:
+        stdout, _ = await process.communicate()
+    finally:
+        await end(process, grace=10)
+    status = process.returncode if process.returncode is not None else -1
+    return Finished(tuple(argv), status, stdout.decode(errors="replace"), "")

@@ -63,7 +63,8 @@ def _processor(machine: MachinePlan, accelerator: Accelerator) -> list[str]:
 def _firmware(machine: MachinePlan, directory: Path) -> list[str]:
     variables = variables_file(machine)
     if variables is None:
-        # With nothing to boot it tries again after ten seconds, as servers do. graphics=off makes SeaBIOS, and through it iPXE, speak on the serial port besides the screen.
+        # graphics=off makes SeaBIOS, and through it iPXE, speak on the serial port besides the screen. With
+        # nothing to boot it tries again after ten seconds, as servers do.
         return ["-machine", "pc,graphics=off", "-boot", "strict=on,reboot-timeout=10000"]
     return [
         *("-machine", "q35", "-boot", "strict=on"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 LOG_BYTES = 2 << 20
 """Size at which a log is set aside; one older log is kept, so a machine that babbles costs twice this."""
+RECENT_BYTES = 8 << 10
+"""What a console is shown first; about two screens."""
 
 
 class BoundedLog:
@@ -46,6 +48,7 @@ class SerialPort:
         self._log = log
         self._consoles: set[asyncio.StreamWriter] = set()
         self._line: asyncio.StreamWriter | None = None
+        self._recent = b""
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry what the machine says until QEMU ends."""
@@ -53,6 +56,7 @@ class SerialPort:
         try:
             while data := await reader.read(65536):
                 self._log.write(data)
+                self._recent = (self._recent + data)[-RECENT_BYTES:]
                 self._show(data)
         finally:
             self._line = None
@@ -67,7 +71,8 @@ class SerialPort:
                 console.transport.abort()
 
     async def attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one console: it sees what the machine says, and what it types reaches the machine."""
+        """Serve one console: it sees what the machine said last and says, and what it types reaches it."""
+        writer.write(self._recent)
         self._consoles.add(writer)
         try:
             while data := await reader.read(4096):

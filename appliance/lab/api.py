@@ -1,0 +1,71 @@
+"""A plain client of the JSON API, as any program of a user would be one."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from appliance.errors import ApplianceError
+
+REQUEST_SECONDS = 60
+
+
+class Api:
+    """One session with the console's API under ``/api/v1``."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def log_in(self, name: str, password: str) -> None:
+        """Open a session of the user; its token goes with every later request."""
+        answer = await self.post("/sessions", name=name, password=password)
+        self._session.headers["Authorization"] = f"Bearer {answer['token']}"
+
+    async def get(self, path: str, **query: str) -> Any:
+        """GET; raises ApplianceError with the server's code and words."""
+        return await self._request("GET", path, params=query)
+
+    async def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """The ``items`` of a listing."""
+        return list((await self.get(path, **query))["items"])
+
+    async def post(self, path: str, **body: Any) -> Any:
+        """POST a JSON object."""
+        return await self._request("POST", path, json=body)
+
+    async def patch(self, path: str, **body: Any) -> Any:
+        """PATCH with a JSON object."""
+        return await self._request("PATCH", path, json=body)
+
+    async def _request(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            async with self._session.request(method, f"/api/v1{path}", **arguments) as response:
+                body = await response.json(content_type=None) if response.content_length != 0 else None
+                _check(method, path, response.status, body)
+                return body
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ApplianceError("lab-api", f"{method} {path}: {error!r}") from error
+
+
+def _check(method: str, path: str, status: int, body: Any) -> None:
+    if status < 400:
+        return
+    problem = body if isinstance(body, dict) else {}
+    said = " ".join(str(problem[key]) for key in ("title", "detail", "hint") if problem.get(key))
+    raise ApplianceError(str(problem.get("code", "lab-api")), f"{method} {path}: {status} {said}")
+
+
+@asynccontextmanager
+async def connect(port: int, authority: Path) -> AsyncIterator[Api]:
+    """A client of the console on 127.0.0.1, which must show a certificate of ``authority`` (PEM file)."""
+    trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(authority))
+    async with aiohttp.ClientSession(
+        f"https://127.0.0.1:{port}",
+        connector=aiohttp.TCPConnector(ssl=trust),
+        timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+    ) as session:
+        yield Api(session)
