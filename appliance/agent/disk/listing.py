@@ -43,8 +43,8 @@ def _disk(device: Mapping[str, Any], by_path: Mapping[str, str]) -> Disk:
     name = str(device["name"])
     path = by_path.get(name, "")
     serial, wwn = _word(device.get("serial")), _word(device.get("wwn"))
-    if not serial and not wwn:  # cheap USB sticks and some virtual disks: only the socket tells them apart
-        serial = f"path:{path or name}"
+    if not serial and not wwn and path:  # cheap USB sticks, some virtual disks: only the socket tells them apart
+        serial = f"path:{path}"
     return Disk(
         name=name,
         device=Path(device.get("path") or f"/dev/{name}"),

@@ -21,12 +21,12 @@ def read_disk_entry(disk: Disk, notes: list[str]) -> dict[str, Any]:
     return {**disk.report(), "smart": _smart(disk, notes), "content": _content(disk, notes)}
 
 
-def _content(disk: Disk, notes: list[str]) -> dict[str, Any] | None:
+def _content(disk: Disk, notes: list[str]) -> dict[str, Any]:
     try:
         return content.report(disk, content.read_content(disk))
     except (AgentError, OSError, ValueError, KeyError) as error:
         notes.append(f"content of disk {disk.name}: {error}")
-        return None
+        return {"empty": False, "fingerprint": "", "summary": "cannot be read", "disk_guid": None, "partitions": []}
 
 
 def _smart(disk: Disk, notes: list[str]) -> str | None:
