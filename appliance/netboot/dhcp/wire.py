@@ -7,7 +7,6 @@ import socket
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from types import TracebackType
 
 from appliance.errors import ApplianceError
 from appliance.netboot.dhcp.effects import Send
@@ -40,7 +39,7 @@ class Wire:
             self.dhcp = self._dhcp_socket()
             self.arp = self._link_socket(ETHERTYPE_ARP)
             self._frames = self._link_socket(0)
-            self._mac = _hardware_address(self.dhcp, self.interface)
+            self._mac()
         except OSError as error:
             self.close()
             raise _bind_error(self.interface, error) from error
@@ -64,6 +63,11 @@ class Wire:
     def _track(self, opened: socket.socket) -> socket.socket:
         self._open.append(opened)
         return opened
+
+    def _mac(self) -> str:
+        """The interface's own MAC address, asked for each time: a bridge changes it as ports join."""
+        answer = fcntl.ioctl(self.dhcp, _SIOCGIFHWADDR, struct.pack("256s", self.interface.encode()))
+        return answer[18:24].hex(":")
 
     def datagrams(self) -> Iterator[tuple[bytes, Arrival]]:
         """What came in since the last call, at most one batch."""
@@ -90,7 +94,7 @@ class Wire:
             if target.mac is None:
                 self.dhcp.sendto(effect.data, (str(target.address), target.port))
             else:
-                source = Endpoint(self._mac, self._local, SERVER_PORT)
+                source = Endpoint(self._mac(), self._local, SERVER_PORT)
                 self._frames.send(udp_frame(source, Endpoint(target.mac, target.address, target.port), effect.data))
         except OSError as error:
             log.warning("sending DHCP to %s on %s: %s", target.address, self.interface, error)
@@ -98,7 +102,7 @@ class Wire:
     def send_probe(self, address: IPv4Address) -> None:
         """Ask by ARP who has the address."""
         try:
-            self.arp.send(arp_probe(self._mac, address))
+            self.arp.send(arp_probe(self._mac(), address))
         except OSError as error:
             log.warning("sending ARP for %s on %s: %s", address, self.interface, error)
 
@@ -106,29 +110,16 @@ class Wire:
         """MAC and IP address of those whose ARP frames came in since the last call, at most one batch."""
         for _ in range(_BATCH):
             try:
-                sender = arp_sender(self.arp.recv(_MAX_DATAGRAM))
+                sender, ours = arp_sender(self.arp.recv(_MAX_DATAGRAM)), self._mac()
             except OSError:  # nothing more, or the interface is down
                 return
-            if sender is not None and sender[0] != self._mac:
+            if sender is not None and sender[0] != ours:
                 yield sender
 
     def close(self) -> None:
         """Close all sockets; may be called twice."""
         for each in self._open:
             each.close()
-
-    def __enter__(self) -> "Wire":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _hardware_address(any_socket: socket.socket, interface: str) -> str:
-    answer = fcntl.ioctl(any_socket, _SIOCGIFHWADDR, struct.pack("256s", interface.encode()[:15]))
-    return answer[18:24].hex(":")
 
 
 def _bind_error(interface: str, error: OSError) -> ApplianceError:
