@@ -24,10 +24,10 @@ def make_zone():
 
 
 @contextlib.asynccontextmanager
-async def serving(zone, forwarder=None, allowed=LOOPBACK, limits=None, addresses=(ADDRESS,)):
+async def serving(zone, forwarder=None, allowed=LOOPBACK, limits=None, addresses=(ADDRESS,), port=0):
     """A running server; its facts are in `server.facts`."""
     facts = []
-    server = DnsServer(addresses, 0, zone, forwarder, allowed, facts.append, limits)
+    server = DnsServer(addresses, port, zone, forwarder, allowed, facts.append, limits)
     server.facts = facts
     await server.start()
     async with asyncio.TaskGroup() as tasks:
