@@ -36,7 +36,7 @@ class RecordedComputer:
         self.run_directory = directory / "run"
         settings = directory / "platform.json"
         self.settings: dict[str, Any] = json.loads(settings.read_text()) if settings.exists() else {}
-        self._devices: dict[str, tuple[Path, int]] = {}
+        self.devices: dict[str, tuple[Path, int]] = {}
 
     def command_line(self) -> str:
         return (self.directory / "cmdline").read_text()
@@ -88,12 +88,12 @@ class RecordedComputer:
     def _disk(self, number: int, entry: dict[str, Any]) -> Disk:
         file = self.directory / entry["file"]
         sector_size = int(entry.get("sector_size", 512))
-        if entry["file"] not in self._devices:
-            self._devices[entry["file"]] = loop.attach(file, sector_size=sector_size)
+        if entry["file"] not in self.devices:
+            self.devices[entry["file"]] = loop.attach(file, sector_size=sector_size)
         name = f"vd{'abcdefgh'[number]}"
         return Disk(
             name=name,
-            device=self._devices[entry["file"]][0],
+            device=self.devices[entry["file"]][0],
             path=f"/dev/disk/by-path/test-{number}",
             model=str(entry.get("model", "file")),
             serial=str(entry.get("serial", "")),
