@@ -147,6 +147,12 @@ class Playbook:
         self._probe()
         return [decode(send.data) for send in self.sent[before:]]
 
+    def disk_writes_only(self, count: int) -> list[Packet]:
+        """The disk writes the first few of what waits, and sticks again."""
+        batch, self.waiting = self.waiting[:count], self.waiting[count:]
+        self.disk.update({lease.address: lease for lease in batch})
+        return self._collect(self.responder.saved(batch, self.now))
+
     def disk_recovers(self) -> list[Packet]:
         """The disk writes all that waits."""
         self.stuck = False

@@ -108,6 +108,13 @@ def test_old_owner_that_returns_during_the_probe_keeps_its_address(play: Playboo
     assert play.disk[address(50)].state is LeaseState.BOUND
 
 
+def test_client_that_chose_another_server_during_the_probe_is_left_alone(play: Playbook) -> None:
+    play.answer_probes = False
+    play.discover()
+    play.select(address(50), server=IPv4Address("10.77.0.2"))
+    assert play.finish_probes() == []
+
+
 def test_request_for_another_server_gets_silence_and_frees_our_offer(play: Playbook) -> None:
     play.configure(**only_addresses(50))
     (offer,) = play.discover(MAC)
@@ -289,6 +296,36 @@ class TestDurability:
         assert kind_of(ack) is MessageKind.ACK
         assert play.disk[held].state is LeaseState.BOUND
 
+    def test_address_on_its_way_to_the_disk_is_taken(self, play: Playbook) -> None:
+        play.configure(**only_addresses(50))
+        play.discover(MAC)
+        play.stuck = True
+        play.select(address(50), MAC)
+        play.pass_time(OFFER_SECONDS + 1)
+        assert play.discover(OTHER_MAC) == []
+
+    def test_record_of_the_old_owner_does_not_cover_the_new_one(self, play: Playbook) -> None:
+        play.configure(**only_addresses(50))
+        play.obtain(MAC)
+        play.now += LEASE + 1  # over, but no timer fired yet
+        play.stuck = True
+        (offer,) = play.discover(OTHER_MAC)
+        assert play.select(offer.yiaddr, OTHER_MAC) == []
+        assert play.select(offer.yiaddr, OTHER_MAC) == []
+
+    def test_overtaken_write_covers_nothing(self, play: Playbook) -> None:
+        (offer,) = play.discover()
+        play.stuck = True
+        play.select(offer.yiaddr)
+        play.release(offer.yiaddr)
+        play.reboot(offer.yiaddr)
+        states = [lease.state for lease in play.waiting]
+        assert states == [LeaseState.BOUND, LeaseState.RELEASED, LeaseState.BOUND]
+        assert play.disk_writes_only(1) == []
+        assert play.disk_writes_only(1) == []
+        (ack,) = play.disk_recovers()
+        assert kind_of(ack) is MessageKind.ACK
+
 
 class TestEnding:
     def test_release_frees_at_once_and_is_remembered(self, play: Playbook) -> None:
@@ -374,6 +411,28 @@ class TestReservations:
         assert play.obtain(MAC) != held
         play.release(held, OTHER_MAC)
         assert play.obtain(MAC) == held
+
+    def test_running_machine_loses_an_address_that_is_reserved_for_another(self, play: Playbook) -> None:
+        held = play.obtain(OTHER_MAC)
+        play.responder.set_reservations([Reservation(MAC, held)])
+        (nak,) = play.renew(held, OTHER_MAC)
+        assert kind_of(nak) is MessageKind.NAK
+
+    def test_running_machine_keeps_its_address_until_it_asks_anew(self, play: Playbook) -> None:
+        held = play.obtain(MAC)
+        play.responder.set_reservations([self.reserved])
+        (ack,) = play.renew(held, MAC)
+        assert ack.yiaddr == held
+        assert play.obtain(MAC) == address(55)
+        assert play.disk[held].state is LeaseState.RELEASED
+
+    def test_address_used_before_returns_when_its_reservation_goes(self, play: Playbook) -> None:
+        play.configure(**only_addresses(50))
+        play.release(play.obtain(OTHER_MAC), OTHER_MAC)
+        play.responder.set_reservations([Reservation(MAC, address(50))])
+        assert play.discover("52:54:00:00:00:03") == []
+        play.responder.set_reservations([])
+        assert play.obtain("52:54:00:00:00:03") == address(50)
 
     def test_removed_reservation_returns_to_the_pool(self) -> None:
         play = Playbook(replace(SUBNET, **only_addresses(55)), reservations=(self.reserved,))

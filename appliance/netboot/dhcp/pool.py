@@ -219,9 +219,9 @@ class Pool:
             del self._address_of[known.lease.mac]
 
     def stored(self, lease: Lease) -> bool:
-        """Note that a lease is on disk; False when it was overtaken by a newer one."""
+        """Note that a lease (this very object) is on disk; False when it was overtaken by a newer one."""
         binding = self._bindings.get(lease.address)
-        if binding is None or binding.lease != lease:
+        if binding is None or binding.lease is not lease:
             return False
         binding.in_flight = False
         if lease.state is LeaseState.BOUND:
@@ -232,7 +232,7 @@ class Pool:
     def not_stored(self, lease: Lease) -> None:
         """Note that a lease could not be written: what was promised before it still holds, no more."""
         binding = self._bindings.get(lease.address)
-        if binding is not None and binding.lease == lease:
+        if binding is not None and binding.lease is lease:
             binding.in_flight = False
             self._expiries.add(lease.address, binding.acked_until)
 
