@@ -92,9 +92,6 @@ class Fleet(Protocol):
     async def boot(self, request: BootRequest) -> Boot:
         """Decide what this machine boots; enlists it if that is the policy of its subnet."""
 
-    async def local_disk(self, mac: MacAddress) -> BootSpec:
-        """Where the system of this machine's deployment is found, for a boot loader that asks again."""
-
     async def poll(self, poll: str) -> bool:
         """Wait at most 50 seconds for work; raises NotFound for a session that has ended."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import aiosqlite
 
 from appliance.events import Bus, Event
-from appliance.machine import MacAddress, Machine, MachineId, State, default_name
+from appliance.machine import Machine, MachineId, State, default_name
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import (
     BootRequest,
@@ -23,11 +23,16 @@ from appliance.netboot.policy import (
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
-from appliance.store import attempts, deployments, machines, tokens
+from appliance.store import attempts, deployments, events, machines, tokens
 from appliance.store.store import Store
 
 TOKEN_SECONDS = 600.0
 """How long a boot token can be redeemed: the slowest of kernels and initrds take minutes."""
+
+ADOPTED_SECONDS = 3600.0
+"""How far back a new machine's timeline reaches before it was enlisted."""
+
+_FROM_DISK = (State.ACTIVE, State.DEPLOYING, State.STARTING)
 
 
 class Boots:
@@ -43,6 +48,8 @@ class Boots:
     ) -> None:
         """``unknown`` maps each of our addresses to its subnet's policy for unknown machines."""
         self._store, self._bus, self._bell, self._clock, self._unknown = store, bus, bell, clock, unknown
+        self.disk_decided: dict[str, BootSpec] = {}
+        """The last decision of each interface that was to boot its disk, for boot loaders that ask by TFTP."""
 
     async def boot(self, request: BootRequest) -> Boot:
         """Decide, and store what the decision changes together with its reason."""
@@ -55,23 +62,26 @@ class Boots:
             return await self._decide(db, tell, machine, request), machine
 
         boot, machine = await record(self._store, self._bus, job)
+        self.disk_decided.pop(request.mac, None)
+        if isinstance(boot.spec, LocalDisk):
+            self.disk_decided[request.mac] = boot.spec
         if machine is not None:
             self._bell.ring(machine.id)
         return boot
 
-    async def local_disk(self, mac: MacAddress) -> BootSpec:
-        """Where this machine's system is, if booting it is what was decided."""
+    async def remember_disks(self) -> None:
+        """Fill ``disk_decided`` from the store: loaders may ask on after a restart of ours."""
 
-        async def job(db: aiosqlite.Connection) -> BootSpec:
-            machine = await machines.by_mac(db, mac)
-            deployment = await deployments.of_machine(db, machine.id) if machine else None
-            if machine is None or deployment is None or deployment.installed is None:
-                return NextEntry()
-            if machine.state not in (State.ACTIVE, State.DEPLOYING, State.STARTING):
-                return NextEntry()
-            return LocalDisk(deployment.installed.esp_partuuid, deployment.installed.root_fsuuid)
+        async def job(db: aiosqlite.Connection) -> dict[str, BootSpec]:
+            found: dict[str, BootSpec] = {}
+            for deployment in await deployments.every(db):
+                machine = await machines.find(db, deployment.machine) if deployment.machine else None
+                if machine and deployment.installed and machine.state in _FROM_DISK:
+                    installed = deployment.installed
+                    found |= dict.fromkeys(machine.macs, LocalDisk(installed.esp_partuuid, installed.root_fsuuid))
+            return found
 
-        return await self._store.read(job)
+        self.disk_decided.update(await self._store.read(job))
 
     async def _identify(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine | None:
         """MAC first, then UUID; a conflict makes a new machine and an event, never a merge."""
@@ -121,6 +131,7 @@ class Boots:
             firmware=request.firmware,
         )
         await machines.put(db, machine)
+        await events.adopt(db, request.mac, machine.id, now - ADOPTED_SECONDS)
         words = " ".join(filter(None, (request.manufacturer, request.product))) or "unknown model"
         text = f"{machine.name} ({words}) was seen for the first time"
         await tell(Event("machine.new", now, text, "its subnet enlists unknown machines", machine.id))

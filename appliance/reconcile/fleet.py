@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.machine import MacAddress
 from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report, Welcome, Work
-from appliance.netboot.policy import BootRequest, BootSpec
+from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.residents import Residents
@@ -23,10 +22,6 @@ class StoredFleet:
     async def boot(self, request: BootRequest) -> Boot:
         """See ``Boots.boot``."""
         return await self.boots.boot(request)
-
-    async def local_disk(self, mac: MacAddress) -> BootSpec:
-        """See ``Boots.local_disk``."""
-        return await self.boots.local_disk(mac)
 
     async def poll(self, poll: str) -> bool:
         """See ``Agents.poll``."""

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
+import msgspec
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
 from appliance.errors import ApplianceError, Invalid
@@ -89,6 +91,19 @@ class Imports:
             self._clock(),
         )
 
+    async def preload(self, directories: Sequence[Path]) -> None:
+        """Add the images that came with the product, where the catalogue lacks their names.
+
+        A directory has ``image.json`` and ``image.<format>``. Raises ApplianceError for one that has not.
+        """
+        present = {image.name for image in await self._store.read(catalogue.images)}
+        for directory in directories:
+            described = _description(directory)
+            if described["name"] not in present:
+                content = directory / f"image.{described['format']}"
+                text = str(described.get("description", ""))
+                await self.add_image(described["name"], text, described["format"], _file(content), "the appliance")
+
     async def delete_image(self, key: str, by: str) -> None:
         """Forget an image and its content; raises Conflict while a deployment uses it."""
 
@@ -141,6 +156,26 @@ class Imports:
         kernel = await record(self._store, self._bus, job)
         for suffix in ("vmlinuz", "initrd"):
             (self.kernels / f"{kernel.id}.{suffix}").unlink(missing_ok=True)
+
+
+def _description(directory: Path) -> dict[str, Any]:
+    try:
+        described = msgspec.json.decode((directory / "image.json").read_bytes(), type=dict[str, Any])
+        check_name(str(described["name"]))
+        (directory / f"image.{described['format']}").stat()
+    except (OSError, msgspec.DecodeError, KeyError) as error:
+        hint = "a preloaded directory has image.json and the image beside it"
+        raise ApplianceError("preload-unusable", f"{directory}: {error}", hint) from error
+    return described
+
+
+async def _file(path: Path) -> AsyncIterator[bytes]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        while chunk := await asyncio.to_thread(os.read, descriptor, 1 << 20):
+            yield chunk
+    finally:
+        os.close(descriptor)
 
 
 @asynccontextmanager

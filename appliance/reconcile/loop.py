@@ -16,7 +16,7 @@ from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import settle
 from appliance.reconcile.views import OFFLINE_AFTER
-from appliance.store import attempts, deployments, machines, tokens
+from appliance.store import attempts, deployments, machines
 from appliance.store.documents import rows
 from appliance.store.store import Store
 from appliance.workflow import Attempt, AttemptId, Status, begin, timed_out

@@ -27,7 +27,7 @@ def names(machines: Sequence[Machine], deployments: Sequence[Deployment], leases
     """All names that follow from machines, deployments and the leases that are bound."""
     bound = {lease.mac: lease for lease in leases if lease.state is LeaseState.BOUND}
     found = []
-    owned = set()
+    owned: set[str] = set()
     running = {d.machine: d for d in deployments if d.machine}
     for machine in machines:
         lease = _latest(machine, bound)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import aiosqlite
 
 from appliance.events import Event
+from appliance.machine import MacAddress, MachineId
 from appliance.store.documents import dump, load, rows
 
 KEEP_PER_MACHINE = 5000
@@ -40,6 +41,16 @@ async def query(
             values.append(value)
     sql = f"SELECT id, doc FROM events WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - columns are ours
     return [replace(load(row[1], Event), id=row[0]) for row in await rows(db, sql, *values, limit)]
+
+
+async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:
+    """Give a new machine the events of its interface from before it was one."""
+    sql = "SELECT id, doc FROM events WHERE machine IS NULL AND at >= ? AND kind LIKE 'dhcp.%'"
+    for number, document in await rows(db, sql, since):
+        event = load(document, Event)
+        if event.detail.get("mac") == mac:
+            adopted = replace(event, machine=machine)
+            await db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, dump(adopted), number))
 
 
 async def prune(db: aiosqlite.Connection) -> None:

@@ -22,6 +22,11 @@ async def every(db: aiosqlite.Connection) -> list[Machine]:
     return [_machine(row) for row in await rows(db, f"{_SELECT} ORDER BY m.name")]
 
 
+async def briefs(db: aiosqlite.Connection) -> list[Machine]:
+    """All machines by name, without their inventories."""
+    return [load(row[0], Machine) for row in await rows(db, "SELECT doc FROM machines ORDER BY name")]
+
+
 async def find(db: aiosqlite.Connection, key: str) -> Machine | None:
     """The machine with this id or name."""
     row = await one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ?", key, key)

@@ -1,0 +1,282 @@
+"""Builds the daemon's parts from the configuration. Nothing is bound or served here."""
+
+import asyncio
+import dataclasses
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+import appliance
+from appliance import certificates
+from appliance.certificates import Authority
+from appliance.config import Config, SubnetSection, check_ranges_on, parse_range
+from appliance.events import Bus
+from appliance.netboot import grub, ipxe
+from appliance.netboot.control import Control
+from appliance.netboot.dhcp.server import DhcpServer
+from appliance.netboot.dhcp.subnet import AddressRange, Subnet
+from appliance.netboot.dns.forwarder import Forwarder
+from appliance.netboot.dns.server import DnsServer
+from appliance.netboot.dns.zone import Zone
+from appliance.netboot.http import BootFiles, BootHttp
+from appliance.netboot.policy import NextEntry
+from appliance.netboot.stack import assemble as assemble_stack
+from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
+from appliance.netboot.tftp.server import TftpServer
+from appliance.network import interface_address
+from appliance.reconcile.agents import Agents, SiteUrls
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.boots import Boots
+from appliance.reconcile.fleet import StoredFleet
+from appliance.reconcile.imports import Imports
+from appliance.reconcile.loop import ReconcileLoop
+from appliance.reconcile.names import Name
+from appliance.reconcile.observations import Observations
+from appliance.reconcile.projection import Projection
+from appliance.reconcile.residents import Residents
+from appliance.reconcile.upkeep import Upkeep
+from appliance.reconcile.wishes import Wishes
+from appliance.store.leases import StoredLeases
+from appliance.store.store import Store
+from appliance.web.app import make_app
+from appliance.web.services import Services
+
+OWN_NAME = "appliance"
+"""Our own host name in the site's domain."""
+DNS_TTL = 60
+
+
+class Server(Protocol):
+    """What binds before anything is served, and then runs until cancelled."""
+
+    async def start(self) -> None:
+        """Bind; raises ApplianceError."""
+
+    async def run(self) -> None:
+        """Serve."""
+
+    def close(self) -> None:
+        """Give ports back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One HTTP application and the addresses it listens on."""
+
+    name: str
+    app: web.Application
+    listen: tuple[tuple[str, int], ...]
+    tls: ssl.SSLContext | None = None
+    sockets: Sequence[socket.socket] = ()
+    """Sockets that were passed in; they take the place of ``listen``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that runs."""
+
+    servers: tuple[Server, ...]
+    sites: tuple[Site, ...]
+    loops: dict[str, Callable[[], Awaitable[None]]]
+    imports: Imports
+    fingerprint: str
+
+
+class Builder:
+    """Holds what several parts share while they are built."""
+
+    def __init__(self, config: Config, store: Store, bus: Bus, passed: Sequence[socket.socket]) -> None:
+        self._config, self._store, self._bus, self._passed = config, store, bus, passed
+        self._clock = time.time
+        self._state = config.site.state_dir
+        self._bell = Bell()
+        self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
+        self._zone = self._new_zone()
+
+    async def build(self) -> Assembly:
+        """All parts; raises ApplianceError for what the configuration promises and the computer lacks."""
+        authority = certificates.authority(self._state, self._clock())
+        certificates.write_private(self._state / "ca-fingerprint", f"{authority.fingerprint}\n".encode(), 0o644)
+        projection = Projection(self._store, self._bus, self._publish_name, self._zone.withdraw)
+        observations = Observations(self._store, self._bus, self._clock, projection)
+        imports = Imports(self._store, self._bus, self._state, self._clock)
+        files = await self._boot_files(authority)
+        fleet = self._fleet(files, imports)
+        await fleet.boots.remember_disks()
+        await projection.refresh()
+        loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
+        upkeep = Upkeep(self._store)
+        return Assembly(
+            servers=tuple(self._servers(fleet.boots, projection, observations)),
+            sites=tuple(self._sites(authority, files, fleet, imports, observations)),
+            loops={
+                "reconcile": loop.run,
+                "projection": projection.run,
+                "observations": observations.run,
+                "upkeep": upkeep.run,
+            },
+            imports=imports,
+            fingerprint=authority.fingerprint,
+        )
+
+    def _subnet(self, section: SubnetSection) -> Subnet:
+        address = interface_address(section.interface)
+        check_ranges_on(section, address, "configuration")
+        ours = (str(address.ip),) if self._config.dns.enabled and self._config.dns.port == 53 else ()
+        dns = section.dns if section.dns is not None else ours
+        return Subnet(
+            interface=section.interface,
+            address=address,
+            mode="reservations" if section.mode == "reservations" else "authoritative",
+            ranges=tuple(AddressRange(*parse_range(text)) for text in section.ranges),
+            lease_seconds=section.lease_seconds,
+            gateway=IPv4Address(section.gateway) if section.gateway else None,
+            dns=tuple(IPv4Address(each) for each in dns),
+            ntp=tuple(IPv4Address(each) for each in section.ntp),
+            domain=self._config.site.domain,
+            unknown_machines=section.unknown_machines,
+            serve_non_pxe=section.serve_non_pxe,
+            boot_port=self._config.boot.port,
+        )
+
+    @property
+    def _addresses(self) -> list[IPv4Interface]:
+        return [subnet.address for subnet in self._subnets]
+
+    def _new_zone(self) -> Zone:
+        networks = [address.network for address in self._addresses]
+        own = [address.ip for address in self._addresses]
+        return Zone(self._config.site.domain, networks, OWN_NAME, own, DNS_TTL)
+
+    def _publish_name(self, name: Name) -> None:
+        self._zone.publish(name.owner, name.name, name.address, name.until, name.kind)
+
+    async def _boot_files(self, authority: Authority) -> BootFiles:
+        boot = self._config.boot
+        source = Path(appliance.__file__).parent
+        stack = await asyncio.to_thread(assemble_stack, boot.stack, source, self._state / "stack")
+        return BootFiles(
+            programs=boot.programs,
+            stack=stack.directory,
+            stack_path=stack.url_path,
+            ca_pem=authority.pem,
+            ca_fingerprint=authority.fingerprint,
+            port=boot.port,
+            control_port=boot.control_port,
+            extra=boot.files,
+        )
+
+    def _fleet(self, files: BootFiles, imports: Imports) -> StoredFleet:
+        urls = SiteUrls(
+            server=lambda address: files.site(address).server,
+            control=lambda address: files.site(address).control,
+            ca_pem=files.ca_pem.decode(),
+            domain=self._config.site.domain,
+        )
+        unknown = {str(subnet.address.ip): subnet.unknown_machines for subnet in self._subnets}
+        shared = (self._store, self._bus, self._bell, self._clock)
+        return StoredFleet(Boots(*shared, unknown), Agents(*shared, urls, imports.image_path), Residents(*shared))
+
+    def _servers(self, boots: Boots, projection: Projection, observations: Observations) -> list[Server]:
+        servers: list[Server] = []
+        if self._subnets:
+            leases = StoredLeases(self._store)
+            servers.append(DhcpServer(self._subnets, leases, observations.dhcp, projection.is_known))
+        if self._config.tftp.enabled:
+            for subnet in self._subnets:
+                files = self._tftp_files(subnet, boots)
+                servers.append(TftpServer(str(subnet.address.ip), 69, files, observations.tftp))
+        if self._config.dns.enabled and self._subnets:
+            servers.append(self._dns(observations))
+        return servers
+
+    def _tftp_files(self, subnet: Subnet, boots: Boots) -> FileSource:
+        start = ipxe.start_script(subnet.boot_url).encode()
+        rendered = RenderedFiles(
+            {
+                r"autoexec\.ipxe": lambda _match, _client: start,
+                r"grub/([0-9a-f:]{17})\.cfg": lambda match, _client: grub.config(
+                    boots.disk_decided.get(match[1].lower(), NextEntry())
+                ).encode(),
+            }
+        )
+        sources: list[FileSource] = [rendered, DirectoryFiles(self._config.boot.programs)]
+        if self._config.tftp.extra_root is not None:
+            sources.append(DirectoryFiles(self._config.tftp.extra_root))
+        return Overlay(sources)
+
+    def _dns(self, observations: Observations) -> DnsServer:
+        section = self._config.dns
+        forwarder = Forwarder(section.forwarders, observations.other) if section.forwarders else None
+        addresses = [str(address.ip) for address in self._addresses]
+        networks = [address.network for address in self._addresses]
+        return DnsServer(addresses, section.port, self._zone, forwarder, networks, observations.other)
+
+    def _sites(
+        self,
+        authority: Authority,
+        files: BootFiles,
+        fleet: StoredFleet,
+        imports: Imports,
+        observations: Observations,
+    ) -> list[Site]:
+        addresses = [str(address.ip) for address in self._addresses]
+        boot = BootHttp(fleet, files, self._clock, observations.http).make_app()
+        control_tls = self._tls(authority, "control", addresses or ["127.0.0.1"])
+        return [
+            Site("boot HTTP", boot, tuple((each, files.port) for each in addresses)),
+            Site(
+                "agent control",
+                Control(fleet).make_app(),
+                tuple((a, files.control_port) for a in addresses),
+                control_tls,
+            ),
+            self._console(authority, imports, addresses),
+        ]
+
+    def _tls(self, authority: Authority, name: str, names: Sequence[str]) -> ssl.SSLContext:
+        return certificates.server_context(authority, self._state / f"{name}.pem", names, self._clock())
+
+    def _console(self, authority: Authority, imports: Imports, addresses: list[str]) -> Site:
+        services = Services(
+            store=self._store,
+            bus=self._bus,
+            wishes=Wishes(self._store, self._bus, self._clock),
+            imports=imports,
+            clock=self._clock,
+            state_dir=self._state,
+            domain=self._config.site.domain,
+            fingerprint=authority.fingerprint,
+            config=plain(self._config),
+        )
+        listen = tuple(_split(each) for each in self._config.web.listen)
+        hosts = [host for host, _ in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
+        names = [f"{OWN_NAME}.{self._config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
+        tls = self._tls(authority, "console", list(dict.fromkeys([*names, *hosts, *addresses])))
+        return Site("console", make_app(services), listen, tls, self._passed)
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """The configuration as text and numbers, to be shown."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shown(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [shown(each) for each in value]
+        return str(value) if isinstance(value, Path) else value
+
+    result: dict[str, Any] = shown(dataclasses.asdict(config))
+    return result
+
+
+def _split(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,144 @@
+"""The daemon's life: read, build, bind everything, serve anything, say ready, stop cleanly."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from appliance import __version__
+from appliance.assembly import Assembly, Builder, Site
+from appliance.config import Config, load
+from appliance.errors import ApplianceError
+from appliance.events import Bus, Event
+from appliance.listening import listen_tcp, passed_sockets
+from appliance.notify import ServiceNotifier
+from appliance.reconcile.record import record
+from appliance.state import state_directory
+from appliance.store.store import Store, open_store
+from appliance.web.setup import prepare_setup
+
+log = logging.getLogger("appliance")
+
+SHUTDOWN_SECONDS = 1.0
+"""How long requests may go on after the stop; long polls just come back to the next daemon."""
+
+
+Listening = tuple[web.AppRunner, Site, list[socket.socket]]
+
+
+class _StoppedError(Exception):
+    """Somebody asked us to stop: ends the task group, is no error."""
+
+
+def serve(path: Path) -> int:
+    """Run the daemon in the foreground until SIGTERM or SIGINT. The exit code: 0 stopped, 1 failed."""
+    # aiohttp's access log would write one-time links and poll ids; its errors are wanted.
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    try:
+        config = load(path)
+        with state_directory(config.site.state_dir):
+            uvloop.run(_live(config))
+    except ApplianceError as error:
+        return _ended_badly(error)
+    except BaseExceptionGroup as group:
+        return _ended_badly(_first(group))
+    return 0
+
+
+def _ended_badly(error: BaseException) -> int:
+    if isinstance(error, ApplianceError):
+        hint = f"\n  {error.hint}" if error.hint else ""
+        print(f"qrm: {error.code}: {error.message}{hint}", file=sys.stderr)
+    else:
+        log.critical("the daemon ends", exc_info=error)
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended the rest."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _live(config: Config) -> None:
+    bus, notifier = Bus(), ServiceNotifier(os.environ)
+    passed = passed_sockets(os.environ, "web")
+    async with open_store(config.site.state_dir / "store.db") as store, AsyncExitStack() as bound:
+        assembly = await Builder(config, store, bus, passed).build()
+        for server in assembly.servers:
+            await server.start()
+            bound.callback(server.close)
+        listening = [await _bind(bound, site) for site in assembly.sites]
+        await assembly.imports.preload(config.site.preload)
+        link = await prepare_setup(store, config.site.state_dir, time.time())
+        await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, link))
+
+
+async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
+    """Everything that can fail for want of a port fails here, before anything is served."""
+    sockets = list(site.sockets)
+    for host, port in () if sockets else site.listen:
+        sockets.append(listen_tcp(host, port, site.name))
+        bound.callback(sockets[-1].close)
+    runner = web.AppRunner(site.app, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    bound.push_async_callback(runner.cleanup)
+    return runner, site, sockets
+
+
+async def _serve(
+    assembly: Assembly,
+    listening: Sequence[Listening],
+    notifier: ServiceNotifier,
+    started: Callable[[], Awaitable[None]],
+) -> None:
+    jobs = {type(server).__name__ + f" {number}": server.run for number, server in enumerate(assembly.servers)}
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, run in {**jobs, **assembly.loops}.items():
+                tasks.create_task(_owned(name, run), name=name)
+            for runner, site, sockets in listening:
+                for each in sockets:
+                    await web.SockSite(runner, each, ssl_context=site.tls).start()
+            await started()
+            tasks.create_task(notifier.watchdog(), name="watchdog")
+            tasks.create_task(_until_stopped(notifier), name="signals")
+            notifier.tell("READY=1", "STATUS=serving")
+    except* _StoppedError:
+        log.info("stopped")
+
+
+async def _owned(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A part that ends while nobody asked it to ends the process: the service manager starts a whole one."""
+    await run()
+    raise ApplianceError("service-ended", f"{name} ended by itself", "this is a defect; the log above tells more")
+
+
+async def _until_stopped(notifier: ServiceNotifier) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    notifier.tell("STOPPING=1")
+    raise _StoppedError
+
+
+async def _tell_started(store: Store, bus: Bus, link: str | None) -> None:
+    event = Event("daemon.started", time.time(), f"version {__version__} started")
+    await record(store, bus, lambda _, tell: tell(event))
+    log.info("version %s serves", __version__)
+    if link is not None:
+        # The link itself is a secret and logs are kept: it is in a file for root and this user only.
+        log.info("nobody has an account yet: open the link in the file setup-url of the state directory")

@@ -1,0 +1,84 @@
+"""The maintenance stack as it is served: the built one, with the agent of this very version appended."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.errors import ApplianceError
+from appliance.netboot.cpio import Entry, archive
+
+CARRIED = ("agent", "resident")
+"""Packages that travel in the initrd, to ``/qrm/<name>`` there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A directory with ``vmlinuz`` and ``initrd``, and the hash of both."""
+
+    directory: Path
+    hash: str
+
+    @property
+    def url_path(self) -> str:
+        """Where it is served: a name that never changes its content."""
+        return f"/stack/{self.hash}"
+
+
+def assemble(built: Path, source: Path, destination: Path) -> Stack:
+    """The stack in ``built`` with the packages below ``source``, under ``destination/<hash>/``.
+
+    Earlier ones there are removed: nobody boots them once the daemon names another. Blocks for as long as it
+    takes to copy some 80 MB. Raises ApplianceError ``stack-missing``.
+    """
+    for name in ("vmlinuz", "initrd"):
+        if not (built / name).is_file():
+            hint = "build it with: image-builder/build stack, and name the directory as [boot] stack"
+            raise ApplianceError("stack-missing", f"{built} has no {name}: no maintenance stack to boot", hint)
+    carried = archive([entry for package in CARRIED for entry in _entries(source / package, f"qrm/{package}")])
+    digest = _digest(built, carried)
+    target = destination / digest
+    if not target.is_dir():
+        _copy(built, carried, target)
+    for other in destination.iterdir():
+        if other != target:
+            shutil.rmtree(other)
+    return Stack(target, digest)
+
+
+def _digest(built: Path, carried: bytes) -> str:
+    digest = hashlib.sha256(carried)
+    for name in ("vmlinuz", "initrd"):
+        with (built / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def _copy(built: Path, carried: bytes, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    shutil.copyfile(built / "vmlinuz", part / "vmlinuz")
+    with (part / "initrd").open("wb") as initrd:
+        with (built / "initrd").open("rb") as first:
+            shutil.copyfileobj(first, initrd, 1 << 20)
+        # The kernel skips zero bytes between archives, and wants each to begin at a multiple of four.
+        initrd.write(b"\0" * (-initrd.tell() % 4))
+        initrd.write(carried)
+    part.rename(target)
+
+
+def _entries(package: Path, name: str) -> Iterator[Entry]:
+    """Directories before what is in them, in a fixed order; byte code is the other Python's business."""
+    if name.count("/") == 1:
+        yield Entry("qrm")
+    yield Entry(name)
+    for path in sorted(package.iterdir()):
+        if path.name == "__pycache__":
+            continue
+        if path.is_dir():
+            yield from _entries(path, f"{name}/{path.name}")
+        else:
+            yield Entry(f"{name}/{path.name}", path.read_bytes(), os.access(path, os.X_OK))

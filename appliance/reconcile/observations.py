@@ -1,0 +1,128 @@
+"""Facts of the netboot servers, written to timelines. Servers hand them over without waiting."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import aiosqlite
+
+from appliance.events import Bus, Event
+from appliance.machine import MacAddress
+from appliance.netboot.dhcp.facts import (
+    AddressConflict,
+    BadPacket,
+    DhcpSeen,
+    Fact,
+    LeaseEnded,
+    LeaseGranted,
+    PoolExhausted,
+)
+from appliance.netboot.firmware import Firmware
+from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
+from appliance.reconcile.projection import Projection
+from appliance.store import events
+from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
+
+WAITING = 10_000
+"""Facts held for the store at most; beyond it facts are dropped, machines still boot."""
+STRANGERS_PER_MINUTE = 300
+"""Events of interfaces that belong to no machine: made-up addresses must not fill the log."""
+
+
+class Observations:
+    """Turns facts into events; ``run`` stores them."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], projection: Projection) -> None:
+        self._store, self._bus, self._clock, self._projection = store, bus, clock, projection
+        self._queue: asyncio.Queue[Event] = asyncio.Queue(WAITING)
+        self._addresses: dict[str, str] = {}
+        self._strangers = (0.0, 0)
+        self.dropped = 0
+
+    def dhcp(self, fact: Fact) -> None:
+        """A fact of the DHCP server; returns at once."""
+        match fact:
+            case DhcpSeen(kind=kind) if fact.is_ipxe or fact.firmware is not Firmware.NONE:
+                who = "iPXE" if fact.is_ipxe else f"{fact.firmware.value} firmware"
+                self._of_mac(fact.mac, "dhcp.seen", f"DHCP {kind.name} from {who}", at=fact.at)
+            case LeaseGranted(lease=lease) if self._is_news(lease.mac, str(lease.address)):
+                self._of_mac(lease.mac, "dhcp.lease", f"was leased {lease.address}", at=fact.at)
+            case LeaseEnded(lease=lease, reason=reason):
+                self._addresses.pop(lease.mac, None)
+                self._of_mac(lease.mac, "dhcp.ended", f"{lease.address} is free again: {reason}", at=fact.at)
+            case AddressConflict():
+                text = f"{fact.address} is used by another computer and was set aside (found by {fact.found_by})"
+                self._of_mac(fact.mac, "dhcp.ended", text, at=fact.at)
+            case PoolExhausted():
+                text = f"no address is left on {fact.interface} for {fact.mac}; widen its ranges"
+                self._put(Event("daemon.trouble", fact.at, text))
+            case BadPacket():
+                log.warning("bad DHCP packet on %s from %s: %s", fact.interface, fact.source, fact.reason)
+
+    def tftp(self, fact: TftpFact) -> None:
+        """A fact of a TFTP server; returns at once."""
+        if isinstance(fact, TftpFinished):
+            text = f"fetched {fact.name} by TFTP ({fact.bytes} bytes in {fact.seconds:.1f} s)"
+            self._of_address(fact.client, "tftp.sent", text)
+        else:
+            reason = fact.reason if isinstance(fact, TftpFailed) else "there is no such file"
+            self._of_address(fact.client, "tftp.failed", f"TFTP of {fact.name} failed", reason)
+
+    async def http(self, address: str, path: str, size: int) -> None:
+        """A boot file went out by HTTP."""
+        self._of_address(address, "http.sent", f"fetched {path} ({size} bytes)")
+
+    def other(self, fact: object) -> None:
+        """A fact of a server that concerns no machine."""
+        log.warning("%s", fact)
+
+    async def run(self) -> None:
+        """Store what waits, in batches; until cancelled."""
+        while True:
+            batch = [await self._queue.get()]
+            while not self._queue.empty() and len(batch) < WAITING:
+                batch.append(self._queue.get_nowait())
+            await self._write(batch)
+
+    async def _write(self, batch: list[Event]) -> None:
+        stored = await self._store.write(lambda db: _add_all(db, batch))
+        for event in stored:
+            self._bus.publish(event)
+
+    def _is_news(self, mac: str, address: str) -> bool:
+        """Whether this is another address than last time: renewals are no news."""
+        known = self._addresses.get(mac)
+        if len(self._addresses) > WAITING:
+            self._addresses.clear()
+        self._addresses[mac] = address
+        return known != address
+
+    def _of_mac(self, mac: str, kind: str, text: str, reason: str = "", at: float = 0.0) -> None:
+        machine = self._projection.machine_of.get(MacAddress(mac))
+        at = at or self._clock()
+        if machine is not None or self._stranger_allowed(at):
+            self._put(Event(kind, at, text, reason, machine, detail={"mac": mac}))
+
+    def _of_address(self, address: str, kind: str, text: str, reason: str = "") -> None:
+        mac = self._projection.mac_of.get(address)
+        if mac is not None:
+            self._of_mac(mac, kind, text, reason)
+
+    def _stranger_allowed(self, now: float) -> bool:
+        since, count = self._strangers
+        if now - since >= 60.0:
+            since, count = now, 0
+        self._strangers = (since, count + 1)
+        return count < STRANGERS_PER_MINUTE
+
+    def _put(self, event: Event) -> None:
+        if self._queue.full():
+            self.dropped += 1
+        else:
+            self._queue.put_nowait(event)
+
+
+async def _add_all(db: aiosqlite.Connection, batch: list[Event]) -> list[Event]:
+    return [await events.add(db, event) for event in batch]

@@ -1,0 +1,68 @@
+"""What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
+
+from collections.abc import Callable
+
+import aiosqlite
+
+from appliance.events import Bus, Event
+from appliance.lease import Lease, LeaseState
+from appliance.machine import MacAddress, Machine, MachineId
+from appliance.reconcile.names import Name, names
+from appliance.store import deployments, leases, machines
+from appliance.store.store import Store
+
+RELEVANT = ("machine.", "deployment.", "attempt.", "dhcp.", "step.", "inventory.", "resident.", "agent.")
+"""Kinds of events after which something here may differ."""
+
+
+class Projection:
+    """Rebuilt from the store after anything that matters; whoever asks gets the last complete state."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        publish: Callable[[Name], None],
+        withdraw: Callable[[str], None],
+    ) -> None:
+        self._store, self._bus = store, bus
+        self._publish, self._withdraw = publish, withdraw
+        self._published: dict[str, Name] = {}
+        self.machine_of: dict[MacAddress, MachineId] = {}
+        self.mac_of: dict[str, str] = {}
+        """Who has an address now, for servers that see addresses only."""
+
+    def is_known(self, mac: str) -> bool:
+        """Whether the interface belongs to a machine of the fleet."""
+        return mac in self.machine_of
+
+    async def refresh(self) -> None:
+        """Read everything once and publish what differs."""
+
+        async def job(db: aiosqlite.Connection) -> tuple[list[Machine], list[Name], list[Lease]]:
+            every = await machines.briefs(db)
+            bound = await leases.every(db)
+            return every, names(every, await deployments.every(db), bound), bound
+
+        every, wanted, bound = await self._store.read(job)
+        self.machine_of = {mac: machine.id for machine in every for mac in machine.macs}
+        self.mac_of = {str(lease.address): lease.mac for lease in bound if lease.state is LeaseState.BOUND}
+        self._name({name.owner: name for name in wanted})
+
+    def _name(self, wanted: dict[str, Name]) -> None:
+        for owner in self._published.keys() - wanted.keys():
+            self._withdraw(owner)
+        for owner, name in wanted.items():
+            if self._published.get(owner) != name:
+                self._publish(name)
+        self._published = wanted
+
+    async def run(self) -> None:
+        """Refresh after each relevant event, until cancelled; events that come together are one refresh."""
+        with self._bus.subscribe(1) as subscription:
+            await self.refresh()
+            while True:
+                item = await subscription.get()
+                if subscription.lost or (isinstance(item, Event) and item.kind.startswith(RELEVANT)):
+                    subscription.lost = 0
+                    await self.refresh()
