@@ -1,0 +1,64 @@
+# `make lab` and `make test` are all a newcomer needs; both install what is missing first, and nothing twice.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+.PHONY: help setup lab test test-all bench image check format clean
+
+help:
+	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
+	@echo "make test       the tests that gate a change                make test-all   every test"
+	@echo "make check      lint and types                              make bench      the benchmark table"
+	@echo "make setup      install what is missing                     make image      the flashable image"
+
+# Debian packages are installed once, as root or through sudo; without either, the command to run is printed.
+setup: $(VENV)/.installed node_modules/.installed
+	@true
+
+.PHONY: packages
+packages:
+	@./setup-packages
+
+$(VENV)/.installed: pyproject.toml setup-packages | packages
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the Python packages ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,probe]'
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json | packages
+	@echo "Installing the console's assets ..."
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+lab: setup
+	@$(BIN)/qrm lab $(ARGS)
+
+test: setup check
+	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+test-all: setup check
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+image: setup
+	@image-builder/build appliance $(ARGS)
+
+check: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: setup
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+clean:
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
