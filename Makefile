@@ -8,13 +8,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup lab test test-all bench image check format clean
+.PHONY: help setup lab test test-all bench check format clean
 
 help:
 	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
 	@echo "make test       the tests that gate a change                make test-all   every test"
 	@echo "make check      lint and types                              make bench      the benchmark table"
-	@echo "make setup      install what is missing                     make image      the flashable image"
+	@echo "make setup      install what is missing"
 
 # Debian packages are installed once, as root or through sudo; without either, the command to run is printed.
 setup: $(VENV)/.installed node_modules/.installed
@@ -46,9 +46,6 @@ test-all: setup check
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
-
-image: setup
-	@image-builder/build appliance $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check --quiet .
