@@ -24,6 +24,7 @@ async def add(db: aiosqlite.Connection, event: Event) -> Event:
 async def query(
     db: aiosqlite.Connection,
     *,
+    kind: str | None = None,
     machine: str | None = None,
     deployment: int | None = None,
     before: int | None = None,
@@ -32,6 +33,7 @@ async def query(
     """Events newest first; ``before`` is the number of the last one already seen."""
     wheres, values = ["1"], list[object]()
     for column, operator, value in (
+        ("kind", "=", kind),
         ("machine", "=", machine),
         ("deployment", "=", deployment),
         ("id", "<", before),
