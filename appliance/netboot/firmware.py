@@ -57,6 +57,8 @@ _PXE_CLIENT: Final = b"PXEClient"
 _IPXE_NAMES: Final = frozenset({b"iPXE", b"gPXE"})
 _IPXE_FEATURES: Final = range(16, 64)
 _IPXE_HTTP: Final = 19
+_NO_PROXY_WAIT: Final = b"\xb0\x01\x01"
+"""no-pxedhcp: we have said it all, so do not wait two seconds for a proxy DHCP server."""
 
 # Filled in by iPXE itself, which expands settings in a boot file name. The MAC is ours: iPXE's
 # ${mac} is that of whichever card it looked at last, and the server needs the one that asked.
@@ -97,6 +99,8 @@ class BootFile:
     """TFTP server; None when `name` is a URL."""
     vendor_class: bytes = b""
     """Option 60 of the reply; empty for none."""
+    ipxe: bytes = b""
+    """Option 175 of the reply; empty for none."""
 
 
 def classify(options: Options) -> Client:
@@ -125,7 +129,7 @@ def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
     without HTTP gets our own build, which has it. A URL is never sent to a plain PXE client.
     """
     if client.is_ipxe and client.ipxe_has_http:
-        return BootFile(_script_url(subnet, mac))
+        return BootFile(_script_url(subnet, mac), ipxe=_NO_PROXY_WAIT)
     name = _BOOT_FILES.get(client.firmware)
     if name is None or client.is_http != (client.firmware in _HTTP_TO_PXE):
         return None

@@ -18,7 +18,7 @@ from appliance.netboot.firmware import Firmware
 PXE = {Code.VENDOR_CLASS: b"PXEClient:Arch:00000:UNDI:002001", Code.ARCHITECTURE: b"\0\0"}
 UEFI_HTTP = {Code.VENDOR_CLASS: b"HTTPClient:Arch:00016:UNDI:003001", Code.ARCHITECTURE: b"\0\x10"}
 IPXE = PXE | {Code.USER_CLASS: b"iPXE", Code.IPXE: b"\x13\x01\x01"}
-BOOT_OPTIONS = {Code.BOOT_FILE, Code.TFTP_SERVER_NAME, Code.VENDOR_CLASS}
+BOOT_OPTIONS = {Code.IPXE, Code.BOOT_FILE, Code.TFTP_SERVER_NAME, Code.VENDOR_CLASS}
 
 
 @pytest.fixture
@@ -128,6 +128,7 @@ class TestBoot:
         (offer,) = play.discover(options=IPXE)
         start = b"http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&"
         assert offer.options[Code.BOOT_FILE].startswith(start)
+        assert offer.options[Code.IPXE] == b"\xb0\x01\x01", "no waiting for a proxy"
 
     def test_operating_system_gets_no_boot_file(self, play: Playbook) -> None:
         (offer,) = play.discover()

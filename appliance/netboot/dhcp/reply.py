@@ -105,6 +105,7 @@ def _boot(boot: BootFile) -> dict[int, bytes]:
         Code.VENDOR_CLASS: boot.vendor_class,
         Code.TFTP_SERVER_NAME: b"" if boot.next_server is None else str(boot.next_server).encode("ascii"),
         Code.BOOT_FILE: boot.name.encode("ascii"),
+        Code.IPXE: boot.ipxe,
     }
     return {code: value for code, value in options.items() if value}
 
