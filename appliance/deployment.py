@@ -41,6 +41,8 @@ class DiskIdentity:
     content: str = ""
     """Fingerprint of what was on it when the user agreed."""
     summary: str = ""
+    owned: bool = False
+    """The deployment has begun to write it: what it holds now is ours to overwrite when the user says so."""
 
 
 @dataclass(frozen=True, slots=True)

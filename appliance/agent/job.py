@@ -33,6 +33,13 @@ class Params:
             raise self._wrong(key, "a number")
         return value
 
+    def flag(self, key: str) -> bool:
+        """A boolean, false when missing."""
+        value = self._get(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
     def texts(self, key: str) -> list[str]:
         """A list of strings, [] when missing."""
         value = self._get(key, [])

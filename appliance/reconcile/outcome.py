@@ -35,7 +35,7 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
 def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
     reported = result.get("disk")
     model = disk_identity(reported).model if isinstance(reported, dict) else disk.model
-    return replace(disk, content="", model=model or disk.model)
+    return replace(disk, owned=True, model=model or disk.model)
 
 
 def _installed(deployment: Deployment, disk: DiskIdentity, result: dict[str, Any]) -> Deployment:

@@ -38,9 +38,14 @@ def _disk(disk: DiskIdentity) -> dict[str, Any]:
     return {"serial": disk.serial, "wwn": disk.wwn, "size": disk.bytes}
 
 
+def _agreement(disk: DiskIdentity) -> dict[str, Any]:
+    """What the user agreed to lose: this content and no other, or whatever the deployment has written there."""
+    return {"content": disk.content, "owned": disk.owned}
+
+
 def _prepare(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     image = {"size": around.image.size, "sector_size": around.image.sector_size}
-    return {"disk": _disk(disk), "content": disk.content, "image": image}
+    return {"disk": _disk(disk), **_agreement(disk), "image": image}
 
 
 def _write(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
 
 
 def _wipe(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
-    return {"disk": _disk(disk), "content": disk.content}
+    return {"disk": _disk(disk), **_agreement(disk)}
 
 
 _PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {

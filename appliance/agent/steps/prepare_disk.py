@@ -13,7 +13,8 @@ def prepare_disk(job: Job) -> Outcome:
     must_fit(disk, image.integer("size"), image.integer("sector_size"))
     with block.vanishing(disk.name):
         found = content.read_content(disk)
-        erase.must_be_agreed(disk, found, job.params.text("content", ""), job.attempt)
+        if not job.params.flag("owned"):
+            erase.must_be_agreed(disk, found, job.params.text("content", ""), job.attempt)
         free.release(disk)
         _clear(job, disk, found)
         block.reread_partitions(disk.device)
