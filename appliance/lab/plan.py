@@ -11,6 +11,7 @@ Accelerator = Literal["tcg", "kvm"]
 
 GIB = 1 << 30
 BRIDGE = "br0"
+BRIDGE_MAC = "52:54:00:4c:00:00"
 APPLIANCE_ADDRESS = "10.77.0.1"
 PREFIX_LENGTH = 24
 RANGE = "10.77.0.50-10.77.0.200"

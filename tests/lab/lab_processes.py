@@ -1,0 +1,52 @@
+"""Running ``qrm lab`` as a program of its own, and seeing what is left of it."""
+
+import asyncio
+import json
+import os
+import sys
+import sysconfig
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+MAIN = "from appliance.lab.command import lab; lab()"
+WAIT_SECONDS = 60
+
+
+def environment(base: Path) -> dict[str, str]:
+    """An environment in which labs live below ``base``, for any user and any interpreter of this version."""
+    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+    return {**os.environ, "TMPDIR": str(base), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+async def start_lab(base: Path, *arguments: str, before: Sequence[str] = (), python: str = sys.executable) -> Process:
+    """``qrm lab --no-daemon ARGUMENTS``, with the words of ``before`` put in front of the command."""
+    argv = [*before, python, "-c", MAIN, "--no-daemon", *arguments]
+    return await asyncio.create_subprocess_exec(*argv, env=environment(base), stdout=PIPE, stderr=PIPE)
+
+
+def labs(base: Path) -> list[dict[str, Any]]:
+    """The cards of the labs below ``base``, with the directory of each under ``path``."""
+    return [{"path": card.parent, **json.loads(card.read_bytes())} for card in base.glob("*/*/lab.json")]
+
+
+def of_lab(base: Path) -> list[psutil.Process]:
+    """Every living process whose command line names ``base``, zombies left out."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(base) in word for word in words):
+            found.append(process)
+    return found
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    """What ``condition`` returns once it is true."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not (value := condition()):
+            await asyncio.sleep(0.05)
+    return value
