@@ -14,7 +14,7 @@ from appliance.netboot.dns.records import Rcode, Type
 HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")
 
-QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
+QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 _OPCODE = 0x7800
 _DO = 0x8000
 

@@ -23,7 +23,7 @@ class DnsServer:
     """Serves `zone`, and through `forwarder` other names to clients in `allowed_networks`.
 
     `await start()` binds, `await run()` serves until `close()`. `publish` is called with each fact, on
-    the loop, and must not block. `port` 0 takes any free port; `port` tells which after `start`.
+    the loop, and must not block.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class DnsServer:
         datagrams = _bound(socket.SOCK_DGRAM, address, self.port)
         self._datagram_sockets.append(datagrams)
         datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        self.port = datagrams.getsockname()[1]
         streams = _bound(socket.SOCK_STREAM, address, self.port)
         self._stream_sockets.append(streams)
         streams.listen(_BACKLOG)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 import subprocess
@@ -27,7 +28,7 @@ def make_zone():
 async def serving(zone, forwarder=None, allowed=LOOPBACK, limits=None, addresses=(ADDRESS,), port=0):
     """A running server; its facts are in `server.facts`."""
     facts = []
-    server = DnsServer(addresses, port, zone, forwarder, allowed, facts.append, limits)
+    server = DnsServer(addresses, port or free_port(), zone, forwarder, allowed, facts.append, limits)
     server.facts = facts
     await server.start()
     async with asyncio.TaskGroup() as tasks:
@@ -97,10 +98,13 @@ async def read_framed(reader):
 
 
 def free_port():
-    """A port that nobody uses now, for programs that cannot pick one themselves."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        trial.bind((ADDRESS, 0))
-        return trial.getsockname()[1]
+    """A port free for UDP and TCP, from below those that the kernel gives to clients meanwhile."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind((ADDRESS, port))
+            return port
 
 
 class FakeUpstream(asyncio.DatagramProtocol):
@@ -126,10 +130,10 @@ class FakeUpstream(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def upstream(reply):
+async def upstream(reply, port=0):
     """A FakeUpstream on a port of its own."""
     transport, fake = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: FakeUpstream(reply), (ADDRESS, 0)
+        lambda: FakeUpstream(reply), (ADDRESS, port)
     )
     try:
         yield fake

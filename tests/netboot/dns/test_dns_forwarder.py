@@ -203,11 +203,14 @@ async def test_truncated_answers_are_fetched_over_tcp():
         writer.write(framed(answer.pack()))
         writer.close()
 
-    async with upstream(truncated) as up, serving(make_zone(), forwarder_to(up)) as server:
-        port = int(up.name.rpartition(":")[2])
-        async with await asyncio.start_server(long_answer, ADDRESS, port):
-            assert "tc" in await dig(server, "+ignore", "example.com")
-            assert "ANSWER: 200," in await dig(server, "example.com")
+    port = free_port()
+    async with (
+        upstream(truncated, port) as up,
+        await asyncio.start_server(long_answer, ADDRESS, port),
+        serving(make_zone(), forwarder_to(up)) as server,
+    ):
+        assert "tc" in await dig(server, "+ignore", "example.com")
+        assert "ANSWER: 200," in await dig(server, "example.com")
 
 
 async def test_waiting_questions_are_limited():

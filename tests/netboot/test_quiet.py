@@ -1,0 +1,8 @@
+"""One complaint per interval, with the number of those that were not made."""
+
+from appliance.netboot.quiet import Quiet
+
+
+def test_the_first_is_reported_at_once_and_the_rest_counted():
+    quiet = Quiet(10.0)
+    assert [quiet.count(now) for now in (0.0, 1.0, 9.9, 10.0, 11.0, 25.0)] == [1, None, None, 3, None, 2]
