@@ -17,6 +17,9 @@ from appliance.netboot.dhcp.wire import Wire
 
 log = logging.getLogger(__name__)
 
+CHECK_SECONDS = 5.0
+"""How often to look whether our interfaces are still there."""
+
 
 class DhcpServer:
     """Serves all subnets until cancelled.
@@ -66,16 +69,24 @@ class DhcpServer:
             raise
 
     async def run(self) -> None:
-        """Answer until cancelled."""
+        """Answer until cancelled; raises ApplianceError (in a group) when an interface is gone for good."""
         loop = asyncio.get_running_loop()
         for interface, wire in self._wires.items():
             loop.add_reader(wire.dhcp, self._on_datagrams, wire)
             loop.add_reader(wire.arp, self._probers[interface].read)
         try:
             self._on_timer()
-            await self._saver.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._saver.run(), name="dhcp leases")
+                tasks.create_task(self._watch_interfaces(), name="dhcp interfaces")
         finally:
             self._stop_reading(loop)
+
+    async def _watch_interfaces(self) -> None:
+        while True:
+            for wire in self._wires.values():
+                wire.check()
+            await asyncio.sleep(CHECK_SECONDS)
 
     def _stop_reading(self, loop: asyncio.AbstractEventLoop) -> None:
         for wire in self._wires.values():

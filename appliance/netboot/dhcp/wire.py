@@ -39,7 +39,7 @@ class Wire:
             self.dhcp = self._dhcp_socket()
             self.arp = self._link_socket(ETHERTYPE_ARP)
             self._frames = self._link_socket(0)
-            self._mac()
+            self._index = socket.if_nametoindex(self.interface)
         except OSError as error:
             self.close()
             raise _bind_error(self.interface, error) from error
@@ -115,6 +115,19 @@ class Wire:
                 return
             if sender is not None and sender[0] != ours:
                 yield sender
+
+    def check(self) -> None:
+        """Raise ApplianceError when the interface is gone: sockets stay bound to it and hear nothing more."""
+        try:
+            index = socket.if_nametoindex(self.interface)
+        except OSError:
+            index = 0
+        if index != self._index:
+            raise ApplianceError(
+                "dhcp-interface-gone",
+                f"the interface {self.interface} was removed, or removed and made anew",
+                "start the service again once the interface is there",
+            )
 
     def close(self) -> None:
         """Close all sockets; may be called twice."""

@@ -1,6 +1,7 @@
 """Our DHCP server on br0 as a process of its own, for real clients to talk to and for kill -9.
 
-Usage: dhcp_process.py STORE [asyncio|uvloop]. Prints "ready", then one line for each lease granted.
+Usage: dhcp_process.py STORE [asyncio|uvloop]. Prints "ready", then one line for each lease granted. While
+the file STORE.stuck exists, writes never return.
 """
 
 import asyncio
@@ -46,6 +47,8 @@ class FileStore:
 
     async def save(self, leases: Sequence[Lease]) -> None:
         """Append."""
+        if self._path.with_suffix(".stuck").exists():
+            await asyncio.Event().wait()
         with self._path.open("a") as file:
             for each in leases:
                 file.write(json.dumps([each.mac, str(each.address), each.start, each.end, each.state]) + "\n")

@@ -59,11 +59,15 @@ class Client:
 
     def inside(self, *argv: str) -> str:
         """Run a program in the namespace."""
-        environment = ENVIRONMENT | {"OUT": str(self._out)}
-        command = ["nsenter", "-t", str(self._holder.pid), "-n", *argv]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = self.attempt(*argv)
         assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def attempt(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a program that may fail in the namespace."""
+        environment = ENVIRONMENT | {"OUT": str(self._out)}
+        command = ["nsenter", "-t", str(self._holder.pid), "-n", *argv]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def _last(self) -> list[str]:
         return self._out.read_text().splitlines()[-1].split()
@@ -87,8 +91,8 @@ class Server:
     """Our server as a process."""
 
     def __init__(self, store: Path, loop: str) -> None:
-        program = [sys.executable, str(HERE / "dhcp_process.py"), str(store), loop]
-        self._process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+        self.program = [sys.executable, str(HERE / "dhcp_process.py"), str(store), loop]
+        self._process = subprocess.Popen(self.program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.wait_for("ready")
 
     def wait_for(self, start: str) -> str:
@@ -98,6 +102,12 @@ class Server:
             if line.startswith(start):
                 return line.strip()
         raise AssertionError(f"the server ended before it said {start!r}")
+
+    def ended(self) -> str:
+        """Wait until it ends by itself, with an error; returns what it said."""
+        said = self._process.communicate(timeout=30)[1]
+        assert self._process.returncode != 0
+        return said
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -150,6 +160,33 @@ def port_in_use(directory: Path, loop: str) -> None:
     assert "another program already answers DHCP on br0" in second.stderr, second.stderr
 
 
+def stuck_disk(directory: Path, loop: str) -> None:
+    """While no write returns, who has a lease keeps it; a newcomer is offered an address, never granted one."""
+    store = directory / "leases"
+    server = Server(store, loop)
+    first, second = Client(1, directory), Client(2, directory)
+    assert first.udhcpc()[0] == "10.77.0.50"
+    store.with_suffix(".stuck").touch()
+    refused = second.attempt("udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "2", "-T", "1", "-s", "/bin/true")
+    assert refused.returncode != 0
+    assert "broadcasting select for 10.77.0.51" in refused.stderr, refused.stderr
+    assert first.udhcpc()[0] == "10.77.0.50"
+    server.kill()
+    store.with_suffix(".stuck").unlink()
+    Server(store, loop)
+    assert second.udhcpc()[0] == "10.77.0.51"
+
+
+def interface_gone(directory: Path, loop: str) -> None:
+    """An interface that is removed ends the server with a reason, and one that is missing its start."""
+    server = Server(directory / "leases", loop)
+    run("ip", "link", "delete", "br0")
+    assert "the interface br0 was removed" in server.ended()
+    second = subprocess.run(server.program, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode != 0
+    assert "there is no interface br0" in second.stderr, second.stderr
+
+
 def ipxe(directory: Path, loop: str) -> None:
     """QEMU's own iPXE ROM, years old, fetches the boot script with its settings filled in."""
     server = Server(directory / "leases", loop)
@@ -197,7 +234,7 @@ def _boot_server() -> Callable[[], str]:
     return wait
 
 
-SCENARIOS = {each.__name__: each for each in (clients, conflict, kill, port_in_use, ipxe)}
+SCENARIOS = {each.__name__: each for each in (clients, conflict, kill, port_in_use, stuck_disk, interface_gone, ipxe)}
 
 if __name__ == "__main__":
     Switch()

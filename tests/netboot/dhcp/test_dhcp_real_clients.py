@@ -37,6 +37,15 @@ def test_second_server_on_the_interface_is_refused(tmp_path: Path) -> None:
     play("port_in_use", tmp_path)
 
 
+def test_stuck_disk_stops_newcomers_only(tmp_path: Path) -> None:
+    play("stuck_disk", tmp_path)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_interface_that_goes_away_ends_the_server_with_its_name(tmp_path: Path, loop: str) -> None:
+    play("interface_gone", tmp_path, loop)
+
+
 @pytest.mark.vm
 def test_ipxe_rom_fetches_the_boot_script(tmp_path: Path) -> None:
     play("ipxe", tmp_path, "uvloop")
