@@ -1,0 +1,63 @@
+"""Passwords: which are good enough, and their argon2 hashes, made beside the event loop."""
+
+import asyncio
+import unicodedata
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from appliance.errors import Invalid
+
+SHORTEST, LONGEST = 10, 200
+"""Characters. NIST SP 800-63B section 5.1.1.2: length counts, rules of composition do not."""
+
+AT_ONCE = 2
+"""Hashes computed at the same time: bounds the memory and processor time that strangers can make us spend."""
+
+
+def default_hasher() -> PasswordHasher:
+    """Argon2id with 19 MiB, as OWASP's password storage cheat sheet advises where memory is short."""
+    return PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
+
+
+def check_password(password: str, name: str) -> str:
+    """The password, if it is good enough for this user; raises Invalid otherwise."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        message = f"the password has {len(password)} characters"
+        raise Invalid("password-length", message, f"use {SHORTEST} to {LONGEST}; a sentence is fine", "password")
+    if password.casefold() == name.casefold():
+        raise Invalid("password-is-name", "the password is the user's name", "choose another", "password")
+    if len(set(password)) == 1:
+        raise Invalid("password-guessed", "the password is one character repeated", "choose another", "password")
+    return password
+
+
+class Passwords:
+    """Hashes and verifies in threads; argon2 releases the interpreter lock while it works."""
+
+    def __init__(self, hasher: PasswordHasher) -> None:
+        self._hasher = hasher
+        self._decoy = hasher.hash("the password of nobody")
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        async with self._free:
+            return await asyncio.to_thread(self._hasher.hash, _bytes(password))
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """Whether the password is the one behind ``stored``; None takes as long, and never is."""
+        async with self._free:
+            same = await asyncio.to_thread(self._verify, stored or self._decoy, password)
+        return same and stored is not None
+
+    def _verify(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, _bytes(password))
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def _bytes(password: str) -> bytes:
+    # Two keyboards may send one letter as one code point or as two (NIST SP 800-63B section 5.1.1.2).
+    return unicodedata.normalize("NFKC", password).encode(errors="replace")

@@ -1,0 +1,98 @@
+"""First-run set-up: a one-time link makes the first administrator. There is no default password anywhere."""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import aiosqlite
+
+from appliance.certificates import write_private
+from appliance.errors import Conflict, Denied
+from appliance.events import Bus, Event
+from appliance.machine import check_name
+from appliance.reconcile.record import Tell, record
+from appliance.store import accounts
+from appliance.store.accounts import User
+from appliance.store.store import Store
+from appliance.store.tokens import hash_token
+from appliance.web.auth import LogIn, open_session
+from appliance.web.passwords import Passwords, check_password
+
+GOOD_FOR = 24 * 3600.0
+"""Seconds; every start of the daemon makes a fresh link."""
+LINK_FILE = "setup-url"
+"""In the state directory; its first line is the link's path and query."""
+
+_HASH, _EXPIRES = "setup.hash", "setup.expires"
+_FRESH = "restart the appliance's service: it makes a fresh link and prints it"
+
+
+async def prepare_setup(store: Store, state_dir: Path, now: float) -> str | None:
+    """A fresh set-up link (path and query) where there is no user yet; None, and no link, where there is one."""
+    token = secrets.token_hex(32)
+
+    async def job(db: aiosqlite.Connection) -> bool:
+        if await accounts.users(db):
+            return False
+        await accounts.put_setting(db, _HASH, hash_token(token))
+        await accounts.put_setting(db, _EXPIRES, repr(now + GOOD_FOR))
+        return True
+
+    file = state_dir / LINK_FILE
+    if not await store.write(job):
+        await asyncio.to_thread(file.unlink, missing_ok=True)
+        return None
+    link = f"/setup?token={token}"
+    await asyncio.to_thread(write_private, file, f"{link}\n".encode())
+    return link
+
+
+class Setup:
+    """What the set-up page and ``POST /api/v1/setup`` do."""
+
+    def __init__(
+        self, store: Store, bus: Bus, clock: Callable[[], float], state_dir: Path, passwords: Passwords
+    ) -> None:
+        self._store, self._bus, self._clock = store, bus, clock
+        self._file = state_dir / LINK_FILE
+        self._passwords = passwords
+
+    async def check(self, token: str) -> None:
+        """Whether the token would be taken: raises Denied or Conflict with the reason if not."""
+        await self._store.read(lambda db: _check(db, token, self._clock()))
+
+    async def complete(self, token: str, name: str, password: str, address: str) -> LogIn:
+        """Make the first administrator and log them in; of two calls at once exactly one succeeds.
+
+        Raises Denied for a token that is wrong or expired, Conflict when set-up is done, Invalid for a name
+        or password that does not do.
+        """
+        await self.check(token)  # before a stranger makes us hash
+        check_name(name)
+        check_password(password, name)
+        user = User(name, await self._passwords.hash(password), "admin", self._clock())
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> LogIn:
+            await _check(db, token, self._clock())
+            await accounts.add_user(db, user)
+            for key in (_HASH, _EXPIRES):
+                await accounts.put_setting(db, key, None)
+            await tell(Event("user.login", self._clock(), f"{name} set the appliance up, as its first administrator"))
+            return await open_session(db, tell, user, address, self._clock())
+
+        log_in = await record(self._store, self._bus, job)
+        await asyncio.to_thread(self._file.unlink, missing_ok=True)
+        return log_in
+
+
+async def _check(db: aiosqlite.Connection, token: str, now: float) -> None:
+    if await accounts.users(db):
+        raise Conflict("setup-done", "the appliance has been set up already", "log in instead")
+    stored, expires = await accounts.setting(db, _HASH), await accounts.setting(db, _EXPIRES)
+    if not stored or not expires or not hmac.compare_digest(stored, hash_token(token)):
+        hint = f"copy the whole link from the newest start of the appliance, or {_FRESH}"
+        raise Denied("setup-token-wrong", "this set-up link is not the present one", hint, "token")
+    if now >= float(expires):
+        raise Denied("setup-token-expired", "this set-up link has expired", _FRESH, "token")
