@@ -8,6 +8,8 @@ from .plainhttp import Unreachable, get
 
 TIMEOUT = 80.0
 """Seconds; the appliance answers after at most 50."""
+BREATH = 0.25
+"""Seconds between two polls: an appliance that answers at once must not be asked in a tight loop."""
 
 
 def wait_for_work(
@@ -28,6 +30,7 @@ def wait_for_work(
         else:
             pauses = growing()
             all_is_well()
+            pause(BREATH)
 
 
 def _nothing_new(url: str) -> bool:

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.agent.job import Job, Params
@@ -71,8 +73,19 @@ class Bench:
         return Job(attempt, step, Params(params), self.computer, lambda *said: self.told.append(said))
 
     def start_agent(self, command_line: str) -> subprocess.Popen[bytes]:
-        """The real agent in a process and a mount namespace of its own."""
+        """The real agent as a process; with disks in a mount namespace of its own."""
         self.write()
         (self.directory / "cmdline").write_text(command_line)
-        argv = ["unshare", "--mount", "--kill-child", "--pid", "--fork", sys.executable, "-m", "appliance.agent"]
-        return subprocess.Popen([*argv, "--test-platform", str(self.directory)], cwd=REPOSITORY)
+        private = ["unshare", "--mount", "--kill-child", "--pid", "--fork"] if self.settings["disks"] else []
+        argv = [*private, sys.executable, "-m", "appliance.agent", "--test-platform", str(self.directory)]
+        return subprocess.Popen(argv, cwd=REPOSITORY)
+
+    @contextmanager
+    def running(self, command_line: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The agent for as long as the context lasts."""
+        process = self.start_agent(command_line)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()

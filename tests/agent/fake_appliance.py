@@ -188,56 +188,63 @@ class FakeAppliance:
         return 200, {"continue": True}
 
     def _start(self, kind: str, context: ssl.SSLContext | None) -> ThreadingHTTPServer:
-        appliance = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = 20
-
-            def do_GET(self) -> None:
-                if self.path in appliance.images:
-                    self.close_connection = True
-                    _send_image(appliance, self)
-                else:
-                    self._serve()
-
-            def do_POST(self) -> None:
-                self._serve()
-
-            def _serve(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                call = Call(kind, self.command, self.path, dict(self.headers), json.loads(raw) if raw else None)
-                status, body = appliance.answer(call)
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.send_header("X-Machine-State", "idle")
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def finish_request(self, request, client_address) -> None:  # in the connection's own thread
-                if context:
-                    appliance.handshakes += 1
-                    try:
-                        request = context.wrap_socket(request, server_side=True)
-                    except (ssl.SSLError, OSError):
-                        return
-                super().finish_request(request, client_address)
-                if context:
-                    request.close()
-
-            def handle_error(self, *_: object) -> None:
-                pass
-
-        server = Server(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"appliance": self, "kind": kind})
+        server = _Server(("127.0.0.1", 0), handler)
+        server.appliance, server.context = self, context
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 20
+    appliance: FakeAppliance
+    kind: str
+
+    def do_GET(self) -> None:
+        if self.path in self.appliance.images:
+            self.close_connection = True
+            _send_image(self.appliance, self)
+        else:
+            self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        call = Call(self.kind, self.command, self.path, dict(self.headers), json.loads(raw) if raw else None)
+        status, body = self.appliance.answer(call)
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("X-Machine-State", "idle")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    appliance: FakeAppliance
+    context: ssl.SSLContext | None
+
+    def finish_request(self, request, client_address) -> None:
+        """In the connection's own thread, so that a slow handshake holds up nobody else."""
+        if self.context is None:
+            super().finish_request(request, client_address)
+            return
+        self.appliance.handshakes += 1
+        try:
+            with self.context.wrap_socket(request, server_side=True) as secured:
+                super().finish_request(secured, client_address)
+        except OSError:
+            return
+
+    def handle_error(self, *_: object) -> None:
+        pass
 
 
 def _send_image(appliance: FakeAppliance, handler: BaseHTTPRequestHandler) -> None:

@@ -2,30 +2,19 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from agent_bench import FSUUID, MIB, Bench
-from fake_appliance import FakeAppliance
+from fake_appliance import Call, FakeAppliance
 
 from appliance.agent.installed.root import Root
 from appliance.agent.installed.system import find_system, opened
 
 pytestmark = pytest.mark.root
 SERIAL = {"serial": "SERIAL0", "wwn": ""}
-
-
-@contextmanager
-def running(bench: Bench, command_line: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = bench.start_agent(command_line)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def steps(appliance: FakeAppliance, image: Path, fingerprint: str, attempt: str = "a1") -> list[dict[str, object]]:
@@ -68,7 +57,7 @@ def inventory_of(appliance: FakeAppliance) -> dict[str, object]:
 
 def test_from_boot_to_kexec(appliance: FakeAppliance, bench: Bench, image: Path) -> None:
     disk = bench.add_disk(content=b"old data of somebody " * 1000)
-    with running(bench, appliance.command_line()) as agent:
+    with bench.running(appliance.command_line()) as agent:
         inventory = inventory_of(appliance)
         content = inventory["disks"][0]["content"]
         assert not content["empty"]
@@ -121,3 +110,78 @@ def _check_resident(root: Root, appliance: FakeAppliance) -> None:
     assert root.text("/etc/qrm/ca.pem") == appliance.certificates.ca_pem
     assert {"__main__.py", "main.py"} <= set(root.names("/usr/lib/qrm/resident"))
     assert "ExecStart=" in root.text("/etc/systemd/system/multi-user.target.wants/qrm-resident.service")
+
+
+def test_done_steps_are_told_again_and_not_done_again(appliance: FakeAppliance, bench: Bench, image: Path) -> None:
+    bench.add_disk()
+    with bench.running(appliance.command_line()):
+        content = inventory_of(appliance)["disks"][0]["content"]
+        first, *_ = steps(appliance, image, content["fingerprint"])
+        appliance.work = [first]
+        done = appliance.report_of("prepare-disk")
+    disk = bench.directory / "disk0.img"
+    with disk.open("r+b") as file:
+        file.write(b"what somebody wrote since then")
+    appliance.reports.clear()
+    appliance.work = [first]
+    with bench.running(appliance.command_line()):  # respawned: same boot, same directory
+        assert appliance.report_of("prepare-disk")["result"] == done["result"]
+    assert appliance.paths().count("POST /control/v1/redeem") == 1
+    assert disk.read_bytes().startswith(b"what somebody wrote")
+
+
+def test_a_power_cut_while_writing_is_continued_by_the_next_boot(
+    appliance: FakeAppliance, bench: Bench, image: Path
+) -> None:
+    disk = bench.add_disk(content=b"old data " * 1000)
+    with bench.running(appliance.command_line()):
+        content = inventory_of(appliance)["disks"][0]["content"]
+        script = steps(appliance, image, content["fingerprint"])
+        appliance.work = script[:1]
+        appliance.report_of("prepare-disk")
+        appliance.break_after = [3000] * 100  # so slow that it is still at it
+        appliance.work = script[1:2]
+        appliance.wait_for(lambda: any(call.path.startswith("/images") for call in appliance.calls))
+    assert not any(disk.read_bytes()[510:512]), "a half-written disk must not look bootable"
+    shutil.rmtree(bench.directory / "run")
+    appliance.break_after = []
+    appliance.reports.clear()
+    appliance.work = script  # from the start: the appliance may not know how far it came
+    with bench.running(appliance.command_line(nonce="nonce-2")) as agent:
+        assert appliance.report_of("hand-over")["status"] == "done", appliance.reports
+        assert agent.wait(30) == 0
+
+
+def test_reboot_when_kexec_is_not_possible(appliance: FakeAppliance, bench: Bench, image: Path) -> None:
+    bench.add_disk()
+    bench.settings["kexec"] = False
+    with bench.running(appliance.command_line()) as agent:
+        content = inventory_of(appliance)["disks"][0]["content"]
+        appliance.work = steps(appliance, image, content["fingerprint"])
+        handed = appliance.report_of("hand-over")
+        assert agent.wait(30) == 0
+    assert handed["result"]["method"] == "reboot"
+    assert "this kernel cannot" in handed["result"]["reason"]
+    assert bench.actions[-1] == {"action": "reboot"}
+
+
+def test_no_kexec_for_an_attempt_that_is_over(appliance: FakeAppliance, bench: Bench, image: Path) -> None:
+    bench.add_disk()
+    with bench.running(appliance.command_line()):
+        content = inventory_of(appliance)["disks"][0]["content"]
+        script = steps(appliance, image, content["fingerprint"])
+        appliance.work = script[:-1]
+        appliance.report_of("configure")
+
+        def refuse_done(call: Call) -> tuple[int, object]:
+            if call.body["status"] == "running":
+                return 200, {"continue": True}
+            appliance.work.clear()
+            return 409, {"code": "stale-step", "message": "over", "hint": ""}
+
+        appliance.answers["POST", "/control/v1/report"] = refuse_done
+        appliance.work = script[-1:]
+        appliance.wait_for(lambda: not appliance.work)
+        seen = len(appliance.calls)
+        appliance.wait_for(lambda: len(appliance.calls) > seen)  # it goes on asking for work
+    assert bench.actions[-1] == {"action": "unload-kernel"}
