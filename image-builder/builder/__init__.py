@@ -1,0 +1,1 @@
+"""Builds what machines boot: boot programs, maintenance stack, demo image. Standard library only."""

@@ -1,0 +1,43 @@
+"""Command line: what to build, where to keep it."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from . import cache, demo, programs, stack
+from .errors import BuildError
+from .progress import say
+from .run import explained
+
+BUILDERS: dict[str, Callable[[Path], Path]] = {
+    "programs": programs.build,
+    "stack": stack.build,
+    "demo": demo.build,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build what was asked for; 0 and the paths as JSON on stdout, or 1 and the reason on stderr."""
+    given = parser().parse_args(arguments)
+    wanted = BUILDERS if given.what == "all" else [given.what]
+    try:
+        result = {kind: str(BUILDERS[kind](given.cache.absolute())) for kind in wanted}
+    except BuildError as error:
+        say(f"error: {error}")
+        return 1
+    except OSError as error:
+        say(f"error: {explained(error)}")
+        return 1
+    json.dump(result, sys.stdout)
+    print()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    line = argparse.ArgumentParser(prog="build", description="Builds what machines boot.")
+    line.add_argument("what", choices=[*BUILDERS, "all"])
+    line.add_argument("--cache", type=Path, default=cache.default_directory(), metavar="DIR")
+    return line

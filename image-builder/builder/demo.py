@@ -1,0 +1,5 @@
+from pathlib import Path
+
+
+def build(directory: Path) -> Path:
+    return directory

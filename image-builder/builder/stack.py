@@ -1,0 +1,92 @@
+"""The maintenance stack: Debian's kernel, and an initrd that mounts a squashed root and starts the agent."""
+
+import json
+import shlex
+import time
+from pathlib import Path
+
+from . import cache, cpio, mmdebstrap
+from .errors import BuildError
+from .progress import phase, say
+from .run import require
+from .trim import parse_words
+
+RECIPE = cache.SOURCE / "stack"
+LIMIT = 96_000_000
+SQUASH = "-comp zstd -Xcompression-level 19 -b 256K -noappend -quiet -no-progress -all-root"
+INSIDE = "/qrm-build"
+
+
+def packages() -> list[str]:
+    """Debian packages that the stack's files are picked from."""
+    return parse_words((RECIPE / "packages.list").read_text())
+
+
+def name() -> str:
+    """Key of everything that goes into the stack."""
+    inputs = cache.tree_inputs(RECIPE, cache.SOURCE / "builder")
+    return cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
+
+
+def build(directory: Path) -> Path:
+    """The stack's directory in the cache `directory`: `vmlinuz`, `initrd`, `stack.json`. Raises BuildError."""
+    archives = directory / "debs-stack"
+    return cache.kept(directory, "stack", name(), lambda into, scratch: _build(into, scratch, archives))
+
+
+def _build(into: Path, scratch: Path, archives: Path) -> None:
+    require(["mksquashfs"])
+    with phase("stack", f"unpacking packages, picking and squashing ({mmdebstrap.SUITE})"):
+        mmdebstrap.make(mmdebstrap.Recipe("extract", packages(), hooks(scratch)), archives, scratch)
+    with phase("stack", "writing the initrd"):
+        out = scratch / "out"
+        (out / "vmlinuz").rename(into / "vmlinuz")
+        (into / "initrd").write_bytes(initrd(out / "early", out / "root.squashfs"))
+        facts = json.loads((out / "facts.json").read_text())
+        (into / "stack.json").write_text(json.dumps(description(into, facts, archives), indent=1) + "\n")
+
+
+def hooks(scratch: Path) -> list[str]:
+    """What happens to the unpacked tree: pick, squash, bring the results out to `scratch`/out."""
+    out = scratch / "out"
+    out.mkdir()
+    return [
+        f'mkdir -p "$1"{INSIDE}/out',
+        f"copy-in {shlex.quote(str(RECIPE))} {shlex.quote(str(cache.SOURCE / 'builder'))} {INSIDE}",
+        f'chroot "$1" python3 {INSIDE}/builder/inside_stack.py {INSIDE}/stack {INSIDE}/out',
+        f'mksquashfs "$1"{INSIDE}/out/tree "$1"{INSIDE}/out/root.squashfs {SQUASH}',
+        *(
+            f"copy-out {INSIDE}/out/{result} {shlex.quote(str(out))}"
+            for result in ("early", "root.squashfs", "vmlinuz", "facts.json")
+        ),
+    ]
+
+
+def initrd(early: Path, squash: Path) -> bytes:
+    """The cpio of the first stage with the squash in it; not compressed again, since all that matters is."""
+    return cpio.archive(
+        [
+            cpio.directory("dev"),
+            cpio.character_device("dev/console", 5, 1),
+            cpio.program("init", (RECIPE / "init").read_bytes()),
+            *(cpio.program(path.name, path.read_bytes()) for path in sorted(early.iterdir())),
+            cpio.plain("root.squashfs", squash.read_bytes()),
+        ]
+    )
+
+
+def description(into: Path, facts: dict[str, object], archives: Path) -> dict[str, object]:
+    """The content of `stack.json`. Raises BuildError when kernel and initrd are too large together."""
+    sizes = {part: (into / part).stat().st_size for part in ("vmlinuz", "initrd")}
+    total = sum(sizes.values())
+    say(f"stack: kernel and initrd are {total / 1e6:.1f} MB, {facts['modules']} modules")
+    if total > LIMIT:
+        raise BuildError(f"The stack is {total} bytes; the limit is {LIMIT}. Shorten the lists in stack/.")
+    installed = facts.pop("installed")
+    assert isinstance(installed, list)
+    return {
+        **facts,
+        "built": int(time.time()),
+        "bytes": {**sizes, "total": total},
+        "packages": mmdebstrap.versions(archives, installed),
+    }
