@@ -11,6 +11,7 @@ from appliance.lab.configuration import configuration
 from appliance.lab.directory import LabDirectory
 from appliance.lab.plan import DaemonPlan
 from appliance.lab.process import end, start
+from appliance.lab.redact import redact
 
 READY_SECONDS = 120
 STOP_SECONDS = 20
@@ -63,7 +64,7 @@ class Daemon:
             ended.cancel()
         if not was_ready:
             await end(process)
-            raise ApplianceError("lab-daemon", f"the daemon does not start: {self.last_words()}")
+            raise ApplianceError("lab-daemon", f"the daemon does not start: {redact(self.last_words())}")
 
     def last_words(self) -> str:
         """The end of the daemon's log."""

@@ -171,6 +171,10 @@ class Lab:
         """Run a program in the lab's network to its end; TimeoutError after ``seconds``."""
         return await run(self.inside_argv(argv), stdin=stdin, seconds=seconds)
 
+    async def status(self) -> dict[str, Any]:
+        """``daemon``: its process id inside the lab, or None; ``machines``: ``LabMachine.status`` by name."""
+        return dict(await control.ask(self.directory.control, "status"))
+
     async def daemon_start(self) -> None:
         """Start the daemon again and wait until it is ready."""
         await control.ask(self.directory.control, "daemon-start")
@@ -182,11 +186,6 @@ class Lab:
     async def daemon_kill(self) -> None:
         """Kill the daemon where it stands."""
         await control.ask(self.directory.control, "daemon-kill")
-
-    async def ended(self) -> None:
-        """Wait until the inside has ended, which without being asked it does only in trouble."""
-        assert self._process is not None, "the lab is not running"
-        await self._process.wait()
 
 
 def _python_path() -> str:

@@ -34,6 +34,7 @@ class Machine:
         self._directory = directory
         self._accelerator = accelerator
         self._running: _Running | None = None
+        self._switching = asyncio.Lock()
         self.serial = SerialPort(BoundedLog(directory.serial_log(plan.name)))
         self.powered_on_at: float | None = None
         """Unix time of the last power-on."""
@@ -58,8 +59,11 @@ class Machine:
 
         Raises ``lab-qemu`` with what QEMU said when it refuses to start.
         """
-        if self._running is not None:
-            return
+        async with self._switching:
+            if self._running is None:
+                await self._start(owner)
+
+    async def _start(self, owner: asyncio.TaskGroup) -> None:
         with ExitStack() as stack:
             qmp_here, qmp_there = _socket_pair(stack)
             serial_here, serial_there = _socket_pair(stack)
@@ -72,14 +76,15 @@ class Machine:
             self.powered_on_at = time.time()
             qmp = Qmp(*await _streams(qmp_here))
             line = await _streams(serial_here)
-        self._running = _Running(process, qmp, asyncio.Event())
-        owner.create_task(self._live(self._running, line))
-        await self._negotiate(qmp)
+        self._running = running = _Running(process, qmp, asyncio.Event())
+        owner.create_task(self._live(running, line))
+        await self._negotiate(running)
 
-    async def _negotiate(self, qmp: Qmp) -> None:
+    async def _negotiate(self, running: _Running) -> None:
         try:
-            await qmp.execute("qmp_capabilities")
+            await running.qmp.execute("qmp_capabilities")
         except ApplianceError:
+            await running.ended.wait()
             said = self._directory.qemu_log(self.plan.name).read_text(errors="replace").strip()[-1000:]
             raise ApplianceError("lab-qemu", f"QEMU does not start {self.plan.name}: {said}") from None
 

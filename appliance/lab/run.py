@@ -21,6 +21,7 @@ from appliance.lab.report import Outcome, as_json, as_table, explain, succeeded
 from appliance.lab.requirements import require
 from appliance.lab.setup_link import fingerprint, read_setup_link
 from appliance.lab.survey import survey
+from appliance.lab.watch import require_daemon, watch
 
 FIRST_PORT = 8443
 PORTS_TRIED = 100
@@ -91,10 +92,10 @@ async def _stay(lab: Lab, web: socket.socket, options: Options) -> int:
         async with asyncio.TaskGroup() as group:
             for machine in lab.machines:
                 group.create_task(machine.power_on())
-        await lab.ended()
+        await watch(lab, _say)
     finally:
         _keep(lab, options, [])
-    raise ApplianceError("lab-inside", f"the lab ended by itself; {lab.last_words()}")
+    return 0
 
 
 def _welcome(lab: Lab, port: int) -> None:
@@ -123,6 +124,7 @@ async def _check(lab: Lab, web: socket.socket, options: Options) -> int:
         report = json.dumps(as_json(outcomes, checked.seconds), indent=2) + "\n"
         await asyncio.to_thread(options.json_file.write_text, report)
     _show(outcomes)
+    require_daemon(lab, await lab.status())
     return 0 if succeeded(outcomes) else 1
 
 

@@ -18,7 +18,7 @@ from lab_processes import environment, labs, of_lab, start_lab, until
 
 from appliance.errors import ApplianceError
 from appliance.lab.lab import Lab
-from appliance.lab.plan import LabPlan, plan_machines
+from appliance.lab.plan import DaemonPlan, LabPlan, plan_machines
 from appliance.lab.run import listen
 
 EMPTY = LabPlan(())
@@ -69,6 +69,15 @@ async def test_a_name_in_the_way_ends_the_start_with_the_reason(tmp_path: Path) 
         async with Lab(LabPlan((machine, machine)), base=tmp_path):
             pass
     assert of_lab(tmp_path) == []
+
+
+async def test_a_daemon_that_does_not_start_ends_the_lab_with_its_reason(tmp_path: Path) -> None:
+    plan = LabPlan((), daemon=DaemonPlan("/nowhere/stack", "/nowhere/programs"))
+    with listen(None) as web, pytest.raises(ApplianceError, match=r"the daemon does not start: .+"):
+        async with Lab(plan, web=web, base=tmp_path):
+            pass
+    assert of_lab(tmp_path) == []
+    assert list((tmp_path).glob("*/plan.json")) == []
 
 
 def test_the_next_free_port_is_taken_and_a_taken_one_is_refused() -> None:

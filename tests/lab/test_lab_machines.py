@@ -53,8 +53,9 @@ async def test_firmware_asks_for_an_address(tmp_path: Path, machine: MachinePlan
 
 async def test_buttons_screen_and_serial_port(bios: Lab) -> None:
     machine = bios.machine("node1")
-    await machine.power_on()
-    await machine.power_on()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(machine.power_on())
+        group.create_task(machine.power_on())
     await until(lambda: "iPXE" in machine.serial_text())
     assert (await machine.screenshot()).read_bytes().startswith(b"\x89PNG")
     assert (await machine.qmp("query-status"))["status"] == "running"
