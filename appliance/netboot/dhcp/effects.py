@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 from appliance.lease import Lease
 from appliance.netboot.dhcp.facts import Fact
 from appliance.netboot.dhcp.reply import Destination
+from appliance.netboot.dhcp.request import SERVER_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,11 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a datagram from port 67."""
+    """Send a datagram from one of our ports."""
 
     data: bytes
     destination: Destination
+    port: int = SERVER_PORT
 
 
 @dataclass(frozen=True, slots=True)

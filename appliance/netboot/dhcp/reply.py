@@ -5,11 +5,10 @@ from ipaddress import IPv4Address
 
 from appliance.netboot.dhcp.options import Code, MessageKind, encode_addresses
 from appliance.netboot.dhcp.packet import BOOTREPLY, BROADCAST_FLAG, NOWHERE, Packet, encode
-from appliance.netboot.dhcp.request import Request
+from appliance.netboot.dhcp.request import SERVER_PORT, Request
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import BootFile
 
-SERVER_PORT = 67
 CLIENT_PORT = 68
 EVERYBODY = IPv4Address("255.255.255.255")
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
@@ -17,6 +16,8 @@ BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 _FILE_ROOM = 127
 """Octets of the file field that a NUL still follows."""
 _MESSAGE_ROOM = 200
+_USE_BOOT_FILE = b"\x06\x01\x08\xff"
+"""PXE discovery control: load the file named here, look for no boot server (PXE 2.1, table 2-2)."""
 _REBINDING_EIGHTHS = 7
 
 _ECHOED = (Code.CLIENT_ID, Code.CLIENT_UUID)
@@ -72,6 +73,16 @@ def inform_ack(request: Request, subnet: Subnet, server: IPv4Address, boot: Boot
     """The answer to a DHCPINFORM: no address, no times (RFC 2131 section 4.3.5)."""
     options = _start(MessageKind.ACK, server) | _network(subnet, "")
     return _encode(request, options, boot, ciaddr=request.packet.ciaddr)
+
+
+def proxy(kind: MessageKind, request: Request, server: IPv4Address, boot: BootFile) -> bytes:
+    """Boot information without an address, beside another DHCP server (PXE 2.1, section 2.2)."""
+    options = _start(kind, server)
+    if not boot.vendor_class:
+        options |= {Code.VENDOR_CLASS: b"PXEClient", Code.VENDOR_INFORMATION: _USE_BOOT_FILE}
+        # iPXE takes a proxy's offer only with a next server in it, although it boots from a URL.
+        boot = BootFile(boot.name, next_server=server)
+    return _encode(request, options, boot)
 
 
 def nak(request: Request, server: IPv4Address, reason: str) -> bytes:

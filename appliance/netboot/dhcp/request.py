@@ -8,6 +8,8 @@ from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, decod
 from appliance.netboot.dhcp.packet import BOOTREQUEST, DEFAULT_REPLY, ETHERNET, NOWHERE, Packet, decode
 from appliance.netboot.firmware import Client, classify
 
+SERVER_PORT = 67
+PROXY_PORT = 4011
 _MAC_SIZE = 6
 _IP_UDP_HEADERS = 28
 _ETHERNET_MTU = 1500
@@ -26,6 +28,8 @@ class Arrival:
     source: IPv4Address
     destination: IPv4Address
     """The IP destination address: 255.255.255.255, or one of ours."""
+    port: int = SERVER_PORT
+    """Our port: 67, or 4011 of a proxy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class DhcpServer:
         """Answer until cancelled; raises ApplianceError (in a group) when an interface is gone for good."""
         loop = asyncio.get_running_loop()
         for interface, wire in self._wires.items():
-            loop.add_reader(wire.dhcp, self._on_datagrams, wire)
+            for port, opened in wire.ports.items():
+                loop.add_reader(opened, self._on_datagrams, wire, port)
             loop.add_reader(wire.arp, self._probers[interface].read)
         try:
             self._on_timer()
@@ -90,8 +91,8 @@ class DhcpServer:
 
     def _stop_reading(self, loop: asyncio.AbstractEventLoop) -> None:
         for wire in self._wires.values():
-            loop.remove_reader(wire.dhcp)
-            loop.remove_reader(wire.arp)
+            for opened in (*wire.ports.values(), wire.arp):
+                loop.remove_reader(opened)
         if self._timer is not None:
             self._timer.cancel()
         for prober in self._probers.values():
@@ -102,8 +103,8 @@ class DhcpServer:
         for wire in self._wires.values():
             wire.close()
 
-    def _on_datagrams(self, wire: Wire) -> None:
-        for data, arrival in wire.datagrams():
+    def _on_datagrams(self, wire: Wire, port: int) -> None:
+        for data, arrival in wire.datagrams(port):
             try:
                 self._apply(self._responder.receive_datagram(data, arrival, time.time()))
             except Exception:  # a defect of ours in one packet must not end the service of all others

@@ -12,6 +12,7 @@ from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGrant
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
 from appliance.netboot.dhcp.pool import Binding, Pool
+from appliance.netboot.dhcp.proxy import proxy_answer
 from appliance.netboot.dhcp.ratelimit import RateLimit
 from appliance.netboot.dhcp.reply import Terms
 from appliance.netboot.dhcp.request import Request
@@ -58,6 +59,8 @@ class SubnetService:
         """Whether this client is ours to answer."""
         if self.subnet.mode == "off":
             return False
+        if self.subnet.mode == "proxy":
+            return request.client.boots
         reserved = self.pool.reservation(request.mac) is not None
         if self.subnet.mode == "reservations":
             return reserved
@@ -65,6 +68,8 @@ class SubnetService:
 
     def handle(self, request: Request, now: float) -> list[Effect]:
         """Answer one message; replies of other servers and unknown kinds lead to nothing."""
+        if self.subnet.mode == "proxy":
+            return self._proxy(request)
         match request.kind:
             case MessageKind.DISCOVER:
                 return self._discover(request, now)
@@ -78,6 +83,11 @@ class SubnetService:
                 return self._inform(request)
             case _:
                 return []
+
+    def _proxy(self, request: Request) -> list[Effect]:
+        boot = self._boot(request)
+        answer = None if boot is None else proxy_answer(request, self.subnet.address.network, boot)
+        return [] if answer is None else [answer]
 
     # Offering (RFC 2131 section 4.3.1)
 

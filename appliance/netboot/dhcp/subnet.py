@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Literal
 
-Mode = Literal["authoritative", "reservations", "off"]
+Mode = Literal["authoritative", "proxy", "reservations", "off"]
 UnknownMachines = Literal["enlist", "local-disk", "ignore"]
 
 HTTP_PORT = 80

@@ -11,8 +11,7 @@ from ipaddress import IPv4Address
 from appliance.errors import ApplianceError
 from appliance.netboot.dhcp.effects import Send
 from appliance.netboot.dhcp.frame import ETHERTYPE_ARP, Endpoint, arp_probe, arp_sender, udp_frame
-from appliance.netboot.dhcp.reply import SERVER_PORT
-from appliance.netboot.dhcp.request import Arrival
+from appliance.netboot.dhcp.request import PROXY_PORT, SERVER_PORT, Arrival
 from appliance.netboot.dhcp.subnet import Subnet
 
 log = logging.getLogger(__name__)
@@ -20,6 +19,7 @@ log = logging.getLogger(__name__)
 _SIOCGIFHWADDR = 0x8927
 _IP_PKTINFO = 8
 _PKTINFO = struct.Struct("@i4s4s")
+_ANCILLARY = socket.CMSG_SPACE(_PKTINFO.size)
 _MAX_DATAGRAM = 4096
 _BATCH = 64
 """Datagrams read before other work gets its turn."""
@@ -36,22 +36,22 @@ class Wire:
         self._local = subnet.address.ip
         self._open: list[socket.socket] = []
         try:
-            self.dhcp = self._dhcp_socket()
+            self.ports = {port: self._dhcp_socket(port) for port in _ports(subnet)}
             self.arp = self._link_socket(ETHERTYPE_ARP)
             self._frames = self._link_socket(0)
             self._index = socket.if_nametoindex(self.interface)
         except OSError as error:
             self.close()
-            raise _bind_error(self.interface, error) from error
+            raise _bind_error(self.interface, _ports(subnet), error) from error
 
-    def _dhcp_socket(self) -> socket.socket:
+    def _dhcp_socket(self, port: int) -> socket.socket:
         udp = self._track(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         # No SO_REUSEADDR: it would let us share the port with another DHCP server without noticing.
-        udp.bind(("0.0.0.0", SERVER_PORT))  # noqa: S104 - broadcasts reach only a socket bound to any address
+        udp.bind(("0.0.0.0", port))  # noqa: S104 - broadcasts reach only a socket bound to any address
         return udp
 
     def _link_socket(self, ethertype: int) -> socket.socket:
@@ -66,20 +66,21 @@ class Wire:
 
     def _mac(self) -> str:
         """The interface's own MAC address, asked for each time: a bridge changes it as ports join."""
-        answer = fcntl.ioctl(self.dhcp, _SIOCGIFHWADDR, struct.pack("256s", self.interface.encode()))
+        answer = fcntl.ioctl(self.ports[SERVER_PORT], _SIOCGIFHWADDR, struct.pack("256s", self.interface.encode()))
         return answer[18:24].hex(":")
 
-    def datagrams(self) -> Iterator[tuple[bytes, Arrival]]:
-        """What came in since the last call, at most one batch."""
+    def datagrams(self, port: int) -> Iterator[tuple[bytes, Arrival]]:
+        """What came in on one of our ports since the last call, at most one batch."""
         for _ in range(_BATCH):
             try:
-                data, ancillary, _, source = self.dhcp.recvmsg(_MAX_DATAGRAM, socket.CMSG_SPACE(_PKTINFO.size))
+                data, ancillary, _, source = self.ports[port].recvmsg(_MAX_DATAGRAM, _ANCILLARY)
             except BlockingIOError:
                 return
             except OSError as error:  # the interface went down; it may come back
                 log.warning("reading DHCP on %s: %s", self.interface, error)
                 return
-            yield data, Arrival(self.interface, self._local, IPv4Address(source[0]), self._destination(ancillary))
+            ends = IPv4Address(source[0]), self._destination(ancillary)
+            yield data, Arrival(self.interface, self._local, *ends, port)
 
     def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> IPv4Address:
         for level, kind, value in ancillary:
@@ -92,7 +93,7 @@ class Wire:
         target = effect.destination
         try:
             if target.mac is None:
-                self.dhcp.sendto(effect.data, (str(target.address), target.port))
+                self.ports[effect.port].sendto(effect.data, (str(target.address), target.port))
             else:
                 source = Endpoint(self._mac(), self._local, SERVER_PORT)
                 self._frames.send(udp_frame(source, Endpoint(target.mac, target.address, target.port), effect.data))
@@ -135,12 +136,16 @@ class Wire:
             each.close()
 
 
-def _bind_error(interface: str, error: OSError) -> ApplianceError:
+def _ports(subnet: Subnet) -> tuple[int, ...]:
+    return (SERVER_PORT, PROXY_PORT) if subnet.mode == "proxy" else (SERVER_PORT,)
+
+
+def _bind_error(interface: str, ports: tuple[int, ...], error: OSError) -> ApplianceError:
     if error.errno == errno.EADDRINUSE:
         return ApplianceError(
             "dhcp-port-in-use",
-            f"another program already answers DHCP on {interface}: UDP port {SERVER_PORT} is in use",
-            "find it with `ss -ulpn 'sport = :67'` and stop it, or set this subnet's mode to off",
+            f"another program already answers DHCP on {interface}: UDP port {' or '.join(map(str, ports))} is in use",
+            "find it with `ss -ulpn` and stop it, or set this subnet's mode to off",
         )
     if error.errno == errno.ENODEV:
         return ApplianceError(
