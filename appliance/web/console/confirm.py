@@ -1,0 +1,48 @@
+"""The page before an act: what it does, what dies, the word to type, a button named after it."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from appliance.deployment import DiskIdentity
+from appliance.errors import ApplianceError, Conflict
+from appliance.web.console.page import render
+
+
+def confirm_page(
+    request: web.Request,
+    *,
+    title: str,
+    texts: Sequence[str],
+    button: str,
+    back: str,
+    confirm: str | None = None,
+    disk: DiskIdentity | None = None,
+    machine: str = "",
+    refused: str = "",
+    danger: bool = True,
+    wrong: ApplianceError | None = None,
+) -> web.Response:
+    """``confirm`` has to be typed; ``disk`` in ``machine`` is what dies; ``refused`` leaves no button."""
+    return render(
+        request,
+        "confirm.html",
+        status=422 if wrong else 200,
+        title=title,
+        texts=texts,
+        button=button,
+        back=back,
+        confirm=confirm,
+        disk=disk,
+        machine=machine,
+        refused=refused,
+        danger=danger,
+        wrong=wrong,
+    )
+
+
+async def confirmed(request: web.Request, expected: str) -> Conflict | None:
+    """None when the right word was typed, else what is wrong."""
+    if str((await request.post()).get("confirm", "")).strip() == expected:
+        return None
+    return Conflict("confirmation-needed", f"This is not it. Type exactly: {expected}", field="confirm")

@@ -1,0 +1,152 @@
+"""Start, stop, release, re-deploy, retry and delete, each with what it would do said before."""
+
+from dataclasses import replace
+
+import aiosqlite
+from aiohttp import web
+
+from appliance.deployment import Deployment, DiskIdentity, choose_machine
+from appliance.errors import ApplianceError, Conflict, NotFound
+from appliance.reconcile.consequences import Action, Consequences
+from appliance.reconcile.views import DeploymentView, deployment_view
+from appliance.store import catalogue, deployments, machines
+from appliance.web.console.confirm import confirm_page, confirmed
+from appliance.web.console.deployments import WORDS, deployment_page, foresee
+from appliance.web.console.page import see_other, who
+from appliance.web.keys import SERVICES
+
+
+def _action(request: web.Request) -> Action:
+    try:
+        return Action(request.match_info["action"])
+    except ValueError:
+        raise NotFound("page-unknown", "There is no such page", "Look at the deployment instead") from None
+
+
+async def ask(request: web.Request) -> web.Response:
+    """GET /deployments/{key}/{action}: what it would do, and the button that does it."""
+    action = _action(request)
+    view = await deployment_view(request.app[SERVICES].store, request.match_info["key"])
+    return await _page(request, view, action, await foresee(request, view.deployment, action))
+
+
+async def act(request: web.Request) -> web.Response:
+    """POST /deployments/{key}/{action}, with ``confirm`` where it needs one."""
+    action, services = _action(request), request.app[SERVICES]
+    view = await deployment_view(services.store, request.match_info["key"])
+    confirm = str((await request.post()).get("confirm", "")).strip() or None
+    try:
+        await services.wishes.act(str(view.deployment.id), action, confirm, who(request))
+    except Conflict as error:
+        if error.code == "confirmation-needed":
+            return await _again(request, view, action, confirm)
+        return await deployment_page(request, str(view.deployment.id), error)
+    return see_other(f"/deployments/{view.deployment.id}")
+
+
+async def _again(request: web.Request, view: DeploymentView, action: Action, typed: str | None) -> web.Response:
+    foreseen = await foresee(request, view.deployment, action)
+    wrong = Conflict("confirmation-needed", f"This is not it. Type exactly: {foreseen.confirm}") if typed else None
+    return await _page(request, view, action, foreseen, wrong)
+
+
+async def _page(
+    request: web.Request,
+    view: DeploymentView,
+    action: Action,
+    foreseen: Consequences,
+    wrong: ApplianceError | None = None,
+) -> web.Response:
+    deployment = view.deployment
+    machine, disk = await _target(request, view, action, foreseen)
+    return confirm_page(
+        request,
+        title=f"{WORDS[action]} {deployment.name}",
+        texts=foreseen.texts,
+        button=_button_word(deployment, action, disk, machine),
+        back=f"/deployments/{deployment.id}",
+        confirm=foreseen.confirm,
+        disk=disk,
+        machine=machine,
+        refused=foreseen.refused,
+        danger=_destroys(deployment, action, foreseen),
+        wrong=wrong,
+    )
+
+
+def _destroys(deployment: Deployment, action: Action, foreseen: Consequences) -> bool:
+    """Whether data is lost, so that the page may be red."""
+    match action:
+        case Action.REDEPLOY:
+            return True
+        case Action.RELEASE:
+            return deployment.wipe_on_release
+        case Action.START:
+            return foreseen.confirm is not None
+        case _:
+            return False
+
+
+def _button_word(deployment: Deployment, action: Action, disk: DiskIdentity | None, machine: str) -> str:
+    which = (disk.serial or disk.wwn) if disk else None
+    if action is Action.RELEASE and deployment.wipe_on_release and which:
+        return f"Wipe {which} and release {deployment.name}"
+    if action is Action.REDEPLOY and which:
+        return f"Overwrite {which} and re-deploy {deployment.name}"
+    if action is Action.START and which and deployment.machine is None:
+        return f"Overwrite {which} and start {deployment.name} on {machine}"
+    return f"{WORDS[action]} {deployment.name}"
+
+
+async def _target(
+    request: web.Request, view: DeploymentView, action: Action, foreseen: Consequences
+) -> tuple[str, DiskIdentity | None]:
+    """Name of the machine, and the disk that the action writes to; None where it writes to none."""
+    if view.on is not None:
+        writes = action is Action.REDEPLOY or (action is Action.RELEASE and view.deployment.wipe_on_release)
+        return view.on.machine.name, view.deployment.disk if writes else None
+    if action is not Action.START or foreseen.refused:
+        return "", None
+    return await request.app[SERVICES].store.read(lambda db: _chosen(db, view.deployment))
+
+
+async def _chosen(db: aiosqlite.Connection, deployment: Deployment) -> tuple[str, DiskIdentity | None]:
+    """What a start would choose now. It chooses again when asked, and asks again when that differs."""
+    image = await catalogue.image(db, deployment.image)
+    every, taken = await machines.every(db), await deployments.taken(db)
+    try:
+        machine, disk = choose_machine(deployment, image, every, taken)
+    except Conflict:
+        return "", None
+    return machine.name, replace(disk, summary=disk.summary or "empty")
+
+
+async def ask_delete(request: web.Request) -> web.Response:
+    """GET /deployments/{key}/delete"""
+    return _delete_page(request, await deployment_view(request.app[SERVICES].store, request.match_info["key"]))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """POST /deployments/{key}/delete with its name typed."""
+    services = request.app[SERVICES]
+    view = await deployment_view(services.store, request.match_info["key"])
+    if wrong := await confirmed(request, view.deployment.name):
+        return _delete_page(request, view, wrong)
+    await services.wishes.delete_deployment(str(view.deployment.id), who(request))
+    return see_other("/deployments")
+
+
+def _delete_page(request: web.Request, view: DeploymentView, wrong: Conflict | None = None) -> web.Response:
+    deployment = view.deployment
+    return confirm_page(
+        request,
+        title=f"Delete {deployment.name}",
+        texts=("Its settings are forgotten. It is on no machine, so nothing that runs is touched.",),
+        confirm=deployment.name,
+        button=f"Delete {deployment.name}",
+        back=f"/deployments/{deployment.id}",
+        refused="it is on a machine; release it first" if deployment.machine else "",
+        wrong=wrong,
+    )
+
+

@@ -1,0 +1,119 @@
+"""What was typed into the form for a deployment, turned into a wish; and which machines would do. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from appliance.catalogue import Image
+from appliance.deployment import Requirements, choose_disk, machine_objection
+from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.machine import Machine, MachineId, check_name
+from appliance.reconcile.consequences import describe
+from appliance.reconcile.wishes import NewDeployment, check_ssh_keys
+
+FIELDS = ("name", "image", "machine", "cpus", "memory", "disk_size", "firmware", "disk_rule", "disk", "ssh_keys", "wipe")
+GIB = 1 << 30
+GB = 1000**3
+MOST = 1 << 20
+"""The largest number that a requirement takes, in its own unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form as typed, and what is wrong with it by field."""
+
+    values: dict[str, str]
+    errors: dict[str, ApplianceError] = field(default_factory=dict)
+
+    @property
+    def wanted_disk(self) -> str | None:
+        """Serial or WWN, where the user names the disk."""
+        return (self.values["disk"] or None) if self.values["disk_rule"] == "named" else None
+
+
+def typed(values: Mapping[str, str]) -> Typed:
+    """The form's fields as text; those that are missing are empty."""
+    found = {name: str(values.get(name, "")).strip() for name in FIELDS}
+    found["disk_rule"] = "named" if found["disk_rule"] == "named" else "empty"
+    return Typed(found)
+
+
+def requirements(form: Typed) -> Requirements:
+    """The requirements typed; what is wrong is noted in ``form.errors`` and asks for nothing."""
+    firmware = form.values["firmware"]
+    return Requirements(
+        cpus=_number(form, "cpus", 1),
+        memory_bytes=_number(form, "memory", GIB),
+        disk_bytes=_number(form, "disk_size", GB),
+        firmware=firmware if firmware in ("bios", "uefi") else None,
+    )
+
+
+def _number(form: Typed, name: str, unit: int) -> int | None:
+    text = form.values[name].replace(",", ".")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= MOST or (unit == 1 and number != int(number)):
+        kind = "whole number" if unit == 1 else "number"
+        form.errors[name] = Invalid("number-invalid", f"Type a {kind} above 0, or leave it empty", field=name)
+        return None
+    return int(number * unit)
+
+
+def wish(form: Typed) -> NewDeployment:
+    """The wish; what is wrong with it is noted in ``form.errors``, all of it at once."""
+    values = form.values
+    wanted = requirements(form)
+    keys = tuple(line.strip() for line in values["ssh_keys"].splitlines() if line.strip())
+    for check in (lambda: check_name(values["name"]), lambda: check_ssh_keys(keys)):
+        try:
+            check()
+        except Invalid as error:
+            form.errors[error.field] = error
+    if not values["image"]:
+        form.errors["image"] = Invalid("image-missing", "Choose an image", field="image")
+    if values["disk_rule"] == "named" and not values["disk"]:
+        form.errors["disk"] = Invalid("disk-missing", "Name the disk, or take the rule instead", field="disk")
+    return NewDeployment(
+        name=values["name"],
+        image=values["image"],
+        machine=values["machine"] or None,
+        disk=form.wanted_disk,
+        requirements=wanted,
+        ssh_keys=keys,
+        wipe_on_release=bool(values["wipe"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether one machine would do, and what with."""
+
+    machine: Machine
+    objection: str
+    """Why not; empty when it would."""
+    disk: str
+    """The disk that would be written, in words."""
+
+
+def fits(machines: Iterable[Machine], form: Typed, image: Image | None, taken: frozenset[MachineId]) -> list[Fit]:
+    """Every machine with what speaks against it, those that would do first."""
+    wanted = requirements(form)
+    found = [_fit(machine, wanted, form.wanted_disk, image, taken) for machine in machines]
+    return sorted(found, key=lambda fit: (bool(fit.objection), fit.machine.name))
+
+
+def _fit(
+    machine: Machine, wanted: Requirements, disk: str | None, image: Image | None, taken: frozenset[MachineId]
+) -> Fit:
+    objection = machine_objection(machine, wanted, taken)
+    if objection is not None or image is None:
+        return Fit(machine, objection or "", "")
+    try:
+        return Fit(machine, "", describe(choose_disk(machine, image, disk)))
+    except Conflict as error:
+        return Fit(machine, error.message.removeprefix(f"{machine.name}: "), "")

@@ -1,0 +1,119 @@
+"""The door: first-run set-up, log-in, log-out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from appliance.errors import ApplianceError, Invalid
+from appliance.web.auth import ACCOUNTS, authenticate, client_address, give_cookie, take_cookie, token_of
+from appliance.web.console.page import render, see_other
+from appliance.web.keys import SERVICES
+from appliance.web.origin import relative_target
+from appliance.web.passwords import SHORTEST
+from appliance.web.problem import status_of
+from appliance.web.setup import Setup
+
+
+def _text(form: Mapping[str, Any], name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+async def show_login(request: web.Request) -> web.Response:
+    """GET /login; ``next`` is where to go after it."""
+    target = relative_target(request.query.get("next"))
+    if await authenticate(request) is not None:
+        return see_other(target)
+    return _login_page(request, target)
+
+
+def _login_page(
+    request: web.Request, target: str, name: str = "", error: ApplianceError | None = None
+) -> web.Response:
+    return render(
+        request,
+        "login.html",
+        status=status_of(error) if error else 200,
+        next=target,
+        name=name,
+        error=error,
+        fingerprint=request.app[SERVICES].fingerprint,
+    )
+
+
+async def log_in(request: web.Request) -> web.Response:
+    """POST /login with ``name``, ``password`` and ``next``."""
+    form = await request.post()
+    name, target = _text(form, "name").strip(), relative_target(_text(form, "next"))
+    try:
+        made = await request.app[ACCOUNTS].log_in(name, _text(form, "password"), client_address(request))
+    except ApplianceError as error:
+        return _login_page(request, target, name[:80], error)
+    response = see_other(target)
+    give_cookie(response, made)
+    return response
+
+
+async def log_out(request: web.Request) -> web.Response:
+    """POST /logout"""
+    token, _ = token_of(request)
+    if token:
+        await request.app[ACCOUNTS].log_out(token)
+    response = see_other("/login")
+    take_cookie(response)
+    return response
+
+
+def _setup(request: web.Request) -> Setup:
+    services = request.app[SERVICES]
+    passwords = request.app[ACCOUNTS].passwords
+    return Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
+
+
+def _setup_page(
+    request: web.Request, token: str, name: str = "", error: ApplianceError | None = None
+) -> web.Response:
+    return render(
+        request,
+        "setup.html",
+        status=status_of(error) if error else 200,
+        token=token,
+        name=name,
+        error=error,
+        shortest=SHORTEST,
+        fingerprint=request.app[SERVICES].fingerprint,
+    )
+
+
+async def show_setup(request: web.Request) -> web.Response:
+    """GET /setup with ``token``: refused as a page when the link is no good (any more)."""
+    token = request.query.get("token", "")
+    try:
+        await _setup(request).check(token)
+    except ApplianceError as error:
+        return _refused(request, error)
+    return _setup_page(request, token)
+
+
+def _refused(request: web.Request, error: ApplianceError) -> web.Response:
+    fingerprint = request.app[SERVICES].fingerprint
+    return render(request, "setup_refused.html", status=status_of(error), error=error, fingerprint=fingerprint)
+
+
+async def set_up(request: web.Request) -> web.Response:
+    """POST /setup with ``token``, ``name``, ``password``, ``again``; logs the new administrator in."""
+    form = await request.post()
+    token, name, password = _text(form, "token"), _text(form, "name").strip(), _text(form, "password")
+    if password != _text(form, "again"):
+        error = Invalid("password-differs", "The two passwords differ", "type both again", "again")
+        return _setup_page(request, token, name, error)
+    try:
+        made = await _setup(request).complete(token, name, password, client_address(request))
+    except Invalid as error:
+        return _setup_page(request, token, name, error)
+    except ApplianceError as error:
+        return _refused(request, error)
+    response = see_other("/")
+    give_cookie(response, made)
+    return response

@@ -1,0 +1,56 @@
+"""The event log, newest first, filtered by kind, machine and deployment."""
+
+from dataclasses import dataclass
+
+import aiosqlite
+from aiohttp import web
+
+from appliance.errors import NotFound
+from appliance.events import KINDS, Event
+from appliance.store import deployments, events, machines
+from appliance.web.console.page import render
+from appliance.web.console.listing import parse_query
+from appliance.web.keys import SERVICES
+
+PER_PAGE = 100
+FILTERS = ("kind", "machine", "deployment", "before")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    events: list[Event]
+    machines: dict[str, str]
+    deployments: dict[int, str]
+    unknown: str = ""
+    """What the filter names and nobody has heard of."""
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /events"""
+    query = parse_query("/events", request.query, FILTERS, ("id",))
+    found = await request.app[SERVICES].store.read(lambda db: _find(db, query.filters))
+    older = str(found.events[-1].id) if len(found.events) == PER_PAGE else ""
+    return render(request, "events.html", found=found, query=query, kinds=sorted(KINDS.items()), older=older)
+
+
+async def _find(db: aiosqlite.Connection, filters: dict[str, str]) -> _Found:
+    known = {str(machine.id): machine.name for machine in await machines.every(db)}
+    named = {int(deployment.id): deployment.name for deployment in await deployments.every(db)}
+    machine = filters.get("machine")
+    if machine is not None:
+        machine = next((id_ for id_, name in known.items() if machine in (id_, name)), machine)
+    try:
+        wanted = filters.get("deployment")
+        deployment = (await deployments.get(db, wanted)).id if wanted else None
+    except NotFound as error:
+        return _Found([], known, named, error.message)
+    before = filters.get("before", "")
+    listed = await events.query(
+        db,
+        kind=filters.get("kind"),
+        machine=machine,
+        deployment=deployment,
+        before=int(before) if before.isdecimal() else None,
+        limit=PER_PAGE,
+    )
+    return _Found(listed, known, named)

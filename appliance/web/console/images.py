@@ -1,0 +1,156 @@
+"""Images: list, one, upload, delete."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from appliance.catalogue import Image
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.machine import check_name
+from appliance.reconcile.views import deployment_views
+from appliance.store import catalogue
+from appliance.web.console.confirm import confirm_page, confirmed
+from appliance.web.console.listing import listed, parse_query
+from appliance.web.console.page import render, see_other, who
+from appliance.web.keys import SERVICES
+
+COLUMNS: Mapping[str, Callable[[Image], Any]] = {
+    "name": lambda image: image.name,
+    "size": lambda image: image.size,
+    "stored": lambda image: image.stored_size,
+    "created": lambda image: -image.created,
+}
+CHUNK = 1 << 18
+TEXT_LIMIT = 4096
+"""Bytes of a text field at most; longer ones are refused."""
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /images"""
+    store = request.app[SERVICES].store
+    query = parse_query("/images", request.query, ("q",), tuple(COLUMNS))
+    words = query.filters.get("q", "").lower().split()
+    everything = await store.read(catalogue.images)
+    found = listed(everything, query, lambda image: all(word in image.name for word in words), COLUMNS)
+    return render(request, "images.html", listed=found, users=await _users(request))
+
+
+async def _users(request: web.Request) -> dict[int, list[str]]:
+    """Names of the deployments of each image, by its id."""
+    found: dict[int, list[str]] = {}
+    for view in await deployment_views(request.app[SERVICES].store):
+        found.setdefault(view.image.id, []).append(view.deployment.name)
+    return found
+
+
+async def _image(request: web.Request) -> Image:
+    key = request.match_info["key"]
+    return await request.app[SERVICES].store.read(lambda db: catalogue.image(db, key))
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /images/{key}"""
+    image = await _image(request)
+    return render(request, "image.html", image=image, users=(await _users(request)).get(image.id, []))
+
+
+async def form(request: web.Request) -> web.Response:
+    """GET /images/new"""
+    return render(request, "image_new.html", typed={}, error=None)
+
+
+@dataclass(slots=True)
+class _Upload:
+    fields: dict[str, str] = field(default_factory=dict)
+    file: BodyPartReader | None = None
+
+
+async def upload(request: web.Request) -> web.Response:
+    """POST /images/new, multipart: the text fields, then the file, which goes to disk as it comes."""
+    received = _Upload()
+    try:
+        await _receive(request, received)
+        image = await _store(request, received)
+    except (Invalid, Conflict) as error:
+        return render(request, "image_new.html", status=422, typed=received.fields, error=error)
+    return see_other(f"/images/{image.id}")
+
+
+async def _receive(request: web.Request, received: _Upload) -> None:
+    """Read the text fields up to the file, whose content is left unread."""
+    if not request.content_type.startswith("multipart/"):
+        raise Invalid("upload-form", "this is not a form with a file", "use the form on the page for uploads")
+    reader = await request.multipart()
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader):
+            raise Invalid("upload-form", "the form holds a part that is neither text nor file")
+        if part.name == "file":
+            received.file = part
+            return
+        received.fields[str(part.name)] = await _text(part)
+
+
+async def _text(part: BodyPartReader) -> str:
+    data = b""
+    while chunk := await part.read_chunk(TEXT_LIMIT):
+        data += chunk
+        if len(data) > TEXT_LIMIT:
+            raise Invalid("field-too-long", "a field holds more text than it may", field=str(part.name))
+    return data.decode(errors="replace").strip()
+
+
+async def _store(request: web.Request, received: _Upload) -> Image:
+    if received.file is None or not received.file.filename:
+        raise Invalid("file-missing", "Choose the file to upload", field="file")
+    services, name = request.app[SERVICES], received.fields.get("name", "")
+    check_name(name)
+    await _require_free(request, name)  # said now, not after gigabytes
+    first = await received.file.read_chunk(CHUNK)
+    kind = "raw.zst" if first.startswith(ZSTD) else "raw"
+    chunks = _chunks(first, received.file)
+    return await services.imports.add_image(name, received.fields.get("description", ""), kind, chunks, who(request))
+
+
+async def _require_free(request: web.Request, name: str) -> None:
+    try:
+        await request.app[SERVICES].store.read(lambda db: catalogue.image(db, name))
+    except NotFound:
+        return
+    raise Conflict("name-taken", f"Another image is called {name}", "choose another name", "name")
+
+
+async def _chunks(first: bytes, part: BodyPartReader) -> AsyncIterator[bytes]:
+    yield first
+    while chunk := await part.read_chunk(CHUNK):
+        yield chunk
+
+
+async def ask_delete(request: web.Request) -> web.Response:
+    """GET /images/{key}/delete"""
+    return await _delete_page(request, await _image(request))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """POST /images/{key}/delete with its name typed."""
+    image = await _image(request)
+    if wrong := await confirmed(request, image.name):
+        return await _delete_page(request, image, wrong)
+    await request.app[SERVICES].imports.delete_image(str(image.id), who(request))
+    return see_other("/images")
+
+
+async def _delete_page(request: web.Request, image: Image, wrong: ApplianceError | None = None) -> web.Response:
+    users = (await _users(request)).get(image.id, [])
+    return confirm_page(
+        request,
+        title=f"Delete {image.name}",
+        texts=("The stored file is deleted. Machines that run it go on running; they cannot be deployed anew.",),
+        confirm=image.name,
+        button=f"Delete {image.name}",
+        back=f"/images/{image.id}",
+        refused=f"it is used by {', '.join(users[:5])}; delete the deployment first" if users else "",
+        wrong=wrong,
+    )

@@ -1,0 +1,59 @@
+"""Kernels: list and delete."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from appliance.catalogue import Kernel
+from appliance.errors import Conflict
+from appliance.store import catalogue
+from appliance.web.console.confirm import confirm_page, confirmed
+from appliance.web.console.listing import listed, parse_query
+from appliance.web.console.page import render, see_other, who
+from appliance.web.keys import SERVICES
+
+COLUMNS: Mapping[str, Callable[[Kernel], Any]] = {
+    "name": lambda kernel: kernel.name,
+    "version": lambda kernel: kernel.version,
+    "created": lambda kernel: -kernel.created,
+}
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /kernels"""
+    query = parse_query("/kernels", request.query, (), tuple(COLUMNS))
+    everything = await request.app[SERVICES].store.read(catalogue.kernels)
+    return render(request, "kernels.html", listed=listed(everything, query, lambda _: True, COLUMNS))
+
+
+async def _kernel(request: web.Request) -> Kernel:
+    key = request.match_info["key"]
+    return await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, key))
+
+
+async def ask_delete(request: web.Request) -> web.Response:
+    """GET /kernels/{key}/delete"""
+    return _delete_page(request, await _kernel(request))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """POST /kernels/{key}/delete with its name typed."""
+    kernel = await _kernel(request)
+    if wrong := await confirmed(request, kernel.name):
+        return _delete_page(request, kernel, wrong)
+    await request.app[SERVICES].imports.delete_kernel(str(kernel.id), who(request))
+    return see_other("/kernels")
+
+
+def _delete_page(request: web.Request, kernel: Kernel, wrong: Conflict | None = None) -> web.Response:
+    return confirm_page(
+        request,
+        title=f"Delete {kernel.name}",
+        texts=("The stored kernel and initrd are deleted. Machines that run it go on running.",),
+        confirm=kernel.name,
+        button=f"Delete {kernel.name}",
+        back="/kernels",
+        refused="it comes with the appliance" if kernel.builtin else "",
+        wrong=wrong,
+    )

@@ -1,0 +1,152 @@
+"""What can be done to a machine, and why not when it cannot."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from appliance.errors import Conflict, Invalid
+from appliance.machine import BUSY, TRANSITIONS, State
+from appliance.reconcile.views import MachineView, machine_view
+from appliance.reconcile.wishes import MachineChange
+from appliance.web.console.confirm import confirm_page, confirmed
+from appliance.web.console.page import render, see_other, who
+from appliance.web.keys import SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One action. ``refused`` says why it cannot be done now; ``value`` makes it a form of its own."""
+
+    word: str
+    icon: str
+    link: str
+    refused: str = ""
+    value: str = ""
+    """Sent at once; without it the link leads to a page."""
+    primary: bool = False
+    menu: bool = False
+    """Of less use every day: under "More"."""
+
+
+def actions_for(view: MachineView) -> list[Button]:
+    """The buttons of a machine, all of them always, so that nothing moves about."""
+    machine, link = view.machine, f"/machines/{view.machine.id}"
+    flag = (
+        Button("Take out of maintenance", "wrench", f"{link}/maintenance", value="off", primary=True)
+        if machine.maintenance
+        else Button("Put into maintenance", "wrench", f"{link}/maintenance", value="on")
+    )
+    broken = (
+        Button("Call it mended", "rotate-ccw", f"{link}/mend", value="yes", menu=True)
+        if machine.state is State.BROKEN
+        else Button("Mark broken", "x", f"{link}/broken", _no_breaking(view), menu=True)
+    )
+    delete = Button("Delete", "trash-2", f"{link}/delete", _no_deleting(view), menu=True)
+    return [flag, Button("Edit", "pencil", f"{link}/edit"), broken, delete]
+
+
+def _no_breaking(view: MachineView) -> str:
+    machine = view.machine
+    if machine.state in BUSY:
+        return f"it is {machine.state}; wait until that has ended"
+    if State.BROKEN not in TRANSITIONS[machine.state]:
+        return f"a machine that is {machine.state} cannot be marked broken"
+    return ""
+
+
+def _no_deleting(view: MachineView) -> str:
+    if view.deployment:
+        return f"it is assigned to {view.deployment.name}; release that first"
+    return f"it is {view.machine.state}; wait until that has ended" if view.live else ""
+
+
+async def _change(request: web.Request, change: MachineChange) -> web.Response:
+    key = request.match_info["key"]
+    await request.app[SERVICES].wishes.change_machine(key, change, who(request))
+    return see_other(f"/machines/{key}")
+
+
+async def maintenance(request: web.Request) -> web.Response:
+    """POST /machines/{key}/maintenance with ``value`` on or off."""
+    value = (await request.post()).get("value")
+    if value not in ("on", "off"):
+        raise Invalid("value-invalid", "maintenance is on or off", field="value")
+    return await _change(request, MachineChange(maintenance=value == "on"))
+
+
+async def mend(request: web.Request) -> web.Response:
+    """POST /machines/{key}/mend"""
+    return await _change(request, MachineChange(broken=False))
+
+
+async def edit(request: web.Request) -> web.Response:
+    """GET /machines/{key}/edit"""
+    view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
+    typed = {"name": view.machine.name, "notes": view.machine.notes}
+    return render(request, "machine_edit.html", machine=view.machine, typed=typed, error=None)
+
+
+async def save(request: web.Request) -> web.Response:
+    """POST /machines/{key}/edit with ``name`` and ``notes``."""
+    view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
+    form = await request.post()
+    typed = {"name": str(form.get("name", "")).strip(), "notes": str(form.get("notes", ""))}
+    try:
+        change = MachineChange(name=typed["name"], notes=typed["notes"].replace("\r\n", "\n"))
+        await request.app[SERVICES].wishes.change_machine(view.machine.id, change, who(request))
+    except (Invalid, Conflict) as error:
+        return render(request, "machine_edit.html", status=422, machine=view.machine, typed=typed, error=error)
+    return see_other(f"/machines/{view.machine.id}")
+
+
+async def ask_broken(request: web.Request) -> web.Response:
+    """GET /machines/{key}/broken"""
+    view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
+    return confirm_page(
+        request,
+        title=f"Mark {view.machine.name} broken",
+        texts=(
+            "A broken machine is never chosen for anything until somebody calls it mended.",
+            "What it runs is not stopped and nothing on its disks changes.",
+        ),
+        button=f"Mark {view.machine.name} broken",
+        back=f"/machines/{view.machine.id}",
+        refused=_no_breaking(view),
+    )
+
+
+async def broken(request: web.Request) -> web.Response:
+    """POST /machines/{key}/broken"""
+    return await _change(request, MachineChange(broken=True))
+
+
+async def ask_delete(request: web.Request) -> web.Response:
+    """GET /machines/{key}/delete"""
+    return _delete_page(request, await machine_view(request.app[SERVICES].store, request.match_info["key"]))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """POST /machines/{key}/delete with the machine's name typed."""
+    services = request.app[SERVICES]
+    view = await machine_view(services.store, request.match_info["key"])
+    if wrong := await confirmed(request, view.machine.name):
+        return _delete_page(request, view, wrong)
+    await services.wishes.delete_machine(view.machine.id, who(request))
+    return see_other("/machines")
+
+
+def _delete_page(request: web.Request, view: MachineView, wrong: Conflict | None = None) -> web.Response:
+    machine = view.machine
+    return confirm_page(
+        request,
+        title=f"Delete {machine.name}",
+        texts=(
+            "Its name, notes, inventory and history of attempts are forgotten.",
+            "Nothing on its disks changes. It appears again, as new and in maintenance, the next time it boots.",
+        ),
+        confirm=machine.name,
+        button=f"Delete {machine.name}",
+        back=f"/machines/{machine.id}",
+        refused=_no_deleting(view),
+        wrong=wrong,
+    )

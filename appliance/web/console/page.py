@@ -1,0 +1,111 @@
+"""Templates and what every page needs: navigation, who is logged in, words for values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from appliance import __version__
+from appliance.errors import ApplianceError
+from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.web.console import words
+from appliance.web.console.static import Static
+from appliance.web.keys import SERVICES, USER
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+PAGES = web.AppKey("pages", "Pages")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One word of the navigation."""
+
+    path: str
+    word: str
+    icon: str
+    first: bool = True
+    """Stands in a phone's bottom bar itself, not under "More"."""
+
+
+NAVIGATION = (
+    Entry("/", "Overview", "layout-dashboard"),
+    Entry("/machines", "Machines", "server"),
+    Entry("/deployments", "Deployments", "layers"),
+    Entry("/images", "Images", "disc-3", first=False),
+    Entry("/kernels", "Kernels", "cpu", first=False),
+    Entry("/events", "Events", "scroll-text"),
+    Entry("/settings", "Settings", "settings", first=False),
+)
+
+
+class Pages:
+    """Renders templates. Every value is escaped: what machines say is hostile."""
+
+    def __init__(self, static: Static) -> None:
+        loader = jinja2.FileSystemLoader(TEMPLATES)
+        self._jinja = jinja2.Environment(
+            loader=loader,
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._jinja.globals |= {
+            "asset": static.url,
+            "navigation": NAVIGATION,
+            "version": __version__,
+            "offline_after": words.span(OFFLINE_AFTER),
+            "mark": words.mark,
+            "OFFLINE": words.OFFLINE,
+        }
+        for function in (
+            words.memory,
+            words.disk_size,
+            words.percent,
+            words.span,
+            words.running_time,
+            words.moment,
+            words.iso,
+            words.step_label,
+            words.overall,
+            words.hardware,
+            words.key_fingerprint,
+            words.pairs_of_hex,
+        ):
+            self._jinja.filters[function.__name__] = function
+
+    def text(self, template: str, **values: Any) -> str:
+        """The template as text; one that is missing a value is a bug and raises."""
+        return self._jinja.get_template(template).render(**values)
+
+
+def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """A page for whoever is logged in; ``values`` are what the template shows."""
+    now = request.app[SERVICES].clock()
+    text = request.app[PAGES].text(
+        template,
+        now=now,
+        ago=lambda at: words.ago(at, now),
+        path=request.path,
+        user=request.get(USER),
+        domain=request.app[SERVICES].domain,
+        **values,
+    )
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def see_other(location: str) -> web.Response:
+    """After a form was accepted: look there (RFC 9110 section 15.4.4), so that reload repeats nothing."""
+    return web.Response(status=303, headers={"Location": location})
+
+
+def who(request: web.Request) -> str:
+    """The name of the user who asks, for the event log."""
+    return request[USER].name
+
+
+def problem_page(request: web.Request, error: ApplianceError, status: int) -> web.Response:
+    """What went wrong and what to do next, as a page."""
+    return render(request, "problem.html", status=status, error=error)
