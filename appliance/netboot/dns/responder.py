@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
 from typing import Any, Protocol
 
-from appliance.netboot.dns.answer import from_zone, without_asking
+from appliance.netboot.dns.answer import Reply, from_zone, without_asking
 from appliance.netboot.dns.facts import DnsFact, DnsOverloaded
 from appliance.netboot.dns.forwarder import NoAnswerError
 from appliance.netboot.dns.message import (
@@ -107,7 +107,7 @@ class Responder:
         if (query := _parsed(data, deliver)) is None:
             return
         limit = query.udp_limit
-        reply = from_zone(query, self._zone, now, recursion_available=self._forwarder is not None)
+        reply = self._from_zone(query, now)
         if reply is None:
             self._answer_foreign(query, source, limit, deliver)
             return
@@ -120,8 +120,7 @@ class Responder:
         """Answer a message that came by TCP from the address `source`."""
         if (query := _parsed(data, deliver)) is None:
             return
-        available = self._forwarder is not None
-        reply = from_zone(query, self._zone, self._clock(), recursion_available=available)
+        reply = self._from_zone(query, self._clock())
         if reply is None:
             self._answer_foreign(query, source, TCP_LIMIT, deliver)
         else:
@@ -135,6 +134,13 @@ class Responder:
     def expire(self) -> None:
         """Free what has ended."""
         self._zone.expire(self._clock())
+
+    def _from_zone(self, query: Query, now: float) -> Reply | None:
+        try:
+            return from_zone(query, self._zone, now, recursion_available=self._forwarder is not None)
+        except Exception:  # a record that cannot be written must not end the service for all
+            _log.exception("dns: answering for %r failed", query.question.name)
+            return Reply(response(query, Rcode.SERVFAIL))
 
     def _answer_foreign(self, query: Query, source: str, limit: int, deliver: Deliver) -> None:
         recursion = self._forwarder is not None and self._is_allowed(source)

@@ -58,6 +58,8 @@ class DnsServer:
 
     async def run(self) -> None:
         """Serve until `close` is called. Needs `start` before."""
+        if self._closed.is_set():
+            return
         async with asyncio.TaskGroup() as self._group:
             self._responder.spawn = self._spawn
             self._spawn(self._expire())

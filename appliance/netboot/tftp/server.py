@@ -83,6 +83,8 @@ class TftpServer(asyncio.DatagramProtocol):
     async def run(self) -> None:
         """Serve until `close` is called; transfers that run then are told so. Needs `start` before."""
         assert self._socket is not None, "start() comes before run()"
+        if self._closed.is_set():
+            return
         async with asyncio.TaskGroup() as self._tasks:
             loop = asyncio.get_running_loop()
             transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)

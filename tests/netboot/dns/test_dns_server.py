@@ -11,12 +11,13 @@ from ipaddress import IPv4Address
 
 import dnslib
 import pytest
-from dns_serving import ADDRESS, ask, dig, framed, make_zone, question, read_framed, serving
+from dns_serving import ADDRESS, ask, dig, framed, free_port, make_zone, question, read_framed, serving, upstream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError
 from appliance.netboot.dns.facts import DnsOverloaded
+from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.message import HEADER
 from appliance.netboot.dns.records import Target, Text, Type
 from appliance.netboot.dns.responder import DnsLimits, Responder
@@ -142,6 +143,15 @@ async def test_ready_answers_keep_case_and_flags_of_each_query():
         no_recursion = bytearray(question("web1.lab.test"))
         no_recursion[2] = 0
         assert (await ask(server.port, bytes(no_recursion)))[2] == 0x84
+
+
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+async def test_a_record_that_cannot_be_written_harms_only_its_name(transport):
+    zone = make_zone()
+    zone.publish_record("u", "broken", Text((b"x" * 300,)))
+    async with serving(zone) as server:
+        assert header(await dig(server, transport, "TXT", "broken.lab.test"))[0] == "SERVFAIL"
+        assert await dig(server, transport, "+short", "web1.lab.test") == "10.77.0.51\n"
 
 
 async def test_alias_out_of_the_zone():
@@ -286,3 +296,26 @@ async def test_port_in_use_is_said_clearly(kind):
         assert caught.value.code == "dns-bind"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as freed:
             freed.bind(("127.0.0.3", port))
+
+
+async def test_close_without_run_frees_the_ports():
+    port = free_port()
+    for _ in range(2):
+        server = DnsServer([ADDRESS], port, make_zone(), None, [], print)
+        await server.start()
+        server.close()
+        await server.run()
+
+
+async def test_close_ends_connections_and_questions_in_work():
+    async with (
+        upstream(lambda data, record: []) as silent,
+        serving(make_zone(), Forwarder([silent.name], print)) as server,
+    ):
+        reader, writer = await asyncio.open_connection(ADDRESS, server.port)
+        writer.write(framed(question("example.com")))
+        await silent.arrived.wait()
+        server.close()
+        async with asyncio.timeout(1):
+            await reader.read()
+        writer.close()

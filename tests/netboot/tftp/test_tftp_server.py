@@ -253,6 +253,24 @@ async def test_size_probe_is_no_error(root):
     assert facts == [TftpNotFound(ADDRESS, "missing")]
 
 
+async def test_the_boot_of_ovmf_as_captured():
+    """UEFI's PXE client first asks for the size and aborts, then fetches in windows of four blocks."""
+    async with serving(FailingFiles()) as (server, facts):
+        with Client(server) as probe, Client(server) as fetch:
+            probe.send(b"\0\1loader.efi\0octet\0tsize\x000\0blksize\x001468\0windowsize\x004\0")
+            answer, port = await probe.receive()
+            assert answer == OptionsAck({"tsize": "2", "blksize": "1468", "windowsize": "4"})
+            probe.send(b"\0\5\0\x08User aborted the transfer\0", port)
+            fetch.send(b"\0\1loader.efi\0octet\0blksize\x001468\0windowsize\x004\0")
+            answer, port = await fetch.receive()
+            assert answer == OptionsAck({"blksize": "1468", "windowsize": "4"})
+            fetch.send(b"\0\4\0\0", port)
+            assert (await fetch.receive())[0] == Data(1, b"ok")
+            fetch.send(b"\0\4\0\1", port)
+            await facts.until(lambda facts: len(facts) == 1)
+    assert isinstance(facts[0], TftpFinished)
+
+
 async def test_unanswered_transfers_of_one_source_are_limited(root):
     async with serving(DirectoryFiles(root), unanswered_per_source=2) as (server, _):
         with contextlib.ExitStack() as stack:
@@ -357,6 +375,7 @@ async def test_close_without_run_frees_the_port():
     server = TftpServer(ADDRESS, 0, FailingFiles(), lambda fact: None)
     await server.start()
     server.close()
+    await server.run()
     again = TftpServer(ADDRESS, server.port, FailingFiles(), lambda fact: None)
     await again.start()
     again.close()
