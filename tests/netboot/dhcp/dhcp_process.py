@@ -1,6 +1,6 @@
 """Our DHCP server on br0 as a process of its own, for real clients to talk to and for kill -9.
 
-Usage: dhcp_process.py STORE [asyncio|uvloop]. Prints "ready", then one line for each lease granted. While
+Usage: dhcp_process.py STORE asyncio|uvloop MODE. Prints "ready", then one line for each lease granted. While
 the file STORE.stuck exists, writes never return.
 """
 
@@ -9,15 +9,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
 from appliance.lease import Lease, LeaseState
 from appliance.netboot.dhcp.facts import AddressConflict, Fact, LeaseGranted
 from appliance.netboot.dhcp.server import DhcpServer
-from appliance.netboot.dhcp.subnet import AddressRange, Subnet
+from appliance.netboot.dhcp.subnet import AddressRange, Mode, Subnet
 
 SUBNET = Subnet(
     interface="br0",
@@ -64,13 +66,13 @@ def tell(fact: Fact) -> None:
         print("conflict", fact.address, flush=True)
 
 
-async def serve(store: Path) -> None:
+async def serve(store: Path, mode: Mode) -> None:
     """Until killed."""
-    server = DhcpServer([SUBNET], FileStore(store), tell, lambda mac: False)
+    server = DhcpServer([replace(SUBNET, mode=mode)], FileStore(store), tell, lambda mac: False)
     await server.start()
     print("ready", flush=True)
     await server.run()
 
 
 if __name__ == "__main__":
-    (uvloop.run if sys.argv[2] == "uvloop" else asyncio.run)(serve(Path(sys.argv[1])))
+    (uvloop.run if sys.argv[2] == "uvloop" else asyncio.run)(serve(Path(sys.argv[1]), cast("Mode", sys.argv[3])))

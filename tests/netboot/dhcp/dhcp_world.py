@@ -69,6 +69,11 @@ class Client:
         command = ["nsenter", "-t", str(self._holder.pid), "-n", *argv]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
+    def start(self, *argv: str) -> None:
+        """Run a program in the namespace until the world ends."""
+        command = ["nsenter", "-t", str(self._holder.pid), "-n", *argv]
+        subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
     def _last(self) -> list[str]:
         return self._out.read_text().splitlines()[-1].split()
 
@@ -90,8 +95,8 @@ class Client:
 class Server:
     """Our server as a process."""
 
-    def __init__(self, store: Path, loop: str) -> None:
-        self.program = [sys.executable, str(HERE / "dhcp_process.py"), str(store), loop]
+    def __init__(self, store: Path, loop: str, mode: str = "authoritative") -> None:
+        self.program = [sys.executable, str(HERE / "dhcp_process.py"), str(store), loop, mode]
         self._process = subprocess.Popen(self.program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.wait_for("ready")
 
@@ -154,7 +159,7 @@ def kill(directory: Path, loop: str) -> None:
 def port_in_use(directory: Path, loop: str) -> None:
     """A second server on the same interface says so and ends."""
     Server(directory / "leases", loop)
-    program = [sys.executable, str(HERE / "dhcp_process.py"), str(directory / "other"), loop]
+    program = [sys.executable, str(HERE / "dhcp_process.py"), str(directory / "other"), loop, "authoritative"]
     second = subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode != 0
     assert "another program already answers DHCP on br0" in second.stderr, second.stderr
@@ -187,27 +192,46 @@ def interface_gone(directory: Path, loop: str) -> None:
     assert "there is no interface br0" in second.stderr, second.stderr
 
 
+MACHINE = "12345678-9abc-def0-1122-334455667788"
+
+
 def ipxe(directory: Path, loop: str) -> None:
     """QEMU's own iPXE ROM, years old, fetches the boot script with its settings filled in."""
     server = Server(directory / "leases", loop)
+    assert _script_of_ipxe() == (
+        f"/boot/script?mac=52-54-00-aa-bb-01&uuid={MACHINE}&serial=SN%201&platform=pcbios&arch=i386"
+        "&product=Box&manufacturer=Acme"
+    )
+    assert server.wait_for("granted") == "granted 52:54:00:aa:bb:01 10.77.0.50 bios"
+
+
+def ipxe_proxy(directory: Path, loop: str) -> None:
+    """The same beside dnsmasq, which gives the address while we say what to boot."""
+    Server(directory / "leases", loop, "proxy")
+    other = Client(1, directory)
+    other.inside("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+    leases = directory / "dnsmasq.leases"
+    # -d: dnsmasq neither forks nor changes its user, which a user namespace would not let it
+    other.start("dnsmasq", "-d", "-p", "0", "-i", "eth0", "-F", "10.77.0.100,10.77.0.110", "-l", str(leases))
+    assert _script_of_ipxe().startswith(f"/boot/script?mac=52-54-00-aa-bb-01&uuid={MACHINE}&")
+    assert "52:54:00:aa:bb:01 10.77.0.1" in leases.read_text()
+
+
+def _script_of_ipxe() -> str:
+    """Boot a QEMU from its ROM; returns the first path that it fetches."""
     fetched = _boot_server()
     run("ip", "tuntap", "add", "tap0", "mode", "tap")
     run("ip", "link", "set", "tap0", "master", "br0", "up")
-    machine = "12345678-9abc-def0-1122-334455667788"
     qemu = subprocess.Popen(
         [
             *("qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-display", "none", "-boot", "n"),
-            *("-uuid", machine, "-smbios", "type=1,serial=SN 1,product=Box,manufacturer=Acme"),
+            *("-uuid", MACHINE, "-smbios", "type=1,serial=SN 1,product=Box,manufacturer=Acme"),
             *("-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"),
             *("-device", "e1000,netdev=net,mac=52:54:00:aa:bb:01"),
         ]
     )
     try:
-        assert server.wait_for("granted") == "granted 52:54:00:aa:bb:01 10.77.0.50 bios"
-        assert fetched() == (
-            f"/boot/script?mac=52-54-00-aa-bb-01&uuid={machine}&serial=SN%201&platform=pcbios&arch=i386"
-            "&product=Box&manufacturer=Acme"
-        )
+        return fetched()
     finally:
         qemu.kill()
         qemu.wait()
@@ -234,7 +258,9 @@ def _boot_server() -> Callable[[], str]:
     return wait
 
 
-SCENARIOS = {each.__name__: each for each in (clients, conflict, kill, port_in_use, stuck_disk, interface_gone, ipxe)}
+SCENARIOS = {
+    each.__name__: each for each in (clients, conflict, kill, port_in_use, stuck_disk, interface_gone, ipxe, ipxe_proxy)
+}
 
 if __name__ == "__main__":
     Switch()

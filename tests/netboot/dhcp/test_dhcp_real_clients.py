@@ -49,3 +49,8 @@ def test_interface_that_goes_away_ends_the_server_with_its_name(tmp_path: Path, 
 @pytest.mark.vm
 def test_ipxe_rom_fetches_the_boot_script(tmp_path: Path) -> None:
     play("ipxe", tmp_path, "uvloop")
+
+
+@pytest.mark.vm
+def test_ipxe_rom_boots_from_us_beside_another_dhcp_server(tmp_path: Path) -> None:
+    play("ipxe_proxy", tmp_path, "uvloop")
