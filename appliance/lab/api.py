@@ -33,6 +33,15 @@ class Api:
         """The ``items`` of a listing."""
         return list((await self.get(path, **query))["items"])
 
+    async def pages(self, path: str) -> list[dict[str, Any]]:
+        """All ``items`` of a listing that comes in pages, newest first."""
+        page = await self.get(path)
+        found = list(page["items"])
+        while page["before"] is not None:
+            page = await self.get(path, before=str(page["before"]))
+            found += page["items"]
+        return found
+
     async def post(self, path: str, **body: Any) -> Any:
         """POST a JSON object."""
         return await self._request("POST", path, json=body)

@@ -35,6 +35,14 @@ async def _until(probe: Callable[[], Awaitable[T | None]]) -> T:
     return found
 
 
+def _progress(attempt: dict[str, Any] | None) -> list[str]:
+    """How far a live attempt is, in words."""
+    if attempt is None or attempt["status"] != "live":
+        return []
+    tenths = int(attempt["progress"] * 10)
+    return [f"({attempt['label']}{f', {tenths}0%' if tenths else ''})"]
+
+
 class MachineCheck:
     """The main job on one machine."""
 
@@ -146,8 +154,10 @@ class MachineCheck:
         """Ask what it would do, agree to that, and do it."""
         path = f"/deployments/{self._deployment}"
         consequences = await self._api.get(f"{path}/consequences", action=action)
-        self._say(f"{self._machine.name}: {action}: {' '.join(consequences.get('texts') or [])}")
-        await self._api.post(f"{path}/{action}", confirm=consequences.get("confirm"))
+        if consequences["refused"]:
+            raise ApplianceError("lab-refused", f"{action} is refused: {consequences['refused']}")
+        self._say(f"{self._machine.name}: {action}: {clean(' '.join(consequences['texts']))}")
+        await self._api.post(f"{path}/{action}", confirm=consequences["confirm"])
 
     async def _wait_machine(self, state: str, seconds: float) -> None:
         async with asyncio.timeout(seconds):
@@ -156,7 +166,7 @@ class MachineCheck:
     async def _reached(self, state: str) -> bool | None:
         machine = await self._look()
         if machine["state"] == "failed":
-            raise ApplianceError("lab-failed", str(machine.get("failed_reason") or "the machine failed"))
+            raise ApplianceError("lab-failed", machine["failed_reason"] or "the machine failed")
         await self._press_power()
         return True if machine["state"] == state else None
 
@@ -168,9 +178,7 @@ class MachineCheck:
 
     async def _look(self) -> dict[str, Any]:
         machine: dict[str, Any] = await self._api.get(f"/machines/{self._id}")
-        attempt = machine.get("attempt") or {}
-        progress = attempt.get("progress")
-        shown = f"{machine['state']} {attempt.get('step') or ''} {f'{progress:.0%}' if progress else ''}".strip()
+        shown = " ".join([machine["state"], *_progress(machine["attempt"])])
         if shown != self._shown:
             self._shown = shown
             self._say(f"{self._machine.name}: {clean(shown)}")
@@ -209,7 +217,7 @@ class MachineCheck:
     async def _timeline(self) -> list[dict[str, Any]]:
         """Its events; none when there is no machine or no answer."""
         try:
-            return await self._api.items(f"/machines/{self._id}/timeline", limit="1000") if self._id else []
+            return await self._api.pages(f"/machines/{self._id}/timeline") if self._id else []
         except ApplianceError as error:
             self._say(f"{self._machine.name}: its timeline cannot be read: {error.message}")
             return []
