@@ -3,7 +3,8 @@
 from ipaddress import IPv4Address, IPv4Interface
 
 from appliance.lease import Lease, LeaseState, Reservation
-from appliance.netboot.dhcp.pool import Expiries, Pool
+from appliance.netboot.dhcp.expiries import Expiries
+from appliance.netboot.dhcp.pool import Pool
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 
 MAC = "52:54:00:00:00:01"
