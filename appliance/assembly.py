@@ -5,7 +5,7 @@ import dataclasses
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -30,7 +30,6 @@ from appliance.netboot.policy import NextEntry
 from appliance.netboot.stack import assemble as assemble_stack
 from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
 from appliance.netboot.tftp.server import TftpServer
-from appliance.network import interface_address
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.boots import Boots
@@ -92,8 +91,16 @@ class Assembly:
 class Builder:
     """Holds what several parts share while they are built."""
 
-    def __init__(self, config: Config, store: Store, bus: Bus, passed: Sequence[socket.socket]) -> None:
-        self._config, self._store, self._bus, self._passed = config, store, bus, passed
+    def __init__(
+        self,
+        config: Config,
+        interfaces: Mapping[str, IPv4Interface],
+        store: Store,
+        bus: Bus,
+        passed: Sequence[socket.socket],
+    ) -> None:
+        """``interfaces`` has the address of each interface that the configuration names."""
+        self._config, self._interfaces, self._store, self._bus, self._passed = config, interfaces, store, bus, passed
         self._clock = time.time
         self._state = config.site.state_dir
         self._bell = Bell()
@@ -127,7 +134,7 @@ class Builder:
         )
 
     def _subnet(self, section: SubnetSection) -> Subnet:
-        address = interface_address(section.interface)
+        address = self._interfaces[section.interface]
         check_ranges_on(section, address, "configuration")
         ours = (str(address.ip),) if self._config.dns.enabled and self._config.dns.port == 53 else ()
         dns = section.dns if section.dns is not None else ours

@@ -7,8 +7,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import uvloop
@@ -20,6 +21,7 @@ from appliance.config import Config, load
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.listening import listen_tcp, passed_sockets
+from appliance.network import interface_address
 from appliance.notify import ServiceNotifier
 from appliance.reconcile.record import record
 from appliance.state import state_directory
@@ -41,13 +43,17 @@ class _StoppedError(Exception):
 
 def serve(path: Path) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT. The exit code: 0 stopped, 1 failed."""
+    os.umask(0o077)
     # aiohttp's access log would write one-time links and poll ids; its errors are wanted.
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     try:
         config = load(path)
+        served = [section.interface for section in config.subnet if section.mode != "off"]
+        # Before there is a loop: pyroute2 brings one of its own, which cannot live inside uvloop.
+        interfaces = {name: interface_address(name) for name in served}
         with state_directory(config.site.state_dir):
-            uvloop.run(_live(config))
+            uvloop.run(_live(config, interfaces))
     except ApplianceError as error:
         return _ended_badly(error)
     except BaseExceptionGroup as group:
@@ -72,11 +78,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-async def _live(config: Config) -> None:
+async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None:
     bus, notifier = Bus(), ServiceNotifier(os.environ)
     passed = passed_sockets(os.environ, "web")
     async with open_store(config.site.state_dir / "store.db") as store, AsyncExitStack() as bound:
-        assembly = await Builder(config, store, bus, passed).build()
+        assembly = await Builder(config, interfaces, store, bus, passed).build()
         for server in assembly.servers:
             await server.start()
             bound.callback(server.close)

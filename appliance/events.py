@@ -85,6 +85,11 @@ class Subscription:
         """The next item, waiting for it."""
         return await self._queue.get()
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
 
 class Bus:
     """Hands what happened to whoever listens inside the process."""

@@ -48,7 +48,7 @@ class BootHttp:
 
     def make_app(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(middlewares=[_single_slashes, _plain_errors], client_max_size=1 << 16)
+        app = web.Application(middlewares=[_plain_errors, _single_slashes], client_max_size=1 << 16)
         app.add_routes(
             [
                 web.get("/boot/start.ipxe", self._start),
@@ -156,7 +156,7 @@ async def _single_slashes(request: web.Request, handler: Handler) -> web.StreamR
     """Some firmware joins a directory and a name with a slash too many; redirects would lose it."""
     if "//" not in request.path:
         return await handler(request)
-    folded = request.clone(rel_url=request.rel_url.with_path(re.sub(r"/{2,}", "/", request.path)))
+    folded = request.clone(rel_url=request.rel_url.with_path(re.sub(r"/{2,}", "/", request.path), keep_query=True))
     match = await request.app.router.resolve(folded)
     folded._match_info = match
     match.add_app(request.app)

@@ -5,6 +5,7 @@ Once a script of ours runs, the machine is ours: what cannot be fetched is retri
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
@@ -77,18 +78,23 @@ def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
 def _stack(boot: Boot, site: Site, mac: str) -> list[str]:
     kernel = f"{site.server}{site.stack}/vmlinuz initrd=initrd {stack_arguments(boot, site, mac)}"
     initrd = f"--name initrd {site.server}{site.stack}/initrd"
-    command = f"imgfree ; kernel {kernel} && initrd {initrd} && boot"
+    command = f"kernel {kernel} && initrd {initrd} && boot"
     return _retrying(command, "The maintenance stack could not be fetched")
 
 
 def _retrying(command: str, trouble: str) -> list[str]:
-    """``command``, again after growing pauses. iPXE has no loop with a counter that its 2019 version knows too."""
-    lines = []
-    steps = [step.strip() for step in command.split(";")]
-    for number, pause in enumerate(PAUSES):
-        lines += [f":try{number}", *(f"{step} ||" for step in steps[:-1])]
-        lines += [f"{steps[-1]} ||", f"echo {trouble}. Trying again in {pause} s.", f"sleep {pause} ||"]
-    return [*lines, f"goto try{len(PAUSES) - 1}"]
+    """``command``, again after growing pauses, for ever."""
+    grow = [f"iseq ${{pause}} {now} && set pause {then} ||" for now, then in reversed(list(pairwise(PAUSES)))]
+    return [
+        f"set pause {PAUSES[0]}",
+        ":again",
+        "imgfree ||",
+        f"{command} ||",
+        f"echo {trouble}. Trying again in ${{pause}} s.",
+        "sleep ${pause} ||",
+        *grow,
+        "goto again",
+    ]
 
 
 def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None) -> list[str]:
