@@ -141,7 +141,7 @@ class Builder:
         return Subnet(
             interface=section.interface,
             address=address,
-            mode="reservations" if section.mode == "reservations" else "authoritative",
+            mode=section.mode,
             ranges=tuple(AddressRange(*parse_range(text)) for text in section.ranges),
             lease_seconds=section.lease_seconds,
             gateway=IPv4Address(section.gateway) if section.gateway else None,

@@ -43,6 +43,8 @@ class Observations:
 
     def dhcp(self, fact: Fact) -> None:
         """A fact of the DHCP server; returns at once."""
+        if isinstance(fact, LeaseGranted):
+            self._projection.leased(str(fact.lease.address), fact.until)
         match fact:
             case DhcpSeen(kind=kind) if fact.is_ipxe or fact.firmware is not Firmware.NONE:
                 who = "iPXE" if fact.is_ipxe else f"{fact.firmware.value} firmware"

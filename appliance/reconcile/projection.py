@@ -1,6 +1,7 @@
 """What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiosqlite
 
@@ -31,10 +32,19 @@ class Projection:
         self.machine_of: dict[MacAddress, MachineId] = {}
         self.mac_of: dict[str, str] = {}
         """Who has an address now, for servers that see addresses only."""
+        self._until: dict[str, float] = {}
 
     def is_known(self, mac: str) -> bool:
         """Whether the interface belongs to a machine of the fleet."""
         return mac in self.machine_of
+
+    def leased(self, address: str, until: float) -> None:
+        """A client was told that it has this address until then; what is stored lasts longer, as slack."""
+        self._until[address] = until
+        for owner, name in self._published.items():
+            if str(name.address) == address:
+                self._published[owner] = replace(name, until=until)
+                self._publish(self._published[owner])
 
     async def refresh(self) -> None:
         """Read everything once and publish what differs."""
@@ -47,7 +57,9 @@ class Projection:
         every, wanted, bound = await self._store.read(job)
         self.machine_of = {mac: machine.id for machine in every for mac in machine.macs}
         self.mac_of = {str(lease.address): lease.mac for lease in bound if lease.state is LeaseState.BOUND}
-        self._name({name.owner: name for name in wanted})
+        self._until = {address: until for address, until in self._until.items() if address in self.mac_of}
+        told = [replace(name, until=self._until.get(str(name.address), name.until)) for name in wanted]
+        self._name({name.owner: name for name in told})
 
     def _name(self, wanted: dict[str, Name]) -> None:
         for owner in self._published.keys() - wanted.keys():
