@@ -1,6 +1,6 @@
 """Runs inside the full tree, as root, and picks the maintenance stack's root out of it.
 
-Called as `python3 inside_stack.py INPUT OUTPUT`: INPUT holds the lists and the `root` overlay, OUTPUT gets
+Called as `python3 -m builder.inside_stack INPUT OUTPUT`: INPUT holds the lists and the `root` overlay, OUTPUT gets
 `tree` (the new root), `early` (what the first initrd stage needs), `vmlinuz` and `facts.json`.
 """
 
@@ -13,14 +13,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import trim
+from . import trim
 
 ROOT = Path("/")
 EARLY_MODULES = ("loop", "squashfs", "overlay")
 TREES = (
     "etc/lvm", "etc/iscsi", "etc/modprobe.d", "etc/nfs.conf", "etc/netconfig", "etc/request-key.conf",
     "etc/request-key.d", "etc/protocols", "etc/mke2fs.conf", "etc/ssh/moduli", "etc/debian_version",
-    "usr/lib/os-release", "usr/lib/openssh", "usr/lib/modprobe.d", "usr/lib/python3.13", "usr/lib/udev", "usr/lib/systemd/systemd-udevd",
+    "usr/lib/os-release", "usr/lib/openssh", "usr/lib/modprobe.d", "usr/lib/python3.13", "usr/lib/udev",
+    "usr/lib/systemd/systemd-udevd",
     "usr/share/misc/pci.ids", "usr/share/smartmontools", "var/lib/smartmontools",
     "usr/lib/x86_64-linux-gnu/security", "usr/share/hwdata", "usr/share/nvme-cli",
 )  # fmt: skip
@@ -44,7 +45,7 @@ PYTHON_DROP = (
 
 def run(*command: str) -> str:
     """Standard output of a program of the tree; ends the build when it fails."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main(given: Path, out: Path) -> None:
@@ -189,7 +190,7 @@ def is_elf(path: Path) -> bool:
 
 def libraries_of(path: Path) -> set[str]:
     """All libraries that loading `path` would load."""
-    listing = subprocess.run(  # noqa: S603
+    listing = subprocess.run(
         ["/lib64/ld-linux-x86-64.so.2", "--list", path], check=False, capture_output=True, text=True
     )
     return trim.parse_ldd(listing.stdout)

@@ -72,7 +72,7 @@ def likely_cause(output: str) -> str:
     if any(sign in output for sign in ("Could not resolve", "Could not connect", "Failed to fetch")):
         address = next((word for word in output.split() if word.startswith(("http://", "https://"))), "")
         return f"The package mirror cannot be reached: {address} Check the network, http_proxy and QRM_DEBIAN_MIRROR."
-    if "newuidmap" in output or "unshare" in output and "ermitted" in output or "/etc/subuid" in output:
+    if "newuidmap" in output or ("unshare" in output and "ermitted" in output) or "/etc/subuid" in output:
         return (
             "User namespaces are not available to this user: they need lines in /etc/subuid and /etc/subgid, "
             "the package uidmap, and a kernel that allows them. Running as root works without."

@@ -53,7 +53,7 @@ def hooks(scratch: Path) -> list[str]:
     return [
         f'mkdir -p "$1"{INSIDE}/out',
         f"copy-in {shlex.quote(str(RECIPE))} {shlex.quote(str(cache.SOURCE / 'builder'))} {INSIDE}",
-        f'chroot "$1" python3 {INSIDE}/builder/inside_stack.py {INSIDE}/stack {INSIDE}/out',
+        f'chroot "$1" env PYTHONPATH={INSIDE} python3 -m builder.inside_stack {INSIDE}/stack {INSIDE}/out',
         f'mksquashfs "$1"{INSIDE}/out/tree "$1"{INSIDE}/out/root.squashfs {SQUASH}',
         *(
             f"copy-out {INSIDE}/out/{result} {shlex.quote(str(out))}"
