@@ -25,9 +25,6 @@ ABSOLUTE_END = 7 * 86400.0
 TOUCH_EVERY = 60.0
 """Seconds between two notes of "last used": a durable write for every request would be too dear."""
 
-ACCOUNTS = web.AppKey("accounts", "Accounts")
-"""``request.app[ACCOUNTS]``."""
-
 
 class TooOften(ApplianceError):
     """Too many failed log-ins (HTTP 429); ``wait`` is in seconds."""
@@ -77,20 +74,27 @@ class Accounts:
         return await record(self._store, self._bus, job)
 
     async def user_of(self, token: str) -> User | None:
-        """Whose live log-in this token is."""
-        hashed, now = hash_token(token), self._clock()
+        """Whose live log-in this token is; its idle time begins anew."""
+        found, now = await self._find(token), self._clock()
+        if found is None:
+            return None
+        session, user = found
+        if now - session.used >= TOUCH_EVERY:
+            await self._store.write(lambda db: accounts.touch_session(db, session.hash, now))
+        return user
 
+    async def lives(self, token: str) -> bool:
+        """Whether the token's log-in goes on; asking is no use of it."""
+        return await self._find(token) is not None
+
+    async def _find(self, token: str) -> tuple[UserSession, User] | None:
         async def job(db: aiosqlite.Connection) -> tuple[UserSession, User] | None:
-            session = await accounts.session(db, hashed)
+            session = await accounts.session(db, hash_token(token))
             user = await accounts.user(db, session.user) if session else None
             return (session, user) if session and user else None
 
         found = await self._store.read(job)
-        if found is None or _ended(found[0], now):
-            return None
-        if now - found[0].used >= TOUCH_EVERY:
-            await self._store.write(lambda db: accounts.touch_session(db, hashed, now))
-        return found[1]
+        return None if found is None or _ended(found[0], self._clock()) else found
 
     async def log_out(self, token: str) -> None:
         """End the log-in; its token is worthless from here on."""
@@ -103,6 +107,10 @@ class Accounts:
 
     async def _tell(self, event: Event) -> None:
         await record(self._store, self._bus, lambda _, tell: tell(event))
+
+
+ACCOUNTS = web.AppKey("accounts", Accounts)
+"""``request.app[ACCOUNTS]``."""
 
 
 async def open_session(db: aiosqlite.Connection, tell: Tell, user: User, address: str, now: float) -> LogIn:

@@ -19,9 +19,9 @@ def check_host(headers: Mapping[str, str]) -> None:
 def check_origin(headers: Mapping[str, str], *, by_cookie: bool, secure: bool) -> None:
     """Raise Denied for a request that another site made a browser send.
 
-    ``by_cookie``: a browser vouches for the request by itself, so that it has to prove where it comes from;
-    ``secure``: it came over TLS, so that a page of ours did too. Programs send neither header; a browser sends Origin with everything that changes state (Fetch standard,
-    section 3.2) and Sec-Fetch-Site where it knows the connection to be safe.
+    ``by_cookie``: a browser vouches for the request by itself, so that it has to prove where it comes from.
+    ``secure``: it came over TLS, so that a page of ours did too. Programs send neither header; a browser sends
+    Origin with everything that changes state (Fetch standard, section 3.2), and Sec-Fetch-Site over TLS.
     """
     origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
     if site is not None and site != "same-origin":

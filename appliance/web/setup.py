@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiosqlite
+from aiohttp import web
 
 from appliance.certificates import write_private
 from appliance.errors import Conflict, Denied
@@ -85,6 +86,10 @@ class Setup:
         log_in = await record(self._store, self._bus, job)
         await asyncio.to_thread(self._file.unlink, missing_ok=True)
         return log_in
+
+
+SETUP = web.AppKey("setup", Setup)
+"""``request.app[SETUP]``."""
 
 
 async def _check(db: aiosqlite.Connection, token: str, now: float) -> None:

@@ -1,0 +1,103 @@
+"""Images and kernels for programs. Uploads are streamed: only the disk bounds their size."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import web
+
+from appliance.errors import Invalid
+from appliance.machine import check_name
+from appliance.store import catalogue
+from appliance.web.api import outward, shapes
+from appliance.web.api.body import answer, key, text
+from appliance.web.keys import SERVICES, USER
+
+CHUNK = 1 << 20
+"""Bytes in memory for one upload."""
+
+
+async def images(request: web.Request) -> web.Response:
+    """All images."""
+    found = await request.app[SERVICES].store.read(catalogue.images)
+    return answer(shapes.Items(items=[outward.image(each) for each in found]))
+
+
+async def image(request: web.Request) -> web.Response:
+    """One image."""
+    which = key(request)
+    return answer(outward.image(await request.app[SERVICES].store.read(lambda db: catalogue.image(db, which))))
+
+
+async def add_image(request: web.Request) -> web.Response:
+    """Store the body as an image."""
+    name = check_name(text(request, "name"))
+    image_format, description = text(request, "format", _guess(request)), text(request, "description", "")
+    if not request.can_read_body:
+        raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
+    chunks = request.content.iter_chunked(CHUNK)
+    imports = request.app[SERVICES].imports
+    made = await imports.add_image(name, description, image_format, chunks, request[USER].name)
+    return answer(outward.image(made), 201)
+
+
+def _guess(request: web.Request) -> str:
+    return "raw.zst" if request.content_type == "application/zstd" else "raw"
+
+
+async def delete_image(request: web.Request) -> web.Response:
+    """Forget an image that no deployment uses."""
+    await request.app[SERVICES].imports.delete_image(key(request), request[USER].name)
+    return web.Response(status=204)
+
+
+async def kernels(request: web.Request) -> web.Response:
+    """All kernels."""
+    found = await request.app[SERVICES].store.read(catalogue.kernels)
+    return answer(shapes.Items(items=[outward.kernel(each) for each in found]))
+
+
+async def kernel(request: web.Request) -> web.Response:
+    """One kernel."""
+    which = key(request)
+    return answer(outward.kernel(await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, which))))
+
+
+async def add_kernel(request: web.Request) -> web.Response:
+    """Store a kernel: a multipart form with the files ``vmlinuz`` and then, if there is one, ``initrd``."""
+    name, version = check_name(text(request, "name")), text(request, "version", "")
+    cmdline = text(request, "cmdline", "")
+    if request.content_type != "multipart/form-data":
+        hint = "send a form with the file vmlinuz, then the file initrd"
+        raise Invalid("body-type", "the body is no multipart form", hint)
+    parts = await _parts(request)
+    made = await request.app[SERVICES].imports.add_kernel(
+        name, version, cmdline, _part(parts, "vmlinuz"), _part(parts, "initrd"), request[USER].name
+    )
+    return answer(outward.kernel(made), 201)
+
+
+async def delete_kernel(request: web.Request) -> web.Response:
+    """Forget a kernel."""
+    await request.app[SERVICES].imports.delete_kernel(key(request), request[USER].name)
+    return web.Response(status=204)
+
+
+async def _parts(request: web.Request) -> aiohttp.MultipartReader:
+    try:
+        return await request.multipart()
+    except (ValueError, AssertionError) as error:
+        raise Invalid("body-invalid", f"the form cannot be read: {error}", "send a complete form") from error
+
+
+async def _part(parts: aiohttp.MultipartReader, name: str) -> AsyncIterator[bytes]:
+    """The content of the form's next file, which has to be ``name``; nothing where the form ends."""
+    try:
+        part = await parts.next()
+        if part is None:
+            return
+        if not isinstance(part, aiohttp.BodyPartReader) or part.name != name:
+            raise Invalid("form-order", f"the form's next file is not {name}", "send vmlinuz, then initrd", name)
+        while chunk := await part.read_chunk(CHUNK):
+            yield bytes(chunk)
+    except (ValueError, AssertionError) as error:
+        raise Invalid("body-invalid", f"the form cannot be read: {error}", "send a complete form") from error

@@ -1,0 +1,79 @@
+"""Deployments for programs."""
+
+from aiohttp import web
+
+from appliance.deployment import Deployment, Requirements
+from appliance.errors import Invalid
+from appliance.reconcile.consequences import Action
+from appliance.reconcile.views import deployment_view, deployment_views
+from appliance.reconcile.wishes import NewDeployment
+from appliance.web.api import outward, shapes
+from appliance.web.api.body import answer, body, key, text
+from appliance.web.keys import SERVICES, USER
+
+
+async def index(request: web.Request) -> web.Response:
+    """All deployments."""
+    services = request.app[SERVICES]
+    views = await deployment_views(services.store)
+    return answer(shapes.Items(items=[outward.deployment(view, services.domain) for view in views]))
+
+
+async def show(request: web.Request) -> web.Response:
+    """One deployment."""
+    return await _shown(request, key(request), 200)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a deployment; nothing is touched before it is started."""
+    given = await body(request, shapes.DeploymentIn)
+    asked = given.requirements or shapes.RequirementsIn()
+    new = NewDeployment(
+        name=given.name,
+        image=str(given.image),
+        delivery=given.delivery,
+        machine=given.machine,
+        disk=given.disk,
+        requirements=Requirements(asked.cpus, asked.memory_bytes, asked.disk_bytes, asked.firmware),
+        ssh_keys=tuple(given.ssh_keys),
+        wipe_on_release=given.wipe_on_release,
+    )
+    made = await request.app[SERVICES].wishes.create_deployment(new, request[USER].name)
+    return await _shown(request, _id(made), 201)
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Forget a deployment that is on no machine."""
+    await request.app[SERVICES].wishes.delete_deployment(key(request), request[USER].name)
+    return web.Response(status=204)
+
+
+async def consequences(request: web.Request) -> web.Response:
+    """What an action would do; nothing is changed."""
+    found = await request.app[SERVICES].wishes.consequences(key(request), _action(text(request, "action")))
+    return answer(shapes.ConsequencesOut(texts=list(found.texts), confirm=found.confirm, refused=found.refused))
+
+
+async def act(request: web.Request) -> web.Response:
+    """Ask for an action; the answer comes at once, the action takes its time."""
+    action, given = _action(request.match_info["action"]), await body(request, shapes.ActionIn)
+    wishes = request.app[SERVICES].wishes
+    after = await wishes.act(key(request), action, given.confirm, request[USER].name)
+    return await _shown(request, _id(after), 202)
+
+
+def _action(text: str) -> Action:
+    try:
+        return Action(text)
+    except ValueError:
+        hint = f"use one of {', '.join(Action)}"
+        raise Invalid("action-unknown", f"{text[:40]!r} is no action", hint, "action") from None
+
+
+def _id(deployment: Deployment) -> str:
+    return str(deployment.id)
+
+
+async def _shown(request: web.Request, which: str, status: int) -> web.Response:
+    services = request.app[SERVICES]
+    return answer(outward.deployment(await deployment_view(services.store, which), services.domain), status)

@@ -1,0 +1,157 @@
+"""Values of the inside as shapes of the API. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from appliance.catalogue import Image, Kernel
+from appliance.deployment import Deployment, DiskIdentity
+from appliance.events import Event
+from appliance.machine import State
+from appliance.reconcile.views import DeploymentView, MachineView
+from appliance.web.api import shapes
+from appliance.workflow import Attempt, deadline
+
+
+def attempt(value: Attempt | None) -> shapes.AttemptOut | None:
+    """An attempt, where there is one."""
+    if value is None:
+        return None
+    step = value.step
+    return shapes.AttemptOut(
+        id=value.id,
+        kind=value.kind,
+        status=value.status,
+        step=step.name if step else None,
+        label=step.label if step else "",
+        progress=value.progress,
+        message=value.message,
+        deadline=deadline(value),
+        started=value.started,
+        ended=value.ended,
+        code=value.code,
+        reason=value.reason,
+    )
+
+
+def machine(view: MachineView, now: float) -> shapes.MachineOut:
+    """A machine for lists."""
+    return shapes.MachineOut(**_machine(view, now))
+
+
+def machine_detail(view: MachineView, now: float) -> shapes.MachineDetail:
+    """A machine with its inventory."""
+    return shapes.MachineDetail(**_machine(view, now), inventory=view.machine.inventory)
+
+
+def _machine(view: MachineView, now: float) -> dict[str, Any]:
+    of, inventory = view.machine, view.machine.inventory or {}
+    same = "id name state maintenance address firmware uuid serial last_seen failed_from failed_code failed_reason"
+    return {
+        **{name: getattr(of, name) for name in (*same.split(), "hand_over", "notes", "created")},
+        "macs": list(of.macs),
+        "offline": view.offline(now),
+        "deployment": _reference(view.deployment),
+        "attempt": attempt(view.attempt),
+        "cpus": _number(inventory, "cpu", "threads"),
+        "memory_bytes": _number(inventory, "memory", "bytes"),
+        "disks_summary": disks_summary(inventory.get("disks")),
+    }
+
+
+def _reference(of: Deployment | Image | None) -> shapes.Reference | None:
+    return shapes.Reference(id=of.id, name=of.name) if of else None
+
+
+def _number(inventory: dict[str, Any], part: str, name: str) -> int | None:
+    value = inventory.get(part)
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, int) else None
+
+
+def disks_summary(disks: object) -> str:
+    """The disks of an inventory in a few words."""
+    listed = disks if isinstance(disks, list) else []
+    sizes = [each["bytes"] for each in listed if isinstance(each, dict) and isinstance(each.get("bytes"), int)]
+    return ", ".join(f"{size / 1e9:.1f} GB" for size in sizes[:8]) + (", ..." if len(sizes) > 8 else "")
+
+
+def _disk(of: DiskIdentity | None) -> shapes.DiskOut | None:
+    if of is None:
+        return None
+    return shapes.DiskOut(serial=of.serial, wwn=of.wwn, bytes=of.bytes, model=of.model, summary=of.summary)
+
+
+def deployment(view: DeploymentView, domain: str) -> shapes.DeploymentOut:
+    """A deployment with what belongs to it."""
+    of, on = view.deployment, view.on
+    failed = on is not None and on.machine.state is State.FAILED
+    return shapes.DeploymentOut(
+        id=of.id,
+        name=of.name,
+        hostname=f"{of.name}.{domain}",
+        state=on.machine.state if on else "released",
+        wanted=of.wanted,
+        image=shapes.Reference(id=view.image.id, name=view.image.name),
+        delivery=of.delivery,
+        requirements=msgspec.convert(of.requirements, shapes.RequirementsOut, from_attributes=True),
+        ssh_keys=list(of.ssh_keys),
+        wipe_on_release=of.wipe_on_release,
+        wanted_machine=of.wanted_machine,
+        wanted_disk=of.wanted_disk,
+        machine=_on(on),
+        disk=_disk(of.disk),
+        installed=_installed(of),
+        host_keys=list(of.host_keys),
+        generation=of.generation,
+        attempt=_own_attempt(view),
+        failed_reason=on.machine.failed_reason if on and failed else "",
+        created=of.created,
+    )
+
+
+def _on(on: MachineView | None) -> shapes.MachineReference | None:
+    if on is None:
+        return None
+    return shapes.MachineReference(id=on.machine.id, name=on.machine.name, address=on.machine.address)
+
+
+def _installed(of: Deployment) -> shapes.InstalledOut | None:
+    if of.installed is None:
+        return None
+    disk = _disk(of.installed.disk)
+    assert disk is not None
+    return shapes.InstalledOut(
+        generation=of.installed.generation,
+        disk=disk,
+        esp_partuuid=of.installed.esp_partuuid,
+        root_fsuuid=of.installed.root_fsuuid,
+    )
+
+
+def _own_attempt(view: DeploymentView) -> shapes.AttemptOut | None:
+    """The machine's latest attempt, unless it was for another deployment before this one."""
+    latest = view.on.attempt if view.on else None
+    return attempt(latest) if latest and latest.deployment == view.deployment.id else None
+
+
+def image(of: Image) -> shapes.ImageOut:
+    """An image."""
+    return msgspec.convert(of, shapes.ImageOut, from_attributes=True)
+
+
+def kernel(of: Kernel) -> shapes.KernelOut:
+    """A kernel."""
+    return msgspec.convert(of, shapes.KernelOut, from_attributes=True)
+
+
+def event(of: Event) -> shapes.EventOut:
+    """An event."""
+    return msgspec.convert(of, shapes.EventOut, from_attributes=True)
+
+
+def event_page(events: Sequence[Event], limit: int) -> shapes.EventPage:
+    """Events with the number that fetches what comes after them."""
+    more = len(events) == limit
+    return shapes.EventPage(items=[event(each) for each in events], before=events[-1].id if more else None)

@@ -1,0 +1,51 @@
+"""The one table of the API's addresses, with what they take and give."""
+
+from aiohttp import web
+
+from appliance.web.api import accounts, catalogue, deployments, events, machines, shapes
+from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.openapi import document
+
+BASE = "/api/v1"
+_PAGE = ("before", "limit")
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn),
+    Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn),
+    Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
+    Endpoint("DELETE", "/sessions/current", accounts.log_out, 204),
+    Endpoint("GET", "/machines", machines.index, 200, shapes.Items[shapes.MachineOut]),
+    Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail),
+    Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
+    Endpoint("DELETE", "/machines/{key}", machines.delete, 204),
+    Endpoint("GET", "/machines/{key}/timeline", machines.events, 200, shapes.EventPage, query=_PAGE),
+    Endpoint("GET", "/images", catalogue.images, 200, shapes.Items[shapes.ImageOut]),
+    Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, ("name", "format", "description")),
+    Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut),
+    Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204),
+    Endpoint("GET", "/kernels", catalogue.kernels, 200, shapes.Items[shapes.KernelOut]),
+    Endpoint("POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, bytes, ("name", "version", "cmdline")),
+    Endpoint("GET", "/kernels/{key}", catalogue.kernel, 200, shapes.KernelOut),
+    Endpoint("DELETE", "/kernels/{key}", catalogue.delete_kernel, 204),
+    Endpoint("GET", "/deployments", deployments.index, 200, shapes.Items[shapes.DeploymentOut]),
+    Endpoint("POST", "/deployments", deployments.create, 201, shapes.DeploymentOut, shapes.DeploymentIn),
+    Endpoint("GET", "/deployments/{key}", deployments.show, 200, shapes.DeploymentOut),
+    Endpoint("DELETE", "/deployments/{key}", deployments.delete, 204),
+    Endpoint(
+        "GET", "/deployments/{key}/consequences", deployments.consequences, 200, shapes.ConsequencesOut,
+        query=("action",),
+    ),
+    Endpoint("POST", "/deployments/{key}/{action}", deployments.act, 202, shapes.DeploymentOut, shapes.ActionIn),
+    Endpoint("GET", "/events", events.index, 200, shapes.EventPage, query=("machine", "deployment", *_PAGE)),
+)  # fmt: skip
+
+
+def add_routes(app: web.Application) -> None:
+    """Add every endpoint, and the OpenAPI document that describes them."""
+    for endpoint in ENDPOINTS:
+        app.router.add_route(endpoint.method, BASE + endpoint.path, endpoint.handler)
+    body = document(BASE, ENDPOINTS)
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app.router.add_get(f"{BASE}/openapi.json", openapi)

@@ -1,0 +1,267 @@
+"""What the API takes and gives, as types; the OpenAPI document is made from them."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+Line = Annotated[str, msgspec.Meta(max_length=200)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**20)]
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+
+
+class _In(msgspec.Struct, forbid_unknown_fields=True):
+    """A body: an unknown field is a mistake that its sender wants to hear of."""
+
+
+class _Out(msgspec.Struct):
+    """An answer."""
+
+
+class SetupIn(_In):
+    """The first administrator."""
+
+    token: Line
+    name: Line
+    password: Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class SessionIn(_In):
+    """A log-in."""
+
+    name: Line
+    password: Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class MachineIn(_In):
+    """What to change of a machine; null leaves it as it is."""
+
+    name: Line | None = None
+    maintenance: bool | None = None
+    broken: bool | None = None
+    notes: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
+
+
+class RequirementsIn(_In):
+    """What a machine must have at least."""
+
+    cpus: Count | None = None
+    memory_bytes: Bytes | None = None
+    disk_bytes: Bytes | None = None
+    firmware: Literal["bios", "uefi"] | None = None
+
+
+class DeploymentIn(_In):
+    """A deployment to make; ``image`` and ``machine`` are ids or names."""
+
+    name: Line
+    image: Line | Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+    delivery: Line = "disk"
+    machine: Line | None = None
+    disk: Line | None = None
+    """Serial or WWN; null takes the smallest empty disk that fits."""
+    requirements: RequirementsIn | None = None
+    ssh_keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=20_000)]], msgspec.Meta(max_length=100)] = []
+    wipe_on_release: bool = False
+
+
+class ActionIn(_In):
+    """The answer to what ``consequences`` asked for."""
+
+    confirm: Line | None = None
+
+
+class Items(_Out, Generic[T]):
+    """A listing."""
+
+    items: list[T]
+
+
+class UserOut(_Out):
+    """Who is logged in."""
+
+    name: str
+    role: str
+
+
+class SessionOut(_Out):
+    """A log-in; ``expires`` is Unix time."""
+
+    token: str
+    expires: float
+    user: UserOut
+
+
+class Reference(_Out):
+    """Something else, by id and name."""
+
+    id: int
+    name: str
+
+
+class MachineReference(_Out):
+    """A machine, by id, name and address."""
+
+    id: str
+    name: str
+    address: str | None
+
+
+class AttemptOut(_Out):
+    """One try at moving a machine through a workflow. Times are Unix time."""
+
+    id: str
+    kind: str
+    status: str
+    step: str | None
+    label: str
+    progress: float
+    """0 to 1, of the step."""
+    message: str
+    deadline: float | None
+    started: float
+    ended: float | None
+    code: str
+    reason: str
+
+
+class MachineOut(_Out):
+    """A machine as lists show it. Times are Unix time."""
+
+    id: str
+    name: str
+    state: str
+    maintenance: bool
+    macs: list[str]
+    address: str | None
+    firmware: str | None
+    uuid: str | None
+    serial: str | None
+    last_seen: float | None
+    offline: bool
+    failed_from: str | None
+    failed_code: str
+    failed_reason: str
+    hand_over: str
+    notes: str
+    created: float
+    deployment: Reference | None
+    attempt: AttemptOut | None
+    cpus: int | None
+    memory_bytes: int | None
+    disks_summary: str
+
+
+class MachineDetail(MachineOut):
+    """A machine with its inventory, as its agent sent it."""
+
+    inventory: dict[str, Any] | None
+
+
+class EventOut(_Out):
+    """A fact. ``at`` is Unix time."""
+
+    id: int
+    at: float
+    kind: str
+    text: str
+    reason: str
+    machine: str | None
+    deployment: int | None
+    detail: dict[str, Any]
+
+
+class EventPage(_Out):
+    """Events, newest first; ``before`` fetches the next page, null when this is the last."""
+
+    items: list[EventOut]
+    before: int | None
+
+
+class ImageOut(_Out):
+    """An image. Sizes in bytes: on the machine's disk, and as stored."""
+
+    id: int
+    name: str
+    description: str
+    format: str
+    size: int
+    stored_size: int
+    stored_sha256: str
+    sector_size: int
+    created: float
+
+
+class KernelOut(_Out):
+    """A kernel with its initrd."""
+
+    id: int
+    name: str
+    version: str
+    cmdline: str
+    vmlinuz_sha256: str
+    initrd_sha256: str | None
+    created: float
+    builtin: bool
+
+
+class RequirementsOut(_Out):
+    """What a machine must have at least; null asks for nothing."""
+
+    cpus: int | None
+    memory_bytes: int | None
+    disk_bytes: int | None
+    firmware: str | None
+
+
+class DiskOut(_Out):
+    """One disk, and what was on it when it was chosen."""
+
+    serial: str | None
+    wwn: str | None
+    bytes: int
+    model: str
+    summary: str
+
+
+class InstalledOut(_Out):
+    """What the last deploy left on the disk."""
+
+    generation: int
+    disk: DiskOut
+    esp_partuuid: str | None
+    root_fsuuid: str | None
+
+
+class DeploymentOut(_Out):
+    """A deployment. ``state`` is its machine's, or ``released``."""
+
+    id: int
+    name: str
+    hostname: str
+    state: str
+    wanted: str
+    image: Reference
+    delivery: str
+    requirements: RequirementsOut
+    ssh_keys: list[str]
+    wipe_on_release: bool
+    wanted_machine: str | None
+    wanted_disk: str | None
+    machine: MachineReference | None
+    disk: DiskOut | None
+    installed: InstalledOut | None
+    host_keys: list[str]
+    generation: int
+    attempt: AttemptOut | None
+    failed_reason: str
+    created: float
+
+
+class ConsequencesOut(_Out):
+    """What an action would do, what to confirm it with (null: nothing), why it is refused (empty: it is not)."""
+
+    texts: list[str]
+    confirm: str | None
+    refused: str

@@ -1,0 +1,58 @@
+"""The application: what is served where, and what every request goes through."""
+
+import asyncio
+
+import aiosqlite
+from aiohttp import web
+from argon2 import PasswordHasher
+
+from appliance.errors import NotFound
+from appliance.store.documents import one
+from appliance.web import live
+from appliance.web.api import routes as api
+from appliance.web.auth import ACCOUNTS, Accounts
+from appliance.web.console import routes as console
+from appliance.web.keys import SERVICES
+from appliance.web.middleware import add_headers, errors, guard
+from appliance.web.passwords import Passwords, default_hasher
+from appliance.web.services import Services
+from appliance.web.setup import SETUP, Setup
+
+LARGEST_BODY = 256 * 1024
+"""Bytes of a body that is read whole; uploads are streamed and bounded by the disk."""
+
+
+def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Application:
+    """Console and API over ``services``; ``hasher`` is for tests that log in often."""
+    app = web.Application(middlewares=[errors, guard], client_max_size=LARGEST_BODY)
+    passwords = Passwords(hasher or default_hasher())
+    app[SERVICES] = services
+    app[ACCOUNTS] = Accounts(services.store, services.bus, services.clock, passwords)
+    app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
+    app.on_response_prepare.append(add_headers)
+    app.router.add_get("/healthz", _health)
+    app.router.add_get("/ca.pem", _authority)
+    live.add_routes(app)
+    api.add_routes(app)
+    console.add_routes(app)
+    return app
+
+
+async def _health(request: web.Request) -> web.Response:
+    """For monitors: 200 while the state can be read."""
+
+    async def job(db: aiosqlite.Connection) -> None:
+        await one(db, "SELECT 1 FROM settings")
+
+    await request.app[SERVICES].store.read(job)
+    return web.json_response({"status": "ok"})
+
+
+async def _authority(request: web.Request) -> web.Response:
+    """The certificate authority's certificate, which a client pins after its fingerprint was compared."""
+    path = request.app[SERVICES].state_dir / "ca.pem"
+    try:
+        pem = await asyncio.to_thread(path.read_bytes)
+    except FileNotFoundError:
+        raise NotFound("authority-unknown", "this appliance has no certificate authority of its own") from None
+    return web.Response(body=pem, content_type="application/x-pem-file")

@@ -1,0 +1,146 @@
+"""What every request goes through: errors to answers, who asks, where from."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from appliance.errors import ApplianceError, Denied
+from appliance.web.auth import ACCOUNTS, COOKIE, TooOften, authenticate, token_of
+from appliance.web.console.page import problem_page
+from appliance.web.keys import USER
+from appliance.web.origin import SAFE_METHODS, check_host, check_origin
+from appliance.web.problem import from_http, problem_json, status_of
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PUBLIC = frozenset(
+    {
+        ("GET", "/setup"),
+        ("POST", "/setup"),
+        ("GET", "/login"),
+        ("POST", "/login"),
+        ("GET", "/static/{version}/{name}"),
+        ("POST", "/api/v1/setup"),
+        ("POST", "/api/v1/sessions"),
+        ("GET", "/ca.pem"),
+        ("GET", "/healthz"),
+    }
+)
+"""(method, route) of everything that is answered without knowing who asks. Nothing else is."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Security headers for every answer; what is not marked as lasting is not kept by anybody."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.pop("Server", None)
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever is raised into an answer: a problem document for programs, a page for people."""
+    try:
+        return await handler(request)
+    except ApplianceError as error:
+        return _answer(request, error, status_of(error))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        answer = _answer(request, from_http(error), error.status)
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except ConnectionError:
+        raise  # the client is gone: there is nobody to answer
+    except Exception:
+        reference = secrets.token_hex(4)
+        log.exception("%s %s failed (reference %s)", request.method, request.rel_url.raw_path, reference)
+        hint = f"this is a defect; the appliance's log tells more at {reference}"
+        return _answer(request, ApplianceError("internal", "something went wrong inside the appliance", hint), 500)
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let through who may come in, and set ``request[USER]``."""
+    check_host(request.headers)
+    public = is_public(request)
+    if request.method not in SAFE_METHODS or _is_websocket(request):
+        by_cookie = token_of(request)[1] and not public
+        check_origin(request.headers, by_cookie=by_cookie, secure=request.secure)
+    user = await authenticate(request)
+    if user is not None:
+        request[USER] = user
+    elif not public:
+        return await _refuse(request)
+    return await handler(request)
+
+
+def is_public(request: web.Request) -> bool:
+    """Whether the route that will answer is on the list; the path as written is never compared."""
+    resource = request.match_info.route.resource
+    method = "GET" if request.method == "HEAD" else request.method
+    return resource is not None and (method, resource.canonical) in PUBLIC
+
+
+def _is_websocket(request: web.Request) -> bool:
+    # Other sites may open a WebSocket with the browser's cookie (RFC 6455 section 10.2).
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _for_programs(request: web.Request) -> bool:
+    path = request.rel_url.raw_path
+    return path.startswith(("/api/", "/live")) or "text/html" not in request.headers.get("Accept", "")
+
+
+def _answer(request: web.Request, error: ApplianceError, status: int) -> web.Response:
+    page = not _for_programs(request)
+    answer = problem_page(request, error, status) if page else problem_json(error, status)
+    if isinstance(error, TooOften):
+        answer.headers["Retry-After"] = str(error.wait)
+    return answer
+
+
+async def _refuse(request: web.Request) -> web.StreamResponse:
+    """Nobody we know: programs get 401, people the page where they can change that."""
+    if _for_programs(request) and "HX-Request" not in request.headers:
+        error = Denied("login-needed", _why(request), "log in; programs send Authorization: Bearer")
+        answer = problem_json(error, 401)
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="appliance"'
+        return answer
+    target = _entrance(request) if await request.app[ACCOUNTS].set_up() else "/setup"
+    if "HX-Request" in request.headers:  # a part of a page cannot be redirected, the page around it can
+        return web.Response(status=401, headers={"HX-Redirect": target})
+    return web.Response(status=303, headers={"Location": target})
+
+
+def _why(request: web.Request) -> str:
+    carried = "Authorization" in request.headers or COOKIE in request.cookies
+    return "this log-in has ended" if carried else "nobody is logged in"
+
+
+def _entrance(request: web.Request) -> str:
+    """The log-in page, told where to go on afterwards."""
+    if "HX-Request" in request.headers:
+        parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+        wanted = parts.path + (f"?{parts.query}" if parts.query else "")
+    else:
+        wanted = request.rel_url.raw_path_qs if request.method in SAFE_METHODS else "/"
+    return "/login" if wanted in ("", "/") else f"/login?next={quote(wanted, safe='')}"

@@ -1,0 +1,74 @@
+"""Machines over the API."""
+
+from web_world import World
+
+from appliance.machine import State
+
+
+async def test_list_and_detail(admin: World) -> None:
+    await admin.machine()
+    (item,) = (await admin.api("GET", "/machines"))["items"]
+    assert item["name"] == "node-1"
+    assert item["state"] == "idle"
+    assert item["macs"] == ["52:54:00:00:00:01"]
+    assert (item["cpus"], item["memory_bytes"], item["disks_summary"]) == (4, 2 << 30, "8.6 GB")
+    assert item["offline"] is True
+    assert item["deployment"] is None
+    assert item["attempt"] is None
+    assert "inventory" not in item
+    for key in ("m1", "node-1"):
+        assert (await admin.api("GET", f"/machines/{key}"))["inventory"]["firmware"] == "uefi"
+
+
+async def test_change_and_delete(admin: World) -> None:
+    await admin.machine(maintenance=True)
+    changed = await admin.api("PATCH", "/machines/m1", json={"maintenance": False, "name": "db-1", "notes": "rack 3"})
+    assert (changed["maintenance"], changed["name"], changed["notes"]) == (False, "db-1", "rack 3")
+    broken = await admin.api("PATCH", "/machines/m1", json={"broken": True})
+    assert broken["state"] == "broken"
+    (last, *_) = (await admin.api("GET", "/machines/m1/timeline"))["items"]
+    assert last["kind"] == "machine.changed"
+    assert "admin changed" in last["text"]
+    await admin.api("DELETE", "/machines/m1", 204)
+    problem = await admin.api("GET", "/machines/m1", 404)
+    assert problem["code"] == "machine-unknown"
+    kept = (await admin.api("GET", "/events?machine=m1"))["items"]
+    assert [event["kind"] for event in kept] == ["machine.deleted", "machine.changed", "machine.changed"]
+
+
+async def test_refusals_name_the_field(admin: World) -> None:
+    await admin.machine(1)
+    await admin.machine(2)
+    for body, field in (
+        ({"name": "Not A Name"}, "name"),
+        ({"maintenance": "yes"}, "maintenance"),
+        ({"state": "active"}, "state"),
+        ({"notes": "x" * 5000}, "notes"),
+    ):
+        problem = await admin.api("PATCH", "/machines/m1", 422, json=body)
+        assert problem["field"] == field
+        assert problem["detail"]
+    taken = await admin.api("PATCH", "/machines/m1", 409, json={"name": "node-2"})
+    assert taken["code"] == "name-taken"
+
+
+async def test_a_busy_machine_cannot_be_called_broken(admin: World) -> None:
+    await admin.machine(state=State.DEPLOYING)
+    problem = await admin.api("PATCH", "/machines/m1", 409, json={"broken": True})
+    assert problem["code"] == "machine-busy"
+
+
+async def test_timeline_in_pages(admin: World) -> None:
+    await admin.machine()
+    for number in range(5):
+        await admin.api("PATCH", "/machines/m1", json={"notes": f"note {number}"})
+    seen, before = [], ""
+    while True:
+        page = await admin.api("GET", f"/machines/m1/timeline?limit=2{before}")
+        seen += [event["text"] for event in page["items"]]
+        if page["before"] is None:
+            break
+        before = f"&before={page['before']}"
+    assert [text.rpartition(" ")[2] for text in seen] == ["4", "3", "2", "1", "0"]
+    for wrong in ("limit=0", "limit=9999", "limit=x", "before=-1", "before=" + "9" * 30):
+        await admin.api("GET", f"/machines/m1/timeline?{wrong}", 422)
