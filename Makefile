@@ -30,9 +30,10 @@ $(VENV)/.installed: pyproject.toml setup-packages | packages
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,probe]'
 	@touch $@
 
-node_modules/.installed: package.json package-lock.json | packages
+node_modules/.installed: package.json package-lock.json appliance/web/assets.py | packages $(VENV)/.installed
 	@echo "Installing the console's assets ..."
 	@npm ci --silent --no-audit --no-fund
+	@$(BIN)/python -m appliance.web.assets
 	@touch $@
 
 lab: setup
