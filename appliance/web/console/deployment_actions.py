@@ -148,5 +148,3 @@ def _delete_page(request: web.Request, view: DeploymentView, wrong: Conflict | N
         refused="it is on a machine; release it first" if deployment.machine else "",
         wrong=wrong,
     )
-
-

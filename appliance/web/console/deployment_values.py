@@ -11,7 +11,19 @@ from appliance.machine import Machine, MachineId, check_name
 from appliance.reconcile.consequences import describe
 from appliance.reconcile.wishes import NewDeployment, check_ssh_keys
 
-FIELDS = ("name", "image", "machine", "cpus", "memory", "disk_size", "firmware", "disk_rule", "disk", "ssh_keys", "wipe")
+FIELDS = (
+    "name",
+    "image",
+    "machine",
+    "cpus",
+    "memory",
+    "disk_size",
+    "firmware",
+    "disk_rule",
+    "disk",
+    "ssh_keys",
+    "wipe",
+)
 GIB = 1 << 30
 GB = 1000**3
 MOST = 1 << 20

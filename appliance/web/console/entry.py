@@ -12,7 +12,7 @@ from appliance.web.keys import SERVICES
 from appliance.web.origin import relative_target
 from appliance.web.passwords import SHORTEST
 from appliance.web.problem import status_of
-from appliance.web.setup import Setup
+from appliance.web.setup import SETUP
 
 
 def _text(form: Mapping[str, Any], name: str) -> str:
@@ -28,9 +28,7 @@ async def show_login(request: web.Request) -> web.Response:
     return _login_page(request, target)
 
 
-def _login_page(
-    request: web.Request, target: str, name: str = "", error: ApplianceError | None = None
-) -> web.Response:
+def _login_page(request: web.Request, target: str, name: str = "", error: ApplianceError | None = None) -> web.Response:
     return render(
         request,
         "login.html",
@@ -65,15 +63,7 @@ async def log_out(request: web.Request) -> web.Response:
     return response
 
 
-def _setup(request: web.Request) -> Setup:
-    services = request.app[SERVICES]
-    passwords = request.app[ACCOUNTS].passwords
-    return Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
-
-
-def _setup_page(
-    request: web.Request, token: str, name: str = "", error: ApplianceError | None = None
-) -> web.Response:
+def _setup_page(request: web.Request, token: str, name: str = "", error: ApplianceError | None = None) -> web.Response:
     return render(
         request,
         "setup.html",
@@ -90,7 +80,7 @@ async def show_setup(request: web.Request) -> web.Response:
     """GET /setup with ``token``: refused as a page when the link is no good (any more)."""
     token = request.query.get("token", "")
     try:
-        await _setup(request).check(token)
+        await request.app[SETUP].check(token)
     except ApplianceError as error:
         return _refused(request, error)
     return _setup_page(request, token)
@@ -109,7 +99,7 @@ async def set_up(request: web.Request) -> web.Response:
         error = Invalid("password-differs", "The two passwords differ", "type both again", "again")
         return _setup_page(request, token, name, error)
     try:
-        made = await _setup(request).complete(token, name, password, client_address(request))
+        made = await request.app[SETUP].complete(token, name, password, client_address(request))
     except Invalid as error:
         return _setup_page(request, token, name, error)
     except ApplianceError as error:

@@ -8,8 +8,8 @@ from aiohttp import web
 from appliance.errors import NotFound
 from appliance.events import KINDS, Event
 from appliance.store import deployments, events, machines
-from appliance.web.console.page import render
 from appliance.web.console.listing import parse_query
+from appliance.web.console.page import render
 from appliance.web.keys import SERVICES
 
 PER_PAGE = 100

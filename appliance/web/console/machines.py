@@ -7,7 +7,8 @@ from aiohttp import web
 
 from appliance.events import Event
 from appliance.machine import BUSY, State
-from appliance.reconcile.views import MachineView, machine_view, machine_views, timeline as read_timeline
+from appliance.reconcile.views import MachineView, machine_view, machine_views
+from appliance.reconcile.views import timeline as read_timeline
 from appliance.web.console import words
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.machine_actions import actions_for
@@ -64,7 +65,15 @@ def _searchable(view: MachineView) -> str:
     machine, inventory = view.machine, view.machine.inventory or {}
     system = inventory.get("system") or {}
     disks = inventory.get("disks") or []
-    parts = [machine.name, machine.address, machine.serial, machine.uuid, machine.firmware, machine.notes, *machine.macs]
+    parts = [
+        machine.name,
+        machine.address,
+        machine.serial,
+        machine.uuid,
+        machine.firmware,
+        machine.notes,
+        *machine.macs,
+    ]
     parts += [view.deployment.name if view.deployment else "", system.get("manufacturer"), system.get("product")]
     parts += [disk.get("serial") for disk in disks]
     return " ".join(str(part) for part in parts if part).lower()

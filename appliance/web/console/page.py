@@ -15,7 +15,6 @@ from appliance.web.console.static import Static
 from appliance.web.keys import SERVICES, USER
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-PAGES = web.AppKey("pages", "Pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,9 @@ class Pages:
     def text(self, template: str, **values: Any) -> str:
         """The template as text; one that is missing a value is a bug and raises."""
         return self._jinja.get_template(template).render(**values)
+
+
+PAGES = web.AppKey("pages", Pages)
 
 
 def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:

@@ -1,0 +1,12 @@
+// The console works without any of this; with it, pages stay current and lists filter while one types.
+
+import "./patch.js";
+import { openLive } from "./live.js";
+import { wireForms } from "./forms.js";
+import { wireKeys } from "./keys.js";
+import { wireUpload } from "./upload.js";
+
+openLive();
+wireKeys();
+wireForms();
+wireUpload();

@@ -1,0 +1,42 @@
+// The keyboard: "/" or Ctrl-K searches, Escape closes what is open. And buttons that copy text.
+
+export function wireKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (isSearch(event)) {
+      event.preventDefault();
+      document.getElementById("search")?.select();
+    } else if (event.key === "Escape") {
+      closeMenus(null);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    closeMenus(event.target.closest("details.menu"));
+    const button = event.target.closest("[data-copy]");
+    if (button && navigator.clipboard) {
+      event.preventDefault();
+      copy(button);
+    }
+  });
+}
+
+function isSearch(event) {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) return true;
+  const typing = event.target.closest("input, textarea, select");
+  return event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+}
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+async function copy(button) {
+  const answer = await fetch(button.dataset.copy);
+  if (!answer.ok) return;
+  await navigator.clipboard.writeText(await answer.text());
+  const label = button.lastChild;
+  const before = label.textContent;
+  label.textContent = "Copied";
+  setTimeout(() => (label.textContent = before), 2000);
+}

@@ -1,0 +1,110 @@
+// One WebSocket per tab. Events make the parts of the page that show what they are about load anew; progress is
+// written into the bars directly. While there is no connection, the page says so and since when it is old.
+
+const GATHER = 150; // milliseconds in which several events cause one refresh
+const REST = 1000; // at least between two refreshes of one part
+const CLOCK = 30000; // "2 min ago" and "offline" change without an event
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 15000;
+
+let pause = FIRST_PAUSE;
+let lastHeard = Date.now();
+let connected = false;
+
+const waiting = new Map(); // part of the page -> its timer
+const refreshed = new WeakMap(); // part of the page -> when it was last refreshed
+
+export function openLive() {
+  if (!document.querySelector("[data-live]")) return;
+  connect();
+  setInterval(() => connected && refreshAll(), CLOCK);
+  document.addEventListener("visibilitychange", () => !document.hidden && connected && refreshAll());
+}
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(`${scheme}//${location.host}/live`);
+  socket.addEventListener("open", () => {
+    pause = FIRST_PAUSE;
+    connected = true;
+    sayCurrent();
+  });
+  socket.addEventListener("message", (message) => {
+    lastHeard = Date.now();
+    take(JSON.parse(message.data));
+  });
+  socket.addEventListener("close", () => {
+    if (connected) lastHeard = Date.now();
+    connected = false;
+    sayOld();
+    setTimeout(connect, pause * (0.75 + Math.random() / 2));
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  });
+}
+
+function take(message) {
+  if (message.kind === "event") refresh(topicsOf(message.event));
+  else if (message.kind === "progress") showProgress(message);
+  else refreshAll();
+}
+
+function topicsOf(event) {
+  const topics = new Set(["any", event.kind.split(".")[0]]);
+  if (event.machine) topics.add(`machine:${event.machine}`);
+  if (event.deployment) topics.add(`deployment:${event.deployment}`);
+  return topics;
+}
+
+function refresh(topics) {
+  for (const part of document.querySelectorAll("[data-live]")) {
+    if (part.dataset.live.split(" ").some((topic) => topics.has(topic))) soon(part);
+  }
+}
+
+function refreshAll() {
+  document.querySelectorAll('[data-live]:not([data-live=""])').forEach(soon);
+}
+
+// By its id where it has one: a morph may have put another element in its place by then.
+function soon(part) {
+  const key = part.id || part;
+  if (waiting.has(key) || document.hidden) return;
+  const since = Date.now() - (refreshed.get(part) ?? 0);
+  const timer = setTimeout(() => {
+    waiting.delete(key);
+    const present = part.id ? document.getElementById(part.id) : part;
+    if (!present) return;
+    refreshed.set(present, Date.now());
+    window.htmx?.trigger(present, "refresh");
+  }, Math.max(GATHER, REST - since));
+  waiting.set(key, timer);
+}
+
+function showProgress({ machine, step, progress, message }) {
+  for (const part of document.querySelectorAll("[data-progress]")) {
+    if (part.dataset.progress !== machine) continue;
+    const index = part.dataset.names.split(" ").indexOf(step);
+    if (index < 0) continue;
+    const share = Math.min((index + progress) / Number(part.dataset.steps), 1);
+    part.querySelector("progress").value = share;
+    part.querySelector(".share").textContent = `${Math.floor(share * 100)}%`;
+    if (message) part.querySelector(".step").textContent = message;
+    const ring = part.closest("tr, li, header")?.querySelector(".arc");
+    ring?.setAttribute("stroke-dasharray", `${Math.max(Math.floor(share * 100), 4)} 100`);
+  }
+}
+
+function sayOld() {
+  const banner = document.querySelector(".stale");
+  if (!banner || !banner.hidden) return;
+  const time = new Date(lastHeard).toLocaleTimeString();
+  banner.textContent = `Connection lost. What you see is from ${time}. Trying to reconnect.`;
+  banner.hidden = false;
+  document.body.classList.add("is-stale");
+}
+
+function sayCurrent() {
+  const banner = document.querySelector(".stale");
+  if (banner) banner.hidden = true;
+  document.body.classList.remove("is-stale");
+}

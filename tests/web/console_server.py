@@ -1,0 +1,71 @@
+"""``python tests/web/console_server.py [PORT]``: the console over a seeded fleet, to look at. Log in: admin."""
+
+import asyncio
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from argon2 import PasswordHasher
+from console_seed import seed, services
+
+from appliance.certificates import authority, server_context
+from appliance.machine import MachineId
+from appliance.store import accounts
+from appliance.store.accounts import User
+from appliance.store.store import open_store
+from appliance.web.app import make_app
+from appliance.web.services import Services
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A console that serves."""
+
+    url: str
+    services: Services
+    machines: dict[str, MachineId]
+    app: web.Application
+
+
+@asynccontextmanager
+async def console(
+    directory: Path, *, port: int = 0, fleet: bool = True, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Console]:
+    """Serve over TLS on loopback for the length of the with-block; ``fleet`` seeds machines."""
+    async with open_store(directory / "store.db") as store:
+        given = services(store, directory, clock)
+        ids = await seed(store, clock) if fleet else {}
+        hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        app = make_app(given, hasher)
+        user = User("admin", hasher.hash(PASSWORD), "admin", clock())
+        await store.write(lambda db: accounts.add_user(db, user))
+        tls = server_context(authority(directory, time.time()), directory / "web.pem", ["127.0.0.1"], time.time())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
+            await site.start()
+            bound = runner.addresses[0][1]
+            yield Console(f"https://127.0.0.1:{bound}", given, ids, app)
+        finally:
+            await runner.cleanup()
+
+
+async def _main() -> None:
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    with tempfile.TemporaryDirectory(prefix="console-") as directory:
+        async with console(Path(directory), port=port, fleet="--empty" not in sys.argv) as serving:
+            print(f"{serving.url}  admin / {PASSWORD}  ({secrets.token_hex(2)})", flush=True)
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
