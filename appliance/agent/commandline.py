@@ -48,6 +48,11 @@ def mac_of(text: str) -> str | None:
     return mac if _MAC.fullmatch(mac) else None
 
 
+def identifies(mac: str | None) -> bool:
+    """Whether a MAC address is one card's own: not all zeros, and no group address (IEEE 802, 8.2)."""
+    return mac is not None and mac != "00:00:00:00:00:00" and not int(mac[:2], 16) & 1
+
+
 def _words(line: str) -> dict[str, str]:
     try:
         parts = shlex.split(line)

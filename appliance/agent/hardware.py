@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Protocol
 
+from .commandline import identifies, mac_of
 from .disk.listing import read_disks
 from .disk.model import Disk
 from .errors import Leaving
 from .inventory import dmi, nics
-from .network import bring_up
+from .network import Link, bring_up
 from .run import ProgramFailed, run
 from .screen import Screen, console_devices
 
@@ -39,8 +40,8 @@ class Hardware(Protocol):
     def identity(self) -> tuple[str | None, list[str]]:
         """SMBIOS UUID, and the MAC addresses of all network cards."""
 
-    def connect(self, mac: str | None, screen: Screen) -> str:
-        """Bring the network up on the interface with `mac`; returns the address."""
+    def connect(self, mac: str | None, screen: Screen) -> Link:
+        """Bring the network up on the interface with `mac`, any when None."""
 
     def disks(self) -> list[Disk]:
         """All disks that are there now."""
@@ -82,9 +83,10 @@ class ThisComputer:
         return "uefi" if EFI.is_dir() else "bios"
 
     def identity(self) -> tuple[str | None, list[str]]:
-        return dmi.read_uuid(), [nic["mac"] for nic in nics.read_nics()]
+        macs = (mac_of(nic["mac"]) for nic in nics.read_nics())
+        return dmi.read_uuid(), [mac for mac in macs if mac and identifies(mac)]
 
-    def connect(self, mac: str | None, screen: Screen) -> str:
+    def connect(self, mac: str | None, screen: Screen) -> Link:
         return bring_up(mac, screen, self.pause)
 
     def disks(self) -> list[Disk]:

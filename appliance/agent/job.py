@@ -34,7 +34,7 @@ class Params:
         return value
 
     def flag(self, key: str) -> bool:
-        """A boolean, false when missing."""
+        """True or false; false when missing."""
         value = self._get(key, False)
         if not isinstance(value, bool):
             raise self._wrong(key, "true or false")

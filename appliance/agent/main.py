@@ -62,21 +62,22 @@ def live(hardware: Hardware, screen: Screen) -> None:
     """Get to know the appliance, say what this machine is, then work. Raises AgentError, Leaving."""
     boot = parse(hardware.command_line())
     screen.show(server=boot.server, state="starting", doing=f"network, card {boot.mac or 'any'}")
-    screen.show(address=hardware.connect(boot.mac, screen), doing="asking the appliance who it is")
+    link = hardware.connect(boot.mac, screen)
+    screen.show(address=f"{link.address}, card {link.mac}", doing="asking the appliance who it is")
     context, _ = establish(boot, hardware.set_clock)
     control = Control(boot.control, context, hardware.pause, screen.trouble)
     screen.show(doing="saying who this machine is")
-    session = open_session(hardware.run_directory, boot, _identity(hardware, boot), control)
+    session = open_session(hardware.run_directory, boot, _identity(hardware, link.mac), control)
     screen.show(name=session.name, doing="looking at the hardware")
-    answer = control.insist("POST", "inventory", collect(hardware, boot.mac)).body
+    answer = control.insist("POST", "inventory", collect(hardware, link.mac)).body
     screen.well()
     screen.show(name=str(answer.get("name", session.name)), state=str(answer.get("state", "idle")), doing="")
     serve(hardware, screen, control, boot, session)
 
 
-def _identity(hardware: Hardware, boot: Boot) -> Identity:
+def _identity(hardware: Hardware, mac: str) -> Identity:
     uuid, macs = hardware.identity()
-    return Identity(mac=boot.mac, macs=macs, uuid=uuid, firmware=hardware.firmware())
+    return Identity(mac=mac, macs=macs, uuid=uuid, firmware=hardware.firmware())
 
 
 def serve(hardware: Hardware, screen: Screen, control: Control, boot: Boot, session: Session) -> None:

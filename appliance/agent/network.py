@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from .commandline import mac_of
@@ -12,48 +13,43 @@ from .run import ProgramFailed, run
 from .screen import Screen
 
 SYS_NET = Path("/sys/class/net")
-RUN = Path("/run/qrm")
-SCRIPT = """#!/bin/sh
-# Called by udhcpc with the lease in its environment.
-case "$1" in
-deconfig)
-    ip link set dev "$interface" up
-    ;;
-bound|renew)
-    ip -4 address replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
-    for gateway in $router; do ip -4 route replace default via "$gateway" dev "$interface"; break; done
-    : > /etc/resolv.conf
-    for server in $dns; do echo "nameserver $server" >> /etc/resolv.conf; done
-    ;;
-esac
-"""
+SCRIPT = "/etc/udhcpc/default.script"
+"""Sets address, routes and name servers from a lease; the maintenance stack brings it along."""
 NO_CARD = "no network card has the address {mac} that this machine booted from"
 NO_LINK = "no link on {name} ({mac})"
 NO_OFFER = "no DHCP server answers on {name} ({mac})"
 
 
-def bring_up(mac: str | None, screen: Screen, pause: Callable[[float], None]) -> str:
-    """Get an address on the interface with `mac` (None: on any with a link), trying until it works; returns it."""
+@dataclass(frozen=True)
+class Link:
+    """The way to the appliance: our address, and the MAC address of the card that has it."""
+
+    address: str
+    mac: str
+
+
+def bring_up(mac: str | None, screen: Screen, pause: Callable[[float], None]) -> Link:
+    """Get an address on the interface with `mac` (None: on any with a link), trying until it works."""
     for seconds in growing():
         try:
             _all_up()
-            return _address_on(mac)
+            return _link(choose(mac, _macs()))
         except AgentError as error:
             screen.trouble(error)
             pause(seconds)
     raise AssertionError("growing pauses do not end")
 
 
-def _address_on(mac: str | None) -> str:
-    name = choose(mac, _macs())
+def _link(name: str) -> Link:
     address = _address(name)
     if address is None:
         _must_have_link(name)
         _lease(name)
         address = _address(name)
+    mac = _macs().get(name, "")
     if address is None:
         raise AgentError(NO_OFFER.format(name=name, mac=mac))
-    return address
+    return Link(address, mac)
 
 
 def choose(mac: str | None, macs: dict[str, str]) -> str:
@@ -94,11 +90,7 @@ def _must_have_link(name: str) -> None:
 
 
 def _lease(name: str) -> None:
-    script = RUN / "udhcpc"
-    script.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    script.write_text(SCRIPT)
-    script.chmod(0o755)
-    argv = ["busybox", "udhcpc", "-i", name, "-s", str(script), "-n", "-t", "6", "-T", "2", "-S"]
+    argv = ["busybox", "udhcpc", "-i", name, "-s", SCRIPT, "-n", "-t", "6", "-T", "2", "-S"]
     try:
         run(argv, timeout=40)  # it goes to the background with its lease and renews it
     except ProgramFailed as error:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from .disk import loop
 from .disk.model import Disk
 from .errors import Leaving
+from .network import Link
 from .run import ProgramFailed
 from .screen import Screen
 
@@ -52,8 +53,8 @@ class RecordedComputer:
     def identity(self) -> tuple[str | None, list[str]]:
         return self.settings.get("uuid"), list(self.settings.get("macs", []))
 
-    def connect(self, mac: str | None, screen: Screen) -> str:
-        return "127.0.0.1"
+    def connect(self, mac: str | None, screen: Screen) -> Link:
+        return Link("127.0.0.1", mac or str(self.settings.get("macs", [""])[0]))
 
     def disks(self) -> list[Disk]:
         return [self._disk(number, entry) for number, entry in enumerate(self.settings.get("disks", []))]

@@ -29,7 +29,7 @@ class Session:
 class Identity:
     """What identifies this machine on the network and on its main board."""
 
-    mac: str | None
+    mac: str
     macs: Sequence[str]
     uuid: str | None
     firmware: str

@@ -53,7 +53,8 @@ class Client:
         try:
             connection.connect()
             self.own_address = str(connection.sock.getsockname()[0])
-            connection.request(method, f"{parts.path}?{parts.query}", *self._message(body))
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            connection.request(method, target, *self._message(body))
             answer = connection.getresponse()
             return _judge(url, answer.status, answer.read(LIMIT))
         except (OSError, http.client.HTTPException) as error:

@@ -16,6 +16,8 @@ REFUSED_PAUSE = 300.0
 """Seconds before asking again after a refusal: the appliance may have been restored from a backup."""
 GOING_DOWN = 600.0
 """Seconds that a shutdown may take before it counts as stuck and the resident starts anew."""
+SHUTDOWN_PAUSE = 60.0
+"""Seconds before the next try of a shutdown that the system would not begin."""
 BREATH = 1.0
 """Seconds between two waits: an appliance that answers at once must not be asked in a tight loop."""
 
@@ -102,5 +104,5 @@ class Resident:
         if error:
             say(error)
             self.client.report(attempt, "failed", error)
-            self.pause(next(self.pauses))
+            self.pause(SHUTDOWN_PAUSE)
         return not error

@@ -70,6 +70,10 @@ class TestPrepareDisk:
         bench.add_disk()
         prepare_disk(bench.job("prepare-disk", content="0" * 64, image=IMAGE))
 
+    def test_takes_what_its_own_deployment_wrote(self, bench: Bench) -> None:
+        bench.add_disk(content=b"what the deployed system wrote since")
+        prepare_disk(bench.job("prepare-disk", content="0" * 64, owned=True, image=IMAGE))
+
     def test_goes_on_where_the_same_attempt_was_broken_off(self, bench: Bench, image: Path) -> None:
         half = marker.encode("attempt-1") + image.read_bytes()[512:]
         bench.add_disk(content=half)

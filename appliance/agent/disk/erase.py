@@ -5,6 +5,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..errors import StepFailed
 from . import block, marker
@@ -18,14 +19,24 @@ PIECE = 1 << 30
 Progress = Callable[[float, str], None]
 
 
-def must_be_agreed(disk: Disk, found: Found, agreed: str, attempt: str) -> None:
+@dataclass(frozen=True)
+class Agreement:
+    """What the user agreed to lose: the content with this fingerprint, or, when the deployment that asks has
+    written the disk before (`owned`), whatever is there now.
+    """
+
+    fingerprint: str
+    owned: bool = False
+
+
+def must_be_agreed(disk: Disk, found: Found, agreed: Agreement, attempt: str) -> None:
     """Raises StepFailed `disk-changed` unless the disk may be overwritten by `attempt` (pure).
 
     It may when it holds what the user agreed to lose, or nothing, or when this attempt has begun before.
     """
-    if found.attempt == attempt or found.empty:
+    if agreed.owned or found.attempt == attempt or found.empty:
         return
-    if not agreed or fingerprint(disk, found) != agreed:
+    if not agreed.fingerprint or fingerprint(disk, found) != agreed.fingerprint:
         raise StepFailed(
             "disk-changed",
             f"disk {disk} no longer holds what was agreed to be erased; it now holds: {summary(found)}",

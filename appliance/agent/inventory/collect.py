@@ -12,7 +12,7 @@ from .disks import read_disk_entries
 
 
 def collect(hardware: Hardware, boot_mac: str | None) -> dict[str, Any]:
-    """The inventory. What cannot be read is null, with the reason in `notes`: never a reason to stop."""
+    """The inventory. What cannot be read is empty, with the reason in `notes`: never a reason to stop."""
     notes: list[str] = []
     tables = attempt("dmi", dmi.read_structures, notes)
     return {
@@ -20,11 +20,11 @@ def collect(hardware: Hardware, boot_mac: str | None) -> dict[str, Any]:
         "secure_boot": attempt("secure boot", firmware.read_secure_boot, notes),
         "boot_mac": boot_mac,
         **dmi.sections(tables or []),
-        "cpu": attempt("cpu", cpu.read_cpu, notes),
-        "memory": attempt("memory", lambda: memory.read_memory(tables or []), notes),
-        "disks": attempt("disks", lambda: read_disk_entries(hardware.disks(), notes), notes),
-        "nics": attempt("nics", nics.read_nics, notes),
-        "pci": attempt("pci", pci.read_pci, notes),
+        "cpu": attempt("cpu", cpu.read_cpu, notes) or {},
+        "memory": attempt("memory", lambda: memory.read_memory(tables or []), notes) or {},
+        "disks": attempt("disks", lambda: read_disk_entries(hardware.disks(), notes), notes) or [],
+        "nics": attempt("nics", nics.read_nics, notes) or [],
+        "pci": attempt("pci", pci.read_pci, notes) or [],
         "bmc": attempt("bmc", bmc.read_bmc, notes),
         "kernel": os.uname().release,
         "agent": VERSION,

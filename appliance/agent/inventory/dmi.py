@@ -63,15 +63,13 @@ def _text(raw: bytes) -> str:
 
 
 def sections(structures: Sequence[Structure]) -> dict[str, Any]:
-    """`system`, `board`, `bios` and `chassis` of an inventory; null where there is no such structure."""
+    """`system`, `board`, `bios` and `chassis` of an inventory; {} where there is no such structure."""
     return {name: _section(structures, kind, make) for name, (kind, make) in SECTIONS.items()}
 
 
-def _section(
-    structures: Sequence[Structure], kind: int, make: Callable[[Structure], dict[str, str]]
-) -> dict[str, str] | None:
+def _section(structures: Sequence[Structure], kind: int, make: Callable[[Structure], dict[str, str]]) -> dict[str, str]:
     said = first(structures, kind)
-    return make(said) if said else None
+    return make(said) if said else {}
 
 
 def first(structures: Sequence[Structure], kind: int) -> Structure | None:

@@ -3,6 +3,7 @@
 from ..disk import block, content, erase, free
 from ..disk.model import Disk, must_be_writable, must_fit
 from ..job import Job, Outcome
+from .agreement import agreement_of
 
 
 def prepare_disk(job: Job) -> Outcome:
@@ -13,8 +14,7 @@ def prepare_disk(job: Job) -> Outcome:
     must_fit(disk, image.integer("size"), image.integer("sector_size"))
     with block.vanishing(disk.name):
         found = content.read_content(disk)
-        if not job.params.flag("owned"):
-            erase.must_be_agreed(disk, found, job.params.text("content", ""), job.attempt)
+        erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
         free.release(disk)
         _clear(job, disk, found)
         block.reread_partitions(disk.device)

@@ -6,6 +6,7 @@ from ..disk import block, content, erase, free
 from ..disk.model import Disk, must_be_writable
 from ..errors import StepFailed
 from ..job import Job, Outcome
+from .agreement import agreement_of
 
 SAMPLES = 512
 """Places that are read back, spread evenly, besides both ends of the disk."""
@@ -18,8 +19,7 @@ def wipe_disk(job: Job) -> Outcome:
     must_be_writable(disk)
     with block.vanishing(disk.name):
         found = content.read_content(disk)
-        if not job.params.flag("owned"):
-            erase.must_be_agreed(disk, found, job.params.text("content", ""), job.attempt)
+        erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
         free.release(disk)
         with block.owned(disk.device) as fd:
             _zero(job, disk, fd)

@@ -1,0 +1,169 @@
+"""Both ends of the wire formats between the daemon and its agents and residents, held against each other.
+
+The agent shares no code with the daemon; what one sends here, the other one reads.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "agent"))
+
+from agent_bench import MIB, Bench
+from fake_appliance import FakeAppliance
+
+from appliance.catalogue import Image, ImageId
+from appliance.deployment import Deployment, DiskIdentity, disk_identity
+from appliance.machine import Machine, MachineId, State, parse_mac
+from appliance.netboot import control as daemon
+from appliance.netboot.fleet import Welcome, Work
+from appliance.reconcile.agents import _checked
+from appliance.reconcile.params import Surroundings, params
+from appliance.resident.client import Client
+from appliance.resident.main import Resident
+from appliance.resident.settings import Settings
+from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, STEPS, WIPE_DISK, WRITE, Actor, DeploymentId
+
+MAC = "52:54:00:00:00:01"
+TOKEN = "ab" * 32
+
+
+@pytest.fixture
+def appliance(tmp_path: Path) -> Iterator[FakeAppliance]:
+    """Answers as the daemon's own types encode them."""
+    fake = FakeAppliance(tmp_path)
+    welcome = Welcome("m-1", "node-1", "poll-1", ("ssh-ed25519 AAAA",))
+    fake.answers["POST", "/control/v1/redeem"] = lambda call: (200, msgspec.json.encode(welcome))
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "computer")
+    yield made
+    made.close()
+
+
+def body_of(appliance: FakeAppliance, name: str) -> object:
+    return next(call.body for call in appliance.calls if call.path.endswith(name))
+
+
+def work(step: str, around: Surroundings) -> dict[str, object]:
+    sent = msgspec.json.encode(Work("a1", "deploy", step, params(step, around), "deploying web-1"))
+    decoded = json.loads(sent)
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def test_redeem_inventory_and_a_failed_report(appliance: FakeAppliance, bench: Bench) -> None:
+    appliance.work = [{"attempt": "a1", "kind": "deploy", "step": "no-such-step", "params": {}, "display": "x"}]
+    with bench.running(appliance.command_line(token=TOKEN)):
+        appliance.wait_for(lambda: "GET /poll/poll-1" in appliance.paths())
+    redeemed = msgspec.convert(body_of(appliance, "redeem"), daemon.RedeemBody)
+    assert parse_mac(redeemed.mac) == MAC
+    assert [parse_mac(mac) for mac in redeemed.macs] == [MAC]
+    inventory = body_of(appliance, "inventory")
+    assert isinstance(inventory, dict)
+    _checked(inventory)
+    said = [msgspec.convert(call.body, daemon.ReportBody) for call in appliance.calls if call.path.endswith("report")]
+    assert [report.status for report in said] == ["running", "failed"]
+    assert said[-1].code == "step-unknown"
+
+
+def test_the_agent_knows_every_step_that_is_an_agents() -> None:
+    from appliance.agent.steps import STEPS as KNOWN
+
+    wanted = {name for name, step in STEPS.items() if step.actor is Actor.AGENT}
+    assert wanted <= set(KNOWN)
+
+
+def test_the_inventory_has_what_the_documents_name(appliance: FakeAppliance, bench: Bench) -> None:
+    with bench.running(appliance.command_line(token=TOKEN)):
+        appliance.wait_for(lambda: "GET /poll/poll-1" in appliance.paths())
+    inventory = body_of(appliance, "inventory")
+    assert isinstance(inventory, dict)
+    named = {"firmware", "secure_boot", "boot_mac", "system", "board", "bios", "chassis", "cpu", "memory", "disks"}
+    assert named | {"nics", "pci", "bmc", "kernel", "agent"} <= set(inventory)
+    assert {"model", "sockets", "cores", "threads", "mhz", "architecture", "flags"} == set(inventory["cpu"])
+    assert {"bytes", "modules"} == set(inventory["memory"])
+
+
+def surroundings(appliance: FakeAppliance, bench: Bench, image: Path, disk: DiskIdentity) -> Surroundings:
+    stored = image.read_bytes()
+    source = appliance.add_image("1", stored, TOKEN)
+    sizes = {"size": len(stored), "stored_size": len(stored), "sector_size": 512, "created": 0.0}
+    machine = Machine(MachineId("m-1"), "node-1", State.DEPLOYING, (parse_mac(MAC),), 0.0, firmware="bios")
+    deployment = Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, disk=disk, machine_uuid="0" * 32)
+    return Surroundings(
+        machine,
+        deployment,
+        Image(id=ImageId(1), name="i", description="", format="raw", stored_sha256=source["stored_sha256"], **sizes),
+        appliance.server,
+        appliance.control,
+        appliance.certificates.ca_pem,
+        "lab.test",
+        download_token=TOKEN,
+        resident_token=TOKEN,
+    )
+
+
+@pytest.mark.root
+def test_every_step_with_the_daemons_own_parameters(appliance: FakeAppliance, bench: Bench, tmp_path: Path) -> None:
+    bench.add_disk()
+    image = small_image(tmp_path)
+    with bench.running(appliance.command_line(token=TOKEN)) as agent:
+        appliance.wait_for(lambda: "GET /poll/poll-1" in appliance.paths())
+        inventory = body_of(appliance, "inventory")
+        assert isinstance(inventory, dict)
+        disk = disk_identity(inventory["disks"][0])
+        around = surroundings(appliance, bench, image, disk)
+        for step in (PREPARE, WRITE, GROW, CONFIGURE, HAND_OVER):
+            appliance.work = [work(step, around)]
+            said = msgspec.convert(appliance.report_of(step), daemon.ReportBody)
+            assert said.status == "done", said
+        assert agent.wait(30) == 0
+    results = {said["step"]: said.get("result") for said in appliance.reports if said["status"] == "done"}
+    assert disk_identity(results[PREPARE]["disk"]).serial == disk.serial
+    assert set(results[CONFIGURE]) >= {"esp_partuuid", "root_fsuuid", "kernel", "ssh_host_keys"}
+    assert results[HAND_OVER]["method"] in ("kexec", "reboot")
+
+
+@pytest.mark.root
+def test_wiping_a_disk_that_is_the_deployments_own(appliance: FakeAppliance, bench: Bench, tmp_path: Path) -> None:
+    bench.add_disk(content=b"what the deployed system wrote")
+    with bench.running(appliance.command_line(token=TOKEN)):
+        appliance.wait_for(lambda: "GET /poll/poll-1" in appliance.paths())
+        inventory = body_of(appliance, "inventory")
+        assert isinstance(inventory, dict)
+        disk = dataclasses.replace(disk_identity(inventory["disks"][0]), content="of long ago", owned=True)
+        appliance.work = [work(WIPE_DISK, surroundings(appliance, bench, small_image(tmp_path), disk))]
+        assert appliance.report_of(WIPE_DISK)["result"] == {"method": "zero", "verified": True}
+
+
+def small_image(directory: Path) -> Path:
+    """A file system without a partition table, with just enough in it to be a system."""
+    tree = directory / "tree"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc/os-release").write_text("ID=x\n")
+    path = directory / "image.raw"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(tree), str(path), "16M"], check=True)
+    assert path.stat().st_size == 16 * MIB
+    return path
+
+
+def test_the_resident(appliance: FakeAppliance, tmp_path: Path) -> None:
+    for name in ("active", "report"):
+        appliance.answers["POST", f"/control/v1/resident/{name}"] = lambda call: (200, {})
+    appliance.answers["GET", "/control/v1/resident/wait"] = lambda call: (200, {"command": "reboot", "attempt": "a1"})
+    settings = Settings(appliance.control, TOKEN, appliance.certificates.ca_pem)
+    Resident(Client(settings), lambda seconds: None, lambda action: "", tmp_path).run()
+    active = msgspec.convert(body_of(appliance, "active"), daemon.ActiveBody)
+    assert active.boot_id
+    assert msgspec.convert(body_of(appliance, "report"), daemon.ObeyBody).status == "done"
