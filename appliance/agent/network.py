@@ -15,6 +15,7 @@ from .screen import Screen
 SYS_NET = Path("/sys/class/net")
 SCRIPT = "/etc/udhcpc/default.script"
 """Sets address, routes and name servers from a lease; the maintenance stack brings it along."""
+LINK_LOOKS, LINK_PAUSE = 40, 0.2
 NO_CARD = "no network card has the address {mac} that this machine booted from"
 NO_LINK = "no link on {name} ({mac})"
 NO_OFFER = "no DHCP server answers on {name} ({mac})"
@@ -33,17 +34,17 @@ def bring_up(mac: str | None, screen: Screen, pause: Callable[[float], None]) ->
     for seconds in growing():
         try:
             _all_up()
-            return _link(choose(mac, _macs()))
+            return _link(choose(mac, _macs()), pause)
         except AgentError as error:
             screen.trouble(error)
             pause(seconds)
     raise AssertionError("growing pauses do not end")
 
 
-def _link(name: str) -> Link:
+def _link(name: str, pause: Callable[[float], None]) -> Link:
     address = _address(name)
     if address is None:
-        _must_have_link(name)
+        _must_have_link(name, pause)
         _lease(name)
         address = _address(name)
     mac = _macs().get(name, "")
@@ -83,14 +84,19 @@ def _all_up() -> None:
             run(["ip", "link", "set", "dev", name, "up"])
 
 
-def _must_have_link(name: str) -> None:
-    if not has_link(name):
+def _must_have_link(name: str, pause: Callable[[float], None]) -> None:
+    """A card that was just switched on needs some seconds to agree with the switch."""
+    for _ in range(LINK_LOOKS):
+        if has_link(name):
+            break
+        pause(LINK_PAUSE)
+    else:
         mac = _macs().get(name, "")
         raise AgentError(NO_LINK.format(name=name, mac=mac), "check the cable and the switch port")
 
 
 def _lease(name: str) -> None:
-    argv = ["busybox", "udhcpc", "-i", name, "-s", SCRIPT, "-n", "-t", "6", "-T", "2", "-S"]
+    argv = ["busybox", "udhcpc", "-i", name, "-s", SCRIPT, "-n", "-t", "10", "-T", "1"]
     try:
         run(argv, timeout=40)  # it goes to the background with its lease and renews it
     except ProgramFailed as error:
