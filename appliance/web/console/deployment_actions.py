@@ -103,11 +103,19 @@ async def _target(
 ) -> tuple[str, DiskIdentity | None]:
     """Name of the machine, and the disk that the action writes to; None where it writes to none."""
     if view.on is not None:
-        writes = action is Action.REDEPLOY or (action is Action.RELEASE and view.deployment.wipe_on_release)
-        return view.on.machine.name, view.deployment.disk if writes else None
+        return view.on.machine.name, _written(view, action)
     if action is not Action.START or foreseen.refused:
         return "", None
     return await request.app[SERVICES].store.read(lambda db: _chosen(db, view.deployment))
+
+
+def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
+    """The assigned disk where the action writes to it, with what is on it now, not what was when it was chosen."""
+    deployment = view.deployment
+    writes = action is Action.REDEPLOY or (action is Action.RELEASE and deployment.wipe_on_release)
+    if not writes or deployment.disk is None:
+        return None
+    return replace(deployment.disk, summary=f"{deployment.name}: {view.image.name} and whatever was stored since")
 
 
 async def _chosen(db: aiosqlite.Connection, deployment: Deployment) -> tuple[str, DiskIdentity | None]:

@@ -78,8 +78,8 @@ class Foreseen:
     by_action: dict[Action, Consequences]
 
     def buttons(self, deployment: Deployment) -> list[Button]:
-        """The deployment's buttons, what is most likely wanted first."""
-        order = (Action.RETRY, Action.START, Action.STOP, Action.REDEPLOY, Action.RELEASE)
+        """The deployment's buttons, all of them always and in this order, so that nothing moves about."""
+        order = (Action.START, Action.STOP, Action.RETRY, Action.REDEPLOY, Action.RELEASE)
         made = [self._button(deployment, action) for action in order]
         refused = "it is on a machine; release it first" if deployment.machine else ""
         return [*made, Button("Delete", "trash-2", f"/deployments/{deployment.id}/delete", refused, menu=True)]

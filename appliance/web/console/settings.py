@@ -22,7 +22,7 @@ def _lines(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from _lines(inner, f"{prefix}.{name}" if prefix else str(name))
     elif isinstance(value, list | tuple) and any(isinstance(inner, dict) for inner in value):
         for number, inner in enumerate(value, 1):
-            yield from _lines(inner, f"{prefix} {number}".strip())
+            yield from _lines(inner, f"{prefix}[{number}]" if len(value) > 1 else prefix)
     else:
         yield prefix, _shown(value)
 
