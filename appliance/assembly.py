@@ -20,6 +20,7 @@ from appliance.config import Config, SubnetSection, check_ranges_on, parse_range
 from appliance.events import Bus
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact
 from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.netboot.dns.forwarder import Forwarder
@@ -27,6 +28,7 @@ from appliance.netboot.dns.server import DnsServer
 from appliance.netboot.dns.zone import Zone
 from appliance.netboot.http import BootFiles, BootHttp
 from appliance.netboot.policy import NextEntry
+from appliance.netboot.router import RouterAnswers
 from appliance.netboot.stack import assemble as assemble_stack
 from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
 from appliance.netboot.tftp.server import TftpServer
@@ -195,7 +197,14 @@ class Builder:
         servers: list[Server] = []
         if self._subnets:
             leases = StoredLeases(self._store)
-            servers.append(DhcpServer(self._subnets, leases, observations.dhcp, projection.is_known))
+            routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
+
+            def seen(fact: Fact) -> None:
+                if isinstance(fact, DhcpSeen) and fact.is_ipxe:
+                    routers[fact.interface].booting(fact.mac)
+                observations.dhcp(fact)
+
+            servers += [*routers.values(), DhcpServer(self._subnets, leases, seen, projection.is_known)]
         if self._config.tftp.enabled:
             for subnet in self._subnets:
                 files = self._tftp_files(subnet, boots)

@@ -47,7 +47,7 @@ async def query(
 
 async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:
     """Give a new machine the events of its interface from before it was one."""
-    sql = "SELECT id, doc FROM events WHERE machine IS NULL AND at >= ? AND kind LIKE 'dhcp.%'"
+    sql = "SELECT id, doc FROM events WHERE machine IS NULL AND at >= ? AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent')"
     for number, document in await rows(db, sql, since):
         event = load(document, Event)
         if event.detail.get("mac") == mac:
