@@ -1,5 +1,6 @@
 """Frozen dataclasses as JSON documents in a column, checked when read back."""
 
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 import aiosqlite
@@ -10,12 +11,24 @@ T = TypeVar("T")
 
 def dump(value: Any) -> bytes:
     """The document of a value."""
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=_as_text)
 
 
 def load(document: bytes, kind: type[T]) -> T:
     """The value of a document; raises msgspec.ValidationError when it is not one."""
-    return msgspec.json.decode(document, type=kind)
+    return msgspec.json.decode(document, type=kind, dec_hook=_from_text)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, IPv4Address):
+        return str(value)
+    raise NotImplementedError(f"documents hold no {type(value).__name__}")
+
+
+def _from_text(kind: type, text: Any) -> Any:
+    if kind is IPv4Address:
+        return IPv4Address(text)
+    raise NotImplementedError(f"documents hold no {kind.__name__}")
 
 
 async def one(db: aiosqlite.Connection, sql: str, *values: Any) -> Any | None:
