@@ -81,15 +81,13 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through who may come in, and set ``request[USER]``."""
     check_host(request.headers)
-    public = is_public(request)
+    public, user = is_public(request), await authenticate(request)
+    if user is None and not public:
+        return await _refuse(request)
     if request.method not in SAFE_METHODS or _is_websocket(request):
-        by_cookie = token_of(request)[1] and not public
-        check_origin(request.headers, by_cookie=by_cookie, secure=request.secure)
-    user = await authenticate(request)
+        check_origin(request.headers, by_cookie=not public and token_of(request)[1], secure=request.secure)
     if user is not None:
         request[USER] = user
-    elif not public:
-        return await _refuse(request)
     return await handler(request)
 
 

@@ -43,6 +43,8 @@ def add_routes(app: web.Application) -> None:
     """Add every endpoint, and the OpenAPI document that describes them."""
     for endpoint in ENDPOINTS:
         app.router.add_route(endpoint.method, BASE + endpoint.path, endpoint.handler)
+        if endpoint.method == "GET":
+            app.router.add_route("HEAD", BASE + endpoint.path, endpoint.handler)
     body = document(BASE, ENDPOINTS)
 
     async def openapi(_: web.Request) -> web.Response:

@@ -1,0 +1,67 @@
+"""Guessing passwords is slow, and locks nobody out."""
+
+from web_world import NAME, PASSWORD, World
+
+from appliance.web.loginlimits import FREE_PER_ADDRESS, FREE_PER_USER, LONGEST, REMEMBERED, LoginLimits
+
+
+def test_delays_grow_to_a_bound() -> None:
+    limits, now, waits = LoginLimits(), 0.0, []
+    for _ in range(FREE_PER_USER + 12):
+        wait = limits.begin("admin", "192.0.2.1", now)
+        waits.append(wait)
+        now += wait
+        if wait:
+            assert limits.begin("admin", "192.0.2.1", now) == 0
+    assert waits[:FREE_PER_USER] == [0.0] * FREE_PER_USER
+    assert waits[FREE_PER_USER : FREE_PER_USER + 3] == [1.0, 2.0, 4.0]
+    assert waits[-1] == LONGEST == max(waits)
+
+
+def test_nobody_locks_the_administrator_out_from_elsewhere() -> None:
+    limits = LoginLimits()
+    for _ in range(1000):
+        limits.begin("admin", "192.0.2.66", 0.0)
+    assert limits.begin("admin", "192.0.2.66", 0.0) > 0
+    assert limits.begin("admin", "192.0.2.1", 0.0) == 0
+
+
+def test_many_users_from_one_address_gain_nothing() -> None:
+    limits = LoginLimits()
+    let_through = sum(limits.begin(f"user{number}", "192.0.2.66", 0.0) == 0 for number in range(1000))
+    assert let_through == FREE_PER_ADDRESS
+
+
+def test_one_ipv6_network_is_one_address() -> None:
+    limits = LoginLimits()
+    let_through = sum(limits.begin("admin", f"2001:db8::{number:x}", 0.0) == 0 for number in range(100))
+    assert let_through == FREE_PER_USER
+    assert limits.begin("admin", "2001:db8:0:1::1", 0.0) == 0
+
+
+def test_success_forgets() -> None:
+    limits = LoginLimits()
+    for _ in range(FREE_PER_USER):
+        limits.begin("admin", "192.0.2.1", 0.0)
+    limits.succeeded("admin", "192.0.2.1")
+    assert limits.begin("admin", "192.0.2.1", 0.0) == 0
+
+
+def test_memory_is_bounded() -> None:
+    limits = LoginLimits()
+    for number in range(REMEMBERED + 500):
+        limits.begin("admin", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
+    assert len(limits) <= REMEMBERED
+
+
+async def test_over_http(world: World) -> None:
+    await world.set_up()
+    wrong = {"name": NAME, "password": "wrong password"}
+    for _ in range(FREE_PER_USER):
+        await world.api("POST", "/sessions", 401, json=wrong)
+    async with world.client.post("/api/v1/sessions", json={"name": NAME, "password": PASSWORD}) as response:
+        assert response.status == 429
+        assert int(response.headers["Retry-After"]) >= 1
+        assert (await response.json())["code"] == "login-too-often"
+    world.clock.now += LONGEST
+    await world.api("POST", "/sessions", 201, json={"name": NAME, "password": PASSWORD})
