@@ -50,15 +50,19 @@ def start_script(server: str) -> str:
 
 
 def script(boot: Boot, site: Site, mac: str) -> str:
-    """The script that carries out a boot decision on this machine."""
+    """The script that carries out a boot decision on this machine.
+
+    It goes to whoever sends this MAC address, so it says what, not why: reasons name deployments and are for the
+    timeline.
+    """
     match boot.spec:
         case MaintenanceStack():
-            body = _stack(boot, site, mac)
+            what, body = "starting the maintenance stack", _stack(boot, site, mac)
         case LocalDisk(esp_partuuid, root_fsuuid):
-            body = _local_disk(esp_partuuid, root_fsuuid)
+            what, body = "starting from its disk", _local_disk(esp_partuuid, root_fsuuid)
         case NextEntry():
-            body = ["exit 1"]
-    head = ["#!ipxe", f"echo {shown(boot.name)}: {shown(boot.reason)}"]
+            what, body = "left to its firmware's next boot entry", ["exit 1"]
+    head = ["#!ipxe", f"echo {shown(boot.name)}: {what}"]
     return "\n".join([*head, *body, ""])
 
 
@@ -72,7 +76,9 @@ def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
         "qrm.nonce": boot.nonce,
         "qrm.mac": mac,
     }
-    return " ".join(["console=tty0 console=ttyS0,115200n8 panic=30", *(f"{k}={v}" for k, v in values.items())])
+    return " ".join(
+        ["console=tty0 console=ttyS0,115200n8 loglevel=4 panic=30", *(f"{k}={v}" for k, v in values.items())]
+    )
 
 
 def _stack(boot: Boot, site: Site, mac: str) -> list[str]:
