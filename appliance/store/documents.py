@@ -33,11 +33,13 @@ def _from_text(kind: type, text: Any) -> Any:
 
 async def one(db: aiosqlite.Connection, sql: str, *values: Any) -> Any | None:
     """The first row of a query, or None."""
-    async with db.execute(sql, values) as cursor:
-        return await cursor.fetchone()
+    return next(iter(await rows(db, sql, *values)), None)
 
 
 async def rows(db: aiosqlite.Connection, sql: str, *values: Any) -> list[Any]:
-    """All rows of a query."""
-    async with db.execute(sql, values) as cursor:
-        return list(await cursor.fetchall())
+    """All rows of a query.
+
+    In one call, so that no open cursor is left behind by a caller that is cancelled: it would keep its old
+    snapshot alive under the reads after it.
+    """
+    return list(await db.execute_fetchall(sql, values))

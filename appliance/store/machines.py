@@ -29,7 +29,8 @@ async def briefs(db: aiosqlite.Connection) -> list[Machine]:
 
 async def find(db: aiosqlite.Connection, key: str) -> Machine | None:
     """The machine with this id or name."""
-    row = await one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ?", key, key)
+    # A machine may be named like the id of another: the id wins, since that is what we ask with.
+    row = await one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ? ORDER BY m.id <> ?", key, key, key)
     return _machine(row) if row else None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,10 @@ Job = Callable[[aiosqlite.Connection], Awaitable[T]]
 
 BATCH = 512
 """Jobs that share one commit at most: bounds how long the first of them waits."""
+
+
+_DISK = (sqlite3.OperationalError, sqlite3.DatabaseError)
+"""Exactly these classes speak of the disk; their other children (IntegrityError ...) of one job."""
 
 
 @dataclass(slots=True)
@@ -47,11 +51,17 @@ class Store:
         return await future
 
     async def read(self, job: Job[T]) -> T:
-        """Run a job that only reads, on one consistent snapshot."""
+        """Run a job that only reads, on one consistent snapshot.
+
+        Raises what the job raised, or ApplianceError ``store-failed`` when the disk could not be read.
+        """
         async with self._reading:
-            await self._reader.execute("BEGIN")
             try:
+                # Inside the try: a reader that is cancelled right here must not leave its transaction open.
+                await self._reader.execute("BEGIN")
                 return await job(self._reader)
+            except sqlite3.Error as error:
+                raise _failure("read", error) from error
             finally:
                 await self._reader.rollback()
 
@@ -70,8 +80,7 @@ class Store:
             await self._writer.commit()
         except sqlite3.Error as error:
             await self._writer.rollback()
-            failure = ApplianceError("store-failed", f"the state could not be written: {error}", "look at the disk")
-            outcomes = [failure] * len(batch)
+            outcomes = [_failure("written", error) for _ in batch]
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.future, outcome)
 
@@ -82,16 +91,17 @@ class Store:
         await self._writer.execute("SAVEPOINT job")
         try:
             return await waiting.job(self._writer)
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            if not isinstance(error, sqlite3.IntegrityError):
-                raise  # the disk, not the job: nothing of this batch can be promised
-            await self._writer.execute("ROLLBACK TO job")
-            return error
         except Exception as error:
+            if type(error) in _DISK:
+                raise  # nothing of this batch can be promised
             await self._writer.execute("ROLLBACK TO job")
             return error
         finally:
             await self._writer.execute("RELEASE job")
+
+
+def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
+    return ApplianceError("store-failed", f"the state could not be {done}: {error}", "look at the disk")
 
 
 def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
@@ -105,9 +115,28 @@ def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        await connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            await connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        await connection.close()  # its thread would keep the process from ending
+        raise
     return connection
+
+
+@asynccontextmanager
+async def _connections(path: Path) -> AsyncIterator[tuple[aiosqlite.Connection, aiosqlite.Connection]]:
+    """The writer's and the reader's, on a file of the newest schema."""
+    async with AsyncExitStack() as opened:
+        try:
+            writer = await _connect(path)
+            opened.push_async_callback(writer.close)
+            await migrate(writer)
+            reader = await _connect(path)
+            opened.push_async_callback(reader.close)
+        except sqlite3.Error as error:
+            raise ApplianceError("store-unusable", f"{path}: {error}", "restore a backup of the state") from error
+        yield writer, reader
 
 
 @asynccontextmanager
@@ -116,22 +145,10 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
 
     Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database.
     """
-    try:
-        writer = await _connect(path)
-    except sqlite3.Error as error:
-        raise ApplianceError("store-unusable", f"{path}: {error}", "restore a backup of the state") from error
-    reader = None
-    try:
-        await migrate(writer)
-        reader = await _connect(path)
+    async with _connections(path) as (writer, reader), asyncio.TaskGroup() as tasks:
         store = Store(writer, reader)
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(store.run(), name="store writer")
-            try:
-                yield store
-            finally:
-                running.cancel()
-    finally:
-        if reader is not None:
-            await reader.close()
-        await writer.close()
+        running = tasks.create_task(store.run(), name="store writer")
+        try:
+            yield store
+        finally:
+            running.cancel()

@@ -13,7 +13,8 @@ from appliance.workflow import AttemptId, DeploymentId
 
 def hash_token(token: str) -> str:
     """What is stored in a token's place. Tokens are 256 random bits, so that no salt or stretching is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    # Headers may hold bytes that are no text; they come here as lone surrogates and must just match nothing.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

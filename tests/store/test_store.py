@@ -1,0 +1,280 @@
+"""One writer, shared commits, jobs that cannot harm each other, and what a bad disk does."""
+
+import asyncio
+import resource
+import sqlite3
+
+import aiosqlite
+import pytest
+
+from appliance.errors import ApplianceError, Conflict
+from appliance.store import accounts
+from appliance.store.documents import one, rows
+from appliance.store.schema import MIGRATIONS
+from appliance.store.store import open_store
+
+
+def put(key, value="1"):
+    return lambda db: accounts.put_setting(db, key, value)
+
+
+def get(key):
+    return lambda db: accounts.setting(db, key)
+
+
+async def commits_of(store, jobs):
+    """How often the file was committed while the jobs ran: SQLite counts that itself."""
+    commits = 0
+
+    def traced(statement):
+        nonlocal commits
+        commits += statement.upper().startswith("COMMIT")
+
+    await store._writer.set_trace_callback(traced)
+    real = store._writer.commit
+
+    async def counted():
+        nonlocal commits
+        commits += 1
+        await real()
+
+    store._writer.commit = counted
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    return commits, results
+
+
+async def test_what_was_written_can_be_read(store):
+    await store.write(put("colour", "blue"))
+    assert await store.read(get("colour")) == "blue"
+
+
+async def test_a_write_returns_what_its_job_returned(store):
+    async def job(_):
+        return 42
+
+    assert await store.write(job) == 42
+
+
+async def test_writes_that_wait_together_share_a_commit(store):
+    commits, _ = await commits_of(store, [store.write(put(f"key{n}")) for n in range(300)])
+    assert commits <= 4
+    assert len(await store.read(lambda db: rows(db, "SELECT key FROM settings"))) == 300
+
+
+async def test_a_failing_job_keeps_nothing_and_harms_no_other(store):
+    async def bad(db):
+        await accounts.put_setting(db, "bad", "1")
+        raise Conflict("no", "not this one")
+
+    first, failed, last = await asyncio.gather(
+        store.write(put("first")), store.write(bad), store.write(put("last")), return_exceptions=True
+    )
+    assert (first, last) == (None, None)
+    assert isinstance(failed, Conflict)
+    found = await store.read(lambda db: rows(db, "SELECT key FROM settings ORDER BY key"))
+    assert [row[0] for row in found] == ["first", "last"]
+
+
+async def test_a_job_that_breaks_a_constraint_fails_alone(store):
+    async def bad(db):
+        await db.execute("INSERT INTO machine_macs VALUES('x', 'no such machine')")
+
+    failed, good = await asyncio.gather(store.write(bad), store.write(put("good")), return_exceptions=True)
+    assert isinstance(failed, sqlite3.IntegrityError)
+    assert good is None
+    assert await store.read(get("good")) == "1"
+
+
+async def test_a_job_with_wrong_sql_fails_and_the_writer_goes_on(store):
+    async def bad(db):
+        await db.execute("INSERT INTO no_such_table VALUES(1)")
+
+    with pytest.raises(ApplianceError, match="could not be written"):
+        await store.write(bad)
+    await store.write(put("after"))
+    assert await store.read(get("after")) == "1"
+
+
+async def test_a_job_whose_caller_gave_up_before_it_began_is_not_run(store):
+    inside, gate, ran = asyncio.Event(), asyncio.Event(), []
+
+    async def blocks(_):
+        inside.set()
+        await gate.wait()
+
+    async def unwanted(_):
+        ran.append(1)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(store.write(blocks))
+        given_up = tasks.create_task(store.write(unwanted))
+        await inside.wait()
+        given_up.cancel()
+        gate.set()
+    await store.write(put("x"))
+    assert ran == []
+
+
+async def test_a_reader_sees_the_last_commit_and_nothing_unfinished(store):
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(db):
+        await accounts.put_setting(db, "colour", "red")
+        inside.set()
+        await go_on.wait()
+
+    await store.write(put("colour", "blue"))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(store.write(slow))
+        await inside.wait()
+        assert await store.read(get("colour")) == "blue"
+        go_on.set()
+    assert await store.read(get("colour")) == "red"
+
+
+async def test_a_read_is_one_snapshot(store):
+    await store.write(put("colour", "blue"))
+
+    async def twice(db):
+        first = await accounts.setting(db, "colour")
+        await store.write(put("colour", "red"))
+        return first, await accounts.setting(db, "colour")
+
+    assert await store.read(twice) == ("blue", "blue")
+    assert await store.read(get("colour")) == "red"
+
+
+async def test_a_reader_cannot_write(store):
+    await store.write(put("colour", "blue"))
+
+    async def sneaky(db):
+        await accounts.put_setting(db, "colour", "red")
+
+    await store.read(sneaky)
+    assert await store.read(get("colour")) == "blue"
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_read_that_is_cancelled_at_any_point_leaves_the_reader_usable(store, turns):
+    await store.write(put("colour", "blue"))
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(store.read(get("colour")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+    await store.write(put("colour", "red"))
+    assert await store.read(get("colour")) == "red"
+
+
+async def test_the_file_is_durable_and_keeps_its_promises(store):
+    async def pragmas(db):
+        return [(await one(db, f"PRAGMA {name}"))[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+
+    assert await store.write(pragmas) == ["wal", 2, 1]
+
+
+async def test_a_new_file_has_the_newest_schema_and_opening_again_changes_nothing(tmp_path):
+    for _ in range(2):
+        async with open_store(tmp_path / "store.db") as store:
+            row = await store.read(lambda db: one(db, "PRAGMA user_version"))
+            assert row[0] == len(MIGRATIONS)
+
+
+async def test_a_file_of_an_older_schema_is_brought_forward_with_its_content(tmp_path, monkeypatch):
+    async with open_store(tmp_path / "store.db") as store:
+        await store.write(put("colour", "blue"))
+    newer = (*MIGRATIONS, "CREATE TABLE added (x TEXT) STRICT;")
+    monkeypatch.setattr("appliance.store.schema.MIGRATIONS", newer)
+    async with open_store(tmp_path / "store.db") as store:
+        assert await store.read(get("colour")) == "blue"
+        assert await store.read(lambda db: rows(db, "SELECT * FROM added")) == []
+
+
+async def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
+    async with open_store(tmp_path / "store.db"):
+        pass
+    broken = (*MIGRATIONS, "CREATE TABLE added (x TEXT); CREATE NONSENSE;")
+    monkeypatch.setattr("appliance.store.schema.MIGRATIONS", broken)
+    with pytest.raises(ApplianceError, match="NONSENSE"):
+        async with open_store(tmp_path / "store.db"):
+            pass
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'added'").fetchone()[0] == 0
+
+
+async def test_a_file_of_a_newer_version_is_refused_untouched(tmp_path):
+    path = tmp_path / "store.db"
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    with pytest.raises(ApplianceError) as caught:
+        async with open_store(path):
+            pass
+    assert caught.value.code == "store-newer"
+    assert "newer version" in caught.value.message
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "store.db"
+    path.write_bytes(b"this is not a database at all" * 100)
+    with pytest.raises(ApplianceError) as caught:
+        async with open_store(path):
+            pass
+    assert caught.value.code == "store-unusable"
+
+
+async def test_a_directory_that_is_missing_is_an_error_with_the_path(tmp_path):
+    with pytest.raises(ApplianceError, match="no/such"):
+        async with open_store(tmp_path / "no" / "such" / "store.db"):
+            pass
+
+
+async def test_a_full_disk_fails_the_write_and_the_store_goes_on_when_there_is_room(store):
+    """RLIMIT_FSIZE makes every growing write fail, as a full disk does."""
+    await store.write(put("before"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
+    try:
+        with pytest.raises(ApplianceError) as caught:
+            await store.write(put("large", "x" * 1_000_000))
+        assert caught.value.code == "store-failed"
+        assert await store.read(get("before")) == "1"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert await store.read(get("large")) is None
+    await store.write(put("after"))
+    assert await store.read(get("after")) == "1"
+
+
+async def test_whoever_waits_with_a_write_that_fills_the_disk_is_told_too(store):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
+    try:
+        results = await asyncio.gather(
+            store.write(put("small")), store.write(put("large", "x" * 1_000_000)), return_exceptions=True
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    kept = await store.read(get("small"))
+    assert (results[0] is None) == (kept == "1"), "acknowledged exactly if kept"
+    assert isinstance(results[1], ApplianceError)
+
+
+async def test_two_connections_never_tear_a_batch(tmp_path):
+    """What another process sees of the file is whole batches only."""
+    async with open_store(tmp_path / "store.db") as store, aiosqlite.connect(tmp_path / "store.db") as other:
+
+        async def pair(db, n):
+            await accounts.put_setting(db, "left", str(n))
+            await asyncio.sleep(0)
+            await accounts.put_setting(db, "right", str(n))
+
+        async def writing():
+            for n in range(50):
+                await store.write(lambda db, n=n: pair(db, n))
+
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(writing())
+            while not running.done():
+                found = dict(await rows(other, "SELECT key, value FROM settings"))
+                assert found.get("left") == found.get("right")
