@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,9 +32,10 @@ def key(inputs: dict[str, bytes]) -> str:
     return digest.hexdigest()[:KEY_LENGTH]
 
 
-def tree_inputs(*folders: Path) -> dict[str, bytes]:
-    """Every file below the folders with content and mode, as inputs for `key`."""
-    files = (path for folder in folders for path in folder.rglob("*") if _counts(path))
+def inputs(modules: Iterable[str], *folders: Path) -> dict[str, bytes]:
+    """Inputs for `key`: these modules of this program, and every file below the folders, with modes."""
+    files = [SOURCE / "builder" / f"{module}.py" for module in modules]
+    files += [path for folder in folders for path in folder.rglob("*") if _counts(path)]
     return {f"{path.relative_to(SOURCE)} {path.lstat().st_mode:o}": _content(path) for path in files}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import cache, disk, grub_images, mmdebstrap
 from .errors import BuildError
+from .gpt import SECTOR
 from .progress import phase, say
 from .run import require, run
 from .trim import parse_words
@@ -43,7 +44,7 @@ class Identity:
 
 def name() -> str:
     """Key of everything that goes into the demo image."""
-    inputs = cache.tree_inputs(RECIPE, cache.SOURCE / "builder")
+    inputs = cache.inputs(("demo", "disk", "gpt", "grub", "grub_images", "trim", "mmdebstrap"), RECIPE)
     return cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
 
 
@@ -120,7 +121,7 @@ def description(scratch: Path, raw: Path, stored: Path) -> dict[str, object]:
         "size": raw.stat().st_size,
         "stored_size": size,
         "stored_sha256": digest,
-        "sector_size": disk.SECTOR,
+        "sector_size": SECTOR,
         "kernel": (scratch / "kernel").read_text().strip().removeprefix("vmlinuz-"),
         "packages": dict(line.split(" ", 1) for line in lines),
         "default_user": "root",

@@ -17,7 +17,7 @@ MODULES += " minicmd serial terminal gzio regexp chain"
 
 def build(directory: Path) -> Path:
     """A directory with `boot.img`, `core.img` (BIOS) and `bootx64.efi` in the cache `directory`."""
-    inputs = cache.tree_inputs(cache.SOURCE / "builder")
+    inputs = cache.inputs(("grub_images", "mmdebstrap"))
     name = cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
     archives = directory / "debs-grub"
     return cache.kept(directory, "grub", name, lambda into, scratch: _build(into, scratch, archives))

@@ -28,7 +28,7 @@ GRUB_MODULES = (
 
 def name() -> str:
     """Key of everything that goes into the boot programs."""
-    inputs = cache.tree_inputs(RECIPE, cache.SOURCE / "builder")
+    inputs = cache.inputs(("programs", "mmdebstrap"), RECIPE)
     return cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
 
 

@@ -24,7 +24,7 @@ def packages() -> list[str]:
 
 def name() -> str:
     """Key of everything that goes into the stack."""
-    inputs = cache.tree_inputs(RECIPE, cache.SOURCE / "builder")
+    inputs = cache.inputs(("stack", "inside_stack", "trim", "cpio", "mmdebstrap"), RECIPE)
     return cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
 
 

@@ -1,6 +1,7 @@
 """The built maintenance stack, started by QEMU, runs an agent that was appended to its initrd."""
 
 import json
+import os
 import selectors
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def line_of(machine: subprocess.Popen[bytes], marker: bytes) -> str:
     with selectors.DefaultSelector() as ready:
         ready.register(machine.stdout, selectors.EVENT_READ)
         while time.monotonic() < deadline and ready.select(deadline - time.monotonic()):
-            chunk = machine.stdout.read1()  # type: ignore[attr-defined]
+            chunk = os.read(machine.stdout.fileno(), 65536)
             said += chunk
             complete = [line for line in said.split(b"\n")[:-1] if line.startswith(marker)]
             if complete or not chunk:
