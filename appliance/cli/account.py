@@ -1,0 +1,84 @@
+"""``qrm login`` and ``qrm logout``."""
+
+import getpass
+import sys
+from pathlib import Path
+
+import click
+
+from appliance.cli import credentials, trust
+from appliance.cli.client import Api, api_of, fetch_authority, normal_url
+from appliance.cli.credentials import Server
+from appliance.cli.errors import Refused
+from appliance.errors import ApplianceError
+
+
+@click.command()
+@click.argument("url", required=False)
+@click.option("--user", default="admin", show_default=True, help="Who you are there.")
+@click.option("--ca", type=click.Path(path_type=Path), help="PEM file of the authority that signed its certificate.")
+@click.option("--fingerprint", metavar="SHA256", help="Fingerprint of the appliance's authority, as it printed it.")
+def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None) -> None:
+    """Log in to the appliance at URL; without one, again to that of the last time.
+
+    The password is asked for, or read from standard input.
+    """
+    if ca and fingerprint:
+        raise click.UsageError("use --ca or --fingerprint, not both")
+    known = credentials.load()
+    target = normal_url(url) if url else known.chosen(None).url
+    pem, pinned = _authority(target, ca, fingerprint, known.servers.get(target))
+    api = Api(target, trust.context(pem, names_matter=not pinned))
+    made = api.send("POST", "/sessions", {"name": user, "password": _password(user, target)})
+    known.servers[target] = Server(target, user, made["token"], pem, pinned)
+    known.current = target
+    credentials.save(known)
+    click.echo(f"logged in to {target} as {user}")
+
+
+@click.command()
+def logout() -> None:
+    """End the log-in, here and on the appliance; its authority stays pinned."""
+    known = credentials.load()
+    server = known.chosen(None)
+    try:
+        api_of(server).send("DELETE", "/sessions/current")
+    except Refused as error:
+        if error.code != "login-needed":
+            raise
+    known.servers[server.url] = Server(server.url, server.user, "", server.ca, server.pinned)
+    credentials.save(known)
+    click.echo(f"logged out of {server.url}")
+
+
+def _authority(url: str, ca: Path | None, fingerprint: str | None, known: Server | None) -> tuple[str, bool]:
+    """The authority to trust, and whether it is the appliance's own."""
+    if ca:
+        return trust.read_file(ca), False
+    if fingerprint:
+        return trust.named_by_fingerprint(fingerprint, lambda: _fetch(url)), True
+    if known:
+        return known.ca, known.pinned
+    return _first_contact(url), True
+
+
+def _first_contact(url: str) -> str:
+    pem = _fetch(url)
+    click.echo(f"{url} is not known here. The fingerprint of its certificate authority is", err=True)
+    click.echo(f"  {trust.spaced(trust.fingerprint(pem))}", err=True)
+    if not sys.stdin.isatty():
+        hint = "compare the fingerprint, then use --fingerprint SHA256"
+        raise ApplianceError("authority-unknown", f"nobody is there to say whether {url} is to be trusted", hint)
+    if not click.confirm("Is it the same that the appliance printed at its start?", err=True):
+        raise ApplianceError("authority-refused", "not logged in", "the appliance prints its fingerprint at each start")
+    return pem
+
+
+def _fetch(url: str) -> str:
+    return fetch_authority(url, trust.untrusting_context())
+
+
+def _password(user: str, url: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password of {user} at {url}: ")
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,102 @@
+"""``qrm images``"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import click
+
+from appliance.cli.client import Api, file_chunks, segment
+from appliance.cli.confirm import confirmed
+from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.errors import Refused
+from appliance.cli.output import as_json, fields, gigabytes, moment, table
+from appliance.errors import Conflict, Invalid
+from appliance.machine import check_name
+
+
+@click.group(cls=Listing)
+def images() -> None:
+    """Images; without a command, their list."""
+
+
+@images.command("list")
+@json_option
+def list_images(json_out: bool) -> None:
+    """All images."""
+    answer = api().get("/images")
+    if json_out:
+        as_json(answer)
+        return
+    rows = [
+        (each["name"], each["format"], gigabytes(each["size"]), gigabytes(each["stored_size"]), each["description"])
+        for each in answer["items"]
+    ]
+    table(("name", "format", "size", "stored", "description"), rows, "No image yet. Add one with: qrm images add FILE")
+
+
+@images.command()
+@click.argument("image")
+@json_option
+def show(image: str, json_out: bool) -> None:
+    """One image, by name or id."""
+    found = api().get(f"/images/{segment(image)}")
+    if json_out:
+        as_json(found)
+        return
+    fields(found | {"created": moment(found["created"])})
+
+
+@images.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", help="Its name; from the file's name when left out.")
+@click.option("--format", "image_format", type=click.Choice(["raw", "raw.zst"]), help="From the file's content.")
+@click.option("--description", default="", help="What it is.")
+def add(file: Path, name: str | None, image_format: str | None, description: str) -> None:
+    """Upload a disk image: raw, or compressed with zstd."""
+    connected = api()
+    chosen = check_name(name or _name_of(file))
+    if _is_there(connected, chosen):
+        raise Conflict("name-taken", f"another image is called {chosen}", "choose another with --name")
+    kind = image_format or _format_of(file)
+    query = urlencode({"name": chosen, "format": kind, "description": description})
+    size = file.stat().st_size
+    with file.open("rb") as content, click.progressbar(length=size, label=f"uploading {chosen}") as bar:
+        made = connected.upload(f"/images?{query}", file_chunks(content, bar.update), size, "application/octet-stream")
+    click.echo(f"{made['name']}: {gigabytes(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
+
+
+def _name_of(file: Path) -> str:
+    """The file's name up to its first dot, as a name."""
+    return re.sub(r"[^a-z0-9]+", "-", file.name.lower().partition(".")[0]).strip("-")
+
+
+def _format_of(file: Path) -> str:
+    with file.open("rb") as content:
+        head = content.read(4)
+    if not head:
+        raise Invalid("image-empty", f"{file} is empty")
+    return "raw.zst" if head == b"\x28\xb5\x2f\xfd" else "raw"  # RFC 8878 section 3.1.1
+
+
+def _is_there(connected: Api, name: str) -> bool:
+    """Said before a long upload instead of after it."""
+    try:
+        connected.get(f"/images/{segment(name)}")
+    except Refused as error:
+        if error.code == "image-unknown":
+            return False
+        raise
+    return True
+
+
+@images.command()
+@click.argument("image")
+@confirm_option
+def delete(image: str, confirm: str | None) -> None:
+    """Delete an image that no deployment uses."""
+    connected = api()
+    found = connected.get(f"/images/{segment(image)}")
+    confirmed([f"Image {found['name']} and its content are deleted."], found["name"], confirm)
+    connected.send("DELETE", f"/images/{segment(str(found['id']))}")
+    click.echo(f"{found['name']} is deleted")

@@ -1,0 +1,121 @@
+"""``qrm machines``"""
+
+from typing import Any
+
+import click
+
+from appliance.cli.client import segment
+from appliance.cli.confirm import confirmed
+from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.output import as_json, event_line, fields, gigabytes, moment, table
+
+
+@click.group(cls=Listing)
+def machines() -> None:
+    """Machines; without a command, their list."""
+
+
+@machines.command("list")
+@json_option
+def list_machines(json_out: bool) -> None:
+    """All machines."""
+    answer = api().get("/machines")
+    if json_out:
+        as_json(answer)
+        return
+    rows = [
+        (each["name"], state_of(each), deployment_of(each), each["address"], each["firmware"], each["id"])
+        for each in answer["items"]
+    ]
+    empty = "No machine yet. Let one boot from the network that the appliance serves."
+    table(("name", "state", "deployment", "address", "firmware", "id"), rows, empty)
+
+
+def state_of(machine: dict[str, Any]) -> str:
+    """State, progress and flags in a few words."""
+    words, attempt = [machine["state"]], machine["attempt"]
+    if attempt and attempt["status"] == "live" and attempt["step"]:
+        words.append(f"{attempt['progress']:.0%} {attempt['label']}")
+    if machine["state"] == "failed":
+        words.append(machine["failed_reason"])
+    words += [word for word in ("maintenance", "offline") if machine[word]]
+    return ", ".join(words)
+
+
+def deployment_of(machine: dict[str, Any]) -> str:
+    """The name of the deployment that it is assigned to."""
+    return str(machine["deployment"]["name"]) if machine["deployment"] else ""
+
+
+@machines.command()
+@click.argument("machine")
+@json_option
+def show(machine: str, json_out: bool) -> None:
+    """One machine, by name or id, with its disks."""
+    found = api().get(f"/machines/{segment(machine)}")
+    if json_out:
+        as_json(found)
+        return
+    same = ("name", "id", "firmware", "address", "uuid", "serial", "cpus", "notes")
+    fields(
+        {name: found[name] for name in same}
+        | {
+            "state": state_of(found),
+            "deployment": deployment_of(found),
+            "macs": ", ".join(found["macs"]),
+            "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
+            "last seen": moment(found["last_seen"]),
+        }
+    )
+    for disk in (found["inventory"] or {}).get("disks") or []:
+        content = disk.get("content") or {}
+        summary = "empty" if content.get("empty") else content.get("summary")
+        names = [disk.get("serial"), gigabytes(disk.get("bytes")), disk.get("model"), summary]
+        fields({"disk": ", ".join(str(name) for name in names if name)})
+
+
+@machines.command("set")
+@click.argument("machine")
+@click.option("--name", help="Its new name; also its name in DNS.")
+@click.option("--maintenance", type=click.Choice(["on", "off"]), help="On: it is seen, but not used.")
+@click.option("--broken/--mended", default=None, help="Broken: it is never chosen for anything.")
+@click.option("--notes", help="Anything worth knowing.")
+def set_machine(
+    machine: str, name: str | None, maintenance: str | None, broken: bool | None, notes: str | None
+) -> None:
+    """Change a machine."""
+    given = {"name": name, "broken": broken, "notes": notes}
+    change: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if maintenance:
+        change["maintenance"] = maintenance == "on"
+    if not change:
+        raise click.UsageError("say what to change: --name, --maintenance, --broken, --mended or --notes")
+    changed = api().send("PATCH", f"/machines/{segment(machine)}", change)
+    click.echo(f"{changed['name']}: {state_of(changed)}")
+
+
+@machines.command()
+@click.argument("machine")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many, newest first.")
+@json_option
+def timeline(machine: str, limit: int, json_out: bool) -> None:
+    """What happened to a machine, and why; the newest at the end."""
+    answer = api().get(f"/machines/{segment(machine)}/timeline", limit=limit)
+    if json_out:
+        as_json(answer)
+        return
+    for event in reversed(answer["items"]):
+        click.echo(event_line(event))
+
+
+@machines.command()
+@click.argument("machine")
+@confirm_option
+def delete(machine: str, confirm: str | None) -> None:
+    """Forget a machine that is assigned to nothing."""
+    connected = api()
+    found = connected.get(f"/machines/{segment(machine)}")
+    text = f"{found['name']} is forgotten with its inventory; it appears again, as new, when it next boots."
+    confirmed([text], found["name"], confirm)
+    connected.send("DELETE", f"/machines/{segment(found['id'])}")
+    click.echo(f"{found['name']} is deleted")

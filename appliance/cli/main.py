@@ -1,0 +1,83 @@
+"""The command ``qrm``: one table of commands, each imported when it is used."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from appliance import __version__
+from appliance.cli.errors import WRONG_USAGE, exit_code
+from appliance.cli.output import clean
+from appliance.errors import ApplianceError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "login": ("appliance.cli.account:login", "Log in to an appliance."),
+    "logout": ("appliance.cli.account:logout", "Log out of the appliance."),
+    "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, timeline, delete."),
+    "images": ("appliance.cli.images:images", "Images: list, show, add, delete."),
+    "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, add, delete."),
+    "deployments": ("appliance.cli.deployments:deployments", "Deployments: create, start, stop, release and more."),
+    "events": ("appliance.cli.events:events", "What happened, and what happens."),
+    "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
+    "config": ("appliance.cli.server:config", "Check or show a configuration file."),
+    "lab": ("appliance.lab.command:lab", "Run the virtual data centre."),
+}
+"""Name, where it is, and its line in the help: the help imports nothing."""
+
+
+class Commands(click.Group):
+    """Imports a command when it is asked for, so that each starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--server", metavar="URL", envvar="QRM_SERVER", help="Another appliance than that of the last log-in.")
+@click.version_option(__version__, prog_name="qrm")
+def cli(server: str | None) -> None:
+    """Turn bare computers into a fleet that runs what you ask for.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable, 4 refused by the server.
+    """
+
+
+def main() -> int:
+    """Run the command line; the exit code."""
+    try:
+        result = cli.main(prog_name="qrm", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return WRONG_USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what was asked for already goes on", err=True)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        return 1
+    except ApplianceError as error:
+        return say(error)
+    return result if isinstance(result, int) else 0
+
+
+def say(error: ApplianceError) -> int:
+    """Print what happened, where, and what to do; the exit code."""
+    field = f" [{clean(error.field)}]" if error.field else ""
+    click.echo(f"qrm: {clean(error.message)}{field} ({clean(error.code)})", err=True)
+    if error.hint:
+        click.echo(f"  {clean(error.hint)}", err=True)
+    return exit_code(error)

@@ -1,0 +1,63 @@
+"""What commands print. Strings of machines are hostile: nothing of them steers a terminal."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that reverse the direction of text."""
+
+
+def clean(value: object) -> str:
+    """Text that only shows; each character that would steer a terminal becomes a replacement character."""
+    return _STEERING.sub("\ufffd", "" if value is None else str(value))
+
+
+def as_json(value: object) -> None:
+    """JSON for programs; escaping everything that is not ASCII also keeps terminals safe."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """A table for people; ``empty`` is said where there are no rows."""
+    if not rows:
+        click.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(Text(clean(value), overflow="fold") for value in row))
+    # A file or a pipe has no width: nothing is cut off there.
+    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(made)
+
+
+def fields(values: dict[str, object]) -> None:
+    """One thing in lines of name and value; empty values are left out."""
+    shown = {name: clean(value) for name, value in values.items() if value not in (None, "", [])}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def moment(at: float | None) -> str:
+    """A Unix time in the user's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) if at else "never"
+
+
+def gigabytes(count: int | None) -> str:
+    """Bytes of a disk, as its label says them."""
+    return f"{count / 1e9:.1f} GB" if count else ""
+
+
+def event_line(event: dict[str, Any]) -> str:
+    """An event in one line."""
+    reason = f" ({event['reason']})" if event.get("reason") else ""
+    return clean(f"{moment(event['at'])}  {event['kind']:<18}  {event['text']}{reason}")
