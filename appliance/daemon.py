@@ -50,7 +50,6 @@ def serve(path: Path) -> int:
     try:
         config = load(path)
         served = [section.interface for section in config.subnet if section.mode != "off"]
-        # Before there is a loop: pyroute2 brings one of its own, which cannot live inside uvloop.
         interfaces = {name: interface_address(name) for name in served}
         with state_directory(config.site.state_dir):
             uvloop.run(_live(config, interfaces))

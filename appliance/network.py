@@ -1,10 +1,23 @@
-"""The computer's own network interfaces, asked from the kernel each time. The only pyroute2 import."""
+"""The computer's own network interfaces, asked from the kernel each time, through iproute2's JSON."""
 
 from ipaddress import IPv4Interface
 
-from pyroute2 import IPRoute
+import msgspec
 
+from appliance.command import run
 from appliance.errors import ApplianceError
+
+
+class _Address(msgspec.Struct):
+    local: str = ""
+    prefixlen: int = 0
+    scope: str = ""
+    family: str = ""
+
+
+class _Link(msgspec.Struct):
+    ifname: str
+    addr_info: list[_Address] = []
 
 
 def interface_address(name: str) -> IPv4Interface:
@@ -12,15 +25,13 @@ def interface_address(name: str) -> IPv4Interface:
 
     Raises ApplianceError ``interface-missing`` or ``interface-without-address``.
     """
-    with IPRoute() as netlink:
-        indices = netlink.link_lookup(ifname=name)
-        if not indices:
-            others = ", ".join(sorted(link.get_attr("IFLA_IFNAME") for link in netlink.get_links()))
-            hint = f"this computer has {others}"
-            raise ApplianceError("interface-missing", f"[[subnet]] {name}: there is no such interface", hint)
-        for message in netlink.get_addr(index=indices[0]):
-            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-            if address and "." in address and message["scope"] == 0:
-                return IPv4Interface(f"{address}/{message['prefixlen']}")
+    links = msgspec.json.decode(run(["ip", "-json", "address", "show"]), type=list[_Link])
+    found = next((link for link in links if link.ifname == name), None)
+    if found is None:
+        hint = "this computer has " + ", ".join(sorted(link.ifname for link in links))
+        raise ApplianceError("interface-missing", f"[[subnet]] {name}: there is no such interface", hint)
+    for address in found.addr_info:
+        if address.family == "inet" and address.scope == "global":
+            return IPv4Interface(f"{address.local}/{address.prefixlen}")
     hint = f"give it one, for example: ip address add 10.77.0.1/24 dev {name}"
     raise ApplianceError("interface-without-address", f"[[subnet]] {name} has no IPv4 address", hint)
