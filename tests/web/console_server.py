@@ -34,6 +34,11 @@ class Console:
     machines: dict[str, MachineId]
     app: web.Application
 
+    async def drop_sockets(self) -> None:
+        """Close every WebSocket, as a daemon that ends does."""
+        for handler in self.app.on_shutdown:
+            await handler(self.app)
+
 
 @asynccontextmanager
 async def console(

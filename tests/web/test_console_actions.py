@@ -1,0 +1,197 @@
+"""What forms do: each act, its refusal, and that nothing typed is lost."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from console_client import Visitor, said, visitor
+from console_seed import KEY
+
+from appliance.deployment import Deployment, Wanted
+from appliance.machine import Machine, State
+from appliance.store import catalogue, deployments, machines
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Visitor]:
+    async with visitor(tmp_path) as someone:
+        await someone.log_in()
+        yield someone
+
+
+async def machine(fleet: Visitor, key: str) -> Machine:
+    return await fleet.services.store.read(lambda db: machines.get(db, key))
+
+
+async def deployment(fleet: Visitor, key: str) -> Deployment:
+    return await fleet.services.store.read(lambda db: deployments.get(db, key))
+
+
+async def test_maintenance_is_switched(fleet: Visitor) -> None:
+    assert await fleet.post("/machines/m0007/maintenance", data={"value": "off"}) == "/machines/m0007"
+    assert not (await machine(fleet, "m0007")).maintenance
+    await fleet.post("/machines/m0007/maintenance", data={"value": "on"})
+    assert (await machine(fleet, "m0007")).maintenance
+    await fleet.post("/machines/m0007/maintenance", 422, {"value": "maybe"})
+
+
+async def test_a_name_that_is_taken_is_refused_beside_its_field(fleet: Visitor) -> None:
+    page = await fleet.post("/machines/m0007/edit", 422, {"name": "node-11", "notes": "under the stairs"})
+    assert "another machine is called node-11" in said(page)
+    assert 'value="node-11"' in page
+    assert "under the stairs" in page
+    await fleet.post("/machines/m0007/edit", data={"name": "stairs", "notes": "under\r\nthem"})
+    assert ((await machine(fleet, "m0007")).name, (await machine(fleet, "m0007")).notes) == ("stairs", "under\nthem")
+
+
+async def test_a_machine_is_called_broken_and_mended(fleet: Visitor) -> None:
+    await fleet.post("/machines/m0005/broken")
+    assert (await machine(fleet, "m0005")).state is State.BROKEN
+    await fleet.post("/machines/m0005/mend", data={"value": "yes"})
+    assert (await machine(fleet, "m0005")).state is State.DISCOVERED
+
+
+async def test_a_machine_is_deleted_only_by_its_name(fleet: Visitor) -> None:
+    assert "This is not it" in said(await fleet.post("/machines/m0005/delete", 422, {"confirm": "node-1"}))
+    assert await fleet.post("/machines/m0005/delete", data={"confirm": "node-16"}) == "/machines"
+    await fleet.get("/machines/m0005", 404)
+
+
+async def test_a_machine_in_use_is_not_deleted(fleet: Visitor) -> None:
+    assert "is assigned to web-1" in said(await fleet.post("/machines/m0000/delete", 409, {"confirm": "node-11"}))
+
+
+async def test_a_deployment_is_made_and_started(fleet: Visitor) -> None:
+    form = {"name": "new-1", "image": "debian-13", "machine": "m0005", "disk_rule": "empty", "ssh_keys": KEY}
+    start = await fleet.post("/deployments/new", data=form)
+    page = said(await fleet.get(start))
+    assert "Overwrite S4EVNX0R00005 and start new-1 on node-16" in page
+    assert (await deployment(fleet, "new-1")).wanted is Wanted.RELEASED
+    await fleet.post(start)
+    started = await deployment(fleet, "new-1")
+    assert (started.wanted, started.machine) == (Wanted.RUNNING, "m0005")
+
+
+async def test_nothing_typed_is_lost(fleet: Visitor) -> None:
+    form = {
+        "name": "Bad Name",
+        "image": "rocky-10",
+        "machine": "m0006",
+        "cpus": "lots",
+        "memory": "8",
+        "disk_rule": "named",
+        "disk": "S4EVNX0R00006",
+        "ssh_keys": "not a key",
+        "wipe": "yes",
+        "firmware": "bios",
+    }
+    page = await fleet.post("/deployments/new", 422, form)
+    for name in ("Bad Name", "lots", "8"):
+        assert f'value="{name}"' in page
+    for choice in ("rocky-10", "m0006", "S4EVNX0R00006", "bios"):
+        assert f'value="{choice}" selected' in page
+    assert ">not a key</textarea>" in page
+    assert 'value="yes" checked' in page
+    assert "3 things need a change" in said(page)
+
+
+async def test_a_taken_name_is_said_beside_the_name(fleet: Visitor) -> None:
+    page = await fleet.post("/deployments/new", 422, {"name": "web-1", "image": "debian-13"})
+    assert 'id="name-error"' in page
+    assert "another deployment is called web-1" in said(page)
+
+
+async def test_a_disk_with_content_is_overwritten_only_by_its_serial(fleet: Visitor) -> None:
+    form = {"name": "new-2", "image": "debian-13", "machine": "m0006", "disk_rule": "named", "disk": "S4EVNX0R00006"}
+    start = await fleet.post("/deployments/new", data=form)
+    page = said(await fleet.get(start))
+    for fact in ("Samsung PM893", "S4EVNX0R00006", "480 GB", "ext4 'data', Debian GNU/Linux 12", "Type S4EVNX0R00006"):
+        assert fact in page
+    assert "Type S4EVNX0R00006" in said(await fleet.post(start, 200))
+    assert "This is not it" in said(await fleet.post(start, 422, {"confirm": "yes"}))
+    assert (await deployment(fleet, "new-2")).machine is None
+    await fleet.post(start, data={"confirm": "S4EVNX0R00006"})
+    assert (await deployment(fleet, "new-2")).machine == "m0006"
+
+
+async def test_a_start_that_finds_no_machine_says_why_for_each(fleet: Visitor) -> None:
+    form = {"name": "new-3", "image": "debian-13", "memory": "4096", "disk_rule": "empty"}
+    page = said(await fleet.get(await fleet.post("/deployments/new", data=form)))
+    assert "Not possible: no machine fits" in page
+    assert "node-18: it is in maintenance" in page
+
+
+async def test_release_and_redeploy_need_the_name(fleet: Visitor) -> None:
+    page = said(await fleet.get("/deployments/db-1/release"))
+    assert "Wipe S4EVNX0R00002 and release db-1" in page
+    assert "What is on it db-1: debian-13" in page
+    for action in ("release", "redeploy"):
+        await fleet.post(f"/deployments/db-1/{action}", 422, {"confirm": "db-2"})
+    assert (await deployment(fleet, "db-1")).wanted is Wanted.RUNNING
+    await fleet.post("/deployments/db-1/redeploy", data={"confirm": "db-1"})
+    assert (await deployment(fleet, "db-1")).generation == 2
+    await fleet.post("/deployments/db-1/release", data={"confirm": "db-1"})
+    assert (await deployment(fleet, "db-1")).wanted is Wanted.RELEASED
+
+
+async def test_retry_and_start_of_a_stopped_one_take_one_click(fleet: Visitor) -> None:
+    await fleet.post("/deployments/cache-1/retry", data={"value": "yes"})
+    assert (await deployment(fleet, "cache-1")).retry
+    await fleet.post("/deployments/build-1/start", data={"value": "yes"})
+    assert (await deployment(fleet, "build-1")).wanted is Wanted.RUNNING
+
+
+async def test_an_act_that_came_too_late_is_refused_on_the_page(fleet: Visitor) -> None:
+    page = said(await fleet.post("/deployments/web-3/stop", 409))
+    assert "node-14 is deploying; wait until that has ended" in page
+
+
+async def test_a_deployment_on_a_machine_is_not_deleted(fleet: Visitor) -> None:
+    assert "is on a machine" in said(await fleet.post("/deployments/web-1/delete", 409, {"confirm": "web-1"}))
+    assert await fleet.post("/deployments/batch-1/delete", data={"confirm": "batch-1"}) == "/deployments"
+
+
+def upload(name: str, content: bytes, **fields: str) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    for field, value in {"name": name, **fields}.items():
+        form.add_field(field, value)
+    form.add_field("file", content, filename="disk.raw")
+    return form
+
+
+async def test_an_image_is_uploaded(fleet: Visitor) -> None:
+    content = bytes(512) + b"EFI PART" + bytes(1 << 20)
+    content += bytes(-len(content) % 512)
+    page = await fleet.get(await fleet.post("/images/new", data=upload("mine", content, description="a <b>disk</b>")))
+    assert "a <b>disk</b>" in said(page)
+    image = await fleet.services.store.read(lambda db: catalogue.image(db, "mine"))
+    assert fleet.services.imports.image_path(image.id).read_bytes() == content
+
+
+async def test_an_upload_that_is_refused_leaves_nothing(fleet: Visitor) -> None:
+    before = sorted(fleet.services.imports.images.iterdir())
+    for name, content, why in (
+        ("debian-13", bytes(1024), "Another image is called debian-13"),
+        ("Not A Name", bytes(1024), "cannot be a name"),
+        ("odd", bytes(1000), "are no whole disk"),
+        ("bent", b"\x28\xb5\x2f\xfd" + bytes(60), "Zstandard header does not say"),
+    ):
+        page = await fleet.post("/images/new", 422, upload(name, content))
+        assert why in said(page)
+        assert f'value="{name}"' in page
+    assert sorted(fleet.services.imports.images.iterdir()) == before
+
+
+async def test_a_form_without_a_file_is_refused(fleet: Visitor) -> None:
+    empty = aiohttp.FormData()
+    empty.add_field("name", "mine")
+    empty.add_field("file", b"", filename="")
+    assert "Choose the file" in said(await fleet.post("/images/new", 422, empty))
+    assert "not a form with a file" in said(await fleet.post("/images/new", 422, {"name": "mine"}))
+
+
+async def test_an_image_in_use_and_a_built_in_kernel_stay(fleet: Visitor) -> None:
+    assert "uses this image" in said(await fleet.post("/images/debian-13/delete", 409, {"confirm": "debian-13"}))
+    assert await fleet.post("/images/rocky-10/delete", data={"confirm": "rocky-10"}) == "/images"
+    await fleet.post("/kernels/maintenance/delete", 409, {"confirm": "maintenance"})

@@ -1,0 +1,150 @@
+"""Every page: it is there, holds nothing that its policy forbids, and what machines say stays text."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from console_client import Visitor, said, visitor
+from console_seed import HOSTILE
+
+PAGES = (
+    "/",
+    "/tasks",
+    "/machines",
+    "/machines?state=busy",
+    "/machines?state=offline&q=node&sort=memory&dir=desc",
+    "/machines/m0007",
+    "/machines/m0007/inventory",
+    "/machines/m0007/timeline",
+    "/machines/m0011/inventory",
+    "/machines/m0007/edit",
+    "/machines/m0007/broken",
+    "/machines/m0007/delete",
+    "/deployments",
+    "/deployments?state=active&sort=machine",
+    "/deployments/web-1",
+    "/deployments/web-3",
+    "/deployments/cache-1",
+    "/deployments/batch-1",
+    "/deployments/web-1/timeline",
+    "/deployments/web-1/stop",
+    "/deployments/db-1/release",
+    "/deployments/web-1/redeploy",
+    "/deployments/cache-1/retry",
+    "/deployments/batch-1/start",
+    "/deployments/batch-1/delete",
+    "/deployments/new",
+    "/deployments/new?machine=m0007&image=debian-13&disk_rule=named",
+    "/deployments/new/choices?machine=m0006&cpus=x",
+    "/images",
+    "/images/debian-13",
+    "/images/rocky-10/delete",
+    "/images/new",
+    "/kernels",
+    "/kernels/maintenance/delete",
+    "/events",
+    "/events?kind=dhcp.lease&machine=node-18",
+    "/events?deployment=web-1",
+    "/settings",
+)
+EMPTY = ("/", "/machines", "/deployments", "/deployments/new", "/images", "/kernels", "/events?machine=nobody")
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Visitor]:
+    async with visitor(tmp_path) as someone:
+        await someone.log_in()
+        yield someone
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_page_keeps_to_its_policy(fleet: Visitor, path: str) -> None:
+    page = await fleet.get(path)
+    assert HOSTILE not in page
+    assert not re.search(r"<[^>]*\s(style|on[a-z]+)=", page), "inline style or handler"
+    assert not re.search(r"<script(?![^>]*\ssrc=)", page), "inline script"
+    assert not re.search(r"(src|href)=\"https?:", page), "third party"
+    assert "None" not in said(page)
+    assert len(re.findall(r'\bid="([^"]+)"', page)) == len(set(re.findall(r'\bid="([^"]+)"', page))), "an id twice"
+
+
+async def test_what_a_machine_says_is_shown_as_text(fleet: Visitor) -> None:
+    for path in ("/machines/m0007", "/machines/m0007/inventory", "/machines/m0007/timeline"):
+        assert HOSTILE in said(await fleet.get(path))
+
+
+async def test_the_timeline_as_text_keeps_one_entry_on_one_line(fleet: Visitor) -> None:
+    text = await fleet.get(f"/machines/{fleet.machines['node-19']}/timeline.txt")
+    assert "sent the maintenance stack (no deployment is assigned)" in text
+    assert len(text.splitlines()) == 2 + 10
+
+
+@pytest.mark.parametrize("path", EMPTY)
+async def test_where_nothing_is_the_next_step_is(tmp_path: Path, path: str) -> None:
+    async with visitor(tmp_path, fleet=False) as someone:
+        await someone.log_in()
+        page = said(await someone.get(path))
+        assert "On the command line: qrm" in page
+
+
+async def test_a_machine_is_shown_with_state_flag_and_offline(fleet: Visitor) -> None:
+    page = await fleet.get("/machines?q=node-21")
+    row = said(page[page.index("<tbody>") : page.index("</tbody>")])
+    assert row.startswith("broken maintenance offline node-21")
+    assert "1 of 14 machines" in said(page)
+
+
+async def test_the_filter_finds_by_serial_mac_and_model(fleet: Visitor) -> None:
+    for words in ("WD-0003K7", "52:54:00:a1:00:13", "optiplex node-18"):
+        assert "1 of 14" in said(await fleet.get(f"/machines?q={words}"))
+
+
+async def test_what_cannot_be_done_says_why(fleet: Visitor) -> None:
+    page = said(await fleet.get("/deployments/web-1"))
+    assert "Not possible: web-1 is wanted running already" in page
+    assert "Not possible: it is on a machine; release it first" in page
+    assert "Not possible: it is assigned to web-1; release that first" in said(await fleet.get("/machines/m0000"))
+
+
+async def test_progress_counts_all_steps(fleet: Visitor) -> None:
+    page = await fleet.get("/machines/m0003")
+    assert "23%" in said(page)  # one step of six done, the second at 43%
+    assert 'value="0.2383"' in page
+
+
+async def test_events_are_paged_by_number(fleet: Visitor) -> None:
+    first = await fleet.get("/events")
+    older = re.search(r'href="(/events\?before=\d+)"', first)
+    assert older
+    second = await fleet.get(older[1])
+    ids = [set(re.findall(r'id="event-(\d+)"', page)) for page in (first, second)]
+    assert all(ids)
+    assert not ids[0] & ids[1]
+
+
+async def test_errors_are_pages_too(fleet: Visitor) -> None:
+    assert "there is no machine 'nope'" in said(await fleet.get("/machines/nope", 404))
+    assert "there is nothing at this address" in said(await fleet.get("/nowhere", 404))
+    assert "There is no such page" in said(await fleet.get("/deployments/web-1/explode", 404))
+
+
+async def test_static_files_may_be_kept_for_ever(fleet: Visitor) -> None:
+    page = await fleet.get("/")
+    for address in re.findall(r'(?:src|href)="(/static/[^"#]+)"', page):
+        async with fleet.client.get(address) as response:
+            assert response.status == 200, address
+            assert "immutable" in response.headers["Cache-Control"]
+    async with fleet.client.get("/static/0123/base.css") as response:
+        assert response.headers["Cache-Control"] == "no-cache"
+    for address in ("/static/0123/../app.py", "/static/0123/%2e%2e/app.py", "/static/0123/nothing.css"):
+        async with fleet.client.get(address) as response:
+            assert response.status in (401, 404), address
+
+
+async def test_the_console_is_closed_to_strangers(tmp_path: Path) -> None:
+    async with visitor(tmp_path) as stranger:
+        for path in PAGES:
+            async with stranger.client.get(path, headers=stranger.headers, allow_redirects=False) as response:
+                assert response.status == 303, path
+                assert response.headers["Location"].startswith("/login"), path
