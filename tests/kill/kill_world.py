@@ -2,7 +2,6 @@
 
 import itertools
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +120,17 @@ class World:
             return state if state in states else None
 
         return str(until(reached, lambda: f"not {states}\n{self.told(machine)}", seconds))
+
+    def next_event(self, machine: PlayedMachine, kind: str, **detail: Any) -> Record:
+        """Let everything go on until the timeline has one more event of this kind than now; that event."""
+        before = len(self.events(machine, kind))
+
+        def more() -> list[Record]:
+            self.tend()
+            return self.events(machine, kind)[before:]
+
+        found: list[Record] = until(more, lambda: f"no {kind}\n{self.told(machine)}")
+        return found[0]
 
     def moment(self, machine: PlayedMachine, right: Callable[[Record], bool]) -> Record:
         """Let everything go on until the live attempt is ``right``, then hold the daemon: time stands still there.

@@ -1,0 +1,119 @@
+"""The machine loses power at every step: it ends well by itself, or failed with a true reason and one click to retry."""
+
+import pytest
+from kill_daemon import Record
+from kill_disk import MIB
+from kill_machine import PlayedMachine
+from kill_world import World
+from test_kill_daemon import at, die_at, told_to, writing
+
+pytestmark = pytest.mark.root
+
+
+def lose_power(world: World, machine: PlayedMachine) -> None:
+    """Off at the moment that ``World.moment`` holds, then on."""
+    machine.power_cut()
+    world.daemon.thaw()
+    machine.power_on()
+
+
+def fails_and_retries(world: World, machine: PlayedMachine, name: str, reason: str) -> None:
+    """The machine comes back, the attempt has failed for ``reason``; the user clicks retry."""
+    world.reach(machine, "failed")
+    assert world.failure(machine) == ("restarted", f"the machine restarted by itself while {reason}")
+    assert world.user.get(f"/deployments/{name}")["failed_reason"].endswith(reason)
+    world.next_event(machine, "inventory.taken")
+    world.user.act(name, "retry")
+
+
+def test_deploy_is_retried_after_every_power_cut(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.deploy(machine)
+    for right, reason in (
+        (at("prepare-disk"), "preparing the disk"),
+        (at("write-image"), "writing the image"),
+        (writing, "writing the image"),
+        (at("grow"), "growing the file system"),
+        (at("configure"), "writing its identity"),
+    ):
+        world.moment(machine, right)
+        lose_power(world, machine)
+        if right is writing:
+            assert machine.disk.first_sector[510:] != b"\x55\xaa", "half an image must not boot"
+        fails_and_retries(world, machine, name, reason)
+    world.reach(machine, "active")
+    assert [attempt["status"] for attempt in world.attempts(machine)] == ["failed"] * 5 + ["done"]
+    assert machine.disk.text("/etc/hostname").strip() == name
+
+
+def test_a_power_cut_at_the_hand_over_boots_the_disk(world: World) -> None:
+    machine = world.idle_machine()
+    world.deploy(machine)
+    world.moment(machine, told_to("hand-over"))
+    lose_power(world, machine)
+    world.reach(machine, "active")
+    assert [attempt["status"] for attempt in world.attempts(machine)] == ["done"]
+
+
+def test_a_kexec_that_ends_in_silence_is_followed_by_a_boot_from_the_disk(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.deploy(machine)
+    world.moment(machine, at("report-active"))
+    lose_power(world, machine)
+    world.reach(machine, "active")
+    assert world.user.get(f"/machines/{world.id_of(machine)}")["hand_over"] == "reboot"
+    world.user.act(name, "stop")
+    world.reach(machine, "stopped")
+    world.user.act(name, "start")
+    world.reach(machine, "active")
+    assert machine.actions[-1] == {"action": "reboot"}, "not by kexec again"
+
+
+def test_stop_start_and_release_go_on_after_power_cuts(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.active(machine, wipe_on_release=True)
+    machine.disk.put("/root/marker", "my data")
+    for action, steps, end in (
+        ("stop", ("shut-down", "return"), "stopped"),
+        ("start", ("hand-over", "report-active"), "active"),
+        ("release", ("shut-down", "return", "wipe-disk"), "idle"),
+    ):
+        world.user.act(name, action)
+        for step in steps:
+            world.moment(machine, at(step) if step != "wipe-disk" else told_to(step))
+            assert action == "release" or machine.disk.text("/root/marker") == "my data"
+            lose_power(world, machine)
+        world.reach(machine, end)
+    assert machine.disk.path.read_bytes() == bytes(48 * MIB)
+    assert {attempt["status"] for attempt in world.attempts(machine)} == {"done"}
+
+
+@pytest.mark.parametrize("step", ["write-image", "configure"])
+def test_daemon_and_machine_die_at_once(world: World, step: str) -> None:
+    machine = world.idle_machine()
+    name = world.deploy(machine)
+    world.moment(machine, writing if step == "write-image" else told_to(step))
+    machine.power_cut()
+    world.restart_daemon()
+    machine.power_on()
+    fails_and_retries(world, machine, name, {"write-image": "writing the image"}.get(step, "writing its identity"))
+    world.reach(machine, "active")
+
+
+def test_a_boot_loop_is_named(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.active(machine)
+    world.user.act(name, "stop")
+    for _ in range(3):
+        world.moment(machine, at("return"))
+        lose_power(world, machine)
+        booted(world, machine)
+    world.reach(machine, "failed")
+    code, reason = world.failure(machine)
+    assert code == "boot-loop"
+    assert reason == "boot loop: 3 boots while booting the maintenance stack"
+
+
+def booted(world: World, machine: PlayedMachine) -> Record:
+    """Wait for the next boot script."""
+    return world.next_event(machine, "script.served")
