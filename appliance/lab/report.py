@@ -12,7 +12,10 @@ from appliance.lab.redact import redact
 
 LAST_LINES = 40
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[a-z]|[\x00-\x08\x0b-\x1f\x7f]")
+# ECMA-48 5.4 and 8.3.89: control sequences, operating system commands, other escapes; then bare controls.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,10 @@ def test_only_the_last_lines_of_a_console() -> None:
     assert last_lines("".join(f"line {n}\r\n" for n in range(100)), 2) == ["line 98", "line 99"]
 
 
+def test_what_systemd_sends_to_reset_a_terminal_leaves_nothing() -> None:
+    assert clean("\x1b[!p\x1b]104\x07\x1b[?7h\x1b[6n\x1b[32766;32766H\x1b(Blogin:\x1b]0;title\x1b\\ ok") == "login: ok"
+
+
 @given(st.text())
 def test_nothing_from_a_machine_steers_the_terminal(text: str) -> None:
     assert not set(clean(text)) & {"\x1b", "\x07", "\x00", "\x7f", "\r"}
