@@ -35,7 +35,8 @@ def _detail(item: Item, *names: str) -> Any:
     return next((detail[name] for name in names if name in detail), None)
 
 
-def _order(item: Item) -> tuple[float, int]:
+def order(item: Item) -> tuple[float, int]:
+    """Sort key that puts events in the order in which they happened."""
     return float(item["at"]), int(item.get("id", 0))
 
 
@@ -65,7 +66,7 @@ def seconds_per_phase(timeline: Sequence[Item], powered_on_at: float) -> dict[st
     by their ``id``.
     """
     result: dict[str, float | None] = {POWER_ON: 0.0}
-    rest = sorted((item for item in timeline if item["at"] >= powered_on_at), key=_order)
+    rest = sorted((item for item in timeline if item["at"] >= powered_on_at), key=order)
     for phase in PHASES:
         index = next((index for index, item in enumerate(rest) if phase.ends(item)), None)
         result[phase.name] = None if index is None else round(rest[index]["at"] - powered_on_at, 2)

@@ -105,7 +105,7 @@ def explain(outcome: Outcome) -> str:
 
 def timeline_lines(timeline: Sequence[phases.Item]) -> list[str]:
     """One line per event, oldest first, with seconds since the first of them."""
-    ordered = sorted(timeline, key=lambda item: float(item["at"]))
+    ordered = sorted(timeline, key=phases.order)
     return [_timeline_line(item, ordered[0]["at"]) for item in ordered]
 
 
