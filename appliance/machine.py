@@ -92,7 +92,10 @@ BUSY = frozenset({S.INSPECTING, S.DEPLOYING, S.STARTING, S.STOPPING, S.RELEASING
 TRANSITIONS: dict[State, frozenset[State]] = {
     S.DISCOVERED: frozenset({S.INSPECTING, S.IDLE, S.RESCUING, S.BROKEN, S.FAILED}),
     S.INSPECTING: frozenset({S.IDLE, S.FAILED, S.BROKEN}),
-    S.IDLE: frozenset({S.DEPLOYING, S.RELEASING, S.INSPECTING, S.WIPING, S.RESCUING, S.CAPTURING, S.BROKEN}),
+    # Starting: a machine that was mended while its deployment kept its disk.
+    S.IDLE: frozenset(
+        {S.DEPLOYING, S.STARTING, S.RELEASING, S.INSPECTING, S.WIPING, S.RESCUING, S.CAPTURING, S.BROKEN}
+    ),
     S.DEPLOYING: frozenset({S.ACTIVE, S.FAILED}),
     S.ACTIVE: frozenset({S.STOPPING, S.RELEASING, S.DEPLOYING, S.RESCUING, S.CAPTURING, S.BROKEN, S.FAILED}),
     S.STOPPING: frozenset({S.STOPPED, S.FAILED}),

@@ -55,7 +55,7 @@ class Step:
     label: str
     """What the console says while it runs."""
     secret: bool = False
-    """Its parameters must not reach a boot that we did not arm."""
+    """Must not reach a boot that we did not arm: it hands out secrets, or destroys."""
 
 
 PREPARE, WRITE, GROW, CONFIGURE = "prepare-disk", "write-image", "grow", "configure"
@@ -67,7 +67,7 @@ MINUTE = 60.0
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
-        Step(PREPARE, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "preparing the disk"),
+        Step(PREPARE, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "preparing the disk", secret=True),
         Step(WRITE, Actor.AGENT, 5 * MINUTE, 360 * MINUTE, "writing the image", secret=True),
         Step(GROW, Actor.AGENT, 10 * MINUTE, 60 * MINUTE, "growing the file system"),
         Step(CONFIGURE, Actor.AGENT, 10 * MINUTE, 60 * MINUTE, "writing its identity", secret=True),
@@ -75,7 +75,7 @@ STEPS: dict[str, Step] = {
         Step(REPORT_ACTIVE, Actor.RESIDENT, 20 * MINUTE, 60 * MINUTE, "waiting for its system to report"),
         Step(SHUT_DOWN, Actor.RESIDENT, 10 * MINUTE, 30 * MINUTE, "shutting its system down"),
         Step(RETURN, Actor.BOOT, 20 * MINUTE, 60 * MINUTE, "booting the maintenance stack"),
-        Step(WIPE_DISK, Actor.AGENT, 10 * MINUTE, 24 * 60 * MINUTE, "wiping the disk"),
+        Step(WIPE_DISK, Actor.AGENT, 10 * MINUTE, 24 * 60 * MINUTE, "wiping the disk", secret=True),
     )
 }
 
@@ -149,6 +149,11 @@ class Attempt:
     def step(self) -> Step | None:
         """The present step; None once all are done."""
         return STEPS[self.steps[self.index]] if self.index < len(self.steps) else None
+
+    @property
+    def finished(self) -> str | None:
+        """The step that was finished last, by name; None in the first one."""
+        return self.steps[self.index - 1] if self.index else None
 
 
 def begin(

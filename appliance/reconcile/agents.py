@@ -12,9 +12,10 @@ import aiosqlite
 from appliance.deployment import Deployment
 from appliance.errors import Conflict, Denied, Invalid, NotFound
 from appliance.events import Bus, Event, Progress
-from appliance.machine import MacAddress, Machine, MachineId, State, moved, parse_mac
+from appliance.machine import MacAddress, Machine, MachineId, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.inventory import checked
 from appliance.reconcile.params import Surroundings, params
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
@@ -103,6 +104,9 @@ class Agents:
         now = self._clock()
         if now > token.expires:
             raise Denied("token-expired", "this boot token is older than ten minutes", "restart the machine")
+        session = await tokens.session(db, redemption.machine_token)
+        if session is not None and session.machine != machine.id:
+            raise Denied("token-used", "this machine token is another machine's", "restart the machine")
         attempt = await attempts.live_of(db, machine.id)
         armed = attempt is not None and attempt.armed and attempt.id == token.attempt
         poll = secrets.token_hex(16)
@@ -130,7 +134,7 @@ class Agents:
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle."""
-        inventory_macs = _checked(inventory)
+        inventory_macs = checked(inventory)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             now = self._clock()
@@ -257,7 +261,9 @@ class Agents:
             words += [f"({machine.failed_reason})"] if machine.failed_reason else []
             words += [f"for {deployment.name}"] if deployment else []
             words += ["in maintenance"] if machine.maintenance else []
-            return " ".join(words).encode("ascii", "replace").decode()
+            # Goes into a header: what a failed step had to say may have line ends in it.
+            printable = (c if " " <= c <= "~" else " " if c.isspace() else "?" for c in " ".join(words))
+            return "".join(printable)[:500]
 
         return await self._store.read(job)
 
@@ -287,9 +293,12 @@ class Agents:
 
     async def _report_running(self, token: str, report: Report) -> bool:
         async def job(db: aiosqlite.Connection) -> Attempt:
-            _, attempt = await self._reported(db, token, report.attempt)
-            after = progressed(attempt, report.step, report.progress, report.message, self._clock())
+            now = self._clock()
+            machine, attempt = await self._reported(db, token, report.attempt)
+            after = progressed(attempt, report.step, report.progress, report.message, now)
             await attempts.put(db, after)
+            if now - (machine.last_seen or 0) > SEEN_SECONDS:  # it does not poll while it works
+                await machines.put(db, touched(machine, now))
             return after
 
         attempt = await self._store.write(job)
@@ -335,20 +344,3 @@ class Agents:
 def _entitled(session: MachineSession, attempt: Attempt) -> bool:
     """Secrets go to a boot that this attempt armed, or to the one that was up when the user began the attempt."""
     return session.attempt == attempt.id or session.created <= attempt.started
-
-
-def _checked(inventory: dict[str, Any]) -> list[MacAddress]:
-    """The interfaces of an inventory whose shape is right; raises Invalid otherwise."""
-    for key, kind in (("disks", list), ("nics", list), ("cpu", dict), ("memory", dict), ("system", dict)):
-        if not isinstance(inventory.get(key), kind):
-            raise Invalid("inventory-invalid", f"the inventory has no {key}", field=key)
-    for key in ("disks", "nics"):
-        if not all(isinstance(each, dict) for each in inventory[key]):
-            raise Invalid("inventory-invalid", f"{key} is not a list of objects", field=key)
-    macs = []
-    for nic in inventory["nics"]:
-        try:
-            macs.append(parse_mac(str(nic.get("mac"))))
-        except Invalid:
-            continue  # an interface without an address of its own identifies nothing
-    return list(dict.fromkeys(macs))

@@ -54,9 +54,15 @@ def _refusal(deployment: Deployment, machine: Machine | None, action: Action) ->
         return _start_refusal(deployment, machine)
     if action is Action.STOP and machine.state is not State.ACTIVE:
         return f"{deployment.name} is not running: {machine.name} is {machine.state}"
-    if action is Action.REDEPLOY and machine.state is State.FAILED:
-        return "retry it, or release it and start it again"
+    if machine.state is State.FAILED:
+        return _failed_refusal(machine, action)
     return ""
+
+
+def _failed_refusal(machine: Machine, action: Action) -> str:
+    if action is Action.REDEPLOY:
+        return "retry it, or release it and start it again"
+    return "its release has failed; retry it" if machine.failed_from is State.RELEASING else ""
 
 
 def _start_refusal(deployment: Deployment, machine: Machine) -> str:

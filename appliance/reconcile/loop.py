@@ -9,7 +9,7 @@ from dataclasses import replace
 import aiosqlite
 
 from appliance.errors import ApplianceError
-from appliance.events import Bus, Event, Subscription
+from appliance.events import Bus, Event, Published, Subscription
 from appliance.machine import Machine, MachineId
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
@@ -39,7 +39,7 @@ class ReconcileLoop:
                 try:
                     pause = await self.round()
                 except ApplianceError as error:
-                    self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error.message}"))
+                    self._trouble(error)
                 await _woken(subscription, pause)
 
     async def round(self) -> float:
@@ -47,13 +47,19 @@ class ReconcileLoop:
         observed = await self._store.read(self._observe)
         actions = plan(observed, self._clock())
         for action in actions:
-            await self._apply(action)
+            try:
+                await self._apply(action)
+            except ApplianceError as error:
+                self._trouble(error)  # of one machine; the others get their turn
         if actions:
             observed = await self._store.read(self._observe)
         return next_wake(observed, self._clock(), LONGEST)
 
+    def _trouble(self, error: ApplianceError) -> None:
+        self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error.message}"))
+
     async def _observe(self, db: aiosqlite.Connection) -> Observed:
-        every = {machine.id: machine for machine in await machines.every(db)}
+        every = {machine.id: machine for machine in await machines.briefs(db)}
         in_stack = frozenset(MachineId(row[0]) for row in await rows(db, "SELECT machine FROM machine_sessions"))
         recent = self._clock() - OFFLINE_AFTER
         present = frozenset(m for m in in_stack if m in every and (every[m].last_seen or 0) > recent)
@@ -113,5 +119,10 @@ async def _woken(subscription: Subscription, seconds: float) -> None:
     """Wait for an event, at most ``seconds``."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not isinstance(await subscription.get(), Event):
-                continue  # progress alone makes nothing due
+            while not _makes_due(await subscription.get()):
+                continue
+
+
+def _makes_due(item: Published) -> bool:
+    """Not progress; and not our own complaint, which would have a round that fails follow the next at once."""
+    return isinstance(item, Event) and item.kind != "daemon.trouble"

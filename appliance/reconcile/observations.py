@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import aiosqlite
 
+from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.machine import MacAddress
 from appliance.netboot.dhcp.facts import (
@@ -89,7 +90,13 @@ class Observations:
             await self._write(batch)
 
     async def _write(self, batch: list[Event]) -> None:
-        stored = await self._store.write(lambda db: _add_all(db, batch))
+        try:
+            stored = await self._store.write(lambda db: _add_all(db, batch))
+        except ApplianceError as error:
+            # A full disk must not end the process: machines boot, and their timelines have a gap.
+            self.dropped += len(batch)
+            log.warning("%d events are not in the timelines: %s", len(batch), error.message)
+            return
         for event in stored:
             self._bus.publish(event)
 

@@ -27,7 +27,8 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
     if PREPARE in attempt.results and deployment.disk is not None:
         # From here on the disk is the deployment's: what it holds is no reason any more to leave it alone.
         deployment = replace(deployment, disk=_owned(deployment.disk, attempt.results[PREPARE]))
-    if CONFIGURE in attempt.results and deployment.disk is not None:
+    if attempt.finished == CONFIGURE and deployment.disk is not None:
+        # Just then, and not at every later step: by then its system may have reported newer host keys.
         deployment = _installed(deployment, deployment.disk, attempt.results[CONFIGURE])
     return deployment
 

@@ -69,7 +69,7 @@ def _grow(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
 
 def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     deployment, machine = around.deployment, around.machine
-    boot_mac = (machine.inventory or {}).get("boot_mac") or machine.macs[0]
+    boot_mac = _boot_mac(machine)
     return {
         "disk": _disk(disk),
         "hostname": deployment.name,
@@ -87,6 +87,14 @@ def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
             "deployment": str(deployment.id),
         },
     }
+
+
+def _boot_mac(machine: Machine) -> str:
+    """The interface that the system uses: the one that booted."""
+    said = (machine.inventory or {}).get("boot_mac")
+    if not said and not machine.macs:
+        raise ApplianceError("no-interface", f"{machine.name} has no network interface left", "let it boot again")
+    return str(said or machine.macs[0])
 
 
 def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:

@@ -100,9 +100,10 @@ def _after_failure(deployment: Deployment, machine: Machine) -> Kind | None:
 
 def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
     current = deployment.installed is not None and deployment.installed.generation == deployment.generation
-    if machine.state is State.IDLE or (machine.state in (State.STOPPED, State.ACTIVE) and not current):
-        return Kind.DEPLOY
-    return Kind.START if machine.state is State.STOPPED else None
+    if not current:
+        return Kind.DEPLOY if machine.state in (State.IDLE, State.STOPPED, State.ACTIVE) else None
+    # Idle with its deployment on the disk: it was called broken and mended. Its data is still there.
+    return Kind.START if machine.state in (State.STOPPED, State.IDLE) else None
 
 
 def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:

@@ -1,16 +1,20 @@
 """What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 import aiosqlite
 
+from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.lease import Lease, LeaseState
 from appliance.machine import MacAddress, Machine, MachineId
 from appliance.reconcile.names import Name, names
 from appliance.store import deployments, leases, machines
 from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
 
 RELEVANT = ("machine.", "deployment.", "attempt.", "dhcp.", "step.", "inventory.", "resident.", "agent.")
 """Kinds of events after which something here may differ."""
@@ -77,4 +81,11 @@ class Projection:
                 item = await subscription.get()
                 if subscription.lost or (isinstance(item, Event) and item.kind.startswith(RELEVANT)):
                     subscription.lost = 0
-                    await self.refresh()
+                    await self._refresh_if_possible()
+
+    async def _refresh_if_possible(self) -> None:
+        """Servers go on with the last complete state where the store cannot be read."""
+        try:
+            await self.refresh()
+        except ApplianceError as error:
+            log.warning("names and machines may be out of date: %s", error.message)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import AddressValueError, IPv4Address
 
 import aiosqlite
 
@@ -16,7 +17,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, machines, tokens
 from appliance.store.store import Store
-from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, step_done
+from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, progressed, step_done
 
 
 class Residents:
@@ -89,6 +90,7 @@ class Residents:
             if status == "done":
                 after = step_done(attempt, SHUT_DOWN, {"by": "resident"}, now)
             else:
+                progressed(attempt, SHUT_DOWN, 0, "", now)  # refuses a report that comes too late
                 after = failed(attempt, "shut-down-failed", message or "the system could not shut down", now)
             if after != attempt:
                 await settle(db, tell, touched(machine, now), attempt, after, now)
@@ -128,7 +130,9 @@ def _arrived(attempt: Attempt, now: float) -> Attempt | None:
 
 
 def _late(machine: Machine, deployment: Deployment) -> bool:
-    return machine.failed_from in (State.DEPLOYING, State.STARTING) and deployment.installed is not None
+    """Whether this is the system that the failed attempt waited for, and not the one from before it."""
+    current = deployment.installed is not None and deployment.installed.generation == deployment.generation
+    return machine.failed_from in (State.DEPLOYING, State.STARTING) and current
 
 
 def _with_activity(deployment: Deployment, activity: Activity) -> Deployment:
@@ -136,4 +140,12 @@ def _with_activity(deployment: Deployment, activity: Activity) -> Deployment:
 
 
 def _ipv4(addresses: tuple[str, ...]) -> str | None:
-    return next((a.split("/")[0] for a in addresses if "." in a and not a.startswith(("127.", "169.254."))), None)
+    """The first address that others can reach, of a list that may hold anything."""
+    for text in addresses:
+        try:
+            address = IPv4Address(text.split("/")[0])
+        except AddressValueError:
+            continue
+        if not (address.is_loopback or address.is_link_local):
+            return str(address)
+    return None

@@ -1,9 +1,13 @@
 """What keeps the store small: run once an hour."""
 
 import asyncio
+import logging
 
+from appliance.errors import ApplianceError
 from appliance.store import events
 from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
 
 HOUR = 3600.0
 
@@ -17,5 +21,8 @@ class Upkeep:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._store.write(events.prune)
+            try:
+                await self._store.write(events.prune)
+            except ApplianceError as error:
+                log.warning("old events stay: %s", error.message)  # the next hour may have a better disk
             await asyncio.sleep(HOUR)

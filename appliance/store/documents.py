@@ -42,4 +42,7 @@ async def rows(db: aiosqlite.Connection, sql: str, *values: Any) -> list[Any]:
     In one call, so that no open cursor is left behind by a caller that is cancelled: it would keep its old
     snapshot alive under the reads after it.
     """
-    return list(await db.execute_fetchall(sql, values))
+    try:
+        return list(await db.execute_fetchall(sql, values))
+    except UnicodeEncodeError:
+        return []  # a lone surrogate from a hostile request: nothing that is stored equals it

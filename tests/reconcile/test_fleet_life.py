@@ -1,0 +1,250 @@
+"""From the first packet to released again, and every turn a good day can take."""
+
+import asyncio
+
+import pytest
+from fleet_world import FULL, Played, boots_disk, disk, state
+
+from appliance.errors import Conflict, Denied
+from appliance.machine import MacAddress
+from appliance.netboot.policy import MaintenanceStack, NextEntry
+from appliance.reconcile.consequences import Action
+from appliance.reconcile.wishes import MachineChange
+from appliance.workflow import CONFIGURE, GROW, PREPARE, WIPE_DISK, WRITE
+
+
+async def test_the_whole_life_of_a_deployment(world, node):
+    boot = await node.firmware()
+    assert boot.spec == MaintenanceStack(armed=False)
+    assert (await state(node), (await node.seen()).maintenance) == ("discovered", True)
+
+    await node.redeem(boot)
+    assert await world.fleet.take_inventory(node.token, node.inventory()) == ("idle", "node-000001")
+    assert await node.work() is None
+
+    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), "ada")
+    await world.deploy(ssh_keys=("ssh-ed25519 AAAA ada",))
+    await world.act("start")
+    assert await state(node) == "deploying"
+    assert await world.fleet.poll(node.poll), "come"
+
+    work = await node.step(PREPARE)
+    assert (work.params["disk"]["serial"], work.params["owned"]) == ("S1", False)
+    work = await node.step(WRITE)
+    token = work.params["image"]["token"]
+    assert str(await world.fleet.image(token, 1)) == "/images/1"
+    await node.step(GROW)
+    work = await node.step(CONFIGURE)
+    assert work.params["hostname"] == "web-1"
+    assert work.params["ssh_keys"] == ["ssh-ed25519 AAAA ada"]
+    await node.step("hand-over")
+    with pytest.raises(Denied):  # the maintenance stack is left
+        await node.work()
+    await node.reports_active()
+    assert await state(node) == "active"
+    with pytest.raises(Denied):
+        await world.fleet.image(token, 1)
+    assert (await world.deployment()).host_keys == ("ssh-ed25519 FRESH",)
+    await boots_disk(node)
+
+    await world.act("stop")
+    assert await state(node) == "stopping"
+    await node.obeys()
+    await node.boots_stack()
+    assert await state(node) == "stopped"
+    assert (await world.deployment()).machine == (await node.seen()).id, "reserved"
+
+    await world.act("start")
+    assert await state(node) == "starting"
+    await node.step("hand-over")
+    await node.reports_active("b2")
+    assert await state(node) == "active"
+
+    await world.act("release")
+    await node.obeys()
+    await node.boots_stack()
+    assert await state(node) == "idle"
+    released = await world.deployment()
+    assert (released.machine, released.installed, released.disk) == (None, None, None)
+    with pytest.raises(Denied):  # its resident is nobody's
+        await node.reports_active()
+
+
+async def test_the_timeline_tells_it_all_with_reasons(world, node):
+    await node.active()
+    kinds = [event.kind for event in await world.events()]
+    for kind in ("machine.new", "script.served", "agent.started", "inventory.taken", "attempt.started"):
+        assert kind in kinds
+    assert kinds.count("step.done") == 6
+    assert kinds.index("attempt.done") < kinds.index("machine.state", kinds.index("attempt.done"))
+    assert all(event.reason for event in await world.events("script.served"))
+
+
+async def test_a_wiping_release_wipes_only_the_deployments_disk(world, node):
+    await node.usable()
+    await world.deploy(wipe_on_release=True)
+    await world.act("start")
+    await node.installs()
+    await node.reports_active()
+    await world.act("release")
+    await node.obeys()
+    await node.boots_stack()
+    assert await state(node) == "releasing"
+    work = await node.step(WIPE_DISK)
+    assert (work.params["disk"]["serial"], work.params["owned"]) == ("S1", True)
+    assert await state(node) == "idle"
+
+
+async def test_a_release_before_anything_was_written_wipes_nothing(world, node):
+    await node.usable()
+    await world.deploy(wipe_on_release=True)
+    await world.wishes.act("web-1", Action.START, None, "ada")
+    await world.act("release")
+    assert await state(node) == "idle"
+    assert await node.work() is None
+    assert (await world.deployment()).machine is None
+
+
+async def test_redeploy_writes_anew_and_says_that_the_disk_is_ours(world, node):
+    await node.active()
+    await world.act("redeploy")
+    assert await state(node) == "deploying"
+    await node.obeys()
+    await node.boots_stack()
+    work = await node.step(PREPARE)
+    assert work.params["owned"] is True
+    for name in (WRITE, GROW, CONFIGURE, "hand-over"):
+        await node.step(name)
+    await node.reports_active()
+    assert (await state(node), (await world.deployment()).installed.generation) == ("active", 2)
+
+
+async def test_redeploy_and_release_must_be_confirmed_by_name(world, node):
+    await node.active()
+    for action in (Action.REDEPLOY, Action.RELEASE):
+        with pytest.raises(Conflict) as caught:
+            await world.wishes.act("web-1", action, "other", "ada")
+        assert caught.value.code == "confirmation-needed"
+        assert "S1" in caught.value.message
+    assert await state(node) == "active"
+
+
+async def test_a_disk_with_content_is_never_chosen_by_itself(world, node):
+    node.disks = [disk("FULL", content=FULL), disk("BIG", 9 << 30), disk("SMALL", 2 << 30), disk("TINY", 1 << 20)]
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    assert (await world.deployment()).disk.serial == "SMALL"
+
+
+async def test_without_an_empty_disk_nothing_starts_and_the_reason_is_said(world, node):
+    node.disks = [disk("FULL", content=FULL)]
+    await node.usable()
+    await world.deploy()
+    with pytest.raises(Conflict, match="ext4 'data'"):
+        await world.act("start")
+    assert await state(node) == "idle"
+
+
+async def test_a_disk_with_content_that_was_named_needs_its_serial_typed(world, node):
+    node.disks = [disk("FULL", content=FULL), disk("EMPTY")]
+    await node.usable()
+    await world.deploy(disk="FULL")
+    with pytest.raises(Conflict) as caught:
+        await world.wishes.act("web-1", Action.START, None, "ada")
+    assert (caught.value.code, "ext4 'data'" in caught.value.message) == ("confirmation-needed", True)
+    assert (await world.deployment()).machine is None
+    await world.act("start", confirm="FULL")
+    work = await node.step(PREPARE)
+    assert (work.params["content"], work.params["owned"]) == ("f" * 64, False)
+
+
+async def test_two_starts_at_once_never_take_the_same_machine(world):
+    nodes = [
+        Played(world, MacAddress(f"52:54:00:00:00:0{n}"), f"11111111-2222-3333-4444-55555555550{n}") for n in "123"
+    ]
+    for each in nodes:
+        await each.usable()
+    for n in range(5):
+        await world.deploy(f"web-{n}")
+    results = await asyncio.gather(
+        *(world.wishes.act(f"web-{n}", Action.START, None, "ada") for n in range(5)), return_exceptions=True
+    )
+    refused = [each for each in results if isinstance(each, Conflict)]
+    taken = [each.machine for each in results if not isinstance(each, Exception)]
+    assert (len(refused), len(set(taken)), len(taken)) == (2, 3, 3)
+
+
+async def test_machines_in_maintenance_are_not_used(world, node):
+    await node.boots_stack()
+    await world.deploy()
+    with pytest.raises(Conflict, match="in maintenance"):
+        await world.act("start")
+
+
+@pytest.mark.parametrize("policy", ["local-disk", "ignore"])
+async def test_a_subnet_that_leaves_strangers_alone(world, node, policy):
+    world.unknown["10.77.0.1"] = policy
+    assert (await node.firmware()).spec == NextEntry()
+    assert await world.machines() == []
+
+
+async def test_a_stopped_machine_that_is_switched_on_by_hand_waits_in_the_stack(world, node):
+    await node.active()
+    await world.act("stop")
+    await node.obeys()
+    await node.boots_stack()
+    await world.passes(1000)
+    await node.boots_stack()
+    assert await state(node) == "stopped"
+    assert await node.work() is None
+
+
+async def test_a_start_of_a_machine_that_is_off_waits_for_its_boot_and_goes_to_the_disk(world, node):
+    await node.active()
+    await world.act("stop")
+    await node.obeys()
+    await node.boots_stack()
+    await world.passes(1000)
+    await world.act("start")
+    await boots_disk(node)
+    await node.reports_active("b2")
+    assert await state(node) == "active"
+
+
+async def test_a_machine_called_broken_and_mended_keeps_the_data_of_its_deployment(world, node):
+    """Once it idles again it starts what is on its disk; it does not write it anew."""
+    await node.active()
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+    assert (await node.firmware()).spec == MaintenanceStack(armed=False)
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await node.boots_stack()
+    await world.loop.round()
+    assert await state(node) == "starting"
+    await node.step("hand-over")
+    await node.reports_active("b2")
+    assert await state(node) == "active"
+
+
+async def test_names_of_users_and_machines_in_use_are_protected(world, node):
+    await node.active()
+    with pytest.raises(Conflict, match="assigned to web-1"):
+        await world.wishes.delete_machine("node-000001", "ada")
+    with pytest.raises(Conflict, match="on a machine"):
+        await world.wishes.delete_deployment("web-1", "ada")
+
+
+async def test_everything_survives_a_restart_of_the_daemon_at_every_step(world, node):
+    """The loop, boots, agents and residents hold nothing that is not in the store."""
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    for name in (PREPARE, WRITE, GROW, CONFIGURE, "hand-over"):
+        node.world = world = type(world)(world.store, world.now + 1)
+        await world.loop.round()
+        await node.step(name)
+    node.world = world = type(world)(world.store, world.now + 1)
+    await world.fleet.boots.remember_disks()
+    assert node.mac in world.fleet.boots.disk_decided
+    await node.reports_active()
+    assert await state(node) == "active"

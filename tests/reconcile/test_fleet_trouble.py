@@ -1,0 +1,567 @@
+"""What machines, networks and strangers get wrong: each has its answer, and harms nobody else."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+from fleet_world import FULL, Played, boots_disk, disk, state
+
+from appliance.errors import Conflict, Denied, Invalid, NotFound
+from appliance.machine import MacAddress
+from appliance.netboot.fleet import Activity, Redemption, Report
+from appliance.netboot.policy import LocalDisk, MaintenanceStack
+from appliance.reconcile.boots import TOKEN_SECONDS
+from appliance.reconcile.consequences import Action
+from appliance.reconcile.wishes import MachineChange, NewDeployment
+from appliance.store import machines
+from appliance.workflow import GROW, MINUTE, PREPARE, WRITE, Status
+
+OTHER = MacAddress("52:54:00:00:00:02")
+
+
+async def code_of(error, call):
+    with pytest.raises(error) as caught:
+        await call
+    return caught.value.code
+
+
+async def deploying(world, node, until):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.installs(until)
+
+
+# tokens
+
+
+async def test_a_token_that_nobody_gave_is_refused(world, node):
+    boot = await node.firmware()
+    assert await code_of(Denied, node.redeem(replace(boot, token="0" * 64))) == "token-unknown"
+
+
+async def test_a_token_without_its_nonce_is_refused(world, node):
+    boot = await node.firmware()
+    assert await code_of(Denied, node.redeem(replace(boot, nonce="x"))) == "token-unknown"
+
+
+async def test_a_token_that_is_too_old_is_refused(world, node):
+    boot = await node.firmware()
+    world.now += TOKEN_SECONDS + 1
+    assert await code_of(Denied, node.redeem(boot)) == "token-expired"
+
+
+async def test_a_repeated_redemption_is_the_same_redemption(world, node):
+    boot = await node.firmware()
+    first = await node.redeem(boot, "a" * 64)
+    assert await node.redeem(boot, "a" * 64) == first
+    assert not await world.events("agent.refused")
+
+
+async def test_a_second_redemption_quarantines_the_machine(world, node):
+    await node.usable()
+    boot = await node.firmware()
+    await node.redeem(boot)
+    mine = node.token
+    assert await code_of(Denied, Played(world).redeem(boot)) == "token-used"
+    assert (await node.seen()).maintenance is True
+    assert await code_of(Denied, world.fleet.work(mine, "10.77.0.1")) == "session-unknown"
+    [event] = await world.events("agent.refused")
+    assert "second time" in event.reason
+
+
+async def test_a_second_redemption_fails_the_attempt_that_runs(world, node):
+    await node.usable()
+    await world.deploy()
+    world.now += 1000
+    await world.act("start")
+    boot = await node.firmware()
+    await node.redeem(boot)
+    await code_of(Denied, Played(world).redeem(boot))
+    assert (await state(node), (await node.seen()).failed_code) == ("failed", "token-used")
+
+
+async def test_a_machine_token_of_another_machine_opens_nothing(world, node):
+    other = Played(world, OTHER, None)
+    await node.boots_stack()
+    boot = await other.firmware()
+    assert await code_of(Denied, other.redeem(boot, node.token)) == "token-used"
+    assert await node.work() is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "\udcff", "a" * 64])
+async def test_wrong_tokens_open_nothing(world, node, token):
+    await node.boots_stack()
+    node.token = token
+    assert await code_of(Denied, node.work()) == "session-unknown"
+    assert await code_of(Denied, world.fleet.take_inventory(token, node.inventory())) == "session-unknown"
+    assert await code_of(Denied, world.fleet.resident_wait(token, "b")) == "session-unknown"
+    assert await code_of(Denied, world.fleet.image(token, 1)) == "token-unknown"
+    assert await code_of(NotFound, world.fleet.poll(token)) == "session-unknown"
+
+
+async def test_the_session_of_an_earlier_boot_is_worthless(world, node):
+    await node.boots_stack()
+    old = node.token
+    await node.boots_stack()
+    assert await code_of(Denied, world.fleet.work(old, "10.77.0.1")) == "session-unknown"
+
+
+async def test_a_download_token_opens_its_own_image_only(world, node):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.step(PREPARE)
+    token = (await node.work()).params["image"]["token"]
+    assert await code_of(Denied, world.fleet.image(token, 2)) == "token-unknown"
+
+
+# attempts of others, late and doubled reports
+
+
+async def test_another_machine_cannot_report_on_an_attempt_nor_see_it(world, node):
+    other = Played(world, OTHER, None)
+    await other.boots_stack()
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    work = await node.work()
+    assert await other.work() is None
+    assert await code_of(Conflict, other.report(work)) == "stale-step"
+    assert (await node.attempt()).index == 0
+
+
+async def test_reports_that_come_twice_change_nothing_and_stale_ones_are_refused(world, node):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    first = await node.step(PREPARE)
+    await node.report(first)
+    assert (await node.attempt()).index == 1
+    assert await code_of(Conflict, node.report(first, "failed", message="late")) == "stale-step"
+    assert await code_of(Conflict, node.report(first, "running")) == "stale-step"
+    early = replace(first, step="hand-over")
+    assert await code_of(Conflict, node.report(early)) == "stale-step"
+    assert await state(node) == "deploying"
+
+
+async def test_a_progress_that_is_no_number_is_refused(world, node):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    work = await node.work()
+    assert await code_of(Invalid, node.report(work, "running", progress=float("nan"))) == "progress-invalid"
+    await node.report(work, "running", progress=7.0)
+    assert (await node.attempt()).progress == 1.0
+
+
+async def test_progress_is_a_sign_of_life(world, node):
+    await deploying(world, node, PREPARE)
+    work = await node.work()
+    await world.passes(200)
+    await node.report(work, "running", progress=0.5)
+    assert (await node.seen()).last_seen == world.now
+
+
+async def test_a_late_failure_of_the_shut_down_does_not_fail_what_came_after(world, node):
+    await node.active()
+    await world.act("redeploy")
+    await node.obeys()
+    attempt = (await node.attempt()).id
+    stale = world.fleet.resident_report(node.resident, attempt, "failed", "timed out")
+    assert await code_of(Conflict, stale) == "stale-step"
+    assert await state(node) == "deploying"
+
+
+# failures
+
+
+async def test_a_step_that_fails_says_why_and_one_click_tries_again(world, node):
+    await deploying(world, node, PREPARE)
+    await node.report(await node.work(), "failed", code="download", message="it broke off\nat byte 5")
+    machine = await node.seen()
+    assert (machine.state, machine.failed_code, machine.failed_from) == ("failed", "download", "deploying")
+    words = await world.fleet.state(node.token)
+    assert "it broke off at byte 5" in words
+    assert words.isprintable(), "it goes into a header"
+    assert await node.work() is None
+    await world.act("retry")
+    assert await state(node) == "deploying"
+    work = await node.step(PREPARE)
+    assert work.params["owned"] is True
+    for name in (WRITE, GROW, "configure", "hand-over"):
+        await node.step(name)
+    await node.reports_active()
+    assert await state(node) == "active"
+
+
+async def test_a_failure_rests_until_the_user_says_so(world, node):
+    await deploying(world, node, PREPARE)
+    await node.report(await node.work(), "failed", message="no")
+    for _ in range(5):
+        await world.passes(4000)
+    assert await state(node) == "failed"
+    assert await node.work() is None
+
+
+async def test_a_failed_deploy_can_be_released(world, node):
+    await deploying(world, node, PREPARE)
+    await node.report(await node.work(), "failed", message="no")
+    await world.act("release")
+    assert (await state(node), (await world.deployment()).machine) == ("idle", None)
+
+
+async def test_a_failed_release_is_retried_not_released(world, node):
+    await node.active()
+    await world.act("release")
+    await world.passes(11 * MINUTE)
+    assert await state(node) == "failed"
+    with pytest.raises(Conflict, match="retry"):
+        await world.wishes.act("web-1", Action.RELEASE, "web-1", "ada")
+    await world.act("retry")
+    await node.boots_stack()
+    assert await state(node) == "idle"
+
+
+@pytest.mark.parametrize("after", [PREPARE, WRITE, GROW, "configure"])
+async def test_a_machine_that_restarts_by_itself_fails_the_attempt_and_gets_no_secrets(world, node, after):
+    await deploying(world, node, after)
+    boot = await node.firmware()
+    assert boot.spec == MaintenanceStack(armed=False)
+    machine = await node.seen()
+    assert (machine.state, machine.failed_code) == ("failed", "restarted")
+    await node.redeem(boot)
+    assert await node.work() is None
+    await world.fleet.take_inventory(node.token, node.inventory())
+    assert await state(node) == "failed"
+    await world.act("retry")
+    assert await state(node) == "deploying"
+    await node.installs()
+    await node.reports_active()
+    assert await state(node) == "active"
+
+
+async def test_a_boot_that_nobody_asked_for_cannot_fetch_a_destructive_step(world, node):
+    """Switched on by hand, and the deployment started while it boots: the token has no rights in it."""
+    await node.usable()
+    await world.deploy()
+    world.now += 1000
+    boot = await node.firmware()
+    world.now += 1
+    await world.act("start")
+    world.now += 1
+    await node.redeem(boot)
+    assert await node.work() is None
+    assert (await state(node), (await node.seen()).failed_code) == ("failed", "boot-unasked")
+    world.now += 1
+    await world.act("retry")
+    await node.step(PREPARE)
+
+
+async def test_a_boot_loop_is_named(world, node):
+    await node.usable()
+    await world.deploy()
+    world.now += 1000
+    await world.act("start")
+    for _ in range(2):
+        assert (await node.firmware()).spec == MaintenanceStack(armed=True)
+        await world.passes(60)
+    assert (await node.firmware()).spec == MaintenanceStack(armed=False)
+    machine = await node.seen()
+    assert machine.failed_code == "boot-loop"
+    assert machine.failed_reason == "boot loop: 3 boots while preparing the disk"
+
+
+async def test_slow_firmware_is_no_error(world, node):
+    await node.active()
+    await world.act("stop")
+    await node.obeys()
+    await world.passes(15 * MINUTE)
+    boot = await node.firmware()
+    await world.passes(5 * MINUTE)
+    await node.redeem(boot)
+    await world.passes(15 * MINUTE)
+    await world.fleet.take_inventory(node.token, node.inventory())
+    assert await state(node) == "stopped"
+
+
+async def test_silence_past_the_deadline_fails_with_what_was_waited_for(world, node):
+    await deploying(world, node, PREPARE)
+    await node.work()
+    await world.passes(5 * MINUTE - 1)
+    assert await state(node) == "deploying"
+    await world.passes(2)
+    machine = await node.seen()
+    assert (machine.failed_code, machine.failed_reason) == (
+        "step-silent",
+        "writing the image: no sign of the machine for 5 minutes",
+    )
+    [event] = await world.events("attempt.failed")
+    assert event.reason == machine.failed_reason
+
+
+async def test_signs_of_life_do_not_extend_a_step_for_ever(world, node):
+    await deploying(world, node, PREPARE)
+    work = await node.work()
+    for _ in range(90):
+        await world.passes(4 * MINUTE)
+        if await state(node) != "deploying":
+            break
+        await node.report(work, "running", progress=0.1)
+    assert (await node.seen()).failed_code == "step-limit"
+
+
+async def test_a_kexec_that_ends_in_silence_is_remembered(world, node):
+    await deploying(world, node, "hand-over")
+    assert (await node.attempt()).results["hand-over"]["method"] == "kexec"
+    boot = await boots_disk(node)
+    assert "ended in silence" in boot.reason
+    await node.reports_active()
+    assert (await state(node), (await node.seen()).hand_over) == ("active", "reboot")
+    await world.act("stop")
+    await node.obeys()
+    await node.boots_stack()
+    await world.act("start")
+    assert (await node.work()).params["method"] == "reboot"
+
+
+async def test_a_system_slower_than_its_deadline_recovers_by_itself(world, node):
+    await deploying(world, node, "hand-over")
+    await world.passes(21 * MINUTE)
+    assert await state(node) == "failed"
+    await node.reports_active()
+    assert (await state(node), (await node.seen()).failed_reason) == ("active", "")
+    await world.loop.round()
+    assert await state(node) == "active"
+
+
+async def test_the_old_system_does_not_pass_for_the_one_that_replaces_it(world, node):
+    await node.active()
+    await world.act("redeploy")
+    await world.passes(11 * MINUTE)
+    assert await state(node) == "failed"
+    await node.reports_active("b1")
+    await world.loop.round()
+    assert await state(node) == "failed", "what is destructive waits for the user"
+
+
+async def test_a_lost_hand_over_report_is_made_up_for_by_the_system_itself(world, node):
+    await deploying(world, node, "configure")
+    await node.work()
+    await node.reports_active()
+    assert await state(node) == "active"
+
+
+async def test_a_system_that_cannot_shut_down_says_so(world, node):
+    await node.active()
+    await world.act("stop")
+    command = await world.fleet.resident_wait(node.resident, "b1")
+    await world.fleet.resident_report(node.resident, command.attempt, "failed", "a job blocks it")
+    assert (await node.seen()).failed_reason == "a job blocks it"
+
+
+async def test_a_user_who_switches_the_machine_off_and_on_helps_a_stop_along(world, node):
+    await node.active()
+    await world.act("stop")
+    await node.boots_stack()
+    assert await state(node) == "stopped"
+
+
+# identity
+
+
+async def test_the_same_uuid_twice_makes_two_machines_and_an_event(world, node):
+    await node.boots_stack()
+    twin = Played(world, OTHER)
+    await twin.boots_stack()
+    assert (await twin.seen()).id != (await node.seen()).id
+    [event] = await world.events("machine.conflict")
+    assert "claims the UUID of node-000001 too" in event.text
+    await node.firmware()
+    await twin.firmware()
+    assert len(await world.events("machine.conflict")) == 1
+
+
+async def test_an_interface_in_another_board_is_another_machine(world, node):
+    await node.active()
+    moved = Played(world, node.mac, "99999999-2222-3333-4444-555555555509")
+    boot = await moved.firmware()
+    assert boot.spec == MaintenanceStack(armed=False)
+    found = {machine.state: machine for machine in await world.machines()}
+    assert found["active"].macs == ()
+    assert (found["discovered"].macs, found["discovered"].maintenance) == ((node.mac,), True)
+    assert len(await world.events("machine.conflict")) == 1
+
+
+async def test_a_second_interface_of_a_known_machine_is_that_machine(world, node):
+    first = node.inventory()
+    second = Played(world, OTHER, node.uuid)
+    boot = await node.firmware()
+    await node.redeem(boot)
+    await world.fleet.take_inventory(node.token, {**first, "nics": [{"mac": node.mac}, {"mac": OTHER}]})
+    await second.firmware()
+    assert len(await world.machines()) == 1
+
+
+async def test_an_inventory_cannot_take_the_interface_of_another_machine(world, node):
+    other = Played(world, OTHER, None)
+    await other.boots_stack()
+    boot = await node.firmware()
+    await node.redeem(boot)
+    await world.fleet.take_inventory(node.token, {**node.inventory(), "nics": [{"mac": OTHER}, {"mac": node.mac}]})
+    assert (await other.seen()).macs == (OTHER,)
+    assert (await node.seen()).macs == (node.mac,)
+
+
+# hostile inventories
+
+GOOD = {"system": {}, "cpu": {}, "memory": {}, "disks": [], "nics": []}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"disks": "none"},
+        {"disks": [1]},
+        {"disks": [{"bytes": "many"}]},
+        {"disks": [{"bytes": -1}]},
+        {"disks": [{"bytes": 10**30}]},
+        {"disks": [{"content": "ext4"}]},
+        {"disks": [{"content": {"empty": "yes"}}]},
+        {"cpu": {"threads": "two"}},
+        {"memory": {"bytes": []}},
+        {"nics": [{"mac": 5}]},
+        {"nics": None, "system": "x"},
+        {"boot_mac": {"a": 1}},
+    ],
+)
+async def test_an_inventory_of_the_wrong_shape_is_refused_and_stops_nobody(world, node, wrong):
+    stranger = Played(world, OTHER, None)
+    boot = await stranger.firmware()
+    await stranger.redeem(boot)
+    refused = world.fleet.take_inventory(stranger.token, {**GOOD, **wrong})
+    assert await code_of(Invalid, refused) == "inventory-invalid"
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    assert await state(node) == "deploying"
+
+
+async def test_what_an_agent_could_not_find_out_is_no_reason_to_refuse_it(world, node):
+    boot = await node.firmware()
+    await node.redeem(boot)
+    nothing = dict.fromkeys(("system", "cpu", "memory", "disks", "nics", "boot_mac"))
+    assert (await world.fleet.take_inventory(node.token, nothing))[0] == "idle"
+    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), "ada")
+    await world.deploy()
+    with pytest.raises(Conflict, match="it has no disk"):
+        await world.act("start")
+
+
+async def test_a_late_resident_address_that_is_none_is_ignored(world, node):
+    await node.active()
+    machine = await node.seen()
+    assert machine.address == "10.77.0.50"
+    hostile = ("127.0.0.1/8", "<script>.x", "fe80::1", "10.77.0.99/24")
+    await world.fleet.resident_active(node.resident, Activity("b2", "h", (), hostile))
+    assert (await node.seen()).address == "10.77.0.99"
+
+
+# wishes that make no sense
+
+
+@pytest.mark.parametrize("action", ["stop", "release", "redeploy", "retry"])
+async def test_what_needs_a_machine_is_refused_without_one(world, node, action):
+    await world.deploy()
+    with pytest.raises(Conflict, match="on no machine"):
+        await world.wishes.act("web-1", Action(action), "web-1", "ada")
+
+
+@pytest.mark.parametrize("action", list(Action))
+async def test_nothing_is_begun_while_something_goes_on(world, node, action):
+    await deploying(world, node, PREPARE)
+    with pytest.raises(Conflict, match="wait until that has ended"):
+        await world.wishes.act("web-1", action, "web-1", "ada")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"image": "none"}, "image-unknown"),
+        ({"machine": "none"}, "machine-unknown"),
+        ({"delivery": "nfs"}, "delivery-unknown"),
+        ({"ssh_keys": ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA",)}, "ssh-key-invalid"),
+        ({"ssh_keys": ("ssh-ed25519 A\nssh-ed25519 B",)}, "ssh-key-invalid"),
+        ({"name": "Web 1"}, "name-invalid"),
+        ({"name": "12"}, "name-invalid"),
+    ],
+)
+async def test_a_deployment_that_cannot_be_is_refused(world, change, code):
+    with pytest.raises((Invalid, NotFound)) as caught:
+        await world.wishes.create_deployment(NewDeployment(**{"name": "web-1", "image": "debian", **change}), "ada")
+    assert caught.value.code == code
+
+
+async def test_an_attempt_that_ended_is_never_changed_again(world, node):
+    await deploying(world, node, PREPARE)
+    work = await node.work()
+    await node.report(work, "failed", message="first")
+    ended = await node.attempt()
+    for status in ("done", "failed", "running"):
+        with pytest.raises(Conflict):
+            await node.report(work, status, message="second")
+    await world.passes(100_000)
+    await node.firmware()
+    assert await node.attempt() == ended
+    assert ended.status is Status.FAILED
+
+
+async def test_a_deleted_machine_is_new_when_it_comes_back(world, node):
+    await node.boots_stack()
+    old = (await node.seen()).id
+    await world.wishes.delete_machine(old, "ada")
+    assert await code_of(Denied, node.work()) == "session-unknown"
+    await node.boots_stack()
+    assert (await node.seen()).id != old
+    assert await world.store.read(lambda db: machines.find(db, old)) is None
+
+
+async def test_a_named_disk_that_is_gone_or_doubled_is_refused(world, node):
+    node.disks = [disk("S1", content=FULL), disk("S1")]
+    await node.usable()
+    await world.deploy(disk="S1")
+    with pytest.raises(Conflict, match="2 disks"):
+        await world.act("start")
+    await world.deploy("web-2", disk="S9")
+    with pytest.raises(Conflict, match="no disk with serial or WWN 'S9'"):
+        await world.act("start", "web-2")
+
+
+async def test_a_4kn_disk_and_a_small_one_are_refused_for_a_512_byte_image(world, node):
+    node.disks = [disk("A", sector_size=4096), disk("B", size=1 << 20), disk("C", read_only=True)]
+    await node.usable()
+    await world.deploy()
+    with pytest.raises(Conflict) as caught:
+        await world.act("start")
+    for reason in ("4096-byte sectors", "the image needs", "is read-only"):
+        assert reason in caught.value.message
+
+
+async def test_a_machine_and_a_redemption_that_do_not_know_each_other(world, node):
+    """A token is good for the machine that it was given to, whatever MAC comes with it."""
+    boot = await node.firmware()
+    redemption = Redemption(boot.token, secrets.token_hex(32), boot.nonce, OTHER, (), None, "bios")
+    welcome = await world.fleet.redeem(redemption, "10.77.0.99")
+    assert welcome.machine == (await node.seen()).id
+    stale = Report("no such attempt", PREPARE, "done", 0.0, "", "", {})
+    assert await code_of(Conflict, world.fleet.report(redemption.machine_token, stale)) == "stale-step"
+
+
+async def test_a_decision_to_boot_the_disk_is_kept_for_grub_and_forgotten_after(world, node):
+    await node.active()
+    await boots_disk(node)
+    assert world.fleet.boots.disk_decided[node.mac] == LocalDisk("1111-2222", "3333-4444")
+    await world.act("stop")
+    await node.obeys()
+    await node.boots_stack()
+    assert node.mac not in world.fleet.boots.disk_decided
