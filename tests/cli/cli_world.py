@@ -1,0 +1,86 @@
+"""``qrm`` as a process of its own, against an appliance over TLS on loopback."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
+from web_world import FAST, NAME, PASSWORD, Clock, World, services_over
+
+from appliance.certificates import Authority, authority, server_context
+from appliance.store import accounts
+from appliance.store.accounts import User
+from appliance.store.store import open_store
+from appliance.web.app import make_app
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Cli:
+    """An appliance, and a home directory for ``qrm``."""
+
+    url: str
+    authority: Authority
+    world: World
+    config: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "XDG_CONFIG_HOME": str(self.config), "TERM": "dumb"}
+
+    async def start(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        options = {"stdin": pipe, "stdout": pipe, "stderr": pipe, **options}
+        command = (sys.executable, "-m", "appliance", *arguments)
+        return await asyncio.create_subprocess_exec(*command, env=self.environment, **options)
+
+    async def run(self, *arguments: str, stdin: str = "", code: int = 0) -> Ended:
+        process = await self.start(*arguments)
+        out, err = await process.communicate(stdin.encode())
+        ended = Ended(process.returncode or 0, out.decode(), err.decode())
+        assert ended.code == code, f"qrm {' '.join(arguments)}: {ended}"
+        assert "Traceback" not in ended.err
+        return ended
+
+    async def log_in(self) -> None:
+        fingerprint = self.authority.fingerprint
+        await self.run("login", self.url, "--fingerprint", fingerprint, stdin=f"{PASSWORD}\n")
+
+
+@asynccontextmanager
+async def open_cli(directory: Path) -> AsyncIterator[Cli]:
+    clock, made = Clock(), authority(directory, time.time())
+    async with open_store(directory / "store.db") as store:
+        services = services_over(store, directory, clock)
+        await store.write(lambda db: accounts.add_user(db, User(NAME, FAST.hash(PASSWORD), "admin", clock())))
+        tls = server_context(made, directory / "console.pem", ["127.0.0.1"], time.time())
+        runner = web.AppRunner(make_app(services, FAST), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+            url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+            world = World(services, clock, None, "")  # type: ignore[arg-type]
+            yield Cli(url, made, world, directory / "config")
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,162 @@
+"""What people and scripts do with ``qrm``."""
+
+import asyncio
+from pathlib import Path
+
+from cli_world import Cli
+
+from appliance.deployment import Wanted
+from appliance.machine import MachineId, State
+from appliance.reconcile.wishes import MachineChange
+from appliance.store import deployments, machines
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE somebody@desk"
+
+
+async def test_machines(qrm: Cli) -> None:
+    assert "No machine yet" in (await qrm.run("machines")).out
+    await qrm.world.machine(maintenance=True)
+    listed = await qrm.run("machines", "list")
+    assert "node-1" in listed.out
+    assert "idle, maintenance, offline" in listed.out
+    assert (await qrm.run("machines", "list", "--json")).json["items"][0]["id"] == "m1"
+    assert "node-1: idle" in (await qrm.run("machines", "set", "node-1", "--maintenance", "off")).out
+    shown = await qrm.run("machines", "show", "node-1")
+    assert "D1, 8.6 GB, QEMU, empty" in shown.out
+    assert (await qrm.run("machines", "show", "node-1", "--json")).json["inventory"]["firmware"] == "uefi"
+    assert "admin changed maintenance" in (await qrm.run("machines", "timeline", "m1")).out
+    await qrm.run("machines", "set", "node-1", code=2)
+    assert "name-invalid" in (await qrm.run("machines", "set", "node-1", "--name", "A B", code=4)).err
+    assert "machine-unknown" in (await qrm.run("machines", "show", "none", code=4)).err
+
+
+async def test_deleting_needs_the_word(qrm: Cli) -> None:
+    await qrm.world.machine()
+    assert "--confirm node-1" in (await qrm.run("machines", "delete", "m1", code=1)).err
+    assert "confirmation-wrong" in (await qrm.run("machines", "delete", "m1", "--confirm", "m1", code=1)).err
+    await qrm.run("machines", "delete", "m1", "--confirm", "node-1")
+    await qrm.run("machines", "show", "m1", code=4)
+
+
+async def test_hostile_strings_do_not_steer_the_terminal(qrm: Cli) -> None:
+    machine = await qrm.world.machine()
+    notes = MachineChange(notes="\x1b[2J[red]x\u202e")
+    await qrm.world.services.wishes.change_machine(machine.id, notes, "admin")
+    hostile = {"disks": [{"serial": "\x1b]0;owned\x07", "bytes": 1, "content": {"summary": "\x9b31m"}}]}
+    await qrm.world.services.store.write(lambda db: machines.put_inventory(db, machine.id, hostile))
+    for arguments in (["machines", "show", "m1"], ["machines", "timeline", "m1"], ["events"], ["machines"]):
+        for extra in ([], ["--json"]):
+            out = (await qrm.run(*arguments, *extra)).out
+            assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(out), arguments
+    assert "[red]x" in (await qrm.run("machines", "show", "m1")).out
+
+
+async def test_images(qrm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "Demo_13.raw"
+    file.write_bytes(bytes(range(256)) * 8192)
+    assert "demo-13: 0.0 GB" in (await qrm.run("images", "add", str(file))).out
+    (item,) = (await qrm.run("images", "--json")).json["items"]
+    assert (item["name"], item["format"], item["stored_size"]) == ("demo-13", "raw", 2 << 20)
+    assert "name-taken" in (await qrm.run("images", "add", str(file), code=1)).err
+    file.write_bytes(b"")
+    assert "image-empty" in (await qrm.run("images", "add", str(file), "--name", "other", code=1)).err
+    file.write_bytes(b"x" * 100)
+    assert "image-size" in (await qrm.run("images", "add", str(file), "--name", "other", code=4)).err
+    await qrm.run("images", "add", str(tmp_path / "none"), code=2)
+    assert item["stored_sha256"] in (await qrm.run("images", "show", "demo-13")).out
+    await qrm.run("images", "delete", "demo-13", "--confirm", "demo-13")
+    assert "No image yet" in (await qrm.run("images")).out
+
+
+async def test_kernels(qrm: Cli, tmp_path: Path) -> None:
+    vmlinuz, initrd = tmp_path / "vmlinuz", tmp_path / "initrd"
+    vmlinuz.write_bytes(b"\0" * 0x202 + b"HdrS" + b"\0" * 100)
+    initrd.write_bytes(b"x" * 3_000_000)
+    await qrm.run("kernels", "add", str(vmlinuz), "--initrd", str(initrd), "--name", "trixie", "--version", "6.12")
+    assert "trixie" in (await qrm.run("kernels")).out
+    stored = qrm.world.services.state_dir / "kernels" / "1.initrd"
+    assert stored.stat().st_size == 3_000_000
+    await qrm.run("kernels", "delete", "trixie", "--confirm", "trixie")
+    assert (await qrm.run("kernels", "--json")).json == {"items": []}
+
+
+async def _deployment(qrm: Cli, tmp_path: Path) -> None:
+    disk, key = tmp_path / "demo.raw", tmp_path / "id.pub"
+    disk.write_bytes(b"\0" * 4096)
+    key.write_text(f"{KEY}\n")
+    await qrm.run("images", "add", str(disk))
+    await qrm.world.machine()
+    await qrm.run("deployments", "create", "web-1", "--image", "demo", "--ssh-key", str(key), "--cpus", "2")
+
+
+async def test_deployments(qrm: Cli, tmp_path: Path) -> None:
+    await _deployment(qrm, tmp_path)
+    shown = (await qrm.run("deployments", "show", "web-1", "--json")).json
+    assert shown["ssh_keys"] == [KEY]
+    assert shown["requirements"]["cpus"] == 2
+    assert "overwritten" in (await qrm.run("deployments", "consequences", "web-1", "start")).out
+    assert "asked to start" in (await qrm.run("deployments", "start", "web-1")).out
+    assert "node-1" in (await qrm.run("deployments")).out
+    refused = await qrm.run("deployments", "start", "web-1", code=4)
+    assert "action-refused" in refused.err
+    assert "deployment-used" in (await qrm.run("deployments", "delete", "web-1", "--confirm", "web-1", code=4)).err
+    released = await qrm.run("deployments", "release", "web-1", code=1)
+    assert "goes back to the fleet" in released.err
+    assert "--confirm web-1" in released.err
+    assert "asked to release" in (await qrm.run("deployments", "release", "web-1", "--confirm", "web-1")).out
+    await qrm.run("deployments", "create", "web-2", "--image", "none", code=4)
+    await qrm.run("deployments", "create", "web-2", code=2)
+
+
+async def test_wait(qrm: Cli, tmp_path: Path) -> None:
+    await _deployment(qrm, tmp_path)
+    await qrm.run("deployments", "wait", "web-1")  # is released, as nobody asked for more
+    await qrm.run("deployments", "start", "web-1")
+    assert "wait-timeout" in (await qrm.run("deployments", "wait", "web-1", "--timeout", "0", code=1)).err
+    await qrm.world.machine(state=State.FAILED)
+    assert "deployment-failed" in (await qrm.run("deployments", "wait", "web-1", code=1)).err
+    await qrm.world.machine(state=State.DEPLOYING)
+    process = await qrm.start("deployments", "wait", "web-1")
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        assert b"deploying" in await process.stderr.readline()
+        await qrm.world.machine(state=State.ACTIVE)
+        assert b"active" in await process.stderr.readline()
+        assert await process.wait() == 0
+    found = await qrm.world.services.store.read(lambda db: deployments.get(db, "web-1"))
+    assert found.wanted is Wanted.RUNNING
+    assert found.machine == MachineId("m1")
+
+
+async def test_events_followed(qrm: Cli) -> None:
+    machine = await qrm.world.machine()
+    wishes = qrm.world.services.wishes
+    await wishes.change_machine(machine.id, MachineChange(notes="first"), "admin")
+    process = await qrm.start("events", "--follow", "--machine", "node-1")
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        assert b"notes from  to first" in await process.stdout.readline()
+        await wishes.change_machine(machine.id, MachineChange(notes="second"), "admin")
+        assert b"notes from first to second" in await process.stdout.readline()
+    process.terminate()
+    await process.communicate()
+
+
+async def test_no_answer(qrm: Cli) -> None:
+    ended = await qrm.run("--server", "https://127.0.0.1:1", "machines", code=1)
+    assert "you are not logged in to https://127.0.0.1:1" in ended.err
+
+
+async def test_configuration(qrm: Cli, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('[site]\ndomain = "lab.test"\n[[subnet]]\ninterface = "br0"\n')
+    bad.write_text('[site]\ndomian = "lab.test"\n')
+    assert (await qrm.run("config", "check", str(good))).out == f"{good}: good\n"
+    assert f"{bad}:2: [site] domian is unknown" in (await qrm.run("config", "check", str(bad), code=1)).err
+    shown = (await qrm.run("config", "show", str(good))).out
+    assert 'interface = "br0"' in shown
+    assert "# gateway is not set" in shown
+    again = tmp_path / "again.toml"
+    again.write_text(shown)
+    assert (await qrm.run("config", "show", str(again))).out == shown
+    assert (await qrm.run("config", "show", str(good), "--json")).json["subnet"][0]["interface"] == "br0"
