@@ -50,7 +50,7 @@ async def _find(db: aiosqlite.Connection, filters: dict[str, str]) -> _Found:
         kind=filters.get("kind"),
         machine=machine,
         deployment=deployment,
-        before=int(before) if before.isdecimal() else None,
+        before=int(before) if before.isdecimal() and len(before) < 16 else None,
         limit=PER_PAGE,
     )
     return _Found(listed, known, named)

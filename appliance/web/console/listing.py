@@ -1,7 +1,7 @@
 """Filter, sort and page of a list, all from the address of the page. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -18,6 +18,8 @@ class Query:
     sort: str
     descending: bool
     page: int
+    default: str = ""
+    """The column that sorts when the address names none."""
 
     def link(self, **changes: str) -> str:
         """The address with some parameters changed; an empty value drops one, any change starts at page 1."""
@@ -27,7 +29,7 @@ class Query:
 
     def parameters(self) -> dict[str, str]:
         """The address's parameters."""
-        order = {"sort": self.sort, "dir": "desc" if self.descending else ""}
+        order = {"sort": "" if self.sort == self.default else self.sort, "dir": "desc" if self.descending else ""}
         return self.filters | order | {"page": str(self.page) if self.page > 1 else ""}
 
     def sort_link(self, column: str) -> str:
@@ -66,7 +68,8 @@ def parse_query(path: str, values: Mapping[str, str], filters: Sequence[str], co
         {name: values[name].strip()[:200] for name in filters if values.get(name, "").strip()},
         sort if sort in columns else columns[0],
         values.get("dir") == "desc",
-        int(page) if page.isdecimal() and 0 < int(page[:9]) < 1_000_000 else 1,
+        max(int(page[:9]), 1) if page.isascii() and page.isdecimal() else 1,
+        columns[0],
     )
 
 
@@ -80,5 +83,4 @@ def listed(
     last = max(-(-len(found) // PER_PAGE), 1)
     page = min(query.page, last)
     start = (page - 1) * PER_PAGE
-    shown = Query(query.path, query.filters, query.sort, query.descending, page)
-    return Listed(found[start : start + PER_PAGE], len(found), len(rows), shown)
+    return Listed(found[start : start + PER_PAGE], len(found), len(rows), replace(query, page=page))

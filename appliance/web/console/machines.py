@@ -99,7 +99,7 @@ async def _entries(request: web.Request) -> dict[str, Any]:
     entries = await read_timeline(
         request.app[SERVICES].store,
         request.match_info["key"],
-        before=int(before) if before.isdecimal() else None,
+        before=int(before) if before.isdecimal() and len(before) < 16 else None,
         limit=TIMELINE_PAGE,
     )
     return {"events": entries, "older": entries[-1].id if len(entries) == TIMELINE_PAGE else None, "before": before}

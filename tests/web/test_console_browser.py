@@ -1,0 +1,201 @@
+"""What pages do in a real browser, over TLS and under their own policy."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from console_seed import HOSTILE, a_progress
+from console_server import PASSWORD, Console, console
+from playwright.async_api import Page, async_playwright, expect
+from test_console_pages import PAGES
+
+from appliance.events import Event
+from appliance.machine import MachineId, State
+from appliance.reconcile.record import record
+from appliance.reconcile.wishes import MachineChange
+from appliance.store import machines
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+WHOLE = tuple(page for page in PAGES if not page.startswith(("/tasks", "/deployments/new/choices")))
+"""Those that are no part of another."""
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--no-first-run",
+)
+
+
+@dataclass
+class Tab:
+    """One browser tab, logged in, and what its console complained about."""
+
+    page: Page
+    console: Console
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self, path: str) -> None:
+        """Go there and wait until the page has refreshed itself once, which it does when its socket opens."""
+        async with self.page.expect_event("websocket", lambda socket: socket.url.endswith("/live")):
+            await self.page.goto(self.console.url + path)
+
+
+@pytest.fixture
+async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+    async with console(tmp_path) as serving, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+        context = await browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900})
+        opened = Tab(await context.new_page(), serving)
+        opened.page.on("console", lambda line: opened.complaints.append(f"{line.type}: {line.text}"))
+        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        await opened.page.goto(f"{serving.url}/login")
+        await opened.page.fill("#name", "admin")
+        await opened.page.fill("#password", PASSWORD)
+        await opened.page.click("text=Log in >> nth=-1")
+        await expect(opened.page.locator("h1")).to_have_text("Overview")
+        yield opened
+        await browser.close()
+
+
+async def change(tab: Tab, key: str, made: Callable[[State], State], reason: str = "") -> None:
+    """Let a machine change its state, and say so as the daemon does."""
+    services = tab.console.services
+
+    async def job(db, tell):  # type: ignore[no-untyped-def]
+        machine = await machines.get(db, key)
+        after = replace(machine, state=made(machine.state), failed_reason=reason)
+        await machines.put(db, after)
+        await tell(Event("machine.state", services.clock(), f"{machine.name} is {after.state}", machine=machine.id))
+
+    await record(services.store, services.bus, job)
+
+
+async def test_every_page_in_a_browser(tab: Tab) -> None:
+    for path in WHOLE:
+        await tab.page.goto(tab.console.url + path)
+        assert "owned" not in await tab.page.title(), path
+    assert tab.complaints == []
+
+
+async def test_nothing_is_wider_than_a_phone(tab: Tab) -> None:
+    await tab.page.set_viewport_size({"width": 390, "height": 844})
+    for path in WHOLE:
+        await tab.page.goto(tab.console.url + path)
+        wider = "Math.max(...[...document.querySelectorAll('html, main')].map(e => e.scrollWidth - e.clientWidth))"
+        assert await tab.page.evaluate(wider) <= 0, path
+
+
+async def test_a_changed_row_is_tinted_and_nothing_jumps(tab: Tab) -> None:
+    await tab.open("/machines")
+    row = tab.page.locator("#machine-m0005")
+    above = tab.page.locator("#machine-m0004")
+    await row.locator("a").first.focus()
+    before = await row.bounding_box()
+    await tab.page.evaluate(
+        "window.tinted = []; addEventListener('animationstart', e => window.tinted.push(e.target.id), true)"
+    )
+    await change(tab, "m0005", lambda _: State.FAILED, "the disk vanished")
+    await expect(row).to_contain_text("the disk vanished")
+    await tab.page.wait_for_function("window.tinted.includes('machine-m0005')")
+    assert await row.bounding_box() == before
+    assert await tab.page.evaluate("window.tinted") == ["machine-m0005"]
+    assert await tab.page.evaluate("document.activeElement.closest('tr')?.id") == "machine-m0005"
+    await expect(row).not_to_have_class("changed")
+    await expect(above).to_contain_text("starting")
+
+
+async def test_progress_moves_the_bar_at_once(tab: Tab) -> None:
+    await tab.open("/machines")
+    await expect(tab.page.locator("#tasks summary")).to_contain_text("3 tasks running")
+    row = tab.page.locator("#machine-m0003")
+    await expect(row.locator(".share")).to_have_text("23%")
+    tab.console.services.bus.publish(a_progress(MachineId("m0003"), 0.9))
+    await expect(row.locator(".share")).to_have_text("31%")
+    await expect(tab.page.locator("#tasks summary .share")).to_have_text("31%")
+
+
+async def test_a_lost_connection_is_said_and_ends_by_itself(tab: Tab) -> None:
+    await tab.open("/machines/m0005")
+    banner = tab.page.locator(".stale")
+    await expect(banner).to_be_hidden()
+    await tab.page.context.set_offline(True)
+    await tab.console.drop_sockets()
+    await expect(banner).to_contain_text("Connection lost. What you see is from")
+    await expect(tab.page.locator("body")).to_have_class("is-stale")
+    await tab.console.services.wishes.change_machine("m0005", MachineChange(name="renamed"), "admin")
+    await expect(tab.page.locator("h1")).to_have_text("node-16")
+    await tab.page.context.set_offline(False)
+    await expect(tab.page.locator("h1")).to_have_text("renamed", timeout=30_000)
+    await expect(banner).to_be_hidden()
+
+
+async def test_the_filter_is_in_the_address_and_stays(tab: Tab) -> None:
+    await tab.open("/machines")
+    await tab.page.locator("form.filters input[type=search]").press_sequentially("node-1")
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("9 of 14 machines")
+    assert tab.page.url.endswith("/machines?q=node-1")
+    await tab.page.select_option("form.filters select", "active")
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("3 of 14 machines")
+    await change(tab, "m0000", lambda _: State.STOPPING)
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("2 of 14 machines")
+    assert "q=node-1" in tab.page.url
+    assert "state=active" in tab.page.url
+
+
+async def test_what_was_opened_stays_open(tab: Tab) -> None:
+    await tab.open("/machines/m0007/timeline")
+    details = tab.page.locator("details.raw", has_text="host_name")
+    await details.locator("summary").click()
+    await tab.console.services.wishes.change_machine("m0007", MachineChange(notes="new"), "admin")
+    await expect(tab.page.locator("ol.timeline li").first).to_contain_text("admin changed notes")
+    assert await tab.page.locator("details.raw[open]").count() == 1
+    await expect(tab.page.locator("details.raw[open]")).to_contain_text(HOSTILE)
+
+
+async def test_the_form_shows_what_fits_while_one_chooses(tab: Tab) -> None:
+    await tab.page.goto(f"{tab.console.url}/deployments/new")
+    fits = tab.page.locator("#fits")
+    await tab.page.fill("#name", "kept")
+    await tab.page.select_option("#image", "debian-13")
+    await expect(fits).to_contain_text("1 of 14 machines would do")
+    await tab.page.select_option("#machine", "m0006")
+    await expect(fits.locator("h2")).to_have_text("It could not start there now")
+    await tab.page.select_option("#disk", "S4EVNX0R00006")
+    await expect(fits).to_contain_text("It would run there")
+    assert await tab.page.is_checked("input[value=named]")
+    assert await tab.page.input_value("#name") == "kept"
+    assert await tab.page.input_value("#machine") == "m0006"
+
+
+async def test_a_dangerous_button_waits_for_the_word(tab: Tab) -> None:
+    await tab.page.goto(f"{tab.console.url}/deployments/db-1/release")
+    button = tab.page.get_by_role("button", name="Wipe S4EVNX0R00002 and release db-1")
+    await expect(button).to_be_disabled()
+    await tab.page.fill("#typed", "db-1")
+    await button.click()
+    await expect(tab.page.locator("h1")).to_have_text("db-1")
+
+
+async def test_an_image_is_uploaded_and_a_refusal_keeps_the_form(tab: Tab, tmp_path: Path) -> None:
+    file = tmp_path / "disk.raw"
+    file.write_bytes(bytes(1 << 20))
+    await tab.page.goto(f"{tab.console.url}/images/new")
+    await tab.page.fill("#name", "debian-13")
+    await tab.page.set_input_files("#file", file)
+    await tab.page.click("text=Upload >> nth=-1")
+    await expect(tab.page.locator("[data-upload-error]")).to_contain_text("Another image is called debian-13")
+    await tab.page.fill("#name", "mine")
+    await tab.page.click("button.primary")
+    await expect(tab.page.locator("h1")).to_have_text("mine")
+
+
+async def test_the_keyboard_searches(tab: Tab) -> None:
+    await tab.page.goto(f"{tab.console.url}/events")
+    await tab.page.keyboard.press("/")
+    await tab.page.keyboard.type("node-13")
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.locator("tbody tr")).to_have_count(1)
