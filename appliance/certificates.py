@@ -54,10 +54,11 @@ def authority(directory: Path, now: float) -> Authority:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-    except (OSError, ValueError) as error:
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            raise ValueError("the key is not the certificate's")
+    except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
         hint = "restore both files from a backup; machines trust this authority and no other"
         raise ApplianceError("authority-unreadable", f"{directory}/ca.pem and ca.key: {error}", hint) from error
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
     return Authority(certificate, key)
 
 

@@ -114,7 +114,7 @@ def parse(text: str, name: str) -> Config:
     """The configuration in ``text``; ``name`` is the file's name for messages."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers and lists beyond all bounds
         raise ConfigError("config-syntax", f"{name}: {error}", "the file is TOML: key = value") from error
     reader = _Reader(text, name)
     config = reader.config(tables)
@@ -210,6 +210,8 @@ class _Reader:
 
     def _absolute(self, text: str, section: str, key: str, index: int) -> Path:
         path = Path(text)
+        if "\0" in text:
+            raise self.error(section, key, "has a NUL character in it", "name a file", index)
         if not path.is_absolute():
             raise self.error(section, key, f"is not an absolute path: {text!r}", "begin it with /", index)
         return path
@@ -253,6 +255,10 @@ def _check_subnets(reader: _Reader, config: Config) -> None:
             wrong = f"{subnet.interface!r} is served by an earlier [[subnet]] already"
             raise reader.error("subnet", "interface", wrong, "name each interface once", index)
         seen[subnet.interface] = index
+        if subnet.mode == "proxy":
+            # Better refused than taken for authoritative beside another DHCP server.
+            right = "use authoritative, reservations or off"
+            raise reader.error("subnet", "mode", "cannot be 'proxy' in this version", right, index)
         for text in subnet.ranges:
             try:
                 first, last = parse_range(text)
@@ -278,6 +284,9 @@ def _check_addresses(reader: _Reader, subnet: SubnetSection, index: int) -> None
         raise reader.error("subnet", "lease_seconds", "is out of bounds", "60 to 31536000 seconds", index)
 
 
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
 def _check_numbers(reader: _Reader, config: Config) -> None:
     ports = {("dns", "port"): config.dns.port, ("boot", "port"): config.boot.port}
     ports["boot", "control_port"] = config.boot.control_port
@@ -287,12 +296,14 @@ def _check_numbers(reader: _Reader, config: Config) -> None:
     if config.boot.port == config.boot.control_port:
         raise reader.error("boot", "control_port", "is the same as port", "use two ports")
     for listen in config.web.listen:
-        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", listen):
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", listen):
             raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
+        if int(listen.rpartition(":")[2]) > 65535:
+            raise reader.error("web", "listen", f"{listen!r} has no such port", "ports are 1 to 65535")
     for forwarder in config.dns.forwarders:
         try:
             IPv4Address(forwarder)
         except AddressValueError as error:
             raise reader.error("dns", "forwarders", f"{forwarder!r} is not an IPv4 address", "9.9.9.9") from error
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?", config.site.domain):
+    if len(config.site.domain) > 200 or not all(_LABEL.fullmatch(each) for each in config.site.domain.split(".")):
         raise reader.error("site", "domain", f"{config.site.domain!r} is no DNS domain", 'write "lab.test"')

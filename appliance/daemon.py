@@ -119,7 +119,7 @@ async def _serve(
                     await web.SockSite(runner, each, ssl_context=site.tls).start()
             await started()
             tasks.create_task(notifier.watchdog(), name="watchdog")
-            tasks.create_task(_until_stopped(notifier), name="signals")
+            tasks.create_task(_until(_stop_asked(), notifier), name="signals")
             notifier.tell("READY=1", "STATUS=serving")
     except* _StoppedError:
         log.info("stopped")
@@ -131,10 +131,15 @@ async def _owned(name: str, run: Callable[[], Awaitable[None]]) -> None:
     raise ApplianceError("service-ended", f"{name} ended by itself", "this is a defect; the log above tells more")
 
 
-async def _until_stopped(notifier: ServiceNotifier) -> None:
+def _stop_asked() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT; in place before anybody hears that we are ready."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until(stop: asyncio.Event, notifier: ServiceNotifier) -> None:
     await stop.wait()
     notifier.tell("STOPPING=1")
     raise _StoppedError

@@ -1,5 +1,6 @@
 """Listening TCP sockets: made here with errors that say which port and why, or passed in by systemd."""
 
+import errno
 import os
 import socket
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ FIRST_PASSED = 3
 
 
 def listen_tcp(address: str, port: int, purpose: str) -> socket.socket:
-    """A listening socket; raises ApplianceError ``port-in-use`` or ``port-refused``."""
+    """A listening socket; raises ApplianceError ``port-in-use``, ``port-refused`` or ``address-unusable``."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -30,8 +31,11 @@ def _bind_error(address: str, port: int, purpose: str, error: OSError) -> Applia
     if isinstance(error, PermissionError):
         hint = "start it through its systemd unit, or give it CAP_NET_BIND_SERVICE"
         return ApplianceError("port-refused", f"{where} is for privileged programs", hint)
-    hint = f"see which program has it: ss -ltnp 'sport = :{port}'"
-    return ApplianceError("port-in-use", f"{where}: {error.strerror}", hint)
+    if error.errno == errno.EADDRINUSE:
+        hint = f"see which program has it: ss -ltnp 'sport = :{port}'"
+        return ApplianceError("port-in-use", f"{where}: {error.strerror}", hint)
+    hint = "listen on an address that this computer has: ip address"
+    return ApplianceError("address-unusable", f"{where}: {error.strerror}", hint)
 
 
 def passed_sockets(environment: Mapping[str, str], name: str) -> list[socket.socket]:

@@ -136,7 +136,7 @@ def _json(value: Any) -> web.Response:
 async def _body(request: web.Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("body-invalid", f"{request.path}: {error}") from error
 
 

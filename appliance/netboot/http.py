@@ -52,7 +52,7 @@ class BootHttp:
         app.add_routes(
             [
                 web.get("/boot/start.ipxe", self._start),
-                web.get("/boot/script", self._script),
+                web.get("/boot/script", self._script, allow_head=False),  # asking for it counts as a boot
                 web.get("/boot/{name}", self._program),
                 web.get(self._files.stack_path + "/{name:vmlinuz|initrd}", self._stack),
                 web.get("/ca.pem", self._ca),
@@ -132,8 +132,12 @@ def cleaned(text: str | None) -> str:
 
 def inside(root: Path, name: str) -> Path:
     """The file below ``root`` with this relative name; raises NotFound for anything that leads elsewhere."""
-    path = (root / name.lstrip("/")).resolve()
-    if "\0" in name or not path.is_relative_to(root.resolve()) or not path.is_file():
+    try:
+        path = (root / name.lstrip("/")).resolve()
+        found = path.is_relative_to(root.resolve()) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long; a NUL in it; a loop of links
+        found = False
+    if not found:
         raise NotFound("file-unknown", f"{name[:200]!r} is not here")
     return path
 

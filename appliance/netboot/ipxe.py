@@ -10,6 +10,8 @@ from itertools import pairwise
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
 
+_UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
+
 PAUSES = (1, 2, 5, 10, 20, 30, 60)
 """Seconds between attempts; the last one repeats."""
 
@@ -108,7 +110,9 @@ def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None) -> list[str]:
 
     BIOS: drive numbers say nothing of which disk is which, so that network GRUB looks for the file system.
     """
-    efi = _esp_loop(esp_partuuid) if esp_partuuid else ["exit 1"]
+    # The agent of the machine said it: nothing but a UUID gets into a script.
+    usable = esp_partuuid is not None and _UUID.fullmatch(esp_partuuid)
+    efi = _esp_loop(esp_partuuid) if esp_partuuid and usable else ["exit 1"]
     bios = ["chain tftp://${next-server}/grub-i386-pc.pxe ||"] if root_fsuuid else []
     return ["iseq ${platform} efi && goto efi ||", *bios, "exit 1", ":efi", *efi]
 

@@ -5,12 +5,15 @@ uvloop has no ``loop.sendfile`` and aiohttp then copies in Python without a word
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import cast
 
 from aiohttp import hdrs, web
 
 from appliance.errors import NotFound
+
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 CHUNK = 1 << 20
 """Bytes per system call: bounds how long one reader keeps the loop."""
@@ -35,12 +38,9 @@ async def send_file(
 
 async def _answer(request: web.Request, descriptor: int, content_type: str) -> web.StreamResponse:
     size = os.fstat(descriptor).st_size
-    try:
-        wanted = request.http_range
-    except ValueError:
-        return web.Response(status=416, headers={hdrs.CONTENT_RANGE: f"bytes */{size}"})
-    start, stop, _ = wanted.indices(size)
-    partial = wanted.start is not None or wanted.stop is not None
+    wanted = _wanted(request, size)
+    partial = wanted is not None
+    start, stop = wanted or (0, size)
     if partial and start >= stop:
         return web.Response(status=416, headers={hdrs.CONTENT_RANGE: f"bytes */{size}"})
     response = web.StreamResponse(status=206 if partial else 200)
@@ -56,11 +56,29 @@ async def _answer(request: web.Request, descriptor: int, content_type: str) -> w
     return response
 
 
+def _wanted(request: web.Request, size: int) -> tuple[int, int] | None:
+    """First byte and the one after the last that Range asks for, equal where it cannot be had; None for the whole.
+
+    Section 14.2: Range means nothing to HEAD, and what we do not understand (other units, several ranges) is
+    ignored. If-Range names a version, and we tell none that it could name (section 13.1.5).
+    """
+    match = _RANGE.fullmatch(request.headers.get(hdrs.RANGE, ""))
+    if request.method != hdrs.METH_GET or hdrs.IF_RANGE in request.headers or not match or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if not first:
+        return max(0, size - int(last)), size
+    stop = min(int(last) + 1, size) if last else size
+    return min(int(first), stop), stop
+
+
 async def _send(request: web.Request, descriptor: int, start: int, stop: int) -> None:
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError
     await _flushed(request)
+    if transport.is_closing():
+        raise ConnectionResetError
     # A descriptor of our own: uvloop does not let others watch the one that it reads from.
     socket = os.dup(transport.get_extra_info("socket").fileno())
     try:

@@ -67,7 +67,14 @@ def _copy(built: Path, carried: bytes, target: Path) -> None:
         # The kernel skips zero bytes between archives, and wants each to begin at a multiple of four.
         initrd.write(b"\0" * (-initrd.tell() % 4))
         initrd.write(carried)
+    for path in part.iterdir():
+        _sync(path)  # the name with the hash must not outlive a power cut that its content did not
     part.rename(target)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _entries(package: Path, name: str) -> Iterator[Entry]:
