@@ -6,7 +6,6 @@ import aiohttp
 from aiohttp import web
 
 from appliance.errors import Invalid
-from appliance.machine import check_name
 from appliance.store import catalogue
 from appliance.web.api import outward, shapes
 from appliance.web.api.body import answer, key, text
@@ -30,7 +29,7 @@ async def image(request: web.Request) -> web.Response:
 
 async def add_image(request: web.Request) -> web.Response:
     """Store the body as an image."""
-    name = check_name(text(request, "name"))
+    name = text(request, "name")
     image_format, description = text(request, "format", _guess(request)), text(request, "description", "")
     if not request.can_read_body:
         raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
@@ -64,7 +63,7 @@ async def kernel(request: web.Request) -> web.Response:
 
 async def add_kernel(request: web.Request) -> web.Response:
     """Store a kernel: a multipart form with the files ``vmlinuz`` and then, if there is one, ``initrd``."""
-    name, version = check_name(text(request, "name")), text(request, "version", "")
+    name, version = text(request, "name"), text(request, "version", "")
     cmdline = text(request, "cmdline", "")
     if request.content_type != "multipart/form-data":
         hint = "send a form with the file vmlinuz, then the file initrd"
