@@ -1,6 +1,6 @@
 """What an action on a deployment would do, said before it is done. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from appliance.deployment import Deployment, DiskIdentity, Wanted
@@ -81,7 +81,9 @@ def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
 
 def _destructive(deployment: Deployment, machine: Machine | None, action: Action) -> Consequences:
     assert machine is not None
-    on = describe(deployment.disk) if deployment.disk else "its disk"
+    # What was noted at the start was there before this deployment; what is lost now is its own.
+    disk = replace(deployment.disk, summary=f"system and data of {deployment.name}") if deployment.disk else None
+    on = describe(disk) if disk else "its disk"
     if action is Action.REDEPLOY:
         text = f"The image is written anew: everything of {deployment.name} on {on} in {machine.name} is lost."
     elif deployment.wipe_on_release:

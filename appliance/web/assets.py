@@ -29,8 +29,6 @@ ICONS = (
     "cpu",
     "disc-3",
     "ellipsis",
-    "eraser",
-    "hard-drive",
     "layers",
     "layout-dashboard",
     "log-out",

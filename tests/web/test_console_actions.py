@@ -126,6 +126,7 @@ async def test_release_and_redeploy_need_the_name(fleet: Visitor) -> None:
     page = said(await fleet.get("/deployments/db-1/release"))
     assert "Wipe S4EVNX0R00002 and release db-1" in page
     assert "What is on it db-1: debian-13" in page
+    assert "(empty)" not in page
     for action in ("release", "redeploy"):
         await fleet.post(f"/deployments/db-1/{action}", 422, {"confirm": "db-2"})
     assert (await deployment(fleet, "db-1")).wanted is Wanted.RUNNING

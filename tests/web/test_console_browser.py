@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from console_seed import HOSTILE, a_progress
 from console_server import PASSWORD, Console, console
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Response, async_playwright, expect
 from test_console_pages import PAGES
 
 from appliance.events import Event
@@ -39,9 +39,22 @@ class Tab:
     complaints: list[str] = field(default_factory=list)
 
     async def open(self, path: str) -> None:
-        """Go there and wait until the page has refreshed itself once, which it does when its socket opens."""
-        async with self.page.expect_event("websocket", lambda socket: socket.url.endswith("/live")):
-            await self.page.goto(self.console.url + path)
+        """Go there and wait until the page has refreshed itself, which it does once when its socket opens.
+
+        Three parts are fetched: the tasks when the page loads, then the tasks and the page's own part.
+        """
+        fetched: list[str] = []
+
+        def note(response: Response) -> None:
+            if "hx-request" in response.request.headers:
+                fetched.append(response.url)
+
+        self.page.on("response", note)
+        await self.page.goto(self.console.url + path)
+        while len(fetched) < 3:
+            await self.page.wait_for_event("response")
+        self.page.remove_listener("response", note)
+        await self.page.wait_for_function("!document.querySelector('.htmx-request')")
 
 
 @pytest.fixture
