@@ -2,18 +2,22 @@
 
 import asyncio
 import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from appliance.errors import Invalid
+from appliance.errors import ApplianceError, Invalid
 
 SHORTEST, LONGEST = 10, 200
 """Characters. NIST SP 800-63B section 5.1.1.2: length counts, rules of composition do not."""
 
 AT_ONCE = 2
 """Hashes computed at the same time: bounds the memory and processor time that strangers can make us spend."""
+WAITING = 32
+"""Log-ins that wait for their turn or have it; more are sent away at once instead of piling up."""
 
 
 def default_hasher() -> PasswordHasher:
@@ -43,17 +47,30 @@ class Passwords:
         self._hasher = hasher
         self._decoy = hasher.hash("the password of nobody")
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
-        """The hash to store."""
-        async with self._free:
+        """The hash to store; raises ApplianceError ``login-busy``, as ``matches`` does."""
+        async with self._turn():
             return await asyncio.to_thread(self._hasher.hash, _bytes(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether the password is the one behind ``stored``; None takes as long, and never is."""
-        async with self._free:
+        async with self._turn():
             same = await asyncio.to_thread(self._verify, stored or self._decoy, password)
         return same and stored is not None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING:
+            message = "too many log-ins are being checked already"
+            raise ApplianceError("login-busy", message, "try again in a moment")
+        self._waiting += 1
+        try:
+            async with self._free:
+                yield
+        finally:
+            self._waiting -= 1
 
     def _verify(self, stored: str, password: str) -> bool:
         try:

@@ -15,7 +15,13 @@ _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
     (Denied, 403),
     (TooOften, 429),
 )
-_STATUS_OF_CODE = {"login-wrong": 401, "login-needed": 401, "upload-failed": 507, "body-too-large": 413}
+_STATUS_OF_CODE = {
+    "login-wrong": 401,
+    "login-needed": 401,
+    "upload-failed": 507,
+    "body-too-large": 413,
+    "login-busy": 503,
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,13 @@
 """Guessing passwords is slow, and locks nobody out."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 from web_world import NAME, PASSWORD, World
 
+from appliance.web.auth import ACCOUNTS
 from appliance.web.loginlimits import FREE_PER_ADDRESS, FREE_PER_USER, LONGEST, REMEMBERED, LoginLimits
+from appliance.web.passwords import WAITING
 
 
 def test_delays_grow_to_a_bound() -> None:
@@ -52,6 +57,23 @@ def test_memory_is_bounded() -> None:
     for number in range(REMEMBERED + 500):
         limits.begin("admin", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
     assert len(limits) <= REMEMBERED
+
+
+async def test_a_crowd_is_sent_away_at_once(world: World) -> None:
+    await world.set_up()
+
+    async def attempt(number: int) -> int:
+        body = {"name": NAME, "password": f"guess {number}"}
+        async with world.client.post("/api/v1/sessions", json=body) as response:
+            return response.status
+
+    passwords = world.client.app[ACCOUNTS].passwords  # type: ignore[union-attr]
+    async with AsyncExitStack() as others:
+        await asyncio.wait_for(others.enter_async_context(passwords._turn()), 5)
+        passwords._waiting = WAITING
+        assert await attempt(1) == 503
+        passwords._waiting = 1
+    assert await attempt(2) == 401
 
 
 async def test_over_http(world: World) -> None:
