@@ -111,7 +111,7 @@ class Agents:
         armed = attempt is not None and attempt.armed and attempt.id == token.attempt
         poll = secrets.token_hex(16)
         taken_by = tokens.hash_token(redemption.machine_token)
-        session = MachineSession(taken_by, machine.id, poll, token.attempt if armed else None, now)
+        session = MachineSession(taken_by, machine.id, poll, token.attempt if armed else None, token.issued)
         await tokens.redeem(db, token, session)
         if attempt is not None and armed:
             await attempts.put(db, replace(attempt, armed=False, step_seen=now))
@@ -242,6 +242,7 @@ class Agents:
             self._urls.control(server),
             self._urls.ca_pem,
             self._urls.domain,
+            begun=tuple(await attempts.latest_of(db, deployment.id)),
         )
         if attempt.step is not None and attempt.step.name == WRITE:
             around = replace(around, download_token=secrets.token_hex(32))
@@ -342,5 +343,5 @@ class Agents:
 
 
 def _entitled(session: MachineSession, attempt: Attempt) -> bool:
-    """Secrets go to a boot that this attempt armed, or to the one that was up when the user began the attempt."""
+    """Secrets go to a boot that this attempt armed, or to the one under way when the user began the attempt."""
     return session.attempt == attempt.id or session.created <= attempt.started

@@ -26,9 +26,6 @@ from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, events, machines, tokens
 from appliance.store.store import Store
 
-TOKEN_SECONDS = 600.0
-"""How long a boot token can be redeemed: the slowest of kernels and initrds take minutes."""
-
 ADOPTED_SECONDS = 3600.0
 """How far back a new machine's timeline reaches before it was enlisted."""
 
@@ -162,7 +159,7 @@ class Boots:
         token, nonce = secrets.token_hex(32), secrets.token_hex(8)
         attempt = decision.attempt if decision.spec.armed else None
         armed = attempt.id if attempt else None
-        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, now + TOKEN_SECONDS, None)
+        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, now + tokens.TOKEN_SECONDS, None)
         await tokens.add_boot(db, stored)
         return Boot(decision.spec, machine.name, decision.reason, token, nonce)
 

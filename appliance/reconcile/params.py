@@ -25,6 +25,8 @@ class Surroundings:
     domain: str
     download_token: str = ""
     resident_token: str = ""
+    begun: tuple[str, ...] = ()
+    """Earlier attempts of the deployment, whose mark may be on the disk."""
 
 
 def params(step: str, around: Surroundings) -> dict[str, Any]:
@@ -38,14 +40,17 @@ def _disk(disk: DiskIdentity) -> dict[str, Any]:
     return {"serial": disk.serial, "wwn": disk.wwn, "size": disk.bytes}
 
 
-def _agreement(disk: DiskIdentity) -> dict[str, Any]:
-    """What the user agreed to lose: this content and no other, or whatever the deployment has written there."""
-    return {"content": disk.content, "owned": disk.owned}
+def _agreement(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    """What the user agreed to lose: this content and no other, or whatever the deployment has written there.
+
+    A disk that an earlier attempt has begun to clear holds neither any more; that attempt's mark is on it.
+    """
+    return {"content": disk.content, "owned": disk.owned, "begun": list(around.begun)}
 
 
 def _prepare(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     image = {"size": around.image.size, "sector_size": around.image.sector_size}
-    return {"disk": _disk(disk), **_agreement(disk), "image": image}
+    return {"disk": _disk(disk), **_agreement(around, disk), "image": image}
 
 
 def _write(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
@@ -102,8 +107,8 @@ def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     return {"disk": _disk(disk), "method": around.machine.hand_over, "append": "panic=30"}
 
 
-def _wipe(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
-    return {"disk": _disk(disk), **_agreement(disk)}
+def _wipe(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    return {"disk": _disk(disk), **_agreement(around, disk)}
 
 
 _PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {

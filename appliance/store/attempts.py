@@ -4,7 +4,7 @@ import aiosqlite
 
 from appliance.machine import MachineId
 from appliance.store.documents import dump, load, one, rows
-from appliance.workflow import Attempt
+from appliance.workflow import Attempt, AttemptId, DeploymentId
 
 
 async def live(db: aiosqlite.Connection) -> list[Attempt]:
@@ -22,6 +22,12 @@ async def last_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | Non
     """The latest attempt of a machine, live or ended."""
     row = await one(db, "SELECT doc FROM attempts WHERE machine = ? ORDER BY started DESC, rowid DESC LIMIT 1", machine)
     return load(row[0], Attempt) if row else None
+
+
+async def latest_of(db: aiosqlite.Connection, deployment: DeploymentId, limit: int = 50) -> list[AttemptId]:
+    """The latest attempts of a deployment by id, newest first."""
+    sql = "SELECT id FROM attempts WHERE deployment = ? ORDER BY rowid DESC LIMIT ?"
+    return [AttemptId(row[0]) for row in await rows(db, sql, deployment, limit)]
 
 
 async def find(db: aiosqlite.Connection, attempt: str) -> Attempt | None:

@@ -10,6 +10,9 @@ from appliance.machine import MachineId
 from appliance.store.documents import one
 from appliance.workflow import AttemptId, DeploymentId
 
+TOKEN_SECONDS = 600.0
+"""How long a boot token can be redeemed: the slowest of kernels and initrds take minutes."""
+
 
 def hash_token(token: str) -> str:
     """What is stored in a token's place. Tokens are 256 random bits, so that no salt or stretching is needed."""
@@ -30,6 +33,11 @@ class BootToken:
     redeemed_by: str | None
     """Hash of the machine token it was traded for."""
 
+    @property
+    def issued(self) -> float:
+        """When the boot began that got it."""
+        return self.expires - TOKEN_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class MachineSession:
@@ -40,6 +48,7 @@ class MachineSession:
     poll: str
     attempt: AttemptId | None
     created: float
+    """When the boot began."""
 
 
 async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:

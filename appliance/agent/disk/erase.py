@@ -23,18 +23,21 @@ Progress = Callable[[float, str], None]
 class Agreement:
     """What the user agreed to lose: the content with this fingerprint, or, when the deployment that asks has
     written the disk before (`owned`), whatever is there now.
+
+    `begun` are earlier attempts at the same: a disk with the mark of one has lost what was agreed to in part.
     """
 
     fingerprint: str
     owned: bool = False
+    begun: frozenset[str] = frozenset()
 
 
 def must_be_agreed(disk: Disk, found: Found, agreed: Agreement, attempt: str) -> None:
     """Raises StepFailed `disk-changed` unless the disk may be overwritten by `attempt` (pure).
 
-    It may when it holds what the user agreed to lose, or nothing, or when this attempt has begun before.
+    It may when it holds what the user agreed to lose, or nothing, or when this attempt or an earlier one has begun.
     """
-    if agreed.owned or found.attempt == attempt or found.empty:
+    if agreed.owned or found.empty or found.attempt in agreed.begun | {attempt}:
         return
     if not agreed.fingerprint or fingerprint(disk, found) != agreed.fingerprint:
         raise StepFailed(

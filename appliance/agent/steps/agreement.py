@@ -5,5 +5,5 @@ from ..job import Params
 
 
 def agreement_of(params: Params) -> Agreement:
-    """From `content` and `owned`. Raises StepFailed."""
-    return Agreement(params.text("content", ""), params.flag("owned"))
+    """From `content`, `owned` and `begun`. Raises StepFailed."""
+    return Agreement(params.text("content", ""), params.flag("owned"), frozenset(params.texts("begun")))
