@@ -6,6 +6,7 @@ uvloop has no ``loop.sendfile`` and aiohttp then copies in Python without a word
 import asyncio
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -51,7 +52,8 @@ async def _answer(request: web.Request, descriptor: int, content_type: str) -> w
         response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
-        await _send(request, descriptor, start, stop)
+        with suppress(ConnectionError):  # the client went away: no news for the log
+            await _send(request, descriptor, start, stop)
     # No write_eof: the length is stated, and what aiohttp would write is nothing.
     return response
 
