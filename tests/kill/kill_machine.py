@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from kill_daemon import REPOSITORY
+from kill_daemon import REPOSITORY, until
 from kill_disk import MIB, DiskFile
 from kill_network import GUARDED, Network, ip
 
@@ -275,9 +275,11 @@ class PlayedMachine:
         if self._process is None:
             return
         self._actions_seen = len(self.actions)
-        for child in _children(self._process.pid):
+        process = self._process
+        until(lambda: process.poll() is not None or _children(process.pid), "unshare starts nothing")
+        for child in _children(process.pid):
             os.kill(child, signal.SIGKILL)
-        self._process.wait(20)
+        process.wait(20)
         self._process = None
 
 

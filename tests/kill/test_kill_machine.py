@@ -1,11 +1,15 @@
 """The machine loses power at every step: it ends well by itself, or failed with a true reason and one click to retry."""
 
+import os
+
 import pytest
 from kill_daemon import Record
 from kill_disk import MIB
 from kill_machine import PlayedMachine
 from kill_world import World
 from test_kill_daemon import at, die_at, told_to, writing
+
+from appliance.agent.disk import marker
 
 pytestmark = pytest.mark.root
 
@@ -71,21 +75,60 @@ def test_a_kexec_that_ends_in_silence_is_followed_by_a_boot_from_the_disk(world:
 
 def test_stop_start_and_release_go_on_after_power_cuts(world: World) -> None:
     machine = world.idle_machine()
-    name = world.active(machine, wipe_on_release=True)
+    name = world.active(machine)
     machine.disk.put("/root/marker", "my data")
     for action, steps, end in (
         ("stop", ("shut-down", "return"), "stopped"),
         ("start", ("hand-over", "report-active"), "active"),
-        ("release", ("shut-down", "return", "wipe-disk"), "idle"),
+        ("release", ("shut-down", "return"), "idle"),
     ):
         world.user.act(name, action)
         for step in steps:
-            world.moment(machine, at(step) if step != "wipe-disk" else told_to(step))
-            assert action == "release" or machine.disk.text("/root/marker") == "my data"
+            world.moment(machine, at(step))
             lose_power(world, machine)
         world.reach(machine, end)
-    assert machine.disk.path.read_bytes() == bytes(48 * MIB)
+        assert machine.disk.text("/root/marker") == "my data"
     assert {attempt["status"] for attempt in world.attempts(machine)} == {"done"}
+
+
+def test_a_wipe_is_retried_after_a_power_cut(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.active(machine, wipe_on_release=True)
+    world.user.act(name, "release")
+    world.moment(machine, told_to("wipe-disk"))
+    lose_power(world, machine)
+    world.reach(machine, "failed")
+    assert world.failure(machine) == ("restarted", "the machine restarted by itself while wiping the disk")
+    world.user.act(name, "retry")
+    world.reach(machine, "idle")
+    assert machine.disk.path.read_bytes() == bytes(48 * MIB)
+
+
+def test_retry_is_clicked_before_the_machine_is_back(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.deploy(machine)
+    world.moment(machine, told_to("grow"))
+    lose_power(world, machine)
+    world.reach(machine, "failed")
+    world.user.act(name, "retry")
+    world.reach(machine, "active")
+    assert [attempt["status"] for attempt in world.attempts(machine)] == ["failed", "done"]
+
+
+def test_a_disk_with_content_can_be_retried_after_a_power_cut_while_it_was_cleared(world: World) -> None:
+    """What the user agreed to lose is half gone by then: it must not count as something new."""
+    machine = world.new_machine()
+    machine.disk.path.write_bytes(b"somebody's old data " * (machine.disk.path.stat().st_size // 20 + 1))
+    os.truncate(machine.disk.path, 48 * MIB)
+    world.enlist(machine)
+    name = world.deploy(machine, disk=machine.serial)
+    attempt = world.moment(machine, told_to("prepare-disk"))
+    lose_power(world, machine)
+    with machine.disk.path.open("r+b") as file:  # as far as a power cut may let it come
+        file.write(marker.encode(attempt["id"]))
+        file.write(bytes(100_000))
+    fails_and_retries(world, machine, name, "preparing the disk")
+    world.reach(machine, "active")
 
 
 @pytest.mark.parametrize("step", ["write-image", "configure"])
