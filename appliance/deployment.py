@@ -1,7 +1,7 @@
 """Deployments: what the user wants to run, and which machine and disk fit. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -85,6 +85,11 @@ class Deployment:
     boot_id: str = ""
     machine_uuid: str = ""
     """systemd machine-id of the deployed system: 32 hex digits, stable over re-deploys."""
+
+
+def detached(deployment: Deployment) -> Deployment:
+    """The deployment on no machine, with nothing left of the one it was on."""
+    return replace(deployment, machine=None, disk=None, installed=None, host_keys=(), boot_id="", retry=False)
 
 
 def disk_identity(disk: dict[str, Any]) -> DiskIdentity:

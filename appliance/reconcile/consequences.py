@@ -48,6 +48,8 @@ def _refusal(deployment: Deployment, machine: Machine | None, action: Action) ->
         return "" if action is Action.START else f"{deployment.name} is on no machine"
     if machine.state in BUSY:
         return f"{machine.name} is {machine.state}; wait until that has ended"
+    if machine.state is State.BROKEN and action is not Action.RELEASE:
+        return f"{machine.name} is broken; release {deployment.name}, then start it on another machine"
     if action is Action.RETRY:
         return "" if machine.state is State.FAILED else f"nothing of {deployment.name} has failed"
     if action is Action.START:
@@ -84,7 +86,9 @@ def _destructive(deployment: Deployment, machine: Machine | None, action: Action
     # What was noted at the start was there before this deployment; what is lost now is its own.
     disk = replace(deployment.disk, summary=f"system and data of {deployment.name}") if deployment.disk else None
     on = describe(disk) if disk else "its disk"
-    if action is Action.REDEPLOY:
+    if machine.state is State.BROKEN:
+        text = f"{deployment.name} is taken off {machine.name}, which is broken; what is on {on} stays as it is."
+    elif action is Action.REDEPLOY:
         text = f"The image is written anew: everything of {deployment.name} on {on} in {machine.name} is lost."
     elif deployment.wipe_on_release:
         text = f"{deployment.name} is shut down and {on} in {machine.name} is wiped: everything on it is lost."

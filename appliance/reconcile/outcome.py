@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from appliance.deployment import Deployment, DiskIdentity, Installed, disk_identity
+from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
 from appliance.workflow import BUSY_STATE, CONFIGURE, END_STATE, PREPARE, Attempt, Kind, Status
 
@@ -23,7 +23,7 @@ def machine_after(machine: Machine, attempt: Attempt) -> Machine:
 def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
     """The deployment with what the attempt's steps have found out."""
     if attempt.kind is Kind.RELEASE and attempt.status is Status.DONE:
-        return replace(deployment, machine=None, disk=None, installed=None, host_keys=(), boot_id="", retry=False)
+        return detached(deployment)
     if PREPARE in attempt.results and deployment.disk is not None:
         # From here on the disk is the deployment's: what it holds is no reason any more to leave it alone.
         deployment = replace(deployment, disk=_owned(deployment.disk, attempt.results[PREPARE]))

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import aiosqlite
 
-from appliance.deployment import Deployment, Requirements, Wanted, check_delivery, choose_machine
+from appliance.deployment import Deployment, Requirements, Wanted, check_delivery, choose_machine, detached
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import BUSY, Machine, State, check_name, moved
 from appliance.reconcile.consequences import Action, Consequences, consequences_of
 from appliance.reconcile.record import Tell, record
-from appliance.store import catalogue, deployments, machines
+from appliance.store import catalogue, deployments, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import DeploymentId
 
@@ -164,11 +164,19 @@ class Wishes:
             case Action.STOP:
                 return replace(deployment, wanted=Wanted.STOPPED)
             case Action.RELEASE:
-                return replace(deployment, wanted=Wanted.RELEASED)
+                return await self._released(db, deployment)
             case Action.REDEPLOY:
                 return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
             case Action.RETRY:
                 return replace(deployment, retry=True)
+
+    async def _released(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+        """A broken machine takes no part in anything: its deployment is taken off it at once."""
+        after = replace(deployment, wanted=Wanted.RELEASED)
+        if deployment.machine and (await machines.get(db, deployment.machine)).state is State.BROKEN:
+            await tokens.end_resident(db, deployment.id)
+            return detached(after)
+        return after
 
     async def _told(self, tell: Tell, deployment: Deployment, text: str) -> None:
         event = Event("deployment.changed", self._clock(), text, machine=deployment.machine, deployment=deployment.id)
