@@ -12,7 +12,6 @@ from appliance.reconcile.views import timeline as read_timeline
 from appliance.web.console import words
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.machine_actions import actions_for
-from appliance.web.console.overview import running
 from appliance.web.console.page import render
 from appliance.web.keys import SERVICES
 
@@ -39,7 +38,7 @@ async def index(request: web.Request) -> web.Response:
         return _in_state(view, query.filters.get("state", ""), now) and _has_text(view, query.filters.get("q", ""))
 
     found = listed(views, query, matches, COLUMNS)
-    return render(request, "machines.html", listed=found, states=STATES, running=running(views))
+    return render(request, "machines.html", listed=found, states=STATES)
 
 
 def _in_state(view: MachineView, wanted: str, now: float) -> bool:

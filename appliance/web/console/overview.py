@@ -9,7 +9,7 @@ from aiohttp import web
 from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.views import MachineView, machine_views
-from appliance.store import events
+from appliance.store import attempts, deployments, events, machines
 from appliance.web.console import words
 from appliance.web.console.page import render
 from appliance.web.keys import SERVICES
@@ -56,7 +56,15 @@ async def show(request: web.Request) -> web.Response:
 
 async def tasks(request: web.Request) -> web.Response:
     """GET /tasks: the strip by itself."""
-    return render(request, "tasks.html", running=running(await machine_views(request.app[SERVICES].store)))
+    return render(request, "tasks.html", running=running(await request.app[SERVICES].store.read(_busy)))
+
+
+async def _busy(db: aiosqlite.Connection) -> list[MachineView]:
+    """The machines with a live attempt and no others: every page asks, and the fleet may be large."""
+    return [
+        MachineView(await machines.get(db, attempt.machine), attempt, await deployments.of_machine(db, attempt.machine))
+        for attempt in await attempts.live(db)
+    ]
 
 
 def _counts(views: list[MachineView]) -> list[tuple[State, int]]:
