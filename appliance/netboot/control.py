@@ -14,7 +14,7 @@ from appliance.netboot.http import status_of
 LARGEST_BODY = 2 << 20
 """Bytes; an inventory of a big server is some 200 kB."""
 
-Token = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Short = Annotated[str, msgspec.Meta(max_length=500)]
 T = TypeVar("T")
 

@@ -114,7 +114,7 @@ def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, n
             return Decision(
                 MaintenanceStack(attempt.armed), f"its system shut down to {attempt.kind}", machine, attempt
             )
-        case "prepare-disk" | "write-image" | "grow" | "configure" | "hand-over" if not attempt.armed:
+        case "prepare-disk" | "write-image" | "grow" | "configure" | "hand-over" | "wipe-disk" if not attempt.armed:
             reason = f"the machine restarted by itself while {step.label}"
             return _give_up(machine, failed(attempt, "restarted", reason, now))
         case _:

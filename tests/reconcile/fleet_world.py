@@ -24,6 +24,7 @@ from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, W
 
 SERVER = "10.77.0.1"
 START = 1_000_000.0
+FIRST = MacAddress("52:54:00:00:00:01")
 EMPTY = {"empty": True, "fingerprint": "e" * 64, "summary": "empty"}
 FULL = {"empty": False, "fingerprint": "f" * 64, "summary": "ext4 'data'"}
 RESULTS = {
@@ -92,7 +93,7 @@ class Played:
     """One computer, as its firmware, its agent and its resident speak."""
 
     world: World
-    mac: MacAddress = MacAddress("52:54:00:00:00:01")
+    mac: MacAddress = FIRST
     uuid: str | None = "11111111-2222-3333-4444-555555555501"
     disks: list = field(default_factory=lambda: [disk()])
     token: str = ""

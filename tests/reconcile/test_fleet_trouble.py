@@ -10,11 +10,11 @@ from appliance.errors import Conflict, Denied, Invalid, NotFound
 from appliance.machine import MacAddress
 from appliance.netboot.fleet import Activity, Redemption, Report
 from appliance.netboot.policy import LocalDisk, MaintenanceStack
-from appliance.reconcile.boots import TOKEN_SECONDS
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange, NewDeployment
 from appliance.store import machines
-from appliance.workflow import GROW, MINUTE, PREPARE, WRITE, Status
+from appliance.store.tokens import TOKEN_SECONDS
+from appliance.workflow import GROW, MINUTE, PREPARE, WIPE_DISK, WRITE, Status
 
 OTHER = MacAddress("52:54:00:00:00:02")
 
@@ -241,8 +241,7 @@ async def test_a_machine_that_restarts_by_itself_fails_the_attempt_and_gets_no_s
     assert await state(node) == "active"
 
 
-async def test_a_boot_that_nobody_asked_for_cannot_fetch_a_destructive_step(world, node):
-    """Switched on by hand, and the deployment started while it boots: the token has no rights in it."""
+async def test_a_boot_under_way_when_the_user_begins_has_the_rights_of_the_attempt(world, node):
     await node.usable()
     await world.deploy()
     world.now += 1000
@@ -251,11 +250,44 @@ async def test_a_boot_that_nobody_asked_for_cannot_fetch_a_destructive_step(worl
     await world.act("start")
     world.now += 1
     await node.redeem(boot)
+    await node.step(PREPARE)
+    await node.step(WRITE)
+
+
+async def test_a_boot_that_nobody_asked_for_cannot_fetch_a_destructive_step(world, node):
+    """Asked to return, the machine boots once more than it was told to: the second boot has no rights."""
+    await node.active()
+    await world.act("redeploy")
+    await node.obeys()
+    await node.redeem(await node.firmware())
+    world.now += 1
+    boot = await node.firmware()
+    assert boot.spec == MaintenanceStack(armed=False)
+    await node.redeem(boot)
+    await world.fleet.take_inventory(node.token, node.inventory())
     assert await node.work() is None
     assert (await state(node), (await node.seen()).failed_code) == ("failed", "boot-unasked")
     world.now += 1
     await world.act("retry")
     await node.step(PREPARE)
+
+
+async def test_a_restart_while_wiping_fails_and_is_retried(world, node):
+    await node.usable()
+    await world.deploy(wipe_on_release=True)
+    await world.act("start")
+    await node.installs()
+    await node.reports_active()
+    await world.act("release")
+    await node.obeys()
+    await node.boots_stack()
+    await node.work()
+    await node.boots_stack()
+    assert (await node.seen()).failed_reason == "the machine restarted by itself while wiping the disk"
+    world.now += 1
+    await world.act("retry")
+    await node.step(WIPE_DISK)
+    assert await state(node) == "idle"
 
 
 async def test_a_boot_loop_is_named(world, node):
