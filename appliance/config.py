@@ -255,10 +255,6 @@ def _check_subnets(reader: _Reader, config: Config) -> None:
             wrong = f"{subnet.interface!r} is served by an earlier [[subnet]] already"
             raise reader.error("subnet", "interface", wrong, "name each interface once", index)
         seen[subnet.interface] = index
-        if subnet.mode == "proxy":
-            # Better refused than taken for authoritative beside another DHCP server.
-            right = "use authoritative, reservations or off"
-            raise reader.error("subnet", "mode", "cannot be 'proxy' in this version", right, index)
         for text in subnet.ranges:
             try:
                 first, last = parse_range(text)

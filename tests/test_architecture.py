@@ -1,0 +1,222 @@
+"""The rules that keep the code readable, held from its source: layers, purity, who may start programs and tasks."""
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "appliance"
+PACKAGE = "appliance"
+LONGEST_FILE = 500
+
+PURE = {
+    "errors", "lease", "machine", "deployment", "catalogue", "workflow",
+    "reconcile.plan", "reconcile.names", "reconcile.outcome", "reconcile.params", "reconcile.consequences",
+    "reconcile.inventory",
+    "netboot.policy", "netboot.ipxe", "netboot.grub", "netboot.cpio", "netboot.firmware", "netboot.fleet",
+    "netboot.quiet",
+    "netboot.dhcp.packet", "netboot.dhcp.options", "netboot.dhcp.pool", "netboot.dhcp.responder",
+    "netboot.dhcp.reply", "netboot.dhcp.request", "netboot.dhcp.subnet", "netboot.dhcp.frame", "netboot.dhcp.effects",
+    "netboot.dhcp.facts", "netboot.dhcp.declines", "netboot.dhcp.ratelimit", "netboot.dhcp.expiries",
+    "netboot.dhcp.service", "netboot.dhcp.proxy",
+    "netboot.tftp.packet", "netboot.tftp.options", "netboot.tftp.transfer", "netboot.tftp.facts", "netboot.tftp.limits",
+    "netboot.tftp.content",
+    "netboot.dns.message", "netboot.dns.names", "netboot.dns.records", "netboot.dns.zone", "netboot.dns.cache",
+    "netboot.dns.wire", "netboot.dns.claims", "netboot.dns.special", "netboot.dns.facts", "netboot.dns.upstream",
+}  # fmt: skip
+"""Modules that decide and never act. ``events`` has the bus in it, so it is not among them."""
+
+IMPURE = {
+    "asyncio", "socket", "subprocess", "time", "datetime", "threading", "selectors", "ssl", "os", "random", "secrets",
+    "aiohttp", "aiosqlite", "sqlite3", "libvirt", "pyroute2", "uvloop", "logging",
+}  # fmt: skip
+
+MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
+WORDS = {"machine", "deployment", "catalogue", "workflow", "lease", "events", "errors", "command", "__init__"}
+LAYERS = (WORDS, MIDDLE, {"reconcile"}, {"web"}, {"daemon", "assembly", "cli", "lab", "__main__", "probe"})
+"""Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
+SERVICES = {"certificates", "config", "listening", "notify", "state"}
+"""Small rooms of the composition root beside the layers; they know the words only, and each other."""
+ELSEWHERE = {"agent", "resident"}
+PROGRAMS = {"command", "agent", "resident", "lab"}
+"""Rooms that may start programs."""
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
+
+
+def room(name):
+    return name.split(".")[0]
+
+
+MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+@cache
+def tree(name):
+    return ast.parse(MODULES[name].read_text())
+
+
+def resolved(name, node):
+    """Full names that one import statement brings in."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    base = node.module or ""
+    if node.level:
+        package = [PACKAGE, *name.split(".")] if name != "__init__" else [PACKAGE]
+        is_package = MODULES[name].name == "__init__.py"
+        kept = package[: len(package) - node.level + is_package]
+        base = ".".join([*kept, *filter(None, [base])])
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+@cache
+def imports(name, module_level=False):
+    """Everything that a module imports; at module level only, where that matters."""
+    body = tree(name)
+    nodes = body.body if module_level else ast.walk(body)
+    return {full for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for full in resolved(name, node)}
+
+
+def ours(names):
+    """Those of the names that are modules of ours, as they are called here."""
+    found = set()
+    for full in names:
+        if full == PACKAGE or not full.startswith(f"{PACKAGE}."):
+            continue
+        inner = full.removeprefix(f"{PACKAGE}.")
+        while inner and inner not in MODULES:
+            inner = inner.rpartition(".")[0]
+        found.add(inner or "__init__")
+    return found
+
+
+def layer(name):
+    return next((number for number, rooms in enumerate(LAYERS) if room(name) in rooms), None)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_its_place(name):
+    assert layer(name) is not None or room(name) in SERVICES | ELSEWHERE, "name its room in this test"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if layer(name) is not None])
+def test_imports_go_one_way(name):
+    for other in ours(imports(name)):
+        if room(other) in SERVICES:
+            assert layer(name) == len(LAYERS) - 1 or room(name) == "web", f"{name} imports {other}"
+            continue
+        assert layer(other) is not None, f"{name} imports {other}"
+        assert layer(other) <= layer(name), f"{name} imports {other}, which stands above it"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in MIDDLE])
+def test_middle_packages_do_not_know_each_other(name):
+    known = {room(other) for other in ours(imports(name))} & MIDDLE
+    assert known <= {room(name)}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in SERVICES])
+def test_services_know_words_only(name):
+    assert {room(other) for other in ours(imports(name))} <= WORDS | SERVICES
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in ELSEWHERE])
+def test_what_runs_elsewhere_has_the_standard_library_and_itself(name):
+    for full in imports(name):
+        inside = full.startswith(f"{PACKAGE}.{room(name)}")
+        assert inside or full.split(".")[0] in sys.stdlib_module_names, f"{name} imports {full}"
+
+
+def test_the_pure_modules_are_all_there():
+    assert PURE - set(MODULES) == set()
+
+
+@pytest.mark.parametrize("name", sorted(PURE & set(MODULES)))
+def test_pure_modules_touch_nothing(name):
+    assert {full.split(".")[0] for full in imports(name)} & IMPURE == set()
+    assert {other for other in ours(imports(name)) if other not in PURE | {"__init__", "events"}} == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_programs_are_started_in_one_place(name):
+    if room(name) in PROGRAMS:
+        return
+    assert "subprocess" not in {full.split(".")[0] for full in imports(name)}
+    for node in ast.walk(tree(name)):
+        called = node.attr if isinstance(node, ast.Attribute) else ""
+        assert called not in {"create_subprocess_exec", "create_subprocess_shell", "popen", "posix_spawn", "execv"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_task_has_an_owner(name):
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on = ast.unparse(node.func.value)
+            loose = node.func.attr == "ensure_future" or (node.func.attr == "create_task" and "loop" in on)
+            assert not loose, f"line {node.lineno}"
+            assert not (node.func.attr == "create_task" and on == "asyncio"), f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_file_is_longer_than_one_can_keep_in_mind(name):
+    assert len(MODULES[name].read_text().splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_called_by_a_word_that_says_nothing(name):
+    empty = {"utils", "util", "helper", "helpers", "manager", "common", "misc", "core"}
+    assert not set(name.split(".")) & empty
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.ClassDef):
+            assert not node.name.endswith(("Manager", "Helper", "Utils")), node.name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_netlink_is_spoken_in_the_network_room_only(name):
+    if room(name) not in {"network", "lab"}:
+        assert "pyroute2" not in {full.split(".")[0] for full in imports(name)}
+
+
+def test_no_import_cycle():
+    """Depth first over what is imported when a module is loaded."""
+    done, path = set(), []
+
+    def visit(name):
+        if name in path:
+            raise AssertionError(" -> ".join([*path[path.index(name) :], name]))
+        if name in done:
+            return
+        path.append(name)
+        for other in sorted(ours(imports(name, module_level=True)) - {name}):
+            visit(other)
+        path.pop()
+        done.add(name)
+
+    for name in MODULES:
+        visit(name)
+
+
+def test_the_daemon_does_not_load_the_probes_libraries():
+    """GPL code, and half a second to import; what checks our servers must not be what they are made of."""
+    reached, waiting = set(), ["daemon"]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += ours(imports(name))
+    outside = {full.split(".")[0] for name in reached for full in imports(name)}
+    assert len(reached) > 80, "the walk reaches the product"
+    assert outside & {"scapy", "tftpy", "playwright", "pytest", "hypothesis"} == set()
+    assert {room(name) for name in reached} & {"lab", "probe", "cli", "agent", "resident"} == set()
+
+
+def test_these_rules_can_fail():
+    """The reader of imports sees relative ones, ones inside functions, and whole modules."""
+    assert "reconcile.settle" in ours(imports("reconcile.agents"))
+    assert any(full.startswith(f"{PACKAGE}.agent.errors") for full in imports("agent.work"))
+    assert layer("netboot.http") < layer("reconcile.agents") < layer("web.app") < layer("daemon")
