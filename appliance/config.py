@@ -234,7 +234,7 @@ class _Reader:
             if head.match(line):
                 count, at = count + 1, number if count + 1 == index else at
             elif count == index and not any_head.match(line):
-                if key is not None and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+                if key is not None and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
                     return number
             elif count == index:
                 break

@@ -1,0 +1,117 @@
+"""Certificates, checked by openssl; private files, and an authority that is never silently replaced."""
+
+import asyncio
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from appliance.certificates import authority, server_context, write_private
+from appliance.errors import ApplianceError
+
+NAMES = ["appliance.lab.test", "localhost", "127.0.0.1", "10.77.0.1", "::1"]
+
+
+def openssl(*arguments, **kwargs):
+    return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.fixture
+def made(tmp_path):
+    issuer = authority(tmp_path, time.time())
+    server_context(issuer, tmp_path / "console.pem", NAMES, time.time())
+    leaf = tmp_path / "leaf.pem"
+    blocks = (tmp_path / "console.pem").read_text().split("-----BEGIN CERTIFICATE-----")
+    leaf.write_text("-----BEGIN CERTIFICATE-----" + blocks[1])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [["-verify_hostname", "appliance.lab.test"], ["-verify_ip", "10.77.0.1"], ["-verify_ip", "::1"]],
+)
+def test_openssl_accepts_the_chain_for_each_name(made, name):
+    command = ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", made / "ca.pem", *name]
+    result = openssl(*command, made / "leaf.pem")
+    assert result.returncode == 0, result.stderr
+
+
+def test_openssl_refuses_it_for_another_name_and_as_an_authority(made):
+    wrong = openssl("verify", "-CAfile", made / "ca.pem", "-verify_hostname", "x.test", made / "leaf.pem")
+    assert wrong.returncode != 0
+    text = openssl("x509", "-in", made / "leaf.pem", "-noout", "-text").stdout
+    assert "CA:FALSE" in text
+    assert "TLS Web Server Authentication" in text
+    authority_text = openssl("x509", "-in", made / "ca.pem", "-noout", "-text").stdout
+    assert "CA:TRUE, pathlen:0" in authority_text
+
+
+def test_the_fingerprint_is_what_openssl_prints(made):
+    printed = openssl("x509", "-in", made / "ca.pem", "-noout", "-fingerprint", "-sha256").stdout
+    assert authority(made, 0.0).fingerprint == printed.split("=")[1].strip().replace(":", "").lower()
+
+
+def test_the_authority_is_made_once(tmp_path):
+    first = authority(tmp_path, time.time())
+    assert authority(tmp_path, time.time() + 1e8).pem == first.pem
+
+
+def test_keys_are_private(made):
+    modes = {path.name: path.stat().st_mode & 0o777 for path in made.glob("c*")}
+    assert modes == {"ca.key": 0o600, "ca.pem": 0o644, "console.pem": 0o600}
+
+
+@pytest.mark.parametrize("lost", ["ca.pem", "ca.key"])
+def test_an_authority_that_lost_a_half_is_not_replaced(made, lost):
+    (made / lost).unlink()
+    with pytest.raises(ApplianceError) as caught:
+        authority(made, time.time())
+    assert caught.value.code == "authority-unreadable"
+    assert not (made / lost).exists()
+
+
+def test_a_key_that_is_another_authoritys_is_refused(made, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    authority(other, time.time())
+    (made / "ca.key").write_bytes((other / "ca.key").read_bytes())
+    with pytest.raises(ApplianceError, match="not the certificate's"):
+        authority(made, time.time())
+
+
+@pytest.mark.parametrize("algorithm", ["RSA", "encrypted"])
+def test_a_key_of_the_wrong_kind_is_refused(made, algorithm):
+    if algorithm == "RSA":
+        openssl("genpkey", "-algorithm", "RSA", "-out", made / "ca.key")
+    else:
+        openssl("ec", "-in", made / "ca.key", "-out", made / "ca.key", "-aes128", "-passout", "pass:x")
+    with pytest.raises(ApplianceError) as caught:
+        authority(made, time.time())
+    assert caught.value.code == "authority-unreadable"
+
+
+def test_a_private_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "secret"
+    write_private(path, b"one")
+    write_private(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_a_client_that_trusts_the_authority_connects_and_one_that_does_not_refuses(made):
+    context = server_context(authority(made, time.time()), made / "control.pem", NAMES, time.time())
+
+    async def greet(_, writer):
+        writer.write(b"hello")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        trusting = ssl.create_default_context(cafile=made / "ca.pem")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+        assert await reader.read() == b"hello"
+        writer.close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
