@@ -3,11 +3,13 @@
 ``tend`` lets it go on by one turn and never waits long; whoever waits for something calls it again and again.
 """
 
+import http.client
 import json
 import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -65,6 +67,8 @@ class PlayedMachine:
             "pause_scale": 0.05,
             "disks": [],
         }
+        self.before_agent = ":"
+        """Shell commands in the agent's own mount namespace, before it starts; ``$1`` is the directory."""
         self.phase = Phase.OFF
         self.boots = 0
         self.scripts: list[str] = []
@@ -164,6 +168,28 @@ class PlayedMachine:
         except OSError:
             return 0, ""
 
+    def control(self, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a call to the agent control, from this machine, with whatever token."""
+        context = ssl.create_default_context(cadata=self.fetch("/ca.pem")[1])
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with self._network.inside():
+            connection = http.client.HTTPSConnection("10.77.0.1", timeout=20, context=context)
+            try:
+                connection.request(method, f"/control/v1/{path}", json.dumps(body) if body else None, headers)
+                answer = connection.getresponse()
+                return answer.status, json.loads(answer.read() or b"{}")
+            finally:
+                connection.close()
+
+    @property
+    def token(self) -> str:
+        """The machine token of the agent that runs."""
+        return str(json.loads((self.directory / "run/session.json").read_text())["token"])
+
+    def argument(self, name: str) -> str:
+        """A word of the kernel command line of the present boot."""
+        return argument_of((self.directory / "cmdline").read_text(), name)
+
     def script_path(self, **changes: str) -> str:
         """The request of this machine's iPXE."""
         platform = "efi" if self.firmware == "uefi" else "pcbios"
@@ -222,8 +248,8 @@ class PlayedMachine:
         self._start_agent()
 
     def _start_agent(self) -> None:
-        argv = [sys.executable, "-m", "appliance.agent", "--test-platform", str(self.directory)]
-        self._start(argv)
+        shell = f'{self.before_agent}; exec "$2" -m appliance.agent --test-platform "$1"'
+        self._start(["sh", "-ec", shell, "sh", str(self.directory), sys.executable])
 
     def _start_system(self, disk: DiskFile) -> None:
         """The system on ``disk``, as far as we care: its resident, with its own settings, host name and keys."""
@@ -281,6 +307,13 @@ class PlayedMachine:
             os.kill(child, signal.SIGKILL)
         process.wait(20)
         self._process = None
+
+
+def argument_of(text: str, name: str) -> str:
+    """The value of ``qrm.<name>=`` in a boot script or command line."""
+    found = re.search(rf"qrm\.{name}=(\S+)", text)
+    assert found, text
+    return found[1]
 
 
 def _children(pid: int) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 from kill_api import User
 from kill_daemon import DaemonProcess, Record, until
 from kill_machine import PlayedMachine
+from kill_moments import step_of
 from kill_network import Network, ip
 
 LIVE = "SELECT doc FROM attempts WHERE status = 'live' AND machine = (SELECT machine FROM machine_macs WHERE mac = ?)"
@@ -147,8 +148,14 @@ class World:
         self.daemon.freeze()
         attempt = self.live(machine)
         assert attempt is not None
-        assert right(attempt), f"the moment was missed: {attempt['steps'][attempt['index']]}"
+        assert right(attempt), f"the moment was missed: {step_of(attempt)}"
         return attempt
+
+    def lose_power(self, machine: PlayedMachine) -> None:
+        """Off at the moment that ``moment`` holds, then on."""
+        machine.power_cut()
+        self.daemon.thaw()
+        machine.power_on()
 
     def restart_daemon(self) -> None:
         """kill -9, and a new one on what the old one left."""
@@ -193,11 +200,6 @@ class World:
 
 
 MACHINE = "SELECT doc FROM machines WHERE id = (SELECT machine FROM machine_macs WHERE mac = ?)"
-
-
-def step_of(attempt: Record) -> str:
-    """The present step's name."""
-    return str(attempt["steps"][attempt["index"]])
 
 
 def compressed(image: Path) -> bytes:

@@ -6,25 +6,11 @@ import pytest
 from kill_daemon import Record
 from kill_disk import MIB
 from kill_machine import PlayedMachine
-from kill_world import World, step_of
+from kill_moments import at, told_to, writing
+from kill_world import World
 
 pytestmark = pytest.mark.root
 DEPLOY = ("prepare-disk", "write-image", "grow", "configure", "hand-over", "report-active")
-
-
-def at(step: str) -> Callable[[Record], bool]:
-    """The moment when ``step`` becomes due."""
-    return lambda attempt: step_of(attempt) == step
-
-
-def told_to(step: str) -> Callable[[Record], bool]:
-    """The moment when the machine has been told to do ``step``."""
-    return lambda attempt: step_of(attempt) == step and attempt["obeyed"]
-
-
-def writing(attempt: Record) -> bool:
-    """A part of the image is on the disk."""
-    return step_of(attempt) == "write-image" and 0 < attempt["progress"] < 1
 
 
 def die_at(world: World, machine: PlayedMachine, *moments: Callable[[Record], bool]) -> None:

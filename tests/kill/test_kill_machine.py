@@ -1,4 +1,4 @@
-"""The machine loses power at every step: it ends well by itself, or failed with a true reason and one click to retry."""
+"""Power is cut at every step: it ends well by itself, or failed with a true reason and one click to retry."""
 
 import os
 
@@ -6,19 +6,12 @@ import pytest
 from kill_daemon import Record
 from kill_disk import MIB
 from kill_machine import PlayedMachine
+from kill_moments import at, told_to, writing
 from kill_world import World
-from test_kill_daemon import at, die_at, told_to, writing
 
 from appliance.agent.disk import marker
 
 pytestmark = pytest.mark.root
-
-
-def lose_power(world: World, machine: PlayedMachine) -> None:
-    """Off at the moment that ``World.moment`` holds, then on."""
-    machine.power_cut()
-    world.daemon.thaw()
-    machine.power_on()
 
 
 def fails_and_retries(world: World, machine: PlayedMachine, name: str, reason: str) -> None:
@@ -41,7 +34,7 @@ def test_deploy_is_retried_after_every_power_cut(world: World) -> None:
         (at("configure"), "writing its identity"),
     ):
         world.moment(machine, right)
-        lose_power(world, machine)
+        world.lose_power(machine)
         if right is writing:
             assert machine.disk.first_sector[510:] != b"\x55\xaa", "half an image must not boot"
         fails_and_retries(world, machine, name, reason)
@@ -54,7 +47,7 @@ def test_a_power_cut_at_the_hand_over_boots_the_disk(world: World) -> None:
     machine = world.idle_machine()
     world.deploy(machine)
     world.moment(machine, told_to("hand-over"))
-    lose_power(world, machine)
+    world.lose_power(machine)
     world.reach(machine, "active")
     assert [attempt["status"] for attempt in world.attempts(machine)] == ["done"]
 
@@ -63,7 +56,7 @@ def test_a_kexec_that_ends_in_silence_is_followed_by_a_boot_from_the_disk(world:
     machine = world.idle_machine()
     name = world.deploy(machine)
     world.moment(machine, at("report-active"))
-    lose_power(world, machine)
+    world.lose_power(machine)
     world.reach(machine, "active")
     assert world.user.get(f"/machines/{world.id_of(machine)}")["hand_over"] == "reboot"
     world.user.act(name, "stop")
@@ -85,7 +78,7 @@ def test_stop_start_and_release_go_on_after_power_cuts(world: World) -> None:
         world.user.act(name, action)
         for step in steps:
             world.moment(machine, at(step))
-            lose_power(world, machine)
+            world.lose_power(machine)
         world.reach(machine, end)
         assert machine.disk.text("/root/marker") == "my data"
     assert {attempt["status"] for attempt in world.attempts(machine)} == {"done"}
@@ -96,7 +89,7 @@ def test_a_wipe_is_retried_after_a_power_cut(world: World) -> None:
     name = world.active(machine, wipe_on_release=True)
     world.user.act(name, "release")
     world.moment(machine, told_to("wipe-disk"))
-    lose_power(world, machine)
+    world.lose_power(machine)
     world.reach(machine, "failed")
     assert world.failure(machine) == ("restarted", "the machine restarted by itself while wiping the disk")
     world.user.act(name, "retry")
@@ -108,7 +101,7 @@ def test_retry_is_clicked_before_the_machine_is_back(world: World) -> None:
     machine = world.idle_machine()
     name = world.deploy(machine)
     world.moment(machine, told_to("grow"))
-    lose_power(world, machine)
+    world.lose_power(machine)
     world.reach(machine, "failed")
     world.user.act(name, "retry")
     world.reach(machine, "active")
@@ -123,7 +116,7 @@ def test_a_disk_with_content_can_be_retried_after_a_power_cut_while_it_was_clear
     world.enlist(machine)
     name = world.deploy(machine, disk=machine.serial)
     attempt = world.moment(machine, told_to("prepare-disk"))
-    lose_power(world, machine)
+    world.lose_power(machine)
     with machine.disk.path.open("r+b") as file:  # as far as a power cut may let it come
         file.write(marker.encode(attempt["id"]))
         file.write(bytes(100_000))
@@ -149,7 +142,7 @@ def test_a_boot_loop_is_named(world: World) -> None:
     world.user.act(name, "stop")
     for _ in range(3):
         world.moment(machine, at("return"))
-        lose_power(world, machine)
+        world.lose_power(machine)
         booted(world, machine)
     world.reach(machine, "failed")
     code, reason = world.failure(machine)
