@@ -1,0 +1,152 @@
+"""What iPXE and network GRUB are told; the unpacker of the stack's cpio is the kernel's own peer, cpio."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import appliance
+from appliance.errors import ApplianceError
+from appliance.netboot import grub, ipxe
+from appliance.netboot.cpio import Entry, archive
+from appliance.netboot.fleet import Boot
+from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
+from appliance.netboot.stack import assemble
+
+SITE = ipxe.Site("http://10.77.0.1", "https://10.77.0.1", "/stack/abc", "f" * 64)
+MAC = "52:54:00:00:00:01"
+COMMANDS = {
+    "#!ipxe", "echo", "set", "imgfree", "kernel", "sleep", "iseq", "goto", "exit", "chain", "sanboot", "inc", "isset",
+}  # fmt: skip
+
+
+def script(spec, name="node-1"):
+    return ipxe.script(Boot(spec, name, "a reason with a secret name", "t" * 64, "nonce"), SITE, MAC)
+
+
+def commands(text):
+    return {line.split()[0] for line in text.splitlines() if line and not line.startswith(":")}
+
+
+@pytest.mark.parametrize(
+    "spec", [MaintenanceStack(armed=True), LocalDisk("1111-2222", "3333-4444"), LocalDisk(None, None), NextEntry()]
+)
+def test_scripts_are_made_of_commands_that_ipxe_has(spec):
+    text = script(spec)
+    assert text.startswith("#!ipxe\n")
+    assert text.endswith("\n")
+    assert commands(text) <= COMMANDS
+    labels = {line[1:] for line in text.splitlines() if line.startswith(":")}
+    jumps = {word for line in text.splitlines() if "goto " in line for word in [line.split("goto ")[1].split()[0]]}
+    assert jumps <= labels
+
+
+def test_the_stack_is_fetched_again_for_ever_and_told_what_it_needs():
+    text = script(MaintenanceStack(armed=True))
+    assert text.rstrip().endswith("goto again")
+    [kernel] = [line for line in text.splitlines() if line.startswith("kernel ")]
+    for argument in (f"qrm.token={'t' * 64}", "qrm.nonce=nonce", f"qrm.mac={MAC}", f"qrm.ca={'f' * 64}"):
+        assert f" {argument} " in kernel
+    assert "http://10.77.0.1/stack/abc/vmlinuz" in kernel
+
+
+def test_a_script_gives_no_reason_away():
+    assert "secret" not in script(NextEntry())
+
+
+@given(st.text())
+def test_nothing_of_a_machine_gets_into_a_script_as_more_than_words(name):
+    lines = script(NextEntry(), name).splitlines()
+    assert len(lines) == 3
+    assert lines[1].isascii()
+    assert not set(lines[1].rpartition(":")[0]) & set("${}|&\"'`\\<>")
+
+
+@pytest.mark.parametrize("hostile", ["x\nshell", "${ip}", "1 || shell", "", "z" * 50])
+def test_an_identifier_that_is_none_is_left_out(hostile):
+    text = script(LocalDisk(hostile, hostile))
+    assert "shell" not in text
+    assert "sanboot" not in text
+    assert "search" not in grub.config(LocalDisk(None, hostile))
+
+
+def test_grub_starts_the_disk_of_the_file_system_and_nothing_else():
+    text = grub.config(LocalDisk(None, "3333-4444"))
+    assert "search --no-floppy --fs-uuid --set=found 3333-4444" in text
+    assert "chainloader" in text
+    assert "chainloader" not in grub.config(NextEntry())
+    assert "chainloader" not in grub.config(MaintenanceStack(armed=True))
+
+
+def unpacked(data, path):
+    path.mkdir()
+    subprocess.run(["cpio", "--quiet", "-idm", "--no-absolute-filenames"], input=data, cwd=path, check=True)
+    return path
+
+
+def test_cpio_unpacks_what_we_pack(tmp_path):
+    entries = [Entry("a"), Entry("a/b"), Entry("a/b/run", b"#!/bin/sh\n", True), Entry("a/empty", b"")]
+    entries += [Entry(f"a/{'n' * size}", b"x" * size) for size in range(1, 9)]
+    data = archive(entries)
+    assert len(data) % 4 == 0
+    listed = subprocess.run(["cpio", "--quiet", "-it"], input=data, capture_output=True, check=True).stdout.decode()
+    assert listed.split() == [entry.name for entry in entries]
+    out = unpacked(data, tmp_path / "out")
+    assert (out / "a/b/run").stat().st_mode & 0o777 == 0o755
+    assert (out / "a/nnnnn").read_bytes() == b"xxxxx"
+
+
+@given(st.lists(st.binary(max_size=9), max_size=5))
+def test_the_same_entries_give_the_same_bytes(contents):
+    entries = [Entry(f"f{n}", content) for n, content in enumerate(contents)]
+    assert archive(entries) == archive(list(entries))
+
+
+@pytest.fixture
+def built(tmp_path):
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / "vmlinuz").write_bytes(b"kernel")
+    (tmp_path / "built" / "initrd").write_bytes(archive([Entry("init", b"#!/bin/sh", True)]))
+    return tmp_path
+
+
+def test_the_stack_carries_the_agent_of_this_version(built):
+    source = Path(appliance.__file__).parent
+    stack = assemble(built / "built", source, built / "made")
+    initrd = (stack.directory / "initrd").read_bytes()
+    first = archive([Entry("init", b"#!/bin/sh", True)])
+    out = unpacked(initrd[len(first) :], built / "out")
+    assert (out / "qrm/agent/__main__.py").read_bytes() == (source / "agent/__main__.py").read_bytes()
+    assert (out / "qrm/resident/__main__.py").exists()
+    assert not list(out.rglob("__pycache__"))
+    assert stack.url_path == f"/stack/{stack.hash}"
+
+
+def test_the_name_follows_the_content_and_earlier_ones_go(built):
+    source = Path(appliance.__file__).parent
+    first = assemble(built / "built", source, built / "made")
+    assert assemble(built / "built", source, built / "made") == first
+    (built / "built" / "vmlinuz").write_bytes(b"newer")
+    second = assemble(built / "built", source, built / "made")
+    assert second.hash != first.hash
+    assert [path.name for path in (built / "made").iterdir()] == [second.hash]
+
+
+def test_a_copy_that_was_cut_off_is_made_again(built):
+    source = Path(appliance.__file__).parent
+    stack = assemble(built / "built", source, built / "made")
+    stack.directory.rename(stack.directory.with_name(stack.hash + ".part"))
+    (built / "made" / f"{stack.hash}.part" / "initrd").write_bytes(b"half")
+    again = assemble(built / "built", source, built / "made")
+    assert (again.directory / "initrd").stat().st_size > 1000
+    assert [path.name for path in (built / "made").iterdir()] == [stack.hash]
+
+
+@pytest.mark.parametrize("missing", ["vmlinuz", "initrd"])
+def test_a_stack_that_is_not_built_is_said_so(built, missing):
+    (built / "built" / missing).unlink()
+    with pytest.raises(ApplianceError, match=missing) as caught:
+        assemble(built / "built", Path(appliance.__file__).parent, built / "made")
+    assert caught.value.code == "stack-missing"
