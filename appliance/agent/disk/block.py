@@ -113,6 +113,12 @@ def forget_cache(fd: int) -> None:
         fcntl.ioctl(fd, BLKFLSBUF, 0)
 
 
+def look_anew(device: Path) -> None:
+    """Let the next read ask the disk: one that others reach too may have changed since it was last read."""
+    with opened(device, os.O_RDONLY) as fd:
+        forget_cache(fd)
+
+
 def reread_partitions(device: Path) -> None:
     """Make the kernel look at the partition table again, and wait until udev has made the nodes."""
     with opened(device, os.O_RDONLY) as fd:

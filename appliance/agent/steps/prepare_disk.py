@@ -13,6 +13,7 @@ def prepare_disk(job: Job) -> Outcome:
     must_be_writable(disk)
     must_fit(disk, image.integer("size"), image.integer("sector_size"))
     with block.vanishing(disk.name):
+        block.look_anew(disk.device)
         found = content.read_content(disk)
         erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
         free.release(disk)

@@ -18,6 +18,7 @@ def wipe_disk(job: Job) -> Outcome:
     disk = job.disk()
     must_be_writable(disk)
     with block.vanishing(disk.name):
+        block.look_anew(disk.device)
         found = content.read_content(disk)
         erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
         free.release(disk)
