@@ -1,0 +1,179 @@
+"""Whoever waits is woken; loops outlive a store that fails, and do not spin over it."""
+
+import asyncio
+
+import pytest
+from fleet_world import Played
+from test_plan import M
+
+from appliance.errors import ApplianceError
+from appliance.events import Bus, Event, Progress
+from appliance.machine import MacAddress, MachineId
+from appliance.reconcile import loop as loops
+from appliance.reconcile import upkeep
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.consequences import Action
+from appliance.reconcile.observations import Observations
+from appliance.reconcile.projection import Projection
+
+FULL = ApplianceError("store-failed", "disk full")
+
+
+async def never():
+    return False
+
+
+async def test_a_condition_that_holds_needs_no_ring():
+    async def holds():
+        return True
+
+    assert await Bell().wait(M, holds, 0.0)
+
+
+async def test_a_ring_has_the_condition_asked_again_and_only_for_that_machine():
+    bell, asked, state = Bell(), [], []
+
+    async def condition():
+        asked.append(1)
+        return bool(state)
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(bell.wait(M, condition, 30))
+        while not asked:
+            await asyncio.sleep(0)
+        bell.ring(MachineId("other"))
+        bell.ring(M)
+        while len(asked) < 2:
+            await asyncio.sleep(0)
+        state.append(1)
+        bell.ring(M)
+        assert await waiting
+    assert len(asked) == 3
+
+
+async def test_waiting_ends_and_leaves_nothing_behind():
+    bell = Bell()
+    assert not await bell.wait(M, never, 0.01)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(bell.wait(M, never, 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    assert bell._waiting == {}
+
+
+async def test_a_poll_is_answered_as_soon_as_there_is_work(world, node):
+    await node.usable()
+    await world.deploy()
+    async with asyncio.TaskGroup() as tasks:
+        poll = tasks.create_task(world.fleet.poll(node.poll))
+        while not world.bell._waiting:
+            await asyncio.sleep(0)
+        await world.act("start")
+        assert await poll is True
+
+
+async def test_a_poll_of_a_session_that_ends_while_it_waits_is_told_so(world, node):
+    await node.boots_stack()
+
+    async def boots_again():
+        while not world.bell._waiting:
+            await asyncio.sleep(0)
+        await Played(world).boots_stack()
+
+    told, _ = await asyncio.gather(world.fleet.poll(node.poll), boots_again(), return_exceptions=True)
+    assert isinstance(told, ApplianceError)
+    assert told.code == "session-unknown"
+
+
+async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node):
+    await node.usable()
+    await world.deploy()
+    with world.bus.subscribe() as heard:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(world.loop.run())
+            await asyncio.sleep(0)
+            await world.wishes.act("web-1", Action.START, None, "ada")
+            while not (isinstance(event := await heard.get(), Event) and event.kind == "attempt.started"):
+                continue
+            running.cancel()
+
+
+async def test_rounds_that_fail_are_told_and_do_not_spin(world, monkeypatch):
+    rounds = []
+
+    async def fails():
+        rounds.append(1)
+        raise FULL
+
+    monkeypatch.setattr(world.loop, "round", fails)
+    with world.bus.subscribe() as heard:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(world.loop.run())
+            assert (await heard.get()).kind == "daemon.trouble"
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert len(rounds) == 1
+            world.bus.publish(Progress(M, "grow", 0.5, ""))
+            world.bus.publish(Event("machine.changed", 1.0, "x"))
+            await heard.get()
+            await heard.get()
+            await heard.get()
+            assert len(rounds) == 2
+            running.cancel()
+
+
+async def test_an_action_that_fails_does_not_keep_the_others_from_theirs(world, node, monkeypatch):
+    second = Played(world, MacAddress("52:54:00:00:00:02"), None)
+    for each, name in ((node, "a-first"), (second, "b-second")):
+        await each.usable()
+        await world.deploy(name, machine=(await each.seen()).id)
+        await world.wishes.act(name, Action.START, None, "ada")
+    broken, real = (await node.seen()).id, loops.settle
+
+    async def settles(db, tell, machine, *rest):
+        if machine.id == broken:
+            raise ApplianceError("odd", "this one cannot")
+        return await real(db, tell, machine, *rest)
+
+    monkeypatch.setattr(loops, "settle", settles)
+    await world.loop.round()
+    assert (await node.seen()).state == "idle"
+    assert (await second.seen()).state == "deploying"
+
+
+class FullStore:
+    """Every write and read fails, and is counted."""
+
+    def __init__(self):
+        self.asked = asyncio.Semaphore(0)
+
+    async def write(self, _):
+        self.asked.release()
+        raise FULL
+
+    read = write
+
+
+async def test_observations_outlive_a_full_disk():
+    store, bus = FullStore(), Bus()
+    projection = Projection(store, bus, print, print)
+    projection.mac_of["10.0.0.5"] = "52:54:00:00:00:01"
+    observations = Observations(store, bus, lambda: 1.0, projection)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(observations.run())
+        for _ in range(2):
+            await observations.http("10.0.0.5", "/x", 1)
+            await store.asked.acquire()
+        assert not running.done()
+        running.cancel()
+    assert observations.dropped >= 1
+
+
+async def test_upkeep_outlives_a_full_disk(monkeypatch):
+    monkeypatch.setattr(upkeep, "HOUR", 0.0)
+    store = FullStore()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(upkeep.Upkeep(store).run())
+        for _ in range(3):
+            await store.asked.acquire()
+        running.cancel()
