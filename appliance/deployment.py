@@ -193,12 +193,13 @@ def choose_machine(
     reasons = []
     for machine in sorted(pool, key=_memory):
         objection = machine_objection(machine, deployment.requirements, taken)
-        if objection is None:
-            try:
-                return machine, choose_disk(machine, image, deployment.wanted_disk)
-            except Conflict as error:
-                objection = error.message
-        reasons.append(objection if machine.name in objection else f"{machine.name}: {objection}")
+        if objection is not None:
+            reasons.append(f"{machine.name}: {objection}")
+            continue
+        try:
+            return machine, choose_disk(machine, image, deployment.wanted_disk)
+        except Conflict as error:
+            reasons.append(error.message)  # names the machine
     raise Conflict("no-machine-fits", "no machine fits: " + "; ".join(reasons), _MACHINE_HINT)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from fleet_world import Played
 from test_plan import M
 

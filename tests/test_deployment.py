@@ -1,0 +1,168 @@
+"""Which machine and disk are chosen, and why the others are not."""
+
+from dataclasses import replace
+
+import pytest
+
+from appliance.catalogue import Image, ImageId
+from appliance.deployment import (
+    Deployment,
+    Requirements,
+    check_delivery,
+    choose_disk,
+    choose_machine,
+    disk_identity,
+    machine_objection,
+)
+from appliance.errors import Conflict, Invalid
+from appliance.machine import MacAddress, Machine, MachineId, State
+from appliance.reconcile.consequences import Action, consequences_of
+from appliance.workflow import DeploymentId
+
+GIB = 1 << 30
+IMAGE = Image(ImageId(1), "debian", "", "raw", 2 * GIB, GIB, "0" * 64, 512, 0.0)
+EMPTY, FULL = (
+    {"empty": True, "summary": "empty", "fingerprint": "e"},
+    {"empty": False, "summary": "ext4 'x'", "fingerprint": "f"},
+)
+
+
+def disk(serial, size=4 * GIB, content=EMPTY, **more):
+    return {
+        "name": "sda",
+        "serial": serial,
+        "wwn": f"wwn-{serial}",
+        "bytes": size,
+        "sector_size": 512,
+        "content": content,
+        **more,
+    }
+
+
+def machine(name="node-1", *disks, memory=GIB, cpus=2, **more):
+    inventory = {"disks": list(disks or [disk("S1")]), "memory": {"bytes": memory}, "cpu": {"threads": cpus}}
+    made = Machine(MachineId(name), name, State.IDLE, (MacAddress("52:54:00:00:00:01"),), 0.0, maintenance=False)
+    return replace(made, inventory=inventory, firmware="bios", **more)
+
+
+def deployment(**more):
+    return Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, **more)
+
+
+def test_the_smallest_empty_disk_that_fits():
+    chosen = choose_disk(machine("m", disk("BIG", 9 * GIB), disk("FIT", 3 * GIB), disk("TINY", GIB)), IMAGE, None)
+    assert chosen.serial == "FIT"
+
+
+@pytest.mark.parametrize("name", ["OLD", "wwn-OLD"])
+def test_a_disk_that_was_named_whatever_is_on_it(name):
+    chosen = choose_disk(machine("m", disk("S1"), disk("OLD", content=FULL)), IMAGE, name)
+    assert (chosen.serial, chosen.content, chosen.summary, chosen.owned) == ("OLD", "f", "ext4 'x'", False)
+
+
+@pytest.mark.parametrize("unread", [None, {}, {"empty": None}, {"empty": False, "summary": "cannot be read"}])
+def test_a_disk_that_could_not_be_read_is_not_taken_for_empty(unread):
+    with pytest.raises(Conflict) as caught:
+        choose_disk(machine("m", disk("S1", content=unread)), IMAGE, None)
+    assert caught.value.code == "no-disk-fits"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"read_only": True}, "is read-only"),
+        ({"sector_size": 4096}, "4096-byte sectors"),
+        ({"bytes": GIB}, "the image needs"),
+        ({"serial": None, "wwn": None}, "neither serial nor WWN"),
+        ({"content": FULL}, "holds ext4 'x'"),
+    ],
+)
+def test_every_disk_that_does_not_do_has_its_reason(more, says):
+    with pytest.raises(Conflict, match=says):
+        choose_disk(machine("m", {**disk("S1"), **more}), IMAGE, None)
+
+
+def test_a_named_disk_must_still_fit():
+    with pytest.raises(Conflict, match="the image needs"):
+        choose_disk(machine("m", disk("S1"), disk("S2", GIB)), IMAGE, "S2")
+
+
+def test_a_name_that_two_disks_have_means_none():
+    with pytest.raises(Conflict, match="2 disks"):
+        choose_disk(machine("m", disk("S1"), disk("S1")), IMAGE, "S1")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"maintenance": True}, "in maintenance"),
+        *[({"state": state}, f"it is {state}") for state in sorted(set(State) - {State.IDLE})],
+    ],
+)
+def test_only_idle_machines_out_of_maintenance(change, says):
+    assert says in machine_objection(replace(machine(), **change), Requirements(), ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (Requirements(cpus=3), "2 CPUs of 3"),
+        (Requirements(memory_bytes=2 * GIB), "1024 MiB of memory of 2048"),
+        (Requirements(disk_bytes=5 * GIB), "4 GiB of 5"),
+        (Requirements(firmware="uefi"), "firmware is bios, not uefi"),
+    ],
+)
+def test_requirements(asked, says):
+    assert says in machine_objection(machine(), asked, ())
+    assert machine_objection(machine(), Requirements(2, GIB, 4 * GIB, "bios"), ()) is None
+
+
+def test_a_machine_without_inventory_has_nothing():
+    bare = replace(machine(), inventory=None)
+    assert machine_objection(bare, Requirements(), ()) is None
+    with pytest.raises(Conflict, match="no disk"):
+        choose_machine(deployment(), IMAGE, [bare], frozenset())
+
+
+def test_the_smallest_machine_that_fits_and_has_a_disk():
+    small = machine("small", disk("A", content=FULL), memory=GIB)
+    middle, large = machine("middle", memory=2 * GIB), machine("large", memory=4 * GIB)
+    assert choose_machine(deployment(), IMAGE, [large, small, middle], frozenset())[0] == middle
+    assert choose_machine(deployment(), IMAGE, [large, middle], frozenset({middle.id}))[0] == large
+
+
+def test_the_machine_that_was_chosen_and_no_other():
+    wanted = deployment(wanted_machine=MachineId("b"))
+    assert choose_machine(wanted, IMAGE, [machine("a"), machine("b", memory=9 * GIB)], frozenset())[0].name == "b"
+    with pytest.raises(Conflict, match="any more"):
+        choose_machine(wanted, IMAGE, [machine("a")], frozenset())
+
+
+def test_every_machine_that_does_not_do_is_named_with_its_reason():
+    with pytest.raises(Conflict) as caught:
+        choose_machine(deployment(), IMAGE, [machine("a", maintenance=True), machine("b", disk("S", GIB))], frozenset())
+    for words in ("a: it is in maintenance", "b: ", "the image needs"):
+        assert words in caught.value.message
+    with pytest.raises(Conflict, match="no machine yet"):
+        choose_machine(deployment(), IMAGE, [], frozenset())
+
+
+def test_deliveries():
+    assert check_delivery("disk") == "disk"
+    with pytest.raises(Invalid):
+        check_delivery("aoe")
+
+
+def test_what_is_destroyed_is_named_before_it_is():
+    chosen = replace(deployment(), machine=MachineId("m"), disk=disk_identity(disk("S1", content=FULL)))
+    start = consequences_of(deployment(), None, Action.START, chosen)
+    assert start.confirm == "S1"
+    assert "ext4 'x'" in start.texts[0]
+    empty = replace(chosen, disk=disk_identity(disk("S1")))
+    assert consequences_of(deployment(), None, Action.START, empty).confirm is None
+    running = machine(state=State.ACTIVE)
+    for action in (Action.REDEPLOY, Action.RELEASE):
+        foreseen = consequences_of(chosen, running, action)
+        assert foreseen.confirm == "web-1"
+        assert "S1" in " ".join(foreseen.texts)
+    assert consequences_of(chosen, running, Action.STOP).confirm is None
