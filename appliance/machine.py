@@ -136,7 +136,7 @@ class Machine:
     failed_code: str = ""
     failed_reason: str = ""
     hand_over: str = "kexec"
-    """``reboot`` once a kexec on this machine ended in silence."""
+    """One of HAND_OVERS: ``reboot`` once a kexec on this machine ended in silence, or when a user says so."""
     notes: str = ""
     inventory: dict[str, Any] | None = None
     """As the agent sent it (ARCHITECTURE.md, Inventory), checked for shape at the border."""
@@ -153,6 +153,17 @@ def moved(machine: Machine, state: State, *, code: str = "", reason: str = "") -
     if state is State.FAILED:
         return replace(machine, state=state, failed_from=machine.state, failed_code=code, failed_reason=reason)
     return replace(machine, state=state, failed_from=None, failed_code="", failed_reason="")
+
+
+HAND_OVERS = ("kexec", "reboot")
+
+
+def check_hand_over(method: str) -> str:
+    """A way from the maintenance stack into a deployed system; raises Invalid for any other word."""
+    if method not in HAND_OVERS:
+        text = f"{method[:80]!r} is no way to hand over"
+        raise Invalid("hand-over-invalid", text, f"use {' or '.join(HAND_OVERS)}", "hand_over")
+    return method
 
 
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a letter in it: plain digits are ids

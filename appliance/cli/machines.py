@@ -64,6 +64,7 @@ def show(machine: str, json_out: bool) -> None:
             "deployment": deployment_of(found),
             "macs": ", ".join(found["macs"]),
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
+            "hand-over": found["hand_over"],
             "last seen": moment(found["last_seen"]),
         }
     )
@@ -80,16 +81,22 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--maintenance", type=click.Choice(["on", "off"]), help="On: it is seen, but not used.")
 @click.option("--broken/--mended", default=None, help="Broken: it is never chosen for anything.")
 @click.option("--notes", help="Anything worth knowing.")
+@click.option("--hand-over", type=click.Choice(["kexec", "reboot"]), help="Reboot: for hardware that kexec upsets.")
 def set_machine(
-    machine: str, name: str | None, maintenance: str | None, broken: bool | None, notes: str | None
+    machine: str,
+    name: str | None,
+    maintenance: str | None,
+    broken: bool | None,
+    notes: str | None,
+    hand_over: str | None,
 ) -> None:
     """Change a machine."""
-    given = {"name": name, "broken": broken, "notes": notes}
+    given = {"name": name, "broken": broken, "notes": notes, "hand_over": hand_over}
     change: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if maintenance:
         change["maintenance"] = maintenance == "on"
     if not change:
-        raise click.UsageError("say what to change: --name, --maintenance, --broken, --mended or --notes")
+        raise click.UsageError("say what to change: --name, --maintenance, --broken, --mended, --notes or --hand-over")
     changed = api().send("PATCH", f"/machines/{segment(machine)}", change)
     click.echo(f"{changed['name']}: {state_of(changed)}")
 

@@ -9,7 +9,7 @@ import aiosqlite
 from appliance.deployment import Deployment, Requirements, Wanted, check_delivery, choose_machine, detached
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
-from appliance.machine import BUSY, Machine, State, check_name, moved
+from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
 from appliance.reconcile.consequences import Action, Consequences, consequences_of
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue, deployments, machines, tokens
@@ -39,6 +39,8 @@ class MachineChange:
     maintenance: bool | None = None
     broken: bool | None = None
     notes: str | None = None
+    hand_over: str | None = None
+    """``kexec`` or ``reboot``: how the maintenance stack gives way to a deployed system."""
 
 
 class Wishes:
@@ -50,7 +52,7 @@ class Wishes:
         self._clock = clock
 
     async def change_machine(self, key: str, change: MachineChange, by: str) -> Machine:
-        """Rename a machine, switch its maintenance flag, call it broken or mended, note something."""
+        """Rename a machine, switch its maintenance flag, call it broken or mended, note something, choose hand-over."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             before = await machines.get(db, key)
@@ -201,6 +203,8 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
         machine = replace(machine, maintenance=change.maintenance)
     if change.notes is not None:
         machine = replace(machine, notes=change.notes[:4000])
+    if change.hand_over is not None:
+        machine = replace(machine, hand_over=check_hand_over(change.hand_over))
     if change.broken is not None and change.broken != (machine.state is State.BROKEN):
         machine = _broken(machine, change.broken)
     return machine
@@ -213,7 +217,7 @@ def _broken(machine: Machine, broken: bool) -> Machine:
 
 
 def _differences(before: Machine, after: Machine) -> str:
-    shown = {"name": "name", "maintenance": "maintenance", "notes": "notes", "state": "state"}
+    shown = {"name": "name", "maintenance": "maintenance", "notes": "notes", "state": "state", "hand_over": "hand-over"}
     parts = [
         f"{label} from {getattr(before, field)!s} to {getattr(after, field)!s}"
         for field, label in shown.items()

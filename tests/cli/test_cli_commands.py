@@ -23,8 +23,13 @@ async def test_machines(qrm: Cli) -> None:
     assert "node-1: idle" in (await qrm.run("machines", "set", "node-1", "--maintenance", "off")).out
     shown = await qrm.run("machines", "show", "node-1")
     assert "D1, 8.6 GB, QEMU, empty" in shown.out
+    await qrm.run("machines", "set", "node-1", "--hand-over", "reboot")
+    assert (await qrm.run("machines", "show", "node-1", "--json")).json["hand_over"] == "reboot"
+    await qrm.run("machines", "set", "node-1", "--hand-over", "jump", code=2)
     assert (await qrm.run("machines", "show", "node-1", "--json")).json["inventory"]["firmware"] == "uefi"
-    assert "admin changed maintenance" in (await qrm.run("machines", "timeline", "m1")).out
+    timeline = (await qrm.run("machines", "timeline", "m1")).out
+    assert "admin changed maintenance" in timeline
+    assert "admin changed hand-over from kexec to reboot" in timeline
     await qrm.run("machines", "set", "node-1", code=2)
     assert "name-invalid" in (await qrm.run("machines", "set", "node-1", "--name", "A B", code=4)).err
     assert "machine-unknown" in (await qrm.run("machines", "show", "none", code=4)).err

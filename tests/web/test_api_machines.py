@@ -36,6 +36,17 @@ async def test_change_and_delete(admin: World) -> None:
     assert [event["kind"] for event in kept] == ["machine.deleted", "machine.changed", "machine.changed"]
 
 
+async def test_the_hand_over_is_the_administrators_to_choose(admin: World) -> None:
+    machine = await admin.machine()
+    assert machine.hand_over == "kexec"
+    for method in ("reboot", "kexec"):
+        changed = await admin.api("PATCH", "/machines/m1", json={"hand_over": method})
+        assert changed["hand_over"] == method
+    (last, *_) = (await admin.api("GET", "/machines/m1/timeline"))["items"]
+    assert "hand-over from reboot to kexec" in last["text"]
+    assert (await admin.api("PATCH", "/machines/m1", 422, json={"hand_over": "jump"}))["field"] == "hand_over"
+
+
 async def test_refusals_name_the_field(admin: World) -> None:
     await admin.machine(1)
     await admin.machine(2)

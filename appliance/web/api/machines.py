@@ -27,7 +27,7 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Change what users may change."""
     services, given = request.app[SERVICES], await body(request, shapes.MachineIn)
-    wanted = MachineChange(given.name, given.maintenance, given.broken, given.notes)
+    wanted = MachineChange(given.name, given.maintenance, given.broken, given.notes, given.hand_over)
     changed = await services.wishes.change_machine(key(request), wanted, request[USER].name)
     return answer(outward.machine_detail(await machine_view(services.store, changed.id), services.clock()))
 

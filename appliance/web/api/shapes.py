@@ -41,6 +41,8 @@ class MachineIn(_In):
     maintenance: bool | None = None
     broken: bool | None = None
     notes: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
+    hand_over: Literal["kexec", "reboot"] | None = None
+    """How the maintenance stack gives way to a deployed system; ``reboot`` where kexec does not work."""
 
 
 class RequirementsIn(_In):
