@@ -60,10 +60,13 @@ class DaemonProcess:
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(address))
-            notify.settimeout(READY_SECONDS)
-            self._process = self._spawn(address)
-            while b"READY=1" not in notify.recv(4096).splitlines():
-                continue
+            notify.setblocking(False)
+            process = self._process = self._spawn(address)
+            until(lambda: process.poll() is not None or _is_ready(notify), self._last_words, READY_SECONDS)
+        assert process.poll() is None, self._last_words()
+
+    def _last_words(self) -> str:
+        return "the daemon does not start: " + self.log.read_text(errors="replace")[-2000:]
 
     def _spawn(self, notify: Path) -> subprocess.Popen[bytes]:
         argv = [*GUARDED, sys.executable, "-c", SERVE, str(self._configuration)]
@@ -106,6 +109,13 @@ class DaemonProcess:
         """One number of the store."""
         with sqlite3.connect(f"file:{self.state}/store.db?mode=ro", uri=True, timeout=10) as db:
             return int(db.execute(sql, values).fetchone()[0])
+
+
+def _is_ready(notify: socket.socket) -> bool:
+    try:
+        return b"READY=1" in notify.recv(4096).splitlines()
+    except BlockingIOError:
+        return False
 
 
 def _fill(directory: Path, **files: bytes) -> None:

@@ -35,6 +35,8 @@ class World:
         self.add_image("demo", image.read_bytes())
         self._numbers = itertools.count(1)
         self._names = itertools.count(1)
+        self._leased: dict[str, set[str]] = {}
+        """Addresses of all machines that there ever were."""
         self.machines: list[PlayedMachine] = []
 
     def add_image(self, name: str, content: bytes, kind: str = "raw") -> int:
@@ -175,15 +177,16 @@ class World:
         return "\n".join([f"{machine.mac} {machine.phase}", *lines[-30:], *doing, machine.console[-1500:], log])
 
     def check_rules(self, machine: PlayedMachine) -> None:
-        """What holds after every story: no step done twice, no image handed out again once it was written."""
+        """What holds after every story: no step done twice or out of turn, one address for each machine."""
         done = [(e["detail"]["attempt"], e["detail"]["step"]) for e in self.events(machine, "step.done")]
         assert len(done) == len(set(done)), done
         for attempt in self.attempts(machine):
             order = [step for which, step in done if which == attempt["id"]]
             assert order == attempt["steps"][: len(order)], (attempt, order)
-        addresses = {each.mac: set(each.leases) for each in self.machines if each.leases}
-        assert all(len(held) == 1 for held in addresses.values()), addresses
-        assert len(set.union(*addresses.values())) == len(addresses), addresses
+        self._leased[machine.mac] = set(machine.leases)
+        assert len(self._leased[machine.mac]) == 1, machine.leases
+        held = [address for addresses in self._leased.values() for address in addresses]
+        assert len(held) == len(set(held)), self._leased
 
     def clear(self) -> None:
         """No machine is left, the daemon runs."""

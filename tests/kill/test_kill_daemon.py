@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from kill_daemon import Record
+from kill_daemon import Record, until
 from kill_disk import MIB
 from kill_machine import PlayedMachine
 from kill_moments import at, told_to, writing
@@ -38,10 +38,65 @@ def test_deploy_survives_the_daemon_dying_at_every_step(world: World) -> None:
     assert written_images(world, attempt) <= 2, "at most the hand-out whose answer the first kill swallowed, and one"
 
 
+@pytest.mark.slow
 def test_deploy_survives_the_daemon_dying_after_it_told_the_machine(world: World) -> None:
     machine = world.idle_machine("uefi")
     world.deploy(machine)
     die_at(world, machine, *(told_to(step) for step in DEPLOY[:-1]))
+    world.reach(machine, "active")
+    assert [attempt["status"] for attempt in world.attempts(machine)] == ["done"]
+
+
+def test_a_download_that_breaks_off_is_resumed(world: World) -> None:
+    machine = world.idle_machine()
+    world.deploy(machine)
+    attempt = world.moment(machine, writing)
+    world.restart_daemon()
+    world.reach(machine, "active")
+    assert written_images(world, attempt) == 1, "the step went on; it was not begun again"
+
+
+@pytest.mark.slow
+def test_a_step_that_nobody_heard_the_end_of_is_not_done_again(world: World) -> None:
+    """The daemon dies before it hears that the disk is prepared; a second clearing would take the canary away."""
+    machine = world.idle_machine()
+    world.deploy(machine)
+    world.moment(machine, told_to("prepare-disk"))
+    until(lambda: list((machine.directory / "run/steps").glob("*.json")), "the agent does not finish the step")
+    with machine.disk.path.open("r+b") as disk:
+        disk.seek(40 * MIB)
+        disk.write(b"a canary")
+    world.restart_daemon()
+    world.moment(machine, at("write-image"))
+    assert machine.disk.path.read_bytes()[40 * MIB :].startswith(b"a canary")
+    world.daemon.thaw()
+    world.reach(machine, "active")
+
+
+@pytest.mark.slow
+def test_an_identity_that_nobody_heard_of_is_not_made_again(world: World) -> None:
+    """New SSH host keys each time: those that the console shows are those that the system has."""
+    machine = world.idle_machine()
+    name = world.deploy(machine)
+    world.moment(machine, told_to("configure"))
+    steps = machine.directory / "run/steps"
+    until(lambda: len(list(steps.glob("*.json"))) == 4, "the agent does not finish the step")
+    world.restart_daemon()
+    world.reach(machine, "active")
+    (shown,) = (k for k in world.user.get(f"/deployments/{name}")["host_keys"] if k.startswith("ssh-ed25519"))
+    assert shown in machine.disk.text("/etc/ssh/ssh_host_ed25519_key.pub")
+    (attempt,) = world.attempts(machine)
+    assert attempt["results"]["configure"]["ssh_host_keys"][0].startswith(shown)
+
+
+@pytest.mark.slow
+def test_a_clean_stop_in_the_middle_is_no_worse(world: World) -> None:
+    machine = world.idle_machine()
+    world.deploy(machine)
+    for right in (told_to("prepare-disk"), writing, told_to("configure")):
+        world.moment(machine, right)
+        assert world.daemon.stop() == 0
+        world.daemon.start()
     world.reach(machine, "active")
     assert [attempt["status"] for attempt in world.attempts(machine)] == ["done"]
 

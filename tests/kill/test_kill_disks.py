@@ -3,17 +3,23 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kill_api import RefusedError
 from kill_disk import MIB, ROOT_UUID
 from kill_machine import PlayedMachine
-from kill_moments import at, writing
+from kill_moments import at
 from kill_world import World, compressed
 
 pytestmark = pytest.mark.root
 OLD = b"somebody's old data " * (48 * MIB // 20)
 BOOTABLE = b"\x55\xaa"
+
+
+def slow(*values: object) -> Any:
+    """A case that `make test-all` runs."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def with_old_data(world: World) -> PlayedMachine:
@@ -106,9 +112,9 @@ def test_disks_that_cannot_take_the_image_are_refused_with_the_reason(world: Wor
     ("change", "code", "words"),
     [
         ({"sector_size": 4096}, "sector-size", "the image is made for sectors of 512 bytes, disk vda"),
-        ({"serial": "ANOTHER"}, "disk-missing", "is here; there is vda (file, serial ANOTHER"),
-        ({"read_only": True}, "disk-read-only", "is write-protected"),
-        ({"size": 32 * MIB}, "disk-changed", "should have 50331648 bytes; it is another disk"),
+        slow({"serial": "ANOTHER"}, "disk-missing", "is here; there is vda (file, serial ANOTHER"),
+        slow({"read_only": True}, "disk-read-only", "is write-protected"),
+        slow({"size": 32 * MIB}, "disk-changed", "should have 50331648 bytes; it is another disk"),
     ],
 )
 def test_a_disk_that_was_swapped_after_the_agreement(
@@ -176,7 +182,7 @@ def damage(path: Path, kind: str) -> None:
     [
         ("other", "checksum-differs", "the image that arrived has SHA-256"),
         ("shorter", "download-truncated", "the image should have"),
-        ("gone", "download-refused", "the appliance refused with status 404"),
+        slow("gone", "download-refused", "the appliance refused with status 404"),
     ],
 )
 def test_a_damaged_image_is_noticed_and_never_boots(
@@ -196,6 +202,7 @@ def test_a_damaged_image_is_noticed_and_never_boots(
     world.reach(machine, "active")
 
 
+@pytest.mark.slow
 def test_a_compressed_image_that_is_damaged_in_the_middle(world: World, demo_image: Path) -> None:
     content = compressed(demo_image)
     identity = world.add_image("damaged-zst", content, "raw.zst")
@@ -208,17 +215,6 @@ def test_a_compressed_image_that_is_damaged_in_the_middle(world: World, demo_ima
     image_file(world, identity).write_bytes(content)
     world.user.act(name, "retry")
     world.reach(machine, "active")
-
-
-def test_a_download_that_breaks_off_is_resumed(world: World) -> None:
-    """The daemon that sends it is killed in the middle; the rest comes from the next one."""
-    machine = world.idle_machine()
-    world.deploy(machine)
-    attempt = world.moment(machine, writing)
-    world.restart_daemon()
-    world.reach(machine, "active")
-    handed_out = "SELECT count(*) FROM download_tokens WHERE attempt = ?"
-    assert world.daemon.count(handed_out, attempt["id"]) == 1, "the step went on; it was not begun again"
 
 
 def test_two_starts_at_once_take_one_machine_once(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from kill_daemon import Record
 from kill_disk import MIB
 from kill_machine import PlayedMachine
-from kill_moments import at, told_to, writing
+from kill_moments import at, step_of, told_to, writing
 from kill_world import World
 
 from appliance.agent.disk import marker
@@ -124,7 +124,7 @@ def test_a_disk_with_content_can_be_retried_after_a_power_cut_while_it_was_clear
     world.reach(machine, "active")
 
 
-@pytest.mark.parametrize("step", ["write-image", "configure"])
+@pytest.mark.parametrize("step", ["write-image", pytest.param("configure", marks=pytest.mark.slow)])
 def test_daemon_and_machine_die_at_once(world: World, step: str) -> None:
     machine = world.idle_machine()
     name = world.deploy(machine)
@@ -153,3 +153,35 @@ def test_a_boot_loop_is_named(world: World) -> None:
 def booted(world: World, machine: PlayedMachine) -> Record:
     """Wait for the next boot script."""
     return world.next_event(machine, "script.served")
+
+
+@pytest.mark.slow
+def test_a_redeploy_goes_on_or_is_retried_after_power_cuts(world: World) -> None:
+    machine = world.idle_machine()
+    name = world.active(machine)
+    machine.disk.put("/root/marker", "my data")
+    world.user.act(name, "redeploy")
+    for step in ("shut-down", "return"):
+        world.moment(machine, at(step))
+        world.lose_power(machine)
+    world.moment(machine, told_to("write-image"))
+    world.lose_power(machine)
+    fails_and_retries(world, machine, name, "writing the image")
+    world.reach(machine, "active")
+    assert machine.disk.text("/root/marker") == ""
+
+
+@pytest.mark.slow
+def test_one_boot_more_than_we_asked_for_has_no_say_in_a_redeploy(world: World) -> None:
+    """The armed boot traded its token, then power was cut: the next one was not armed by us."""
+    machine = world.idle_machine()
+    name = world.active(machine)
+    machine.disk.put("/root/marker", "my data")
+    world.user.act(name, "redeploy")
+    world.moment(machine, lambda attempt: step_of(attempt) == "return" and not attempt["armed"])
+    world.lose_power(machine)
+    world.reach(machine, "failed")
+    assert world.failure(machine)[0] == "boot-unasked"
+    assert machine.disk.text("/root/marker") == "my data", "nothing was cleared"
+    world.user.act(name, "retry")
+    world.reach(machine, "active")
