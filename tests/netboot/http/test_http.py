@@ -276,6 +276,22 @@ async def test_requests_in_one_piece_are_answered_in_order(site, port):
     writer.close()
 
 
+async def test_headers_are_never_overtaken_by_the_content_before_a_full_socket(site, port):
+    """Many answers queue up behind a reader with a small window; each header must still come before its content."""
+    content = big_file(site)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=narrow, limit=2048)
+    one = b"GET /stack/0a1b/initrd HTTP/1.1\r\nHost: x\r\nRange: bytes=%d-%d\r\n\r\n"
+    sizes = [1 + 7919 * number for number in range(60)]
+    writer.write(b"".join(one % (number, number + size - 1) for number, size in enumerate(sizes)))
+    for number, size in enumerate(sizes):
+        assert (await read_answer(reader)).body == content[number : number + size]
+    writer.close()
+
+
 async def test_a_slow_reader_holds_up_nobody(site, port):
     content = big_file(site)
     slow = socket.socket()

@@ -1,0 +1,84 @@
+"""Listening sockets, messages to the service manager, and the lock on the state directory."""
+
+import asyncio
+import os
+import socket
+
+import pytest
+
+from appliance.errors import ApplianceError
+from appliance.listening import listen_tcp, passed_sockets
+from appliance.notify import ServiceNotifier
+from appliance.state import state_directory
+
+
+def code_of(call, *arguments):
+    with pytest.raises(ApplianceError) as caught:
+        call(*arguments)
+    assert caught.value.hint
+    return caught.value.code
+
+
+def test_a_port_in_use_and_an_address_that_is_not_ours():
+    with listen_tcp("127.0.0.1", 0, "test") as first:
+        assert code_of(listen_tcp, "127.0.0.1", first.getsockname()[1], "test") == "port-in-use"
+    assert code_of(listen_tcp, "192.0.2.1", 0, "test") == "address-unusable"
+    assert code_of(listen_tcp, "no.such.name.invalid", 0, "test") == "address-unusable"
+
+
+def test_sockets_for_another_process_are_not_ours():
+    assert passed_sockets({}, "web") == []
+    assert passed_sockets({"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}, "web") == []
+    assert passed_sockets({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x"}, "web") == []
+
+
+@pytest.fixture
+def manager(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.settimeout(10)
+        yield made
+
+
+def test_the_service_manager_hears_what_it_is_told(manager):
+    ServiceNotifier({"NOTIFY_SOCKET": manager.getsockname()}).tell("READY=1", "STATUS=serving")
+    assert manager.recv(100) == b"READY=1\nSTATUS=serving"
+
+
+@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": "/no/such/socket"}, {"NOTIFY_SOCKET": "@" + "x" * 300}])
+def test_a_service_manager_that_is_not_there_is_no_error(environment):
+    ServiceNotifier(environment).tell("READY=1")
+
+
+async def test_the_watchdog_is_fed_twice_a_period_and_only_if_there_is_one(manager):
+    await ServiceNotifier({"NOTIFY_SOCKET": manager.getsockname()}).watchdog()
+    fed = ServiceNotifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "20000"})
+    async with asyncio.TaskGroup() as tasks:
+        feeding = tasks.create_task(fed.watchdog())
+        for _ in range(3):
+            assert await asyncio.to_thread(manager.recv, 100) == b"WATCHDOG=1"
+        feeding.cancel()
+
+
+def test_one_daemon_per_state_directory(tmp_path):
+    path = tmp_path / "deep" / "state"
+    with state_directory(path):
+        assert path.stat().st_mode & 0o777 == 0o700
+
+        def again():
+            with state_directory(path):
+                raise AssertionError("two at once")
+
+        assert code_of(again) == "state-in-use"
+    with state_directory(path):
+        assert (path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_state_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def enter():
+        with state_directory(tmp_path / "file" / "state"):
+            raise AssertionError
+
+    assert code_of(enter) == "state-unusable"
