@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from appliance.errors import ApplianceError
 from appliance.lab import control
 from appliance.lab.card import read_plan
@@ -19,7 +21,7 @@ from appliance.lab.daemon import Daemon
 from appliance.lab.directory import LabDirectory
 from appliance.lab.machine import Machine
 from appliance.lab.network import build_switch
-from appliance.lab.plan import LabPlan
+from appliance.lab.plan import DirectKernel, LabPlan
 
 
 class Inside:
@@ -98,7 +100,8 @@ class Inside:
         }
 
     async def _power_on(self, order: control.Order) -> None:
-        await self._machine(order).power_on(self._owner)
+        direct = order.get("direct")
+        await self._machine(order).power_on(self._owner, msgspec.convert(direct, DirectKernel | None))
 
     async def _power_off(self, order: control.Order) -> None:
         await self._machine(order).power_off()

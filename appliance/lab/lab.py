@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.lab import control, namespace
 from appliance.lab.card import Card, write_card, write_plan
 from appliance.lab.directory import LabDirectory, create, default_base, open_kept, remove
-from appliance.lab.plan import LabPlan, MachinePlan
+from appliance.lab.plan import DirectKernel, LabPlan, MachinePlan
 from appliance.lab.process import Finished, end, run, start
 from appliance.lab.serial import read_log
 
@@ -38,9 +39,12 @@ class LabMachine:
     async def _order(self, order: str, **arguments: Any) -> Any:
         return await control.ask(self._directory.control, order, machine=self.name, **arguments)
 
-    async def power_on(self) -> None:
-        """Switch it on; nothing happens when it is on. Raises ``lab-qemu`` when QEMU refuses."""
-        await self._order("power-on")
+    async def power_on(self, direct: DirectKernel | None = None) -> None:
+        """Switch it on; nothing happens when it is on. Raises ``lab-qemu`` when QEMU refuses.
+
+        With ``direct`` QEMU loads that kernel itself, this time: neither firmware's boot order nor netboot is asked.
+        """
+        await self._order("power-on", direct=asdict(direct) if direct else None)
 
     async def kill(self) -> None:
         """Pull the plug."""

@@ -13,7 +13,7 @@ from typing import Any
 from appliance.errors import ApplianceError
 from appliance.lab import qemu
 from appliance.lab.directory import LabDirectory
-from appliance.lab.plan import Accelerator, MachinePlan
+from appliance.lab.plan import Accelerator, DirectKernel, MachinePlan
 from appliance.lab.process import end, start
 from appliance.lab.qmp import LONGEST_LINE, Qmp
 from appliance.lab.serial import BoundedLog, SerialPort
@@ -54,22 +54,23 @@ class Machine:
         if name and not (self._directory.path / name).exists():
             shutil.copyfile(qemu.OVMF_VARIABLES, self._directory.path / name)
 
-    async def power_on(self, owner: asyncio.TaskGroup) -> None:
+    async def power_on(self, owner: asyncio.TaskGroup, direct: DirectKernel | None = None) -> None:
         """Start QEMU; tasks that serve it belong to ``owner``. Nothing happens when it is on.
 
-        Raises ``lab-qemu`` with what QEMU said when it refuses to start.
+        A ``direct`` kernel is loaded by QEMU itself, this time. Raises ``lab-qemu`` with what QEMU said when it
+        refuses to start.
         """
         async with self._switching:
             if self._running is None:
-                await self._start(owner)
+                await self._start(owner, direct)
 
-    async def _start(self, owner: asyncio.TaskGroup) -> None:
+    async def _start(self, owner: asyncio.TaskGroup, direct: DirectKernel | None) -> None:
         with ExitStack() as stack:
             qmp_here, qmp_there = _socket_pair(stack)
             serial_here, serial_there = _socket_pair(stack)
             channels = qemu.Channels(qmp=qmp_there.fileno(), serial=serial_there.fileno())
             process = await start(
-                qemu.command_line(self.plan, self._directory.path, channels, self._accelerator),
+                qemu.command_line(self.plan, self._directory.path, channels, self._accelerator, direct),
                 log=self._directory.qemu_log(self.plan.name),
                 pass_fds=(channels.qmp, channels.serial),
             )
@@ -79,6 +80,7 @@ class Machine:
         self._running = running = _Running(process, qmp, asyncio.Event())
         owner.create_task(self._live(running, line))
         await self._negotiate(running)
+        await self._pull_cables(running)
 
     async def _negotiate(self, running: _Running) -> None:
         try:
@@ -87,6 +89,12 @@ class Machine:
             await running.ended.wait()
             said = self._directory.qemu_log(self.plan.name).read_text(errors="replace").strip()[-1000:]
             raise ApplianceError("lab-qemu", f"QEMU does not start {self.plan.name}: {said}") from None
+
+    async def _pull_cables(self, running: _Running) -> None:
+        """QEMU plugs every cable in; firmware looks at the links only after seconds of other work."""
+        for index, nic in enumerate(self.plan.nics):
+            if not nic.cable:
+                await running.qmp.execute("set_link", {"name": qemu.netdev(index), "up": False})
 
     async def _live(self, running: _Running, line: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         try:

@@ -24,11 +24,15 @@ _NAMESPACE = uuid.UUID("6f6d7c1e-4d1b-5a0c-9f0e-0a4d00770001")
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """One network interface. Without ``connected`` its cable ends in nothing: the link is up, nobody answers."""
+    """One network interface.
+
+    Without ``connected`` its cable ends in nothing: the link is up, nobody answers. Without ``cable`` there is no link.
+    """
 
     mac: str
     tap: str
     connected: bool = True
+    cable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ class MachinePlan:
     uuid: str
     serial: str
     cpus: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DirectKernel:
+    """What QEMU itself loads at power-on, past firmware and network: two files and a kernel command line."""
+
+    kernel: str
+    initrd: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)

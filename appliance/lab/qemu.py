@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.lab.plan import Accelerator, Bus, Disk, Firmware, MachinePlan, Nic
+from appliance.lab.plan import Accelerator, Bus, DirectKernel, Disk, Firmware, MachinePlan, Nic
 
 PROGRAM = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -25,9 +25,16 @@ class Channels:
 
 
 def command_line(
-    machine: MachinePlan, directory: Path, channels: Channels, accelerator: Accelerator = "tcg"
+    machine: MachinePlan,
+    directory: Path,
+    channels: Channels,
+    accelerator: Accelerator = "tcg",
+    direct: DirectKernel | None = None,
 ) -> list[str]:
-    """Program and arguments; files of the machine are looked for in ``directory``."""
+    """Program and arguments; files of the machine are looked for in ``directory``.
+
+    With ``direct`` QEMU loads that kernel before it asks any boot device.
+    """
     return [
         PROGRAM,
         *("-name", f"{escape(machine.name)},process=qrm-{escape(machine.name)}"),
@@ -39,6 +46,7 @@ def command_line(
         *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
         *_nics(machine),
         *_disks(machine, directory),
+        *_direct(direct),
     ]
 
 
@@ -73,6 +81,12 @@ def _firmware(machine: MachinePlan, directory: Path) -> list[str]:
     ]
 
 
+def _direct(direct: DirectKernel | None) -> list[str]:
+    if direct is None:
+        return []
+    return ["-kernel", direct.kernel, "-initrd", direct.initrd, "-append", direct.arguments]
+
+
 def _smbios(machine: MachinePlan) -> list[str]:
     serial = escape(machine.serial)
     system = f"type=1,manufacturer=QRM,product=Lab Machine,version=1,serial={serial},uuid={machine.uuid}"
@@ -86,6 +100,11 @@ def _channels(channels: Channels) -> list[str]:
     ]
 
 
+def netdev(index: int) -> str:
+    """What QEMU calls network interface ``index`` (from 0), for example in ``set_link``."""
+    return f"net{index}"
+
+
 def _nics(machine: MachinePlan) -> list[str]:
     arguments: list[str] = []
     for index, nic in enumerate(machine.nics):
@@ -97,8 +116,8 @@ def _nic(nic: Nic, index: int, firmware: Firmware) -> list[str]:
     # BIOS runs the ROM that QEMU itself chooses: only that one gets its device id patched to fit the device.
     # With an empty ROM file OVMF's own driver and its own PXE run, as on a board with a UEFI network stack.
     rom = "" if firmware == "bios" else ",romfile="
-    device = f"virtio-net-pci,netdev=net{index},mac={nic.mac}{rom},bootindex={index + 1}"
-    return ["-netdev", f"tap,id=net{index},ifname={nic.tap},script=no,downscript=no", "-device", device]
+    device = f"virtio-net-pci,netdev={netdev(index)},mac={nic.mac}{rom},bootindex={index + 1}"
+    return ["-netdev", f"tap,id={netdev(index)},ifname={nic.tap},script=no,downscript=no", "-device", device]
 
 
 def _disks(machine: MachinePlan, directory: Path) -> list[str]:

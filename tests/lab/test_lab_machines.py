@@ -3,14 +3,16 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lab_processes import until
 
 from appliance.errors import ApplianceError
+from appliance.lab.artefacts import build
 from appliance.lab.lab import Lab
-from appliance.lab.plan import LabPlan, MachinePlan, plan_machine
+from appliance.lab.plan import DirectKernel, LabPlan, MachinePlan, plan_machine
 from appliance.lab.process import run
 
 pytestmark = pytest.mark.vm
@@ -49,6 +51,22 @@ async def test_firmware_asks_for_an_address(tmp_path: Path, machine: MachinePlan
         kind_of_message, said = (await sniffing).check("sniffing").stdout.split(" ", 1)
         assert kind_of_message == "1", "DHCPDISCOVER"
         assert said.strip() == str(kind)
+
+
+async def test_a_kernel_can_be_started_past_firmware_and_without_a_cable(tmp_path: Path) -> None:
+    """What benchmarks compare netboot with; and an interface whose cable is out."""
+    stack = (await build()).stack
+    plan = plan_machine(0, "bios", memory_mib=768)
+    plan = replace(plan, nics=(replace(plan.nics[0], cable=False),))
+    direct = DirectKernel(str(stack / "vmlinuz"), str(stack / "initrd"), "console=ttyS0,115200n8 panic=1")
+    async with Lab(LabPlan((plan,)), base=tmp_path) as lab:
+        machine = lab.machine("node1")
+        await machine.power_on(direct)
+        await until(lambda: "Linux version" in machine.serial_text())
+        assert "link_down" in str(await machine.qmp("human-monitor-command", **{"command-line": "info network"}))
+        await machine.kill()
+        await machine.power_on()
+        await until(lambda: "iPXE" in machine.serial_text())
 
 
 async def test_buttons_screen_and_serial_port(bios: Lab) -> None:

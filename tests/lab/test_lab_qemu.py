@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from appliance.lab.plan import Disk, plan_machine
+from appliance.lab.plan import DirectKernel, Disk, plan_machine
 from appliance.lab.qemu import OVMF_CODE, Channels, command_line, escape, variables_file
 
 HERE = Path("/lab/x")
@@ -48,6 +48,12 @@ def test_network_comes_before_the_disks_in_boot_order() -> None:
         (3, "virtio-blk-pci"),
         (4, "virtio-blk-pci"),
     ]
+
+
+def test_a_direct_kernel_is_loaded_by_qemu() -> None:
+    argv = command_line(plan_machine(0, "bios"), HERE, CHANNELS, direct=DirectKernel("/k", "/i", "quiet a=b,c"))
+    assert [options(argv, name) for name in ("-kernel", "-initrd", "-append")] == [["/k"], ["/i"], ["quiet a=b,c"]]
+    assert "-kernel" not in command_line(plan_machine(0, "bios"), HERE, CHANNELS)
 
 
 def test_every_disk_and_interface_has_an_identity_of_its_own() -> None:
