@@ -23,7 +23,7 @@ from appliance.deployment import Deployment, DiskIdentity, disk_identity
 from appliance.machine import Machine, MachineId, State, parse_mac
 from appliance.netboot import control as daemon
 from appliance.netboot.fleet import Welcome, Work
-from appliance.reconcile.agents import _checked
+from appliance.reconcile.inventory import checked
 from appliance.reconcile.params import Surroundings, params
 from appliance.resident.client import Client
 from appliance.resident.main import Resident
@@ -71,7 +71,7 @@ def test_redeem_inventory_and_a_failed_report(appliance: FakeAppliance, bench: B
     assert [parse_mac(mac) for mac in redeemed.macs] == [MAC]
     inventory = body_of(appliance, "inventory")
     assert isinstance(inventory, dict)
-    _checked(inventory)
+    checked(inventory)
     said = [msgspec.convert(call.body, daemon.ReportBody) for call in appliance.calls if call.path.endswith("report")]
     assert [report.status for report in said] == ["running", "failed"]
     assert said[-1].code == "step-unknown"
