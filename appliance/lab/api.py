@@ -50,6 +50,10 @@ class Api:
         """PATCH with a JSON object."""
         return await self._request("PATCH", path, json=body)
 
+    async def delete(self, path: str) -> None:
+        """DELETE."""
+        await self._request("DELETE", path)
+
     async def _request(self, method: str, path: str, **arguments: Any) -> Any:
         try:
             async with self._session.request(method, f"/api/v1{path}", **arguments) as response:

@@ -1,0 +1,53 @@
+"""``python -m tests.benchmarks``: measure, and print one table. Exit code 0 when every bound is kept, 1 otherwise."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tests.benchmarks import boot, hand_over, idle_daemon, stack_size
+from tests.benchmarks.bench import Bench, open_bench, say
+from tests.benchmarks.figure import Figure, as_json, as_table
+
+BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
+    "stack-size": stack_size.measure,
+    "boot": boot.measure,
+    "idle-daemon": idle_daemon.measure,
+    "hand-over": hand_over.measure,
+}
+"""In this order: each leaves the lab in a state that the next one can begin with."""
+
+
+@click.command()
+@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Can be given several times.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of what is measured repeatedly.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.pass_context
+def main(context: click.Context, only: tuple[str, ...], rounds: int, json_file: Path | None) -> None:
+    """Measure what the product promises, in a lab of its own. Leave the computer alone meanwhile."""
+    before = os.getloadavg()[0]
+    figures = asyncio.run(_measure([name for name in BENCHMARKS if not only or name in only], rounds))
+    circumstances = (
+        f"{os.cpu_count()} cores, emulated machines; load before {before:.1f}, after {os.getloadavg()[0]:.1f}"
+    )
+    Console().print(as_table(figures, circumstances))
+    if json_file:
+        json_file.write_text(json.dumps(as_json(figures, circumstances), indent=2) + "\n")
+    context.exit(0 if all(each.met for each in figures) else 1)
+
+
+async def _measure(names: Iterable[str], rounds: int) -> list[Figure]:
+    figures: list[Figure] = []
+    async with open_bench(rounds) as bench:
+        for name in names:
+            say(f"--- {name}")
+            figures += await BENCHMARKS[name](bench)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

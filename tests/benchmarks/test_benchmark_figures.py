@@ -1,0 +1,58 @@
+"""The table of benchmarks says what was measured, whether that is enough, and how to measure it again."""
+
+import io
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from appliance.netboot.fleet import Boot
+from appliance.netboot.ipxe import Site, script
+from appliance.netboot.policy import MaintenanceStack
+from tests.benchmarks.__main__ import BENCHMARKS, main
+from tests.benchmarks.boot import KERNEL
+from tests.benchmarks.figure import Figure, as_json, as_table
+
+GOOD = Figure("boot", "netboot / direct", 1.25, "", 1.5, "20.0 s / 16.0 s")
+BAD = Figure("idle-daemon", "memory", 90.0, "MB", 80)
+FREE = Figure("hand-over", "kexec / reboot", 0.4, "")
+
+
+@pytest.mark.parametrize(("figure", "met"), [(GOOD, True), (BAD, False), (FREE, True)])
+def test_a_figure_knows_its_bound(figure: Figure, met: bool) -> None:
+    assert figure.met is met
+
+
+def test_the_table_has_values_bounds_and_commands() -> None:
+    screen = io.StringIO()
+    Console(file=screen, width=200).print(as_table([GOOD, BAD, FREE], "quiet"))
+    said = screen.getvalue()
+    for word in ("1.25", "1.5", "20.0 s / 16.0 s", "90.00 MB", "80 MB", "tests.benchmarks --only hand-over", "quiet"):
+        assert word in said
+
+
+def test_the_report_is_ok_only_when_all_bounds_are_kept() -> None:
+    assert as_json([GOOD, FREE], "")["ok"] is True
+    report = as_json([GOOD, BAD], "")
+    assert report["ok"] is False
+    assert [figure["met"] for figure in report["figures"]] == [True, False]
+
+
+def test_every_benchmark_can_be_asked_for_alone() -> None:
+    said = CliRunner().invoke(main, ["--help"]).output
+    assert all(name in said for name in BENCHMARKS)
+    assert CliRunner().invoke(main, ["--only", "nothing"]).exit_code == 2
+
+
+def test_the_kernel_of_a_boot_script_is_found() -> None:
+
+    site = Site("http://10.77.0.1", "https://10.77.0.1", "/stack/ab12", "ff" * 32)
+    boot = Boot(MaintenanceStack(armed=False), "node-1", "", "aa", "bb")
+    found = KERNEL.search(script(boot, site, "52:54:00:00:00:01"))
+    assert found is not None
+    assert (found["kernel"], found["initrd"]) == (
+        "http://10.77.0.1/stack/ab12/vmlinuz",
+        "http://10.77.0.1/stack/ab12/initrd",
+    )
+    assert found["arguments"].startswith("console=tty0")
+    assert found["arguments"].endswith("qrm.mac=52:54:00:00:00:01")
