@@ -25,7 +25,15 @@ def environment(base: Path) -> dict[str, str]:
 
 async def start_lab(base: Path, *arguments: str, before: Sequence[str] = (), python: str = sys.executable) -> Process:
     """``qrm lab --no-daemon ARGUMENTS``, with the words of ``before`` put in front of the command."""
-    argv = [*before, python, "-c", MAIN, "--no-daemon", *arguments]
+    return await _start(base, [*before, python, "-c", MAIN, "--no-daemon", *arguments])
+
+
+async def start_check(base: Path, *arguments: str) -> Process:
+    """``qrm lab --check ARGUMENTS``."""
+    return await _start(base, [sys.executable, "-c", MAIN, "--check", *arguments])
+
+
+async def _start(base: Path, argv: Sequence[str]) -> Process:
     return await asyncio.create_subprocess_exec(*argv, env=environment(base), stdout=PIPE, stderr=PIPE)
 
 
