@@ -41,24 +41,32 @@ class Authority:
 
 
 def authority(directory: Path, now: float) -> Authority:
-    """The authority kept in ``directory`` as ``ca.pem`` and ``ca.key``, made where there is none.
+    """The authority kept in ``directory`` as ``authority.pem``, made where there is none.
 
-    Raises ApplianceError ``authority-unreadable`` rather than silently making another, which no machine or
-    browser would trust.
+    Its certificate stands in ``ca.pem`` for everybody to read. Key and certificate are one file, so that no crash
+    leaves one without the other. Raises ApplianceError ``authority-unreadable`` rather than silently making another,
+    which no machine or browser would trust.
     """
-    certificate_path, key_path = directory / "ca.pem", directory / "ca.key"
-    if not key_path.exists() and not certificate_path.exists():
-        made = _make_authority(_moment(now))
-        write_private(key_path, _key_pem(made.key))
-        write_private(certificate_path, made.pem, 0o644)
+    path = directory / "authority.pem"
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-            raise ValueError("the key is not the certificate's")
+        if not path.exists():
+            if (directory / "ca.pem").exists():
+                raise ValueError("it is gone, and ca.pem says that there was one")
+            made = _make_authority(_moment(now))
+            write_private(path, _key_pem(made.key) + made.pem)
+        kept = _parsed(path.read_bytes())
+        write_private(directory / "ca.pem", kept.pem, 0o644)
     except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
-        hint = "restore both files from a backup; machines trust this authority and no other"
-        raise ApplianceError("authority-unreadable", f"{directory}/ca.pem and ca.key: {error}", hint) from error
+        hint = "restore it from a backup; machines trust this authority and no other"
+        raise ApplianceError("authority-unreadable", f"{path}: {error}", hint) from error
+    return kept
+
+
+def _parsed(content: bytes) -> Authority:
+    certificate = x509.load_pem_x509_certificate(content)
+    key = serialization.load_pem_private_key(content, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise ValueError("the key is not the certificate's")
     return Authority(certificate, key)
 
 

@@ -86,6 +86,7 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
             await server.start()
             bound.callback(server.close)
         listening = [await _bind(bound, site) for site in assembly.sites]
+        await assembly.imports.sweep()
         await assembly.imports.preload(config.site.preload)
         link = await prepare_setup(store, config.site.state_dir, time.time())
         await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, link))

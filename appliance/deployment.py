@@ -86,6 +86,11 @@ class Deployment:
     machine_uuid: str = ""
     """systemd machine-id of the deployed system: 32 hex digits, stable over re-deploys."""
 
+    @property
+    def wipes(self) -> bool:
+        """Whether its release wipes the disk: the user wants it, and the disk was taken into use, if only in part."""
+        return self.wipe_on_release and self.disk is not None and self.disk.owned
+
 
 def detached(deployment: Deployment) -> Deployment:
     """The deployment on no machine, with nothing left of the one it was on."""

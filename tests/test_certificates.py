@@ -58,34 +58,42 @@ def test_the_authority_is_made_once(tmp_path):
 
 
 def test_keys_are_private(made):
-    modes = {path.name: path.stat().st_mode & 0o777 for path in made.glob("c*")}
-    assert modes == {"ca.key": 0o600, "ca.pem": 0o644, "console.pem": 0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in made.glob("*.pem") if path.name != "leaf.pem"}
+    assert modes == {"authority.pem": 0o600, "ca.pem": 0o644, "console.pem": 0o600}
 
 
-@pytest.mark.parametrize("lost", ["ca.pem", "ca.key"])
-def test_an_authority_that_lost_a_half_is_not_replaced(made, lost):
-    (made / lost).unlink()
+def test_an_authority_that_was_lost_is_not_replaced(made):
+    (made / "authority.pem").unlink()
     with pytest.raises(ApplianceError) as caught:
         authority(made, time.time())
     assert caught.value.code == "authority-unreadable"
-    assert not (made / lost).exists()
+    assert not (made / "authority.pem").exists()
+
+
+def test_a_kill_between_the_two_files_of_the_first_start_costs_nothing(made):
+    kept = authority(made, time.time())
+    (made / "ca.pem").unlink()
+    assert authority(made, time.time()).pem == kept.pem == (made / "ca.pem").read_bytes()
 
 
 def test_a_key_that_is_another_authoritys_is_refused(made, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     authority(other, time.time())
-    (made / "ca.key").write_bytes((other / "ca.key").read_bytes())
+    key = (other / "authority.pem").read_text().partition("-----BEGIN CERTIFICATE-----")[0]
+    (made / "authority.pem").write_text(key + (made / "ca.pem").read_text())
     with pytest.raises(ApplianceError, match="not the certificate's"):
         authority(made, time.time())
 
 
 @pytest.mark.parametrize("algorithm", ["RSA", "encrypted"])
 def test_a_key_of_the_wrong_kind_is_refused(made, algorithm):
+    key = made / "key"
     if algorithm == "RSA":
-        openssl("genpkey", "-algorithm", "RSA", "-out", made / "ca.key")
+        openssl("genpkey", "-algorithm", "RSA", "-out", key)
     else:
-        openssl("ec", "-in", made / "ca.key", "-out", made / "ca.key", "-aes128", "-passout", "pass:x")
+        openssl("ec", "-in", made / "authority.pem", "-out", key, "-aes128", "-passout", "pass:x")
+    (made / "authority.pem").write_text(key.read_text() + (made / "ca.pem").read_text())
     with pytest.raises(ApplianceError) as caught:
         authority(made, time.time())
     assert caught.value.code == "authority-unreadable"

@@ -31,20 +31,24 @@ def assemble(built: Path, source: Path, destination: Path) -> Stack:
     """The stack in ``built`` with the packages below ``source``, under ``destination/<hash>/``.
 
     Earlier ones there are removed: nobody boots them once the daemon names another. Blocks for as long as it
-    takes to copy some 80 MB. Raises ApplianceError ``stack-missing``.
+    takes to copy some 80 MB. Raises ApplianceError ``stack-missing``, or ``stack-unusable`` when it cannot be copied.
     """
     for name in ("vmlinuz", "initrd"):
         if not (built / name).is_file():
             hint = "build it with: image-builder/build stack, and name the directory as [boot] stack"
             raise ApplianceError("stack-missing", f"{built} has no {name}: no maintenance stack to boot", hint)
     carried = archive([entry for package in CARRIED for entry in _entries(source / package, f"qrm/{package}")])
-    digest = _digest(built, carried)
-    target = destination / digest
-    if not target.is_dir():
-        _copy(built, carried, target)
-    for other in destination.iterdir():
-        if other != target:
-            shutil.rmtree(other)
+    try:
+        digest = _digest(built, carried)
+        target = destination / digest
+        if not target.is_dir():
+            _copy(built, carried, target)
+        for other in destination.iterdir():
+            if other != target:
+                shutil.rmtree(other)
+    except OSError as error:
+        message = f"the maintenance stack cannot be copied from {built} to {destination}: {error.strerror}"
+        raise ApplianceError("stack-unusable", message, "make space and give both to the daemon's user") from error
     return Stack(target, digest)
 
 

@@ -24,6 +24,7 @@ from appliance.store.store import Store
 from appliance.store.tokens import MachineSession
 from appliance.workflow import (
     CONFIGURE,
+    HAND_OVER,
     RETURN,
     WRITE,
     Actor,
@@ -277,7 +278,7 @@ class Agents:
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Attempt:
             now = self._clock()
-            machine, attempt = await self._reported(db, token, report.attempt)
+            machine, attempt = await self._reported(db, token, report)
             if report.status == "done":
                 after = step_done(attempt, report.step, report.result, now)
             else:
@@ -295,7 +296,7 @@ class Agents:
     async def _report_running(self, token: str, report: Report) -> bool:
         async def job(db: aiosqlite.Connection) -> Attempt:
             now = self._clock()
-            machine, attempt = await self._reported(db, token, report.attempt)
+            machine, attempt = await self._reported(db, token, report)
             after = progressed(attempt, report.step, report.progress, report.message, now)
             await attempts.put(db, after)
             if now - (machine.last_seen or 0) > SEEN_SECONDS:  # it does not poll while it works
@@ -306,14 +307,18 @@ class Agents:
         self._bus.publish(Progress(attempt.machine, report.step, attempt.progress, attempt.message))
         return True
 
-    async def _reported(self, db: aiosqlite.Connection, token: str, attempt_id: str) -> tuple[Machine, Attempt]:
+    async def _reported(self, db: aiosqlite.Connection, token: str, report: Report) -> tuple[Machine, Attempt]:
         session = await tokens.session(db, token)
-        attempt = await attempts.find(db, AttemptId(attempt_id))
-        if session is None:
+        machine = session.machine if session else None
+        if machine is None and (report.step, report.status) == (HAND_OVER, "done"):
+            # It ended its session with this very report, and the answer was lost.
+            machine = await tokens.has_left(db, token)
+        if machine is None:
             raise Denied("session-unknown", "this session has ended", "restart the machine")
-        if attempt is None or attempt.machine != session.machine:
+        attempt = await attempts.find(db, AttemptId(report.attempt))
+        if attempt is None or attempt.machine != machine:
             raise Conflict("stale-step", "this attempt is not this machine's")
-        return await machines.get(db, session.machine), attempt
+        return await machines.get(db, machine), attempt
 
     async def image(self, token: str, image: int) -> Path:
         """The file of an image, for the attempt that this download token belongs to."""

@@ -90,7 +90,7 @@ def _destructive(deployment: Deployment, machine: Machine | None, action: Action
         text = f"{deployment.name} is taken off {machine.name}, which is broken; what is on {on} stays as it is."
     elif action is Action.REDEPLOY:
         text = f"The image is written anew: everything of {deployment.name} on {on} in {machine.name} is lost."
-    elif deployment.wipe_on_release:
+    elif deployment.wipes:
         text = f"{deployment.name} is shut down and {on} in {machine.name} is wiped: everything on it is lost."
     else:
         text = f"{deployment.name} is shut down and {machine.name} goes back to the fleet; what is on {on} stays there."

@@ -42,8 +42,15 @@ class Imports:
         self.kernels = state_dir / "kernels"
         for directory in (self.images, self.kernels):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for left in directory.glob("*.part"):
-                left.unlink()  # an upload that a crash cut off: nothing names it
+
+    async def sweep(self) -> None:
+        """Remove the files that nothing names: a crash cut off their upload or their deletion. Before any upload."""
+        images = {str(image.id) for image in await self._store.read(catalogue.images)}
+        kernels = {str(kernel.id) for kernel in await self._store.read(catalogue.kernels)}
+        for directory, named in ((self.images, images), (self.kernels, kernels)):
+            for path in directory.iterdir():
+                if path.suffix == ".part" or path.stem not in named:
+                    path.unlink()
 
     def image_path(self, image: ImageId | int) -> Path:
         """Where the content of an image is stored."""

@@ -109,7 +109,7 @@ def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
 def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:
     in_stack = machine.id in observed.in_stack
     runs = machine.state is State.ACTIVE or (machine.state is State.FAILED and not in_stack)
-    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipe_on_release and deployment.installed is not None)
+    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes)
     # A machine that is away has to be powered on or restarted by the user who asked for this: that boot is ours.
     armed = bool(steps) and (runs or machine.id not in observed.present)
     return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed)

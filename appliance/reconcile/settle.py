@@ -44,7 +44,7 @@ async def _end_tokens(db: aiosqlite.Connection, before: Attempt | None, after: A
     """Once the machine leaves the maintenance stack, or its deployed system is gone, their tokens are worthless."""
     handed_over = HAND_OVER in after.results and (before is None or HAND_OVER not in before.results)
     if handed_over:
-        await tokens.end_sessions(db, after.machine)
+        await tokens.leave(db, after.machine)
     if after.kind is Kind.RELEASE and after.status is Status.DONE and after.deployment is not None:
         await tokens.end_resident(db, after.deployment)
 

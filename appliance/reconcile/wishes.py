@@ -213,7 +213,8 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
 def _broken(machine: Machine, broken: bool) -> Machine:
     if broken and machine.state in BUSY:
         raise Conflict("machine-busy", f"{machine.name} is {machine.state}", "wait until that has ended")
-    return moved(machine, State.BROKEN if broken else State.DISCOVERED)
+    mended = State.IDLE if machine.inventory else State.DISCOVERED
+    return moved(machine, State.BROKEN if broken else mended)
 
 
 def _differences(before: Machine, after: Machine) -> str:

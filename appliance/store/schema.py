@@ -34,6 +34,9 @@ MIGRATIONS: tuple[str, ...] = (
         hash TEXT PRIMARY KEY, machine TEXT NOT NULL UNIQUE REFERENCES machines(id) ON DELETE CASCADE,
         poll TEXT NOT NULL UNIQUE, attempt TEXT, created REAL NOT NULL
     ) STRICT;
+    CREATE TABLE left_sessions (
+        machine TEXT PRIMARY KEY REFERENCES machines(id) ON DELETE CASCADE, hash TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE resident_tokens (
         hash TEXT PRIMARY KEY, deployment INTEGER NOT NULL REFERENCES deployments(id) ON DELETE CASCADE,
         machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, created REAL NOT NULL

@@ -69,6 +69,7 @@ async def find_boot(db: aiosqlite.Connection, token: str) -> BootToken | None:
 async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSession) -> None:
     """Trade the boot token for a session, which ends every earlier session and boot token of the machine."""
     await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (token.machine,))
+    await db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
     await db.execute(
         "INSERT INTO machine_sessions VALUES(?,?,?,?,?)",
         (session.hash, session.machine, session.poll, session.attempt, session.created),
@@ -102,6 +103,19 @@ async def end_sessions(db: aiosqlite.Connection, machine: MachineId) -> None:
     """Every token of the machine's maintenance stack is worthless from here on."""
     await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (machine,))
     await db.execute("DELETE FROM boot_tokens WHERE machine = ? AND redeemed_by IS NULL", (machine,))
+
+
+async def leave(db: aiosqlite.Connection, machine: MachineId) -> None:
+    """The machine leaves the maintenance stack: its session opens nothing, but is remembered for ``has_left``."""
+    left = "INSERT OR REPLACE INTO left_sessions SELECT machine, hash FROM machine_sessions WHERE machine = ?"
+    await db.execute(left, (machine,))
+    await end_sessions(db, machine)
+
+
+async def has_left(db: aiosqlite.Connection, machine_token: str) -> MachineId | None:
+    """The machine that left with this session last, so that it can hear again that we know."""
+    row = await one(db, "SELECT machine FROM left_sessions WHERE hash = ?", hash_token(machine_token))
+    return MachineId(row[0]) if row else None
 
 
 async def put_resident(

@@ -150,3 +150,10 @@ def test_a_stack_that_is_not_built_is_said_so(built, missing):
     with pytest.raises(ApplianceError, match=missing) as caught:
         assemble(built / "built", Path(appliance.__file__).parent, built / "made")
     assert caught.value.code == "stack-missing"
+
+
+def test_a_stack_that_cannot_be_copied_says_where_and_why(built):
+    (built / "made").write_bytes(b"a file where a directory should be")
+    with pytest.raises(ApplianceError, match="Not a directory") as caught:
+        assemble(built / "built", Path(appliance.__file__).parent, built / "made")
+    assert caught.value.code == "stack-unusable"

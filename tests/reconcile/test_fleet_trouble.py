@@ -14,7 +14,7 @@ from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange, NewDeployment
 from appliance.store import machines
 from appliance.store.tokens import TOKEN_SECONDS
-from appliance.workflow import GROW, MINUTE, PREPARE, WIPE_DISK, WRITE, Status
+from appliance.workflow import GROW, HAND_OVER, MINUTE, PREPARE, WIPE_DISK, WRITE, Status
 
 OTHER = MacAddress("52:54:00:00:00:02")
 
@@ -597,3 +597,18 @@ async def test_a_decision_to_boot_the_disk_is_kept_for_grub_and_forgotten_after(
     await node.obeys()
     await node.boots_stack()
     assert node.mac not in world.fleet.boots.disk_decided
+
+
+async def test_a_hand_over_whose_answer_was_lost_may_be_reported_again_and_nothing_else(world, node):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.installs(until="configure")
+    work = await node.step(HAND_OVER)
+    assert await node.report(work, "done", result={"method": "kexec"})
+    with pytest.raises(Denied):
+        await node.report(work, "failed")
+    with pytest.raises(Denied):
+        await node.work()
+    with pytest.raises(Denied):
+        await world.fleet.report("0" * 64, Report(work.attempt, HAND_OVER, "done", 1.0, "", "", {}))

@@ -14,7 +14,8 @@ M = MachineId("m")
 MACHINE = Machine(M, "node-1", State.IDLE, (MacAddress("52:54:00:00:00:01"),), 0.0)
 DISK = DiskIdentity("S1", None, 1)
 NEW = Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, machine=M, disk=DISK, wanted=Wanted.RUNNING)
-CURRENT = replace(NEW, installed=Installed(1, DISK, None, None))
+HALF = replace(NEW, disk=replace(DISK, owned=True))
+CURRENT = replace(HALF, installed=Installed(1, DISK, None, None))
 OLD = replace(CURRENT, generation=2)
 HERE = frozenset({M})
 
@@ -102,9 +103,10 @@ def test_a_machine_that_is_away_is_armed_for_the_boot_that_brings_it():
 
 
 @pytest.mark.parametrize(
-    ("wipe", "deployment", "steps"), [(True, CURRENT, ("wipe-disk",)), (False, CURRENT, ()), (True, NEW, ())]
+    ("wipe", "deployment", "steps"),
+    [(True, CURRENT, ("wipe-disk",)), (False, CURRENT, ()), (True, NEW, ()), (True, HALF, ("wipe-disk",))],
 )
-def test_a_release_wipes_only_what_was_installed_and_was_to_be_wiped(wipe, deployment, steps):
+def test_a_release_wipes_only_what_was_written_and_was_to_be_wiped(wipe, deployment, steps):
     away = replace(wanted(deployment, Wanted.RELEASED), wipe_on_release=wipe)
     assert due(away, State.STOPPED).steps == steps
 
