@@ -12,6 +12,7 @@ from daemon_namespace import Daemon, Namespace
 from appliance.store.schema import MIGRATIONS
 
 MEMORY_LIMIT = 80 * 1000 * 1000
+PRIVATE = ("authority.pem", "control.pem", "console.pem", "store.db", "lock")
 BUSY_TCP = "import socket,sys; s = socket.create_server(('{}', {})); print(1, flush=True); sys.stdin.read()"
 BUSY_UDP = (
     "import socket,sys; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{}', {}));"
@@ -53,7 +54,7 @@ def test_the_set_up_link_is_private_and_not_in_the_log(daemon):
     secret = link.read_text().split("token=")[-1].split()[0]
     assert len(secret) >= 32
     assert secret not in daemon.words()
-    modes = {path.name: path.stat().st_mode & 0o077 for path in (daemon.path / "state").glob("*.key")}
+    modes = {name: (daemon.path / "state" / name).stat().st_mode & 0o077 for name in PRIVATE}
     assert set(modes.values()) == {0}
 
 

@@ -49,7 +49,7 @@ async def test_a_machine_is_called_broken_and_mended(fleet: Visitor) -> None:
     await fleet.post("/machines/m0005/broken")
     assert (await machine(fleet, "m0005")).state is State.BROKEN
     await fleet.post("/machines/m0005/mend", data={"value": "yes"})
-    assert (await machine(fleet, "m0005")).state is State.DISCOVERED
+    assert (await machine(fleet, "m0005")).state is State.IDLE
 
 
 async def test_a_machine_is_deleted_only_by_its_name(fleet: Visitor) -> None:
