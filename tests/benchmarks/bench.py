@@ -39,6 +39,13 @@ class Bench:
         for operator in self.operators:
             await operator.machine.kill()
 
+    async def forget(self, operator: Operator) -> None:
+        """Switch a machine off and take it out of the fleet: what it does next, it does for the first time."""
+        await operator.machine.kill()
+        if operator.id:
+            await self.user.api.delete(f"/machines/{operator.id}")
+            operator.id = ""
+
 
 @asynccontextmanager
 async def open_bench(rounds: int) -> AsyncIterator[Bench]:

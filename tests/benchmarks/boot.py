@@ -29,9 +29,9 @@ async def measure(bench: Bench) -> list[Figure]:
     netboots, directs = [], []
     for _ in range(bench.rounds):
         netboots.append(await _netboot(operator))
-        await _forget(bench, operator)
+        await bench.forget(operator)
         directs.append(await _direct(bench, operator))
-        await _forget(bench, operator)
+        await bench.forget(operator)
     netboot, direct = statistics.median(netboots), statistics.median(directs)
     detail = f"{netboot:.1f} s / {direct:.1f} s, medians of {bench.rounds}"
     return [Figure("boot", "first DHCP packet to idle / direct kernel load", netboot / direct, "", MOST, detail)]
@@ -68,8 +68,3 @@ async def _file(bench: Bench, url: str, name: str) -> str:
     if not await asyncio.to_thread(path.exists):
         await bench.fetch("--output", str(path), url)
     return str(path)
-
-
-async def _forget(bench: Bench, operator: Operator) -> None:
-    await operator.machine.kill()
-    await bench.user.api.delete(f"/machines/{operator.id}")

@@ -13,6 +13,7 @@ async def measure(bench: Bench) -> list[Figure]:
     """The same machine, image and disk, first by kexec, then by reboot."""
     operator = bench.operators[0]
     await bench.darken()
+    await bench.forget(operator)
     await operator.become_idle()
     await operator.change(maintenance=False, hand_over="kexec")
     by_kexec = await _deploy(bench, operator)
