@@ -110,11 +110,11 @@ def disk_identity(disk: dict[str, Any]) -> DiskIdentity:
     )
 
 
-def choose_disk(machine: Machine, image: Image, wanted: str | None) -> DiskIdentity:
+def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes: int | None = None) -> DiskIdentity:
     """The disk to write ``image`` to.
 
     ``wanted`` names one by serial or WWN, whatever is on it; without it only empty disks are considered, the
-    smallest that fits. Raises Conflict with the reason for every disk that does not do.
+    smallest that fits. ``least_bytes`` is what the deployment requires, beside what the image needs. Raises Conflict with the reason for every disk that does not do.
     """
     disks: Sequence[dict[str, Any]] = (machine.inventory or {}).get("disks") or []
     if wanted is not None:
@@ -125,26 +125,30 @@ def choose_disk(machine: Machine, image: Image, wanted: str | None) -> DiskIdent
         candidates = named
     else:
         candidates = [disk for disk in disks if (disk.get("content") or {}).get("empty")]
-    fitting = [disk for disk in candidates if disk_objection(disk, image) is None]
+    fitting = [disk for disk in candidates if disk_objection(disk, image, least_bytes) is None]
     if fitting:
         return disk_identity(min(fitting, key=lambda disk: int(disk["bytes"])))
-    raise Conflict("no-disk-fits", f"{machine.name}: {_why_no_disk(disks, candidates, image)}", _DISK_HINT, "disk")
+    why = _why_no_disk(disks, candidates, image, least_bytes)
+    raise Conflict("no-disk-fits", f"{machine.name}: {why}", _DISK_HINT, "disk")
 
 
 _DISK_HINT = "choose the disk by its serial to overwrite what is on it"
 
 
-def _why_no_disk(disks: Sequence[dict[str, Any]], candidates: Sequence[dict[str, Any]], image: Image) -> str:
+def _why_no_disk(
+    disks: Sequence[dict[str, Any]], candidates: Sequence[dict[str, Any]], image: Image, least_bytes: int | None
+) -> str:
     if not disks:
         return "it has no disk"
     reasons = []
     for disk in disks:
-        objection = disk_objection(disk, image) if disk in candidates else "holds " + disk_identity(disk).summary
+        holds = f"holds {disk_identity(disk).summary}"
+        objection = disk_objection(disk, image, least_bytes) if disk in candidates else holds
         reasons.append(f"{disk.get('name')} ({disk.get('serial') or disk.get('wwn')}): {objection}")
     return "; ".join(reasons)
 
 
-def disk_objection(disk: dict[str, Any], image: Image) -> str | None:
+def disk_objection(disk: dict[str, Any], image: Image, least_bytes: int | None = None) -> str | None:
     """Why this image cannot go onto that disk whatever is on it; None if it can."""
     if disk.get("read_only"):
         return "is read-only"
@@ -153,13 +157,15 @@ def disk_objection(disk: dict[str, Any], image: Image) -> str | None:
     size = int(disk.get("bytes") or 0)
     if size < image.size:
         return f"has {size} bytes, the image needs {image.size}"
+    if least_bytes is not None and size < least_bytes:
+        return f"has {size} bytes, {least_bytes} are asked for"
     if int(disk.get("sector_size") or 512) != image.sector_size:
         return f"has {disk.get('sector_size')}-byte sectors, the image was made for {image.sector_size}"
     return None
 
 
 def machine_objection(machine: Machine, requirements: Requirements, taken: Iterable[MachineId]) -> str | None:
-    """Why this machine may not be used; None if it may."""
+    """Why this machine may not be used, its disks aside (see ``choose_disk``); None if it may."""
     if machine.state is not State.IDLE:
         return f"it is {machine.state}"
     if machine.maintenance:
@@ -179,9 +185,6 @@ def _too_small(machine: Machine, requirements: Requirements) -> str | None:
         return f"it has {memory >> 20} MiB of memory of {requirements.memory_bytes >> 20}"
     if requirements.firmware is not None and machine.firmware != requirements.firmware:
         return f"its firmware is {machine.firmware}, not {requirements.firmware}"
-    largest = max((int(disk.get("bytes") or 0) for disk in inventory.get("disks") or []), default=0)
-    if requirements.disk_bytes is not None and largest < requirements.disk_bytes:
-        return f"its largest disk has {largest >> 30} GiB of {requirements.disk_bytes >> 30}"
     return None
 
 
@@ -202,7 +205,8 @@ def choose_machine(
             reasons.append(f"{machine.name}: {objection}")
             continue
         try:
-            return machine, choose_disk(machine, image, deployment.wanted_disk)
+            least = deployment.requirements.disk_bytes
+            return machine, choose_disk(machine, image, deployment.wanted_disk, least)
         except Conflict as error:
             reasons.append(error.message)  # names the machine
     raise Conflict("no-machine-fits", "no machine fits: " + "; ".join(reasons), _MACHINE_HINT)

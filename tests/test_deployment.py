@@ -49,6 +49,10 @@ def deployment(**more):
     return Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, **more)
 
 
+def choose(wanted, machines, taken=frozenset()):
+    return choose_machine(wanted, IMAGE, machines, taken)
+
+
 def test_the_smallest_empty_disk_that_fits():
     chosen = choose_disk(machine("m", disk("BIG", 9 * GIB), disk("FIT", 3 * GIB), disk("TINY", GIB)), IMAGE, None)
     assert chosen.serial == "FIT"
@@ -108,7 +112,6 @@ def test_only_idle_machines_out_of_maintenance(change, says):
     [
         (Requirements(cpus=3), "2 CPUs of 3"),
         (Requirements(memory_bytes=2 * GIB), "1024 MiB of memory of 2048"),
-        (Requirements(disk_bytes=5 * GIB), "4 GiB of 5"),
         (Requirements(firmware="uefi"), "firmware is bios, not uefi"),
     ],
 )
@@ -117,34 +120,50 @@ def test_requirements(asked, says):
     assert machine_objection(machine(), Requirements(2, GIB, 4 * GIB, "bios"), ()) is None
 
 
+def test_the_disk_that_is_chosen_is_as_large_as_was_asked_for():
+    node = machine("m", disk("FITS-IMAGE", 3 * GIB), disk("LARGE", 6 * GIB), disk("HUGE", 9 * GIB))
+    asks = deployment(requirements=Requirements(disk_bytes=5 * GIB))
+    assert choose(asks, [node])[1].serial == "LARGE"
+    assert choose_disk(node, IMAGE, None, 5 * GIB).serial == "LARGE"
+    for named in (asks, replace(asks, wanted_disk="FITS-IMAGE")):
+        with pytest.raises(Conflict, match=f"has {3 * GIB} bytes, {5 * GIB} are asked for"):
+            choose(named, [machine("m", disk("FITS-IMAGE", 3 * GIB))])
+
+
+def test_a_full_disk_that_is_large_enough_does_not_lend_its_size_to_an_empty_one():
+    node = machine("m", disk("SMALL", 3 * GIB), disk("FULL", 9 * GIB, FULL))
+    with pytest.raises(Conflict, match="are asked for.*holds ext4 'x'"):
+        choose(deployment(requirements=Requirements(disk_bytes=5 * GIB)), [node])
+
+
 def test_a_machine_without_inventory_has_nothing():
     bare = replace(machine(), inventory=None)
     assert machine_objection(bare, Requirements(), ()) is None
     with pytest.raises(Conflict, match="no disk"):
-        choose_machine(deployment(), IMAGE, [bare], frozenset())
+        choose(deployment(), [bare])
 
 
 def test_the_smallest_machine_that_fits_and_has_a_disk():
     small = machine("small", disk("A", content=FULL), memory=GIB)
     middle, large = machine("middle", memory=2 * GIB), machine("large", memory=4 * GIB)
-    assert choose_machine(deployment(), IMAGE, [large, small, middle], frozenset())[0] == middle
-    assert choose_machine(deployment(), IMAGE, [large, middle], frozenset({middle.id}))[0] == large
+    assert choose(deployment(), [large, small, middle])[0] == middle
+    assert choose(deployment(), [large, middle], frozenset({middle.id}))[0] == large
 
 
 def test_the_machine_that_was_chosen_and_no_other():
     wanted = deployment(wanted_machine=MachineId("b"))
-    assert choose_machine(wanted, IMAGE, [machine("a"), machine("b", memory=9 * GIB)], frozenset())[0].name == "b"
+    assert choose(wanted, [machine("a"), machine("b", memory=9 * GIB)])[0].name == "b"
     with pytest.raises(Conflict, match="any more"):
-        choose_machine(wanted, IMAGE, [machine("a")], frozenset())
+        choose(wanted, [machine("a")])
 
 
 def test_every_machine_that_does_not_do_is_named_with_its_reason():
     with pytest.raises(Conflict) as caught:
-        choose_machine(deployment(), IMAGE, [machine("a", maintenance=True), machine("b", disk("S", GIB))], frozenset())
+        choose(deployment(), [machine("a", maintenance=True), machine("b", disk("S", GIB))])
     for words in ("a: it is in maintenance", "b: ", "the image needs"):
         assert words in caught.value.message
     with pytest.raises(Conflict, match="no machine yet"):
-        choose_machine(deployment(), IMAGE, [], frozenset())
+        choose(deployment(), [])
 
 
 def test_deliveries():

@@ -126,6 +126,6 @@ def _fit(
     if objection is not None or image is None:
         return Fit(machine, objection or "", "")
     try:
-        return Fit(machine, "", describe(choose_disk(machine, image, disk)))
+        return Fit(machine, "", describe(choose_disk(machine, image, disk, wanted.disk_bytes)))
     except Conflict as error:
         return Fit(machine, error.message.removeprefix(f"{machine.name}: "), "")
