@@ -136,7 +136,7 @@ class Attempt:
     boots: int = 0
     """Boot scripts asked for in the present step."""
     armed: bool = False
-    """We expect one boot: we told the machine to restart, or the user to power it on."""
+    """One boot is ours: the user began this and nothing was handed out yet, or we told the machine to restart."""
     obeyed: bool = False
     """Whoever does the present step has been told to."""
     ended: float | None = None

@@ -15,7 +15,6 @@ from appliance.reconcile.bell import Bell
 from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import settle
-from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.store import attempts, deployments, machines
 from appliance.store.documents import rows
 from appliance.store.store import Store
@@ -61,9 +60,7 @@ class ReconcileLoop:
     async def _observe(self, db: aiosqlite.Connection) -> Observed:
         every = {machine.id: machine for machine in await machines.briefs(db)}
         in_stack = frozenset(MachineId(row[0]) for row in await rows(db, "SELECT machine FROM machine_sessions"))
-        recent = self._clock() - OFFLINE_AFTER
-        present = frozenset(m for m in in_stack if m in every and (every[m].last_seen or 0) > recent)
-        return Observed(every, await deployments.every(db), await attempts.live(db), in_stack, present)
+        return Observed(every, await deployments.every(db), await attempts.live(db), in_stack)
 
     async def _apply(self, action: Action) -> None:
         machine = action.machine if isinstance(action, Begin) else action.attempt.machine

@@ -18,8 +18,6 @@ class Observed:
     """The live ones."""
     in_stack: frozenset[MachineId]
     """Machines whose agent has a session: they run the maintenance stack, as far as we know."""
-    present: frozenset[MachineId]
-    """Of those, the ones that gave a sign lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,5 @@ def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Obser
     in_stack = machine.id in observed.in_stack
     runs = machine.state is State.ACTIVE or (machine.state is State.FAILED and not in_stack)
     steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes)
-    # A machine that is away has to be powered on or restarted by the user who asked for this: that boot is ours.
-    armed = bool(steps) and (runs or machine.id not in observed.present)
-    return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed)
+    # It may be off, or restarting although it gave a sign just now: until a step is handed out, its boot is ours.
+    return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed=bool(steps))

@@ -241,6 +241,65 @@ async def test_a_machine_that_restarts_by_itself_fails_the_attempt_and_gets_no_s
     assert await state(node) == "active"
 
 
+async def test_a_machine_that_is_restarting_when_the_user_begins_is_not_blamed_for_it(world, node):
+    """It gave a sign a moment ago, and nothing was handed out yet: the boot it comes with is as good as asked for."""
+    await node.usable()
+    await world.deploy()
+    world.now += 1
+    await world.act("start")
+    world.now += 1
+    boot = await node.firmware()
+    assert boot.spec == MaintenanceStack(armed=True)
+    await node.redeem(boot)
+    await world.fleet.take_inventory(node.token, node.inventory())
+    await node.installs()
+    await node.reports_active()
+    assert await state(node) == "active"
+
+
+async def test_a_boot_after_the_first_step_was_handed_out_has_the_rights_of_inventory_only(world, node):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.work()
+    world.now += 1
+    stranger = Played(world)
+    boot = await stranger.firmware()
+    assert boot.spec == MaintenanceStack(armed=False)
+    assert (await node.seen()).failed_code == "restarted"
+    await stranger.redeem(boot)
+    assert await stranger.work() is None
+
+
+async def test_an_armed_token_is_worth_nothing_more_once_the_first_step_was_handed_out(world, node):
+    """A stranger asks for a script in the moment before the agent comes, and redeems it afterwards."""
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    world.now += 1
+    stranger = Played(world)
+    boot = await stranger.firmware()
+    assert boot.spec == MaintenanceStack(armed=True)
+    await node.step(PREPARE)
+    await stranger.redeem(boot)
+    [*_, event] = await world.events("agent.started")
+    assert event.reason == "nobody asked for this boot: it has the rights of inventory"
+    assert await stranger.work() is None
+    assert (await node.seen()).failed_code == "boot-unasked"
+
+
+async def test_a_second_boot_before_the_first_step_has_no_rights(world, node):
+    """The beginning arms one boot; once that was redeemed, the next one is nobody's."""
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    world.now += 1
+    await node.redeem(await node.firmware())
+    world.now += 1
+    assert (await Played(world).firmware()).spec == MaintenanceStack(armed=False)
+    assert (await node.seen()).failed_code == "restarted"
+
+
 async def test_a_boot_under_way_when_the_user_begins_has_the_rights_of_the_attempt(world, node):
     await node.usable()
     await world.deploy()

@@ -20,8 +20,8 @@ OLD = replace(CURRENT, generation=2)
 HERE = frozenset({M})
 
 
-def due(deployment, state, *, in_stack=HERE, present=HERE, attempts=(), **machine):
-    observed = Observed({M: replace(MACHINE, state=state, **machine)}, [deployment], attempts, in_stack, present)
+def due(deployment, state, *, in_stack=HERE, attempts=(), **machine):
+    observed = Observed({M: replace(MACHINE, state=state, **machine)}, [deployment], attempts, in_stack)
     found = plan(observed, 10.0)
     assert len(found) <= 1
     return found[0] if found else None
@@ -89,7 +89,7 @@ def test_a_live_attempt_keeps_others_from_beginning():
 
 
 def test_what_runs_is_shut_down_first_and_armed():
-    assert due(OLD, State.ACTIVE, in_stack=frozenset(), present=frozenset()).steps[:2] == ("shut-down", "return")
+    assert due(OLD, State.ACTIVE, in_stack=frozenset()).steps[:2] == ("shut-down", "return")
     retried = replace(CURRENT, retry=True)
     runs = due(retried, State.FAILED, failed_from=State.STOPPING, in_stack=frozenset())
     assert (runs.steps, runs.armed) == (("shut-down", "return"), True)
@@ -97,9 +97,11 @@ def test_what_runs_is_shut_down_first_and_armed():
     assert (rests.steps, rests.armed) == ((), False)
 
 
-def test_a_machine_that_is_away_is_armed_for_the_boot_that_brings_it():
-    assert due(NEW, State.IDLE).armed is False
-    assert due(NEW, State.IDLE, present=frozenset()).armed is True
+@pytest.mark.parametrize("in_stack", [HERE, frozenset()])
+def test_the_beginning_of_an_attempt_arms_one_boot_wherever_the_machine_is(in_stack):
+    """It may be off, or restarting at this very moment although it gave a sign just now."""
+    for deployment, state in ((NEW, State.IDLE), (CURRENT, State.STOPPED), (OLD, State.ACTIVE)):
+        assert due(deployment, state, in_stack=in_stack).armed is True
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_a_release_wipes_only_what_was_written_and_was_to_be_wiped(wipe, deploym
 
 
 def test_a_deployment_without_its_machine_harms_nobody():
-    assert plan(Observed({}, [NEW], [], HERE, HERE), 1.0) == []
+    assert plan(Observed({}, [NEW], [], HERE), 1.0) == []
 
 
 def test_the_plan_is_the_same_twice():
@@ -123,7 +125,7 @@ def test_the_plan_is_the_same_twice():
 def test_when_to_look_again():
     steps = steps_for(Kind.DEPLOY, system_runs=False)
     live = begin(AttemptId("a"), Kind.DEPLOY, M, DeploymentId(1), steps, nonce="", armed=False, now=0.0)
-    observed = Observed({M: MACHINE}, [], [live], HERE, HERE)
+    observed = Observed({M: MACHINE}, [], [live], HERE)
     assert next_wake(observed, 0.0, 30.0) == 30.0
     assert next_wake(observed, deadline(live) - 5, 30.0) == 5.0
     assert next_wake(observed, deadline(live) + 5, 30.0) == 0.0
