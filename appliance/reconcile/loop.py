@@ -22,6 +22,8 @@ from appliance.workflow import Attempt, AttemptId, Status, begin, timed_out
 
 LONGEST = 30.0
 """Seconds between two rounds at most: a lost event costs time, never correctness."""
+BREATH = 5.0
+"""Seconds at least after an action that failed: what is overdue stays due, and a full disk lasts."""
 
 
 class ReconcileLoop:
@@ -45,14 +47,16 @@ class ReconcileLoop:
         """Do what is due; seconds until something can be due by itself."""
         observed = await self._store.read(self._observe)
         actions = plan(observed, self._clock())
+        shortest = 0.0
         for action in actions:
             try:
                 await self._apply(action)
             except ApplianceError as error:
                 self._trouble(error)  # of one machine; the others get their turn
+                shortest = BREATH
         if actions:
             observed = await self._store.read(self._observe)
-        return next_wake(observed, self._clock(), LONGEST)
+        return max(shortest, next_wake(observed, self._clock(), LONGEST))
 
     def _trouble(self, error: ApplianceError) -> None:
         self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error.message}"))

@@ -140,6 +140,24 @@ async def test_an_action_that_fails_does_not_keep_the_others_from_theirs(world, 
     assert (await second.seen()).state == "deploying"
 
 
+async def test_a_deadline_that_cannot_be_stored_is_tried_again_later_and_not_at_once(world, node, monkeypatch):
+    """The attempt stays overdue: without a pause a full disk would cost a whole core."""
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    world.now += 100_000
+
+    async def fails(*_):
+        raise FULL
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loops, "settle", fails)
+        assert await world.loop.round() >= loops.BREATH > 0
+    assert (await node.seen()).state == "deploying"
+    await world.loop.round()
+    assert (await node.seen()).state == "failed"
+
+
 class FullStore:
     """Every write and read fails, and is counted."""
 
