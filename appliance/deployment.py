@@ -114,7 +114,8 @@ def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes:
     """The disk to write ``image`` to.
 
     ``wanted`` names one by serial or WWN, whatever is on it; without it only empty disks are considered, the
-    smallest that fits. ``least_bytes`` is what the deployment requires, beside what the image needs. Raises Conflict with the reason for every disk that does not do.
+    smallest that fits. ``least_bytes`` is what the deployment requires, beside what the image needs. Raises Conflict
+    with the reason for every disk that does not do.
     """
     disks: Sequence[dict[str, Any]] = (machine.inventory or {}).get("disks") or []
     if wanted is not None:
@@ -178,7 +179,7 @@ def machine_objection(machine: Machine, requirements: Requirements, taken: Itera
 def _too_small(machine: Machine, requirements: Requirements) -> str | None:
     inventory = machine.inventory or {}
     cpus = int((inventory.get("cpu") or {}).get("threads") or 0)
-    memory = int((inventory.get("memory") or {}).get("bytes") or 0)
+    memory = _memory(machine)
     if requirements.cpus is not None and cpus < requirements.cpus:
         return f"it has {cpus} CPUs of {requirements.cpus}"
     if requirements.memory_bytes is not None and memory < requirements.memory_bytes:
@@ -189,17 +190,18 @@ def _too_small(machine: Machine, requirements: Requirements) -> str | None:
 
 
 def choose_machine(
-    deployment: Deployment, image: Image, machines: Sequence[Machine], taken: frozenset[MachineId]
+    deployment: Deployment, image: Image, machines: Sequence[Machine], taken: frozenset[MachineId], recent: float
 ) -> tuple[Machine, DiskIdentity]:
     """The machine and disk to use: the one chosen by the user, else the smallest by memory that fits.
 
+    Machines that gave a sign since ``recent`` (Unix time) come first: the others wait for somebody to switch them on.
     Raises Conflict naming, for every machine, why it does not do.
     """
     pool = [m for m in machines if deployment.wanted_machine in (None, m.id)]
     if not pool:
         raise Conflict("no-machine", "there is no such machine (any more)" if machines else "there is no machine yet")
     reasons = []
-    for machine in sorted(pool, key=_memory):
+    for machine in sorted(pool, key=lambda m: ((m.last_seen or 0.0) < recent, _memory(m), m.name)):
         objection = machine_objection(machine, deployment.requirements, taken)
         if objection is not None:
             reasons.append(f"{machine.name}: {objection}")
@@ -215,8 +217,8 @@ def choose_machine(
 _MACHINE_HINT = "take a machine out of maintenance, ask for less, or choose its disk by serial"
 
 
-def _memory(machine: Machine) -> tuple[int, str]:
-    return int(((machine.inventory or {}).get("memory") or {}).get("bytes") or 0), machine.name
+def _memory(machine: Machine) -> int:
+    return int(((machine.inventory or {}).get("memory") or {}).get("bytes") or 0)
 
 
 DELIVERIES = ("disk",)

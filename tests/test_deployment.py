@@ -49,8 +49,8 @@ def deployment(**more):
     return Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, **more)
 
 
-def choose(wanted, machines, taken=frozenset()):
-    return choose_machine(wanted, IMAGE, machines, taken)
+def choose(wanted, machines, taken=frozenset(), recent=0.0):
+    return choose_machine(wanted, IMAGE, machines, taken, recent)
 
 
 def test_the_smallest_empty_disk_that_fits():
@@ -132,7 +132,7 @@ def test_the_disk_that_is_chosen_is_as_large_as_was_asked_for():
 
 def test_a_full_disk_that_is_large_enough_does_not_lend_its_size_to_an_empty_one():
     node = machine("m", disk("SMALL", 3 * GIB), disk("FULL", 9 * GIB, FULL))
-    with pytest.raises(Conflict, match="are asked for.*holds ext4 'x'"):
+    with pytest.raises(Conflict, match=r"are asked for.*holds ext4 'x'"):
         choose(deployment(requirements=Requirements(disk_bytes=5 * GIB)), [node])
 
 
@@ -148,6 +148,15 @@ def test_the_smallest_machine_that_fits_and_has_a_disk():
     middle, large = machine("middle", memory=2 * GIB), machine("large", memory=4 * GIB)
     assert choose(deployment(), [large, small, middle])[0] == middle
     assert choose(deployment(), [large, middle], frozenset({middle.id}))[0] == large
+
+
+def test_a_machine_that_is_there_before_a_smaller_one_that_is_off():
+    off, unseen = machine("off", last_seen=99.0), machine("unseen")
+    there, large = machine("there", memory=2 * GIB, last_seen=100.0), machine("large", memory=4 * GIB, last_seen=200.0)
+    assert choose(deployment(), [off, unseen, large, there], recent=100.0)[0] == there
+    assert choose(deployment(), [off, unseen], recent=100.0)[0] == off
+    chosen = deployment(wanted_machine=off.id)
+    assert choose(chosen, [off, there], recent=100.0)[0] == off
 
 
 def test_the_machine_that_was_chosen_and_no_other():

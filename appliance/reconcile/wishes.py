@@ -12,6 +12,7 @@ from appliance.events import Bus, Event
 from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
 from appliance.reconcile.consequences import Action, Consequences, consequences_of
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.store import catalogue, deployments, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import DeploymentId
@@ -155,7 +156,7 @@ class Wishes:
     async def _choose(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
         image = await catalogue.image(db, deployment.image)
         every, taken = await machines.every(db), await deployments.taken(db)
-        machine, disk = choose_machine(deployment, image, every, taken)
+        machine, disk = choose_machine(deployment, image, every, taken, self._clock() - OFFLINE_AFTER)
         return replace(deployment, machine=machine.id, disk=disk)
 
     async def _applied(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Deployment:

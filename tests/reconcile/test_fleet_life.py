@@ -175,6 +175,16 @@ async def test_two_starts_at_once_never_take_the_same_machine(world):
     assert (len(refused), len(set(taken)), len(taken)) == (2, 3, 3)
 
 
+async def test_a_start_takes_a_machine_that_is_there_before_one_that_is_off(world, node):
+    await node.usable()
+    await world.passes(1000)
+    there = Played(world, MacAddress("52:54:00:00:00:02"), None)
+    await there.usable()
+    await world.deploy()
+    await world.act("start")
+    assert (await world.deployment()).machine == (await there.seen()).id
+
+
 async def test_machines_in_maintenance_are_not_used(world, node):
     await node.boots_stack()
     await world.deploy()

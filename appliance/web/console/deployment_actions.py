@@ -8,7 +8,7 @@ from aiohttp import web
 from appliance.deployment import Deployment, DiskIdentity, choose_machine
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.reconcile.consequences import Action, Consequences
-from appliance.reconcile.views import DeploymentView, deployment_view
+from appliance.reconcile.views import OFFLINE_AFTER, DeploymentView, deployment_view
 from appliance.store import catalogue, deployments, machines
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.deployments import WORDS, deployment_page, foresee
@@ -106,7 +106,9 @@ async def _target(
         return view.on.machine.name, _written(view, action)
     if action is not Action.START or foreseen.refused:
         return "", None
-    return await request.app[SERVICES].store.read(lambda db: _chosen(db, view.deployment))
+    services = request.app[SERVICES]
+    recent = services.clock() - OFFLINE_AFTER
+    return await services.store.read(lambda db: _chosen(db, view.deployment, recent))
 
 
 def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
@@ -118,12 +120,12 @@ def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
     return replace(deployment.disk, summary=f"{deployment.name}: {view.image.name} and whatever was stored since")
 
 
-async def _chosen(db: aiosqlite.Connection, deployment: Deployment) -> tuple[str, DiskIdentity | None]:
+async def _chosen(db: aiosqlite.Connection, deployment: Deployment, recent: float) -> tuple[str, DiskIdentity | None]:
     """What a start would choose now. It chooses again when asked, and asks again when that differs."""
     image = await catalogue.image(db, deployment.image)
     every, taken = await machines.every(db), await deployments.taken(db)
     try:
-        machine, disk = choose_machine(deployment, image, every, taken)
+        machine, disk = choose_machine(deployment, image, every, taken, recent)
     except Conflict:
         return "", None
     return machine.name, replace(disk, summary=disk.summary or "empty")
