@@ -250,7 +250,7 @@ class Agents:
             await tokens.put_download(db, around.download_token, attempt.id, deployment.image)
         if attempt.step is not None and attempt.step.name == CONFIGURE:
             around = replace(around, resident_token=secrets.token_hex(32))
-            await tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now)
+            await tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
         return around
 
     async def state(self, token: str) -> str:

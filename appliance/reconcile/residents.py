@@ -41,9 +41,11 @@ class Residents:
             after = _arrived(attempt, now) if attempt else None
             address = _ipv4(activity.addresses)
             if attempt is not None and after is not None:
+                await tokens.keep_resident(db, token, deployment.id)
                 await settle(db, tell, touched(machine, now, address), attempt, after, now)
             elif machine.state is State.FAILED and _late(machine, deployment):
                 # Slower than its deadline, but here it is.
+                await tokens.keep_resident(db, token, deployment.id)
                 await change_machine(db, tell, machine, touched(moved(machine, State.ACTIVE), now, address), now)
             else:
                 await machines.put(db, touched(machine, now, address))

@@ -119,11 +119,19 @@ async def has_left(db: aiosqlite.Connection, machine_token: str) -> MachineId | 
 
 
 async def put_resident(
-    db: aiosqlite.Connection, token: str, deployment: DeploymentId, machine: MachineId, now: float
+    db: aiosqlite.Connection, token: str, deployment: DeploymentId, machine: MachineId, now: float, since: float
 ) -> None:
-    """Give a deployed system its token; the one before it is worthless."""
-    await db.execute("DELETE FROM resident_tokens WHERE deployment = ?", (deployment,))
+    """Give a deployed system its token; those from before ``since`` are worthless.
+
+    One attempt may hand out several, and only its agent knows which of them is on the disk.
+    """
+    await db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND created < ?", (deployment, since))
     await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, now))
+
+
+async def keep_resident(db: aiosqlite.Connection, token: str, deployment: DeploymentId) -> None:
+    """The deployed system runs with this token: every other one of its deployment is worthless."""
+    await db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND hash <> ?", (deployment, hash_token(token)))
 
 
 async def resident(db: aiosqlite.Connection, token: str) -> tuple[DeploymentId, MachineId] | None:

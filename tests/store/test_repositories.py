@@ -233,13 +233,18 @@ async def test_ending_sessions(store):
     assert await read(store, tokens.session_by_poll, "poll-s") is None
 
 
-async def test_a_resident_token_is_replaced_and_ended(store):
+async def test_resident_tokens_are_replaced_kept_and_ended(store):
     await write(store, machines.put, machine())
     stored = await write(store, catalogue.add_image, image())
     made = await write(store, deployments.add, deployment(stored.id, machine=M1))
-    await write(store, tokens.put_resident, "old", made.id, M1, 1.0)
-    await write(store, tokens.put_resident, "new", made.id, M1, 2.0)
+    await write(store, tokens.put_resident, "old", made.id, M1, 1.0, 0.5)
+    await write(store, tokens.put_resident, "new", made.id, M1, 3.0, 2.0)
     assert await read(store, tokens.resident, "old") is None
+    await write(store, tokens.put_resident, "again", made.id, M1, 4.0, 2.0)
+    assert await read(store, tokens.resident, "new") == (made.id, M1)
+    assert await read(store, tokens.resident, "again") == (made.id, M1)
+    await write(store, tokens.keep_resident, "new", made.id)
+    assert await read(store, tokens.resident, "again") is None
     assert await read(store, tokens.resident, "new") == (made.id, M1)
     await write(store, tokens.end_resident, made.id)
     assert await read(store, tokens.resident, "new") is None
