@@ -1,7 +1,7 @@
 """What happens when a machine asks for a boot script: who is it, what does it boot, with which rights."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import aiosqlite
@@ -81,14 +81,14 @@ class Boots:
         self.disk_decided.update(await self._store.read(job))
 
     async def _identify(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine | None:
-        """MAC first, then UUID; a conflict makes a new machine and an event, never a merge."""
+        """MAC first, then UUID; a conflict makes an event, and a new machine unless a known one fits; never a merge."""
         known = await machines.by_mac(db, request.mac)
         if known is not None and (known.uuid is None or request.uuid is None or known.uuid == request.uuid):
             return replace(known, uuid=known.uuid or request.uuid, serial=known.serial or request.serial)
-        if known is not None:
-            return await self._moved_interface(db, tell, known, request)
         twins = await machines.by_uuid(db, request.uuid) if request.uuid else []
-        if len(twins) == 1 and twins[0].inventory and request.mac in _inventory_macs(twins[0]):
+        if known is not None:
+            return await self._moved_interface(db, tell, known, twins, request)
+        if len(twins) == 1 and request.mac in _inventory_macs(twins[0]):
             # Another interface of a machine that we know from its own inventory.
             return replace(twins[0], macs=(*twins[0].macs, request.mac))
         if decide_unknown(self._unknown.get(request.server, "ignore")) == NextEntry():
@@ -99,11 +99,19 @@ class Boots:
         return machine
 
     async def _moved_interface(
-        self, db: aiosqlite.Connection, tell: Tell, known: Machine, request: BootRequest
+        self, db: aiosqlite.Connection, tell: Tell, known: Machine, twins: Sequence[Machine], request: BootRequest
     ) -> Machine:
-        """The interface of a known machine sits in another board: what it was is not what it is."""
+        """The interface of a known machine sits in another board: what it was is not what it is.
+
+        Where that board had it before, it has come back: a swap was undone, or ``known`` came of one stray request.
+        """
         rest = tuple(mac for mac in known.macs if mac != request.mac)
         await machines.put(db, replace(known, macs=rest))
+        had_it = [twin for twin in twins if request.mac in _inventory_macs(twin)]
+        if len(had_it) == 1:
+            text = f"{had_it[0].name} has the network interface again that {known.name} had meanwhile"
+            await tell(Event("machine.conflict", self._clock(), text, machine=had_it[0].id))
+            return replace(had_it[0], macs=(*had_it[0].macs, request.mac))
         machine = await self._enlist(db, tell, request)
         await self._tell_conflict(tell, machine, f"the network interface that {known.name} had")
         return machine
