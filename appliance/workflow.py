@@ -93,6 +93,8 @@ END_STATE: dict[Kind, State] = {
     Kind.RELEASE: State.IDLE,
     Kind.WIPE: State.IDLE,
 }
+SILENT, LIMIT = "step-silent", "step-limit"
+"""Codes of an attempt whose deadline has passed."""
 BOOT_LOOP = 3
 """Boots within one step after which it is a loop and not slow firmware."""
 
@@ -228,9 +230,9 @@ def timed_out(attempt: Attempt, now: float) -> Attempt:
     if end is None or step is None or now < end:
         return attempt
     if now >= attempt.step_started + step.limit:
-        return failed(attempt, "step-limit", f"{step.label}: not finished after {minutes(step.limit)}", now)
+        return failed(attempt, LIMIT, f"{step.label}: not finished after {minutes(step.limit)}", now)
     silent = f"{step.label}: no sign of the machine for {minutes(step.patience)}"
-    return failed(attempt, "step-silent", silent, now)
+    return failed(attempt, SILENT, silent, now)
 
 
 def restarted(attempt: Attempt, now: float) -> Attempt:
@@ -241,6 +243,18 @@ def restarted(attempt: Attempt, now: float) -> Attempt:
     if boots < BOOT_LOOP or step is None:
         return after
     return failed(after, "boot-loop", f"boot loop: {boots} boots while {step.label}", now)
+
+
+def by_kexec(attempt: Attempt) -> bool:
+    """Whether its maintenance stack gave way to the deployed system by kexec."""
+    return bool(attempt.results.get(HAND_OVER, {}).get("method") == "kexec")
+
+
+def kexec_hung(attempt: Attempt) -> bool:
+    """Whether it failed since nothing at all was heard after a kexec: no report, and no firmware either."""
+    silent = attempt.status is Status.FAILED and attempt.code in (SILENT, LIMIT)
+    waited = attempt.step is not None and attempt.step.name == REPORT_ACTIVE and attempt.boots == 0
+    return silent and waited and by_kexec(attempt)
 
 
 def minutes(seconds: float) -> str:

@@ -15,6 +15,7 @@ from appliance.workflow import (
     Attempt,
     Kind,
     Status,
+    by_kexec,
     failed,
     restarted,
     step_done,
@@ -123,8 +124,7 @@ def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, n
 
 def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | None) -> Decision:
     """The deployed system should be up by now, yet firmware runs."""
-    by_kexec = attempt.results.get(HAND_OVER, {}).get("method") == "kexec"
-    if not by_kexec:
+    if not by_kexec(attempt):
         return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
     reason = f"kexec into {_name(deployment)} ended in silence; it boots from its disk, now and from here on"
     return Decision(_disk(deployment), reason, replace(machine, hand_over="reboot"), attempt)

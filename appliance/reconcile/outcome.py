@@ -5,7 +5,7 @@ from typing import Any
 
 from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
-from appliance.workflow import BUSY_STATE, CONFIGURE, END_STATE, PREPARE, Attempt, Kind, Status
+from appliance.workflow import BUSY_STATE, CONFIGURE, END_STATE, PREPARE, Attempt, Kind, Status, kexec_hung
 
 
 def machine_after(machine: Machine, attempt: Attempt) -> Machine:
@@ -16,7 +16,8 @@ def machine_after(machine: Machine, attempt: Attempt) -> Machine:
         case Status.DONE:
             return moved(machine, END_STATE[attempt.kind])
         case Status.FAILED if machine.state in BUSY:
-            return moved(machine, State.FAILED, code=attempt.code, reason=attempt.reason)
+            after = moved(machine, State.FAILED, code=attempt.code, reason=attempt.reason)
+            return replace(after, hand_over="reboot") if kexec_hung(attempt) else after
     return machine
 
 

@@ -10,6 +10,10 @@ from appliance.errors import ApplianceError
 from appliance.machine import Machine
 from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
 
+APPEND = "panic=30 nmi_watchdog=panic"
+"""Extra kernel command line of a kexec. A kernel that panics, or has a CPU stuck for good with interrupts off, must not
+stand still: it comes back to us, and we see that it failed (admin-guide/kernel-parameters)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -103,8 +107,7 @@ def _boot_mac(machine: Machine) -> str:
 
 
 def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
-    # A kernel that panics must not stand still: it comes back to us, and we see that it failed.
-    return {"disk": _disk(disk), "method": around.machine.hand_over, "append": "panic=30"}
+    return {"disk": _disk(disk), "method": around.machine.hand_over, "append": APPEND}
 
 
 def _wipe(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, machines, tokens
 from appliance.store.store import Store
-from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, progressed, step_done
+from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, kexec_hung, progressed, step_done
 
 
 class Residents:
@@ -46,13 +46,22 @@ class Residents:
             elif machine.state is State.FAILED and _late(machine, deployment):
                 # Slower than its deadline, but here it is.
                 await tokens.keep_resident(db, token, deployment.id)
-                await change_machine(db, tell, machine, touched(moved(machine, State.ACTIVE), now, address), now)
+                proven = await self._proven(db, moved(machine, State.ACTIVE))
+                why = "its system came up after all, only late"
+                await change_machine(db, tell, machine, touched(proven, now, address), now, why)
             else:
                 await machines.put(db, touched(machine, now, address))
             return machine
 
         machine = await record(self._store, self._bus, job)
         self._bell.ring(machine.id)
+
+    async def _proven(self, db: aiosqlite.Connection, machine: Machine) -> Machine:
+        """The machine, trusted with kexec again where one that was given up has worked, if slowly."""
+        last = await attempts.last_of(db, machine.id)
+        # With a session it has been through firmware since, and something else than kexec started the system.
+        straight = await tokens.session_of(db, machine.id) is None
+        return replace(machine, hand_over="kexec") if last and kexec_hung(last) and straight else machine
 
     async def wait(self, token: str, boot_id: str) -> Command:
         """Wait at most POLL_SECONDS for an order."""

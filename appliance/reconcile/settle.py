@@ -11,7 +11,7 @@ from appliance.machine import Machine
 from appliance.reconcile.outcome import deployment_after, machine_after
 from appliance.reconcile.record import Tell
 from appliance.store import attempts, deployments, machines, tokens
-from appliance.workflow import HAND_OVER, STEPS, Attempt, Kind, Status
+from appliance.workflow import HAND_OVER, STEPS, Attempt, DeploymentId, Kind, Status
 
 
 async def settle(
@@ -65,23 +65,30 @@ def _events(before: Attempt | None, after: Attempt, old: Machine, new: Machine, 
         events.append(event("attempt.failed", f"{after.kind} failed", after.reason, code=after.code))
     if ended and after.status is Status.DONE:
         events.append(event("attempt.done", f"{after.kind} is done"))
-    return [*events, *state_events(old, new, now, after)]
+    return [*events, *machine_events(old, new, now, after.reason, after.deployment)]
 
 
-def state_events(old: Machine, new: Machine, now: float, attempt: Attempt | None = None) -> list[Event]:
-    """The event of a change of state, if there was one."""
-    if old.state is new.state:
-        return []
-    detail = {"from": old.state, "to": new.state}
-    text = f"{new.name} is {new.state}"
-    deployment = attempt.deployment if attempt else None
-    return [Event("machine.state", now, text, new.failed_reason, new.id, deployment, detail)]
+def machine_events(
+    old: Machine, new: Machine, now: float, why: str = "", deployment: DeploymentId | None = None
+) -> list[Event]:
+    """The events of a change of state and of the way to hand over, where there was one; ``why`` is of the latter."""
+    events = []
+    if old.state is not new.state:
+        detail = {"from": old.state, "to": new.state}
+        text = f"{new.name} is {new.state}"
+        events.append(Event("machine.state", now, text, new.failed_reason, new.id, deployment, detail))
+    if old.hand_over != new.hand_over:
+        text = f"hand-over of {new.name} from {old.hand_over} to {new.hand_over}"
+        events.append(Event("machine.changed", now, text, why, new.id, deployment))
+    return events
 
 
-async def change_machine(db: aiosqlite.Connection, tell: Tell, old: Machine, new: Machine, now: float) -> None:
+async def change_machine(
+    db: aiosqlite.Connection, tell: Tell, old: Machine, new: Machine, now: float, why: str = ""
+) -> None:
     """Store a machine that changed without an attempt."""
     await machines.put(db, new)
-    for event in state_events(old, new, now):
+    for event in machine_events(old, new, now, why):
         await tell(event)
 
 

@@ -110,6 +110,16 @@ def test_a_silent_kexec_is_remembered_and_a_reboot_is_not():
     assert (decision.spec, decision.machine.hand_over) == (TO_DISK, "kexec")
 
 
+@pytest.mark.parametrize(
+    ("method", "index", "boots", "expected"),
+    [("kexec", 5, 0, "reboot"), ("kexec", 5, 1, "kexec"), ("reboot", 5, 0, "kexec"), ("kexec", 4, 0, "kexec")],
+)
+def test_only_silence_right_after_a_kexec_speaks_against_it(method, index, boots, expected):
+    waiting = attempt(Kind.DEPLOY, index=index, boots=boots, results={"hand-over": {"method": method}})
+    after = machine_after(busy(Kind.DEPLOY), timed_out(waiting, 1e6))
+    assert (after.state, after.hand_over) == (State.FAILED, expected)
+
+
 @pytest.mark.parametrize("kind", [Kind.STOP, Kind.RELEASE, Kind.DEPLOY])
 def test_a_boot_while_shutting_down_means_that_it_is_down(kind):
     decision = decide(busy(kind), attempt(kind, runs=True, armed=True), INSTALLED, 1.0)

@@ -449,14 +449,45 @@ async def test_a_kexec_that_ends_in_silence_is_remembered(world, node):
     assert (await node.work()).params["method"] == "reboot"
 
 
+async def test_a_kexec_that_hangs_is_remembered_once_its_deadline_has_passed(world, node):
+    """It asks for no boot script; its silence is all there is."""
+    await deploying(world, node, "hand-over")
+    await world.passes(21 * MINUTE)
+    assert (await state(node), (await node.seen()).hand_over) == ("failed", "reboot")
+    event = (await world.events("machine.changed"))[-1]
+    assert event.text == "hand-over of node-000001 from kexec to reboot"
+    assert "no sign of the machine for 20 minutes" in event.reason
+    await node.boots_stack()
+    await world.act("retry")
+    await node.installs(until="configure")
+    assert (await node.work()).params["method"] == "reboot"
+
+
+async def test_a_kernel_that_gives_up_does_not_stand_still(world, node):
+    """Only for what cannot go on: a soft lockup or an oops may pass, and is the deployed system's own affair."""
+    await deploying(world, node, "configure")
+    assert (await node.work()).params["append"].split() == ["panic=30", "nmi_watchdog=panic"]
+
+
 async def test_a_system_slower_than_its_deadline_recovers_by_itself(world, node):
     await deploying(world, node, "hand-over")
     await world.passes(21 * MINUTE)
     assert await state(node) == "failed"
     await node.reports_active()
     assert (await state(node), (await node.seen()).failed_reason) == ("active", "")
+    assert (await node.seen()).hand_over == "kexec", "it was slow, and did not hang"
+    assert (await world.events("machine.changed"))[-1].reason == "its system came up after all, only late"
     await world.loop.round()
     assert await state(node) == "active"
+
+
+async def test_a_system_that_came_up_another_way_does_not_clear_kexec(world, node):
+    """The user power-cycled the machine, and chose its disk in the menu of its firmware."""
+    await deploying(world, node, "hand-over")
+    await world.passes(21 * MINUTE)
+    await node.boots_stack()
+    await node.reports_active()
+    assert (await state(node), (await node.seen()).hand_over) == ("active", "reboot")
 
 
 async def test_the_old_system_does_not_pass_for_the_one_that_replaces_it(world, node):
