@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "machine.state": "a machine changed its state",
     "machine.changed": "a user changed a machine",
     "machine.conflict": "two machines claim one identity",
+    "machine.looping": "a machine boots over and over and never reports",
     "machine.deleted": "a user deleted a machine",
     "inventory.taken": "the agent sent the inventory",
     "attempt.started": "an attempt began",

@@ -21,10 +21,12 @@ from appliance.netboot.policy import (
     decide_unknown,
 )
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.looping import loop_event
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, events, machines, tokens
 from appliance.store.store import Store
+from appliance.workflow import BOOT_LOOP
 
 ADOPTED_SECONDS = 3600.0
 """How far back a new machine's timeline reaches before it was enlisted."""
@@ -158,7 +160,10 @@ class Boots:
         else:
             await change_machine(db, tell, before, after, now)
         boot = await self._rendered(db, after, decision, now)
+        looping = loop_event(after, decision.spec, await events.silent_boots(db, machine.id, BOOT_LOOP), now)
         await self._tell_decision(tell, after, decision, request, now)
+        if looping is not None and attempt is None:
+            await tell(looping)
         return boot
 
     async def _rendered(self, db: aiosqlite.Connection, machine: Machine, decision: Decision, now: float) -> Boot:

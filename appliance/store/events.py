@@ -1,6 +1,7 @@
 """The event log, bounded per machine."""
 
 from dataclasses import replace
+from itertools import takewhile
 
 import aiosqlite
 
@@ -43,6 +44,17 @@ async def query(
             values.append(value)
     sql = f"SELECT id, doc FROM events WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - columns are ours
     return [replace(load(row[1], Event), id=row[0]) for row in await rows(db, sql, *values, limit)]
+
+
+async def silent_boots(db: aiosqlite.Connection, machine: MachineId, most: int) -> list[float]:
+    """When the machine booted since its agent or its system was last heard of, newest first, ``most`` at most."""
+    # The kinds are those of the index events_boots, word for word: SQLite uses a partial index only then.
+    sql = (
+        "SELECT kind, at FROM events WHERE machine = ? AND kind IN ('script.served', 'agent.started',"
+        " 'resident.active') ORDER BY id DESC LIMIT ?"
+    )
+    found = await rows(db, sql, machine, most)
+    return [at for _, at in takewhile(lambda row: row[0] == "script.served", found)]
 
 
 async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:

@@ -60,6 +60,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     """,
+    """
+    CREATE INDEX events_boots ON events(machine, id)
+        WHERE kind IN ('script.served', 'agent.started', 'resident.active');
+    """,
 )
 
 

@@ -14,6 +14,7 @@ from appliance.lease import Lease, LeaseState
 from appliance.machine import State
 from appliance.store import accounts, attempts, catalogue, deployments, events, leases, machines, tokens
 from appliance.store.accounts import User, UserSession
+from appliance.store.documents import rows
 from appliance.store.leases import StoredLeases
 from appliance.store.tokens import BootToken, MachineSession
 from appliance.workflow import Status
@@ -279,6 +280,31 @@ async def test_a_new_machine_gets_the_dhcp_events_of_its_interface(store):
     await write(store, events.adopt, MAC, M1, 50.0)
     found = await read(store, events.query, machine=M1)
     assert [(e.text, e.machine) for e in found] == [("mine", M1)]
+
+
+async def test_boots_are_counted_back_to_the_last_sign_of_life(store):
+    for at, kind in enumerate(("script.served", "agent.started", "script.served", "tftp.sent", "script.served")):
+        await write(store, events.add, event(kind, kind, at=float(at), machine=M1))
+    await write(store, events.add, event("other", "script.served", at=9.0, machine=M2))
+    assert await read(store, events.silent_boots, M1, 3) == [4.0, 2.0]
+    assert await read(store, events.silent_boots, M1, 1) == [4.0]
+    await write(store, events.add, event("up", "resident.active", at=9.0, machine=M1))
+    assert await read(store, events.silent_boots, M1, 3) == []
+
+
+async def test_questions_asked_at_each_boot_read_only_what_they_are_about(store):
+    asked = []
+
+    async def explained(db):
+        await db.set_trace_callback(asked.append)
+        await events.silent_boots(db, M1, 3)
+        await db.set_trace_callback(None)
+        return [await rows(db, f"EXPLAIN QUERY PLAN {sql}") for sql in asked]
+
+    plans = await store.read(explained)
+    assert plans
+    for plan in plans:
+        assert "events_boots" in " ".join(str(step) for step in plan)
 
 
 async def test_the_log_is_bounded_per_machine(store, monkeypatch):
