@@ -44,6 +44,7 @@ from appliance.reconcile.projection import Projection
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.upkeep import Upkeep
 from appliance.reconcile.wishes import Wishes
+from appliance.state import writing
 from appliance.store.leases import StoredLeases
 from appliance.store.store import Store
 from appliance.web.app import make_app
@@ -112,10 +113,10 @@ class Builder:
     async def build(self) -> Assembly:
         """All parts; raises ApplianceError for what the configuration promises and the computer lacks."""
         authority = certificates.authority(self._state, self._clock())
-        certificates.write_private(self._state / "ca-fingerprint", f"{authority.fingerprint}\n".encode(), 0o644)
         projection = Projection(self._store, self._bus, self._publish_name, self._zone.withdraw)
         observations = Observations(self._store, self._bus, self._clock, projection)
-        imports = Imports(self._store, self._bus, self._state, self._clock)
+        with writing(self._state / "images"):
+            imports = Imports(self._store, self._bus, self._state, self._clock)
         files = await self._boot_files(authority)
         fleet = self._fleet(files, imports)
         await fleet.boots.remember_disks()

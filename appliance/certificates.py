@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.errors import ApplianceError
+from appliance.state import keep_public, write_whole
 
 CA_YEARS = 30
 LEAF_DAYS = 825
@@ -43,23 +44,32 @@ class Authority:
 def authority(directory: Path, now: float) -> Authority:
     """The authority kept in ``directory`` as ``authority.pem``, made where there is none.
 
-    Its certificate stands in ``ca.pem`` for everybody to read. Key and certificate are one file, so that no crash
-    leaves one without the other. Raises ApplianceError ``authority-unreadable`` rather than silently making another,
-    which no machine or browser would trust.
+    Its certificate stands in ``ca.pem`` and its fingerprint in ``ca-fingerprint`` for everybody to read. Key and
+    certificate are one file, so that no crash leaves one without the other. Raises ApplianceError
+    ``authority-unreadable`` rather than silently making another, which no machine or browser would trust, and
+    ``state-unwritable``.
     """
+    kept = _kept(directory, now)
+    keep_public(directory / "ca.pem", kept.pem)
+    keep_public(directory / "ca-fingerprint", f"{kept.fingerprint}\n".encode())
+    return kept
+
+
+def _kept(directory: Path, now: float) -> Authority:
     path = directory / "authority.pem"
     try:
         if not path.exists():
             if (directory / "ca.pem").exists():
                 raise ValueError("it is gone, and ca.pem says that there was one")
             made = _make_authority(_moment(now))
-            write_private(path, _key_pem(made.key) + made.pem)
-        kept = _parsed(path.read_bytes())
-        write_private(directory / "ca.pem", kept.pem, 0o644)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
+            write_whole(path, _key_pem(made.key) + made.pem)
+        return _parsed(path.read_bytes())
+    except OSError as error:
+        hint = "give it to the user that runs the daemon, and look at the disk"
+        raise ApplianceError("authority-unreadable", f"{path}: {error.strerror}", hint) from error
+    except (ValueError, TypeError) as error:  # TypeError: the key is encrypted
         hint = "restore it from a backup; machines trust this authority and no other"
         raise ApplianceError("authority-unreadable", f"{path}: {error}", hint) from error
-    return kept
 
 
 def _parsed(content: bytes) -> Authority:
@@ -78,23 +88,11 @@ def server_context(issuer: Authority, path: Path, names: Sequence[str], now: flo
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _sign_leaf(issuer, key, names, _moment(now))
     chain = certificate.public_bytes(serialization.Encoding.PEM) + issuer.pem
-    write_private(path, _key_pem(key) + chain)
+    write_whole(path, _key_pem(key) + chain)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(path)
     return context
-
-
-def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file whole or not at all; its content is on disk when this returns."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _moment(now: float) -> datetime.datetime:

@@ -1,5 +1,6 @@
-"""The state directory: private, owned by one daemon at a time."""
+"""The state directory: private, owned by one daemon at a time, its files written whole or not at all."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -28,5 +29,58 @@ def state_directory(path: Path) -> Iterator[Path]:
             hint = "stop it first; two daemons on one state would give addresses twice"
             raise ApplianceError("state-in-use", f"another daemon runs on {path}", hint) from error
         yield path
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What fails in the with-block failed for ``path``: raises ApplianceError ``state-unwritable`` for an OSError."""
+    try:
+        yield
+    except OSError as error:
+        hint = "make it writable for the user that runs the daemon"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = f"free some space on the file system of {path.parent}"
+        raise ApplianceError("state-unwritable", f"{path}: {error.strerror or error}", hint) from error
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file whole or not at all; file and name are on disk when this returns.
+
+    Raises ApplianceError ``state-unwritable``.
+    """
+    with writing(path):
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_directory(path.parent)
+
+
+def keep_public(path: Path, content: bytes) -> None:
+    """See to it that a file has this content and that everybody may read it; one that has it is not written again.
+
+    A full disk must not keep the daemon from starting. Raises ApplianceError ``state-unwritable``.
+    """
+    if _content(path) != content:
+        write_whole(path, content, 0o644)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:  # not there yet, or nothing that can be read
+        return None
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

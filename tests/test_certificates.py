@@ -1,13 +1,15 @@
 """Certificates, checked by openssl; private files, and an authority that is never silently replaced."""
 
 import asyncio
+import errno
+import os
 import ssl
 import subprocess
 import time
 
 import pytest
 
-from appliance.certificates import authority, server_context, write_private
+from appliance.certificates import authority, server_context
 from appliance.errors import ApplianceError
 
 NAMES = ["appliance.lab.test", "localhost", "127.0.0.1", "10.77.0.1", "::1"]
@@ -50,6 +52,14 @@ def test_openssl_refuses_it_for_another_name_and_as_an_authority(made):
 def test_the_fingerprint_is_what_openssl_prints(made):
     printed = openssl("x509", "-in", made / "ca.pem", "-noout", "-fingerprint", "-sha256").stdout
     assert authority(made, 0.0).fingerprint == printed.split("=")[1].strip().replace(":", "").lower()
+
+
+def test_the_fingerprint_stands_in_a_file_for_everybody(made):
+    assert (made / "ca-fingerprint").read_text() == authority(made, 0.0).fingerprint + "\n"
+    assert (made / "ca-fingerprint").stat().st_mode & 0o777 == 0o644
+    (made / "ca-fingerprint").write_text("of another time\n")
+    assert (made / "ca-fingerprint").read_text() != authority(made, 0.0).fingerprint + "\n"
+    assert (made / "ca-fingerprint").read_text() == authority(made, 0.0).fingerprint + "\n"
 
 
 def test_the_authority_is_made_once(tmp_path):
@@ -99,12 +109,38 @@ def test_a_key_of_the_wrong_kind_is_refused(made, algorithm):
     assert caught.value.code == "authority-unreadable"
 
 
-def test_a_private_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "secret"
-    write_private(path, b"one")
-    write_private(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert list(tmp_path.iterdir()) == [path]
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Call it, and from then on no disk takes anything."""
+
+    def no_room(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return lambda: monkeypatch.setattr("os.fsync", no_room)
+
+
+def test_an_authority_that_is_there_needs_no_room_on_the_disk(made, full_disk):
+    kept = authority(made, time.time())
+    full_disk()
+    assert authority(made, time.time()).pem == kept.pem
+    assert list(made.glob("*.part")) == []
+
+
+def test_a_full_disk_is_called_one(tmp_path, full_disk):
+    full_disk()
+    with pytest.raises(ApplianceError) as caught:
+        authority(tmp_path, time.time())
+    assert caught.value.code == "state-unwritable"
+    assert "free some space" in caught.value.hint
+
+
+def test_a_file_that_cannot_be_read_is_not_one_to_restore(made):
+    (made / "authority.pem").unlink()
+    (made / "authority.pem").mkdir()
+    with pytest.raises(ApplianceError) as caught:
+        authority(made, time.time())
+    assert caught.value.code == "authority-unreadable"
+    assert "backup" not in caught.value.hint
 
 
 async def test_a_client_that_trusts_the_authority_connects_and_one_that_does_not_refuses(made):

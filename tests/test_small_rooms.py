@@ -1,15 +1,17 @@
 """Listening sockets, messages to the service manager, and the lock on the state directory."""
 
 import asyncio
+import errno
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from appliance.errors import ApplianceError
 from appliance.listening import listen_tcp, passed_sockets
 from appliance.notify import ServiceNotifier
-from appliance.state import state_directory
+from appliance.state import state_directory, write_whole
 
 
 def code_of(call, *arguments):
@@ -82,3 +84,32 @@ def test_a_state_directory_that_cannot_be_made(tmp_path):
             raise AssertionError
 
     assert code_of(enter) == "state-unusable"
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "secret"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_name_of_a_file_is_on_disk_before_anybody_relies_on_it(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink()))
+    write_whole(tmp_path / "secret", b"one")
+    assert synced == [tmp_path / "secret.part", tmp_path]
+
+
+@pytest.mark.parametrize(("number", "says"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "make it writable")])
+def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path, monkeypatch, number, says):
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(ApplianceError) as caught:
+        write_whole(tmp_path / "secret", b"one")
+    assert caught.value.code == "state-unwritable"
+    assert says in caught.value.hint
+    assert not (tmp_path / "secret").exists()

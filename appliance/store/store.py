@@ -124,6 +124,21 @@ async def _connect(path: Path) -> aiosqlite.Connection:
     return connection
 
 
+def _what_to_do(path: Path, error: sqlite3.Error) -> str:
+    """A backup is the answer to a damaged file only; it would throw away what a good one knows."""
+    if _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return "restore a backup of the state"
+    if _primary(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return f"free some space on the file system of {path.parent}, and look at the disk"
+    return f"see to it that the user who runs the daemon may write to {path.parent}"
+
+
+def _primary(error: Exception) -> int:
+    """SQLite's result code without the details in its upper bits; 0 for an error of Python's own module."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
 @asynccontextmanager
 async def _connections(path: Path) -> AsyncIterator[tuple[aiosqlite.Connection, aiosqlite.Connection]]:
     """The writer's and the reader's, on a file of the newest schema."""
@@ -135,7 +150,7 @@ async def _connections(path: Path) -> AsyncIterator[tuple[aiosqlite.Connection, 
             reader = await _connect(path)
             opened.push_async_callback(reader.close)
         except sqlite3.Error as error:
-            raise ApplianceError("store-unusable", f"{path}: {error}", "restore a backup of the state") from error
+            raise ApplianceError("store-unusable", f"{path}: {error}", _what_to_do(path, error)) from error
         yield writer, reader
 
 
@@ -143,7 +158,7 @@ async def _connections(path: Path) -> AsyncIterator[tuple[aiosqlite.Connection, 
 async def open_store(path: Path) -> AsyncIterator[Store]:
     """The store in ``path``, made or migrated; its writer runs for the length of the with-block.
 
-    Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database.
+    Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database; the hint tells which.
     """
     async with _connections(path) as (writer, reader), asyncio.TaskGroup() as tasks:
         store = Store(writer, reader)

@@ -9,11 +9,11 @@ from pathlib import Path
 import aiosqlite
 from aiohttp import web
 
-from appliance.certificates import write_private
 from appliance.errors import Conflict, Denied
 from appliance.events import Bus, Event
 from appliance.machine import check_name
 from appliance.reconcile.record import Tell, record
+from appliance.state import write_whole
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import Store
@@ -46,7 +46,7 @@ async def prepare_setup(store: Store, state_dir: Path, now: float) -> str | None
         await asyncio.to_thread(file.unlink, missing_ok=True)
         return None
     link = f"/setup?token={token}"
-    await asyncio.to_thread(write_private, file, f"{link}\n".encode())
+    await asyncio.to_thread(write_whole, file, f"{link}\n".encode())
     return link
 
 

@@ -190,6 +190,18 @@ async def test_a_file_of_an_older_schema_is_brought_forward_with_its_content(tmp
         assert await store.read(lambda db: rows(db, "SELECT * FROM added")) == []
 
 
+async def test_events_of_strangers_are_found_after_the_schema_learnt_their_interface(tmp_path, monkeypatch):
+    old = Event("dhcp.seen", 100.0, "seen", detail={"mac": "52:54:00:00:00:01"})
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        for script in MIGRATIONS[: MIGRATIONS.index(STRANGERS)]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {MIGRATIONS.index(STRANGERS)}")
+        db.execute("INSERT INTO events(at, kind, doc) VALUES(?,?,?)", (old.at, old.kind, dump(old)))
+    async with open_store(tmp_path / "store.db") as store:
+        await store.write(lambda db: events.adopt(db, "52:54:00:00:00:01", "m", 50.0))
+        assert [event.text for event in await store.read(lambda db: events.query(db, machine="m"))] == ["seen"]
+
+
 async def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     async with open_store(tmp_path / "store.db"):
         pass
@@ -221,6 +233,27 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path):
         async with open_store(path):
             pass
     assert caught.value.code == "store-unusable"
+    assert "backup" in caught.value.hint
+
+
+async def test_a_store_that_finds_no_room_is_not_one_to_restore(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(ApplianceError) as caught:
+            async with open_store(tmp_path / "store.db"):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.code == "store-unusable"
+    assert "free some space" in caught.value.hint
+
+
+async def test_a_store_without_its_directory_says_what_it_needs(tmp_path):
+    with pytest.raises(ApplianceError) as caught:
+        async with open_store(tmp_path / "no" / "store.db"):
+            pass
+    assert "may write to" in caught.value.hint
 
 
 async def test_a_directory_that_is_missing_is_an_error_with_the_path(tmp_path):
