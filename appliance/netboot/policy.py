@@ -10,6 +10,7 @@ from typing import Literal
 from appliance.deployment import Deployment
 from appliance.machine import MacAddress, Machine, State, moved
 from appliance.workflow import (
+    CONFIGURE,
     HAND_OVER,
     SHUT_DOWN,
     Attempt,
@@ -126,6 +127,9 @@ def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | 
     """The deployed system should be up by now, yet firmware runs."""
     if not by_kexec(attempt):
         return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
+    if attempt.results.get(CONFIGURE, {}).get("relabels"):
+        reason = f"{_name(deployment)} restarts once to label its files for SELinux"
+        return Decision(_disk(deployment), reason, machine, attempt)
     reason = f"kexec into {_name(deployment)} ended in silence; it boots from its disk, now and from here on"
     return Decision(_disk(deployment), reason, replace(machine, hand_over="reboot"), attempt)
 

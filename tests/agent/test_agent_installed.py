@@ -18,6 +18,7 @@ from appliance.agent.steps.hand_over import command_line, hand_over
 from appliance.agent.work import run_step
 
 NIC = Nic("52:54:00:aa:bb:cc")
+PERSONAL = Params({"hostname": "web-1", "machine_id": "0" * 32, "ssh_keys": [], "network": []})
 
 
 @pytest.fixture
@@ -154,9 +155,11 @@ class TestIdentity:
     def test_selinux_relabels(self, root: Root) -> None:
         identity.relabel_if_needed(root)
         assert not root.exists("/.autorelabel")
+        assert personalise(root, PERSONAL, "a")["relabels"] is False
         root.write("/etc/selinux/config", "# x\nSELINUX=enforcing\n")
         identity.relabel_if_needed(root)
         assert root.exists("/.autorelabel")
+        assert personalise(root, PERSONAL, "a")["relabels"] is True, "its first start ends in a restart"
 
 
 def image_with(root: Root, *names: str) -> None:

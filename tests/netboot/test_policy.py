@@ -105,6 +105,9 @@ def test_a_start_boots_the_disk():
 def test_a_silent_kexec_is_remembered_and_a_reboot_is_not():
     by_kexec = attempt(Kind.DEPLOY, index=5, results={"hand-over": {"method": "kexec"}})
     assert decide(busy(Kind.DEPLOY), by_kexec, INSTALLED, 1.0).machine.hand_over == "reboot"
+    labels = replace(by_kexec, results={**by_kexec.results, CONFIGURE: {"relabels": True}})
+    decision = decide(busy(Kind.DEPLOY), labels, INSTALLED, 1.0)
+    assert (decision.spec, decision.machine.hand_over) == (TO_DISK, "kexec")
     by_reboot = attempt(Kind.DEPLOY, index=5, results={"hand-over": {"method": "reboot"}})
     decision = decide(busy(Kind.DEPLOY), by_reboot, INSTALLED, 1.0)
     assert (decision.spec, decision.machine.hand_over) == (TO_DISK, "kexec")

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
-from fleet_world import FULL, Played, boots_disk, disk, state
+from fleet_world import FULL, RESULTS, Played, boots_disk, disk, state
 
 from appliance.errors import Conflict, Denied, Invalid, NotFound
 from appliance.machine import MacAddress
@@ -447,6 +447,18 @@ async def test_a_kexec_that_ends_in_silence_is_remembered(world, node):
     await node.boots_stack()
     await world.act("start")
     assert (await node.work()).params["method"] == "reboot"
+
+
+async def test_kexec_is_not_blamed_for_a_system_that_labels_its_files_and_restarts(world, node):
+    await deploying(world, node, GROW)
+    work = await node.work()
+    node.resident = work.params["resident"]["token"]
+    await node.report(work, result={**RESULTS["configure"], "relabels": True})
+    await node.step(HAND_OVER)
+    boot = await boots_disk(node)
+    assert "restarts once" in boot.reason
+    await node.reports_active()
+    assert (await state(node), (await node.seen()).hand_over) == ("active", "kexec")
 
 
 async def test_a_kexec_that_hangs_is_remembered_once_its_deadline_has_passed(world, node):

@@ -82,7 +82,12 @@ def _write_host_key(root: Root, kind: str) -> str:
     return public
 
 
-def relabel_if_needed(root: Root) -> None:
-    """Files written here carry no SELinux labels; an enforcing system repairs that at its first start."""
-    if re.search(r"^\s*SELINUX=(enforcing|permissive)", root.text("/etc/selinux/config"), re.MULTILINE):
+def relabel_if_needed(root: Root) -> bool:
+    """Files written here carry no SELinux labels; an enforcing system repairs that at its first start.
+
+    Whether it will: it restarts by itself once it has.
+    """
+    uses = re.search(r"^\s*SELINUX=(enforcing|permissive)", root.text("/etc/selinux/config"), re.MULTILINE)
+    if uses:
         root.write("/.autorelabel", "")
+    return bool(uses)

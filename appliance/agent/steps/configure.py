@@ -46,8 +46,8 @@ def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:
     way = write_network(root, nics)
     write_seed(root, attempt, hostname, keys, nics)
     resident = params.has("resident") and install_resident(root, params.inner("resident"))
-    identity.relabel_if_needed(root)
-    return {"ssh_host_keys": host_keys, "network": way, "resident": resident}
+    relabels = identity.relabel_if_needed(root)
+    return {"ssh_host_keys": host_keys, "network": way, "resident": resident, "relabels": relabels}
 
 
 def esp_of(table: Table | None) -> str | None:
