@@ -14,23 +14,40 @@ from appliance.errors import ApplianceError
 def state_directory(path: Path) -> Iterator[Path]:
     """The directory, made with mode 0700 where missing, and locked for the length of the with-block.
 
-    Raises ApplianceError ``state-unusable``, or ``state-in-use`` when another daemon runs on it.
+    Raises ApplianceError ``state-unusable``, ``state-shared`` when others may write to it, or ``state-in-use`` when
+    another daemon runs on it.
     """
+    descriptor = _opened(path)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        hint = "make the directory and give it to the user that runs the daemon"
-        raise ApplianceError("state-unusable", f"{path}: {error.strerror}", hint) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            hint = "stop it first; two daemons on one state would give addresses twice"
-            raise ApplianceError("state-in-use", f"another daemon runs on {path}", hint) from error
+        _lock(descriptor, path)
         yield path
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """A descriptor of the lock file in the directory, which is made where missing."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = path.stat().st_mode
+        if mode & 0o022:
+            message = f"{path}: others may write to it (mode {mode & 0o777:o})"
+            raise ApplianceError("state-shared", message, f"see who did; then take it from them: chmod go-w {path}")
+        return os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        hint = "make the directory and give it to the user that runs the daemon"
+        raise ApplianceError("state-unusable", f"{path}: {error.strerror}", hint) from error
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        hint = "stop it first; two daemons on one state would give addresses twice"
+        raise ApplianceError("state-in-use", f"another daemon runs on {path}", hint) from error
+    except OSError as error:
+        hint = "keep the state on a file system that has locks"
+        raise ApplianceError("state-unusable", f"{path}: it cannot be locked: {error.strerror}", hint) from error
 
 
 @contextmanager

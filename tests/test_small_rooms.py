@@ -76,6 +76,37 @@ def test_one_daemon_per_state_directory(tmp_path):
         assert (path / "lock").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_state_directory_that_others_may_write_to_is_refused(tmp_path, mode):
+    """Who may write there may put a store, keys or images of their own in place."""
+    path = tmp_path / "state"
+    path.mkdir()
+    path.chmod(mode)
+
+    def enter():
+        with state_directory(path):
+            raise AssertionError
+
+    assert code_of(enter) == "state-shared"
+    assert list(path.iterdir()) == []
+    path.chmod(0o755)
+    with state_directory(path):
+        assert (path / "lock").exists()
+
+
+def test_a_lock_that_fails_for_another_reason_is_not_another_daemon(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    def enter():
+        with state_directory(tmp_path):
+            raise AssertionError
+
+    assert code_of(enter) == "state-unusable"
+
+
 def test_a_state_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
 
