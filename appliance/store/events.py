@@ -15,9 +15,10 @@ KEEP_IN_ALL = 200_000
 
 async def add(db: aiosqlite.Connection, event: Event) -> Event:
     """Store an event and return it with its number."""
+    stranger = None if event.machine else event.detail.get("mac")
     async with db.execute(
-        "INSERT INTO events(at, kind, machine, deployment, doc) VALUES(?,?,?,?,?)",
-        (event.at, event.kind, event.machine, event.deployment, dump(event)),
+        "INSERT INTO events(at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?)",
+        (event.at, event.kind, event.machine, event.deployment, stranger, dump(event)),
     ) as cursor:
         return replace(event, id=int(cursor.lastrowid or 0))
 
@@ -59,13 +60,13 @@ async def silent_boots(db: aiosqlite.Connection, machine: MachineId, most: int) 
 
 async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:
     """Give a new machine the events of its interface from before it was one."""
-    kinds = "('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent')"
-    sql = f"SELECT id, doc FROM events WHERE machine IS NULL AND at >= ? AND kind IN {kinds}"  # noqa: S608
-    for number, document in await rows(db, sql, since):
-        event = load(document, Event)
-        if event.detail.get("mac") == mac:
-            adopted = replace(event, machine=machine)
-            await db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, dump(adopted), number))
+    sql = (
+        "SELECT id, doc FROM events WHERE machine IS NULL AND mac = ? AND at >= ?"
+        " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent')"
+    )
+    for number, document in await rows(db, sql, mac, since):
+        adopted = dump(replace(load(document, Event), machine=machine))
+        await db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, adopted, number))
 
 
 async def prune(db: aiosqlite.Connection) -> None:

@@ -64,6 +64,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX events_boots ON events(machine, id)
         WHERE kind IN ('script.served', 'agent.started', 'resident.active');
     """,
+    """
+    ALTER TABLE events ADD COLUMN mac TEXT;
+    UPDATE events SET mac = json_extract(CAST(doc AS TEXT), '$.detail.mac') WHERE machine IS NULL;
+    CREATE INDEX events_strangers ON events(mac, at) WHERE machine IS NULL AND mac IS NOT NULL;
+    """,
 )
 
 

@@ -277,9 +277,25 @@ async def test_a_new_machine_gets_the_dhcp_events_of_its_interface(store):
     await write(store, events.add, event("mine", "dhcp.seen", at=100.0, detail={"mac": MAC}))
     await write(store, events.add, event("old", "dhcp.seen", at=1.0, detail={"mac": MAC}))
     await write(store, events.add, event("other", "dhcp.seen", at=100.0, detail={"mac": OTHER_MAC}))
+    await write(store, events.add, event("no interface", "daemon.trouble", at=100.0))
     await write(store, events.adopt, MAC, M1, 50.0)
+    await write(store, events.adopt, MAC, M2, 50.0)
     found = await read(store, events.query, machine=M1)
     assert [(e.text, e.machine) for e in found] == [("mine", M1)]
+    assert await read(store, events.query, machine=M2) == []
+
+
+async def test_a_new_machine_decodes_no_events_of_others(store, monkeypatch):
+    async def both(db):
+        for number in range(100):
+            await events.add(db, event("other", "dhcp.seen", at=100.0 + number, detail={"mac": OTHER_MAC}))
+        await events.add(db, event("mine", "dhcp.seen", at=100.0, detail={"mac": MAC}))
+
+    await write(store, both)
+    decoded, load = [], events.load
+    monkeypatch.setattr(events, "load", lambda *values: decoded.append(1) or load(*values))
+    await write(store, events.adopt, MAC, M1, 50.0)
+    assert len(decoded) == 1
 
 
 async def test_boots_are_counted_back_to_the_last_sign_of_life(store):
@@ -298,13 +314,13 @@ async def test_questions_asked_at_each_boot_read_only_what_they_are_about(store)
     async def explained(db):
         await db.set_trace_callback(asked.append)
         await events.silent_boots(db, M1, 3)
+        await events.adopt(db, MAC, M1, 0.0)
         await db.set_trace_callback(None)
-        return [await rows(db, f"EXPLAIN QUERY PLAN {sql}") for sql in asked]
+        return [" ".join(str(step) for step in await rows(db, f"EXPLAIN QUERY PLAN {sql}")) for sql in asked]
 
-    plans = await store.read(explained)
-    assert plans
-    for plan in plans:
-        assert "events_boots" in " ".join(str(step) for step in plan)
+    boots, strangers = await store.read(explained)
+    assert "events_boots" in boots
+    assert "events_strangers" in strangers
 
 
 async def test_the_log_is_bounded_per_machine(store, monkeypatch):

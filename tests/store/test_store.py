@@ -8,8 +8,9 @@ import aiosqlite
 import pytest
 
 from appliance.errors import ApplianceError, Conflict
-from appliance.store import accounts
-from appliance.store.documents import one, rows
+from appliance.events import Event
+from appliance.store import accounts, events
+from appliance.store.documents import dump, one, rows
 from appliance.store.schema import MIGRATIONS
 from appliance.store.store import open_store
 
@@ -190,12 +191,13 @@ async def test_a_file_of_an_older_schema_is_brought_forward_with_its_content(tmp
         assert await store.read(lambda db: rows(db, "SELECT * FROM added")) == []
 
 
-async def test_events_of_strangers_are_found_after_the_schema_learnt_their_interface(tmp_path, monkeypatch):
+async def test_events_of_strangers_are_found_after_the_schema_learnt_their_interface(tmp_path):
+    before = next(number for number, script in enumerate(MIGRATIONS) if "events_strangers" in script)
     old = Event("dhcp.seen", 100.0, "seen", detail={"mac": "52:54:00:00:00:01"})
     with sqlite3.connect(tmp_path / "store.db") as db:
-        for script in MIGRATIONS[: MIGRATIONS.index(STRANGERS)]:
+        for script in MIGRATIONS[:before]:
             db.executescript(script)
-        db.execute(f"PRAGMA user_version = {MIGRATIONS.index(STRANGERS)}")
+        db.execute(f"PRAGMA user_version = {before}")
         db.execute("INSERT INTO events(at, kind, doc) VALUES(?,?,?)", (old.at, old.kind, dump(old)))
     async with open_store(tmp_path / "store.db") as store:
         await store.write(lambda db: events.adopt(db, "52:54:00:00:00:01", "m", 50.0))
