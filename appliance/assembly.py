@@ -15,7 +15,7 @@ from aiohttp import web
 
 import appliance
 from appliance import certificates
-from appliance.certificates import Authority
+from appliance.certificates import Authority, ServerTls
 from appliance.config import Config, SubnetSection, check_ranges_on, parse_range
 from appliance.events import Bus
 from appliance.netboot import grub, ipxe
@@ -107,6 +107,7 @@ class Builder:
         self._clock = time.time
         self._state = config.site.state_dir
         self._bell = Bell()
+        self._certificates: list[ServerTls] = []
         self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
         self._zone = self._new_zone()
 
@@ -131,6 +132,7 @@ class Builder:
                 "projection": projection.run,
                 "observations": observations.run,
                 "upkeep": upkeep.run,
+                "certificates": lambda: certificates.keep_renewed(self._certificates, self._clock),
             },
             imports=imports,
             fingerprint=authority.fingerprint,
@@ -246,7 +248,7 @@ class Builder:
     ) -> list[Site]:
         addresses = [str(address.ip) for address in self._addresses]
         boot = BootHttp(fleet, files, self._clock, observations.http).make_app()
-        control_tls = self._tls(authority, "control", addresses or ["127.0.0.1"])
+        control_tls = self._tls(authority, addresses or ["127.0.0.1"])
         return [
             Site("boot HTTP", boot, tuple((each, files.port) for each in addresses)),
             Site(
@@ -258,8 +260,9 @@ class Builder:
             self._console(authority, imports, addresses),
         ]
 
-    def _tls(self, authority: Authority, name: str, names: Sequence[str]) -> ssl.SSLContext:
-        return certificates.server_context(authority, self._state / f"{name}.pem", names, self._clock())
+    def _tls(self, authority: Authority, names: Sequence[str]) -> ssl.SSLContext:
+        self._certificates.append(ServerTls(authority, names, self._clock()))
+        return self._certificates[-1].context
 
     def _console(self, authority: Authority, imports: Imports, addresses: list[str]) -> Site:
         services = Services(
@@ -276,7 +279,7 @@ class Builder:
         listen = tuple(_split(each) for each in self._config.web.listen)
         hosts = [host for host, _ in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
         names = [f"{OWN_NAME}.{self._config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
-        tls = self._tls(authority, "console", list(dict.fromkeys([*names, *hosts, *addresses])))
+        tls = self._tls(authority, list(dict.fromkeys([*names, *hosts, *addresses])))
         return Site("console", make_app(services), listen, tls, self._passed)
 
 

@@ -1,11 +1,14 @@
 """Our own certificate authority and the server certificates it issues, made at the first start."""
 
+import asyncio
 import datetime
 import hashlib
 import ipaddress
+import logging
 import os
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,14 @@ CA_YEARS = 30
 LEAF_DAYS = 825
 """The longest that browsers accept for a server certificate of a private authority."""
 DAY = datetime.timedelta(days=1)
+RENEWAL_SECONDS = 60.0
+"""Between two looks at the server certificates' age."""
+WRITTEN = 1_795_046_400.0
+"""Unix time, 2026-11-19: no clock that is right shows less, since this was written then."""
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +91,46 @@ def _parsed(content: bytes) -> Authority:
     return Authority(certificate, key)
 
 
-def server_context(issuer: Authority, path: Path, names: Sequence[str], now: float) -> ssl.SSLContext:
-    """A TLS server context with a fresh certificate for ``names`` (host names and addresses).
+class ServerTls:
+    """A TLS server's context with a certificate for its names, which ``renew`` replaces in time."""
 
-    The certificate and its key are written to ``path``, since OpenSSL reads them from a file only.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign_leaf(issuer, key, names, _moment(now))
-    chain = certificate.public_bytes(serialization.Encoding.PEM) + issuer.pem
-    write_whole(path, _key_pem(key) + chain)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(path)
-    return context
+    def __init__(self, issuer: Authority, names: Sequence[str], now: float) -> None:
+        """``names`` are host names and addresses; what cannot stand in a certificate is left out."""
+        self._issuer, self._names = issuer, names
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._made = now
+        self._issue()
+
+    def renew(self, now: float) -> bool:
+        """Issue another certificate where the present one is half used up, or is of a time that ``now`` is not in.
+
+        Connections that are open keep theirs. Whether there is another.
+        """
+        if self._made - DAY.total_seconds() <= now < self._made + (DAY * LEAF_DAYS / 2).total_seconds():
+            return False
+        self._made = now
+        self._issue()
+        return True
+
+    def _issue(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _sign_leaf(self._issuer, key, self._names, _moment(self._made))
+        chain = certificate.public_bytes(serialization.Encoding.PEM) + self._issuer.pem
+        # OpenSSL reads them from a file only; this one is in memory, so that no disk is needed and none keeps the key.
+        with open(os.memfd_create("certificate"), "wb") as file:
+            file.write(_key_pem(key) + chain)
+            file.flush()
+            self.context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+
+
+async def keep_renewed(servers: Sequence[ServerTls], clock: Callable[[], float]) -> None:
+    """Renew in time, for as long as the daemon runs; also soon after the clock was set to something else."""
+    while True:
+        await asyncio.sleep(RENEWAL_SECONDS)
+        for server in servers:
+            if server.renew(clock()):
+                log.info("a new server certificate was issued")
 
 
 def _moment(now: float) -> datetime.datetime:
@@ -108,7 +146,9 @@ def _make_authority(now: datetime.datetime) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     # The suffix tells the authorities of two appliances apart in a browser's list.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Appliance authority {os.urandom(3).hex()}")])
-    builder = _builder(name, name, key.public_key(), now - DAY, now + DAY * 365 * CA_YEARS)
+    # A computer without a battery begins in 1970: the authority must not end thirty years after that.
+    end = max(now, _moment(WRITTEN)) + DAY * 365 * CA_YEARS
+    builder = _builder(name, name, key.public_key(), now - DAY, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(sign=True), critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -121,7 +161,7 @@ def _sign_leaf(
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     builder = _builder(subject, issuer.certificate.subject, key.public_key(), now - DAY, now + DAY * LEAF_DAYS)
-    builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
+    builder = builder.add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(sign=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -155,8 +195,13 @@ def _usage(*, sign: bool) -> x509.KeyUsage:
     )
 
 
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    """As much of ``names`` as a certificate can hold: a computer may be called what DNS would not take."""
+    found: list[x509.GeneralName] = []
+    for name in names:
+        try:
+            found.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            if _HOST_NAME.fullmatch(name):
+                found.append(x509.DNSName(name))
+    return found

@@ -1,6 +1,7 @@
 """Certificates, checked by openssl; private files, and an authority that is never silently replaced."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import ssl
@@ -8,8 +9,10 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
 
-from appliance.certificates import authority, server_context
+from appliance import certificates
+from appliance.certificates import CA_YEARS, LEAF_DAYS, WRITTEN, ServerTls, authority, keep_renewed
 from appliance.errors import ApplianceError
 
 NAMES = ["appliance.lab.test", "localhost", "127.0.0.1", "10.77.0.1", "::1"]
@@ -19,13 +22,28 @@ def openssl(*arguments, **kwargs):
     return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False, **kwargs)
 
 
+def leaf_of(context):
+    """The certificate, DER, that a server with this context shows; the two speak through memory."""
+    asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asking.check_hostname, asking.verify_mode = False, ssl.CERT_NONE
+    one, other = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(one, other)
+    server = context.wrap_bio(other, one, server_side=True)
+    for side in (client, server, client):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return client.getpeercert(binary_form=True)
+
+
+def parsed(context):
+    return x509.load_der_x509_certificate(leaf_of(context))
+
+
 @pytest.fixture
 def made(tmp_path):
     issuer = authority(tmp_path, time.time())
-    server_context(issuer, tmp_path / "console.pem", NAMES, time.time())
-    leaf = tmp_path / "leaf.pem"
-    blocks = (tmp_path / "console.pem").read_text().split("-----BEGIN CERTIFICATE-----")
-    leaf.write_text("-----BEGIN CERTIFICATE-----" + blocks[1])
+    context = ServerTls(issuer, NAMES, time.time()).context
+    (tmp_path / "leaf.pem").write_text(ssl.DER_cert_to_PEM_cert(leaf_of(context)))
     return tmp_path
 
 
@@ -69,7 +87,7 @@ def test_the_authority_is_made_once(tmp_path):
 
 def test_keys_are_private(made):
     modes = {path.name: path.stat().st_mode & 0o777 for path in made.glob("*.pem") if path.name != "leaf.pem"}
-    assert modes == {"authority.pem": 0o600, "ca.pem": 0o644, "console.pem": 0o600}
+    assert modes == {"authority.pem": 0o600, "ca.pem": 0o644}
 
 
 def test_an_authority_that_was_lost_is_not_replaced(made):
@@ -144,7 +162,7 @@ def test_a_file_that_cannot_be_read_is_not_one_to_restore(made):
 
 
 async def test_a_client_that_trusts_the_authority_connects_and_one_that_does_not_refuses(made):
-    context = server_context(authority(made, time.time()), made / "control.pem", NAMES, time.time())
+    context = ServerTls(authority(made, time.time()), NAMES, time.time()).context
 
     async def greet(_, writer):
         writer.write(b"hello")
@@ -159,3 +177,49 @@ async def test_a_client_that_trusts_the_authority_connects_and_one_that_does_not
         writer.close()
         with pytest.raises(ssl.SSLCertVerificationError):
             await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
+
+
+def test_names_that_no_certificate_can_hold_are_left_out(made):
+    names = ["werkstatt-rechner-ü", "", "a b", "localhost", "10.77.0.1"]
+    shown = parsed(ServerTls(authority(made, time.time()), names, time.time()).context)
+    held = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(each.value) for each in held] == ["localhost", "10.77.0.1"]
+
+
+def test_an_authority_made_before_the_clock_was_set_lasts_as_long_as_any(tmp_path):
+    """A board without a battery begins in 1970."""
+    made = authority(tmp_path, 100.0).certificate
+    assert made.not_valid_before_utc.timestamp() < 100.0
+    assert made.not_valid_after_utc.timestamp() >= WRITTEN + CA_YEARS * 365 * 86400
+
+
+HALF = LEAF_DAYS * 86400 / 2
+
+
+@pytest.mark.parametrize(("later", "renewed"), [(0, False), (HALF - 1, False), (HALF, True), (-90000, True)])
+def test_a_certificate_is_renewed_when_half_its_time_is_over_or_the_clock_was_wrong(made, later, renewed):
+    now = time.time()
+    served = ServerTls(authority(made, now), NAMES, now)
+    before = parsed(served.context)
+    assert served.renew(now + later) == renewed
+    after = parsed(served.context)
+    assert (after.serial_number != before.serial_number) == renewed
+    assert after.not_valid_before_utc.timestamp() <= now + later < after.not_valid_after_utc.timestamp()
+    assert not served.renew(now + later)
+
+
+async def test_certificates_are_renewed_while_the_daemon_runs(made, monkeypatch):
+    monkeypatch.setattr(certificates, "RENEWAL_SECONDS", 0.001)
+    now = time.time()
+    served, asked = ServerTls(authority(made, now), NAMES, now), asyncio.Event()
+    before = leaf_of(served.context)
+
+    def clock():
+        if leaf_of(served.context) != before:
+            asked.set()
+        return now + HALF
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        renewing = tasks.create_task(keep_renewed([served], clock))
+        await asked.wait()
+        renewing.cancel()

@@ -12,7 +12,7 @@ from daemon_namespace import Daemon, Namespace
 from appliance.store.schema import MIGRATIONS
 
 MEMORY_LIMIT = 80 * 1000 * 1000
-PRIVATE = ("authority.pem", "control.pem", "console.pem", "store.db", "lock")
+PRIVATE = ("authority.pem", "store.db", "lock")
 BUSY_TCP = "import socket,sys; s = socket.create_server(('{}', {})); print(1, flush=True); sys.stdin.read()"
 BUSY_UDP = (
     "import socket,sys; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{}', {}));"

@@ -16,7 +16,7 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
 from web_world import FAST, NAME, PASSWORD, Clock, World, services_over
 
-from appliance.certificates import Authority, authority, server_context
+from appliance.certificates import Authority, ServerTls, authority
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import open_store
@@ -74,7 +74,7 @@ async def open_cli(directory: Path) -> AsyncIterator[Cli]:
     async with open_store(directory / "store.db") as store:
         services = services_over(store, directory, clock)
         await store.write(lambda db: accounts.add_user(db, User(NAME, FAST.hash(PASSWORD), "admin", clock())))
-        tls = server_context(made, directory / "console.pem", ["127.0.0.1"], time.time())
+        tls = ServerTls(made, ["127.0.0.1"], time.time()).context
         runner = web.AppRunner(make_app(services, FAST), access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:

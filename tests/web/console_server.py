@@ -14,7 +14,7 @@ from aiohttp import web
 from argon2 import PasswordHasher
 from console_seed import seed, services
 
-from appliance.certificates import authority, server_context
+from appliance.certificates import ServerTls, authority
 from appliance.machine import MachineId
 from appliance.store import accounts
 from appliance.store.accounts import User
@@ -52,7 +52,7 @@ async def console(
         app = make_app(given, hasher)
         user = User("admin", hasher.hash(PASSWORD), "admin", clock())
         await store.write(lambda db: accounts.add_user(db, user))
-        tls = server_context(authority(directory, time.time()), directory / "web.pem", ["127.0.0.1"], time.time())
+        tls = ServerTls(authority(directory, time.time()), ["127.0.0.1"], time.time()).context
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
