@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import cache, demo, programs, stack
+from . import cache, demo, output, programs, stack
 from .errors import BuildError
 from .progress import say
 from .run import explained
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     wanted = BUILDERS if given.what == "all" else [given.what]
     try:
-        result = {kind: str(BUILDERS[kind](given.cache.absolute())) for kind in wanted}
+        result = {kind: str(_made(kind, given.cache.absolute(), given.output)) for kind in wanted}
     except BuildError as error:
         say(f"error: {error}")
         return 1
@@ -35,9 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _made(kind: str, kept: Path, put_into: Path | None) -> Path:
+    built = BUILDERS[kind](kept)
+    return output.put(built, put_into.absolute(), kind) if put_into else built
+
+
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
     line = argparse.ArgumentParser(prog="build", description="Builds what machines boot.")
     line.add_argument("what", choices=[*BUILDERS, "all"])
     line.add_argument("--cache", type=Path, default=cache.default_directory(), metavar="DIR")
+    line.add_argument("--output", type=Path, metavar="DIR", help="copy what was built to DIR/<what>")
     return line
