@@ -19,6 +19,9 @@ from appliance.store import attempts, deployments, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, kexec_hung, progressed, step_done
 
+_AWAITING = (State.DEPLOYING, State.STARTING, State.FAILED)
+"""States in which something may wait for the deployed system, or has given it up."""
+
 
 class Residents:
     """The resident half of ``netboot.fleet.Fleet``."""
@@ -37,24 +40,34 @@ class Residents:
                 detail = {"boot_id": activity.boot_id, "hostname": activity.hostname[:100]}
                 text = f"the system of {deployment.name} reported active"
                 await tell(Event("resident.active", now, text, "", machine.id, deployment.id, detail))
-            attempt = await attempts.live_of(db, machine.id)
-            after = _arrived(attempt, now) if attempt else None
-            address = _ipv4(activity.addresses)
-            if attempt is not None and after is not None:
-                await tokens.keep_resident(db, token, deployment.id)
-                await settle(db, tell, touched(machine, now, address), attempt, after, now)
-            elif machine.state is State.FAILED and _late(machine, deployment):
-                # Slower than its deadline, but here it is.
-                await tokens.keep_resident(db, token, deployment.id)
-                proven = await self._proven(db, moved(machine, State.ACTIVE))
-                why = "its system came up after all, only late"
-                await change_machine(db, tell, machine, touched(proven, now, address), now, why)
-            else:
-                await machines.put(db, touched(machine, now, address))
+            await self._arrive(db, tell, token, deployment, machine, _ipv4(activity.addresses))
             return machine
 
         machine = await record(self._store, self._bus, job)
         self._bell.ring(machine.id)
+
+    async def _arrive(
+        self,
+        db: aiosqlite.Connection,
+        tell: Tell,
+        token: str,
+        deployment: Deployment,
+        machine: Machine,
+        address: str | None = None,
+    ) -> None:
+        """The deployed system is up: what waits for that ends, in time or too late."""
+        now = self._clock()
+        attempt = await attempts.live_of(db, machine.id)
+        after = _arrived(attempt, now) if attempt else None
+        if attempt is not None and after is not None:
+            await tokens.keep_resident(db, token, deployment.id)
+            await settle(db, tell, touched(machine, now, address), attempt, after, now)
+        elif machine.state is State.FAILED and _late(machine, deployment):
+            await tokens.keep_resident(db, token, deployment.id)
+            proven = touched(await self._proven(db, moved(machine, State.ACTIVE)), now, address)
+            await change_machine(db, tell, machine, proven, now, "its system came up after all, only late")
+        else:
+            await machines.put(db, touched(machine, now, address))
 
     async def _proven(self, db: aiosqlite.Connection, machine: Machine) -> Machine:
         """The machine, trusted with kexec again where one that was given up has worked, if slowly."""
@@ -64,10 +77,16 @@ class Residents:
         return replace(machine, hand_over="kexec") if last and kexec_hung(last) and straight else machine
 
     async def wait(self, token: str, boot_id: str) -> Command:
-        """Wait at most POLL_SECONDS for an order."""
-        found = await self._store.read(lambda db: self._who(db, token))
-        machine = found[1]
-        await self._seen(machine)
+        """Wait at most POLL_SECONDS for an order.
+
+        To begin a wait says that the system is up, as its announcement does; one that began earlier says nothing of
+        now: its machine may have lost power, and the connection has not noticed.
+        """
+        _, machine = await self._store.read(lambda db: self._who(db, token))
+        if machine.state in _AWAITING:
+            await self._found_running(token)
+        else:
+            await self._seen(machine)
 
         async def ordered() -> bool:
             return await self._store.read(lambda db: self._order(db, machine)) is not None
@@ -75,6 +94,14 @@ class Residents:
         if not await self._bell.wait(machine.id, ordered, POLL_SECONDS):
             return Command("none")
         return await self._store.write(lambda db: self._give(db, token, machine))
+
+    async def _found_running(self, token: str) -> None:
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            deployment, machine = await self._who(db, token)
+            await self._arrive(db, tell, token, deployment, machine)
+            return machine
+
+        self._bell.ring((await record(self._store, self._bus, job)).id)
 
     async def _order(self, db: aiosqlite.Connection, machine: Machine) -> Attempt | None:
         attempt = await attempts.live_of(db, machine.id)

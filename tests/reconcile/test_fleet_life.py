@@ -236,6 +236,22 @@ async def test_a_machine_called_broken_and_mended_keeps_the_data_of_its_deployme
     assert await state(node) == "active"
 
 
+async def test_a_machine_that_is_mended_while_its_system_runs_is_active_with_its_next_poll(world, node):
+    """Its resident polls all the time and has nothing to announce: that it polls says that the system is up."""
+    await node.active()
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await world.loop.round()
+    assert await state(node) == "starting"
+    async with asyncio.TaskGroup() as tasks:
+        poll = tasks.create_task(world.fleet.resident_wait(node.resident, "b1"))
+        while not world.bell._waiting:
+            await asyncio.sleep(0)
+        assert (await state(node), (await node.attempt()).status) == ("active", "done")
+        await world.act("stop")
+        assert (await poll).command == "reboot"
+
+
 async def test_names_of_users_and_machines_in_use_are_protected(world, node):
     await node.active()
     with pytest.raises(Conflict, match="assigned to web-1"):

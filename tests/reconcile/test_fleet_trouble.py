@@ -1,5 +1,6 @@
 """What machines, networks and strangers get wrong: each has its answer, and harms nobody else."""
 
+import asyncio
 import secrets
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from appliance.errors import Conflict, Denied, Invalid, NotFound
 from appliance.machine import MacAddress
 from appliance.netboot.fleet import Activity, Redemption, Report
 from appliance.netboot.policy import LocalDisk, MaintenanceStack
+from appliance.reconcile import residents
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange, NewDeployment
 from appliance.store import machines
@@ -500,6 +502,46 @@ async def test_a_system_that_came_up_another_way_does_not_clear_kexec(world, nod
     await node.boots_stack()
     await node.reports_active()
     assert (await state(node), (await node.seen()).hand_over) == ("active", "reboot")
+
+
+async def test_a_poll_from_before_the_start_says_nothing_of_the_system_now(world, node, monkeypatch):
+    """Its machine was power-cycled into the maintenance stack; the connection of the dead system is still open."""
+    monkeypatch.setattr(residents, "POLL_SECONDS", 0.5)
+    await node.active()
+    async with asyncio.TaskGroup() as tasks:
+        dead = tasks.create_task(world.fleet.resident_wait(node.resident, "b1"))
+        while not world.bell._waiting:
+            await asyncio.sleep(0)
+        await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+        await node.boots_stack()
+        await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+        await world.loop.round()
+        assert (await dead).command == "none"
+    assert await state(node) == "starting"
+    await node.step(HAND_OVER)
+
+
+async def test_a_system_that_only_polls_ends_the_wait_for_it_even_past_the_deadline(world, node, monkeypatch):
+    monkeypatch.setattr(residents, "POLL_SECONDS", 0.05)
+    await node.active()
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await world.loop.round()
+    assert await state(node) == "starting"
+    await world.passes(21 * MINUTE)
+    assert await state(node) == "failed"
+    assert (await world.fleet.resident_wait(node.resident, "b1")).command == "none"
+    assert await state(node) == "active"
+
+
+async def test_a_poll_of_the_old_system_does_not_pass_for_the_one_that_replaces_it(world, node, monkeypatch):
+    monkeypatch.setattr(residents, "POLL_SECONDS", 0.05)
+    await node.active()
+    await world.act("redeploy")
+    await world.passes(21 * MINUTE)
+    assert await state(node) == "failed"
+    assert (await world.fleet.resident_wait(node.resident, "b1")).command == "none"
+    assert await state(node) == "failed"
 
 
 async def test_the_old_system_does_not_pass_for_the_one_that_replaces_it(world, node):
