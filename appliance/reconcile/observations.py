@@ -8,6 +8,7 @@ import aiosqlite
 
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
+from appliance.lease import Lease
 from appliance.machine import MacAddress
 from appliance.netboot.dhcp.facts import (
     AddressConflict,
@@ -38,7 +39,8 @@ class Observations:
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], projection: Projection) -> None:
         self._store, self._bus, self._clock, self._projection = store, bus, clock, projection
         self._queue: asyncio.Queue[Event] = asyncio.Queue(WAITING)
-        self._addresses: dict[str, str] = {}
+        self._leased: dict[str, tuple[str, str]] = {}
+        """Address and name of each interface, as told last."""
         self._strangers = (0.0, 0)
         self.dropped = 0
 
@@ -50,10 +52,11 @@ class Observations:
             case DhcpSeen(kind=kind) if fact.is_ipxe or fact.firmware is not Firmware.NONE:
                 who = "iPXE" if fact.is_ipxe else f"{fact.firmware.value} firmware"
                 self._of_mac(fact.mac, "dhcp.seen", f"DHCP {kind.name} from {who}", at=fact.at)
-            case LeaseGranted(lease=lease) if self._is_news(lease.mac, str(lease.address)):
-                self._of_mac(lease.mac, "dhcp.lease", f"was leased {lease.address}", at=fact.at)
+            case LeaseGranted(lease=lease) if self._is_news(lease):
+                calls_itself = f" and calls itself {lease.hostname}" if lease.hostname else ""
+                self._of_mac(lease.mac, "dhcp.lease", f"was leased {lease.address}{calls_itself}", at=fact.at)
             case LeaseEnded(lease=lease, reason=reason):
-                self._addresses.pop(lease.mac, None)
+                self._leased.pop(lease.mac, None)
                 self._of_mac(lease.mac, "dhcp.ended", f"{lease.address} is free again: {reason}", at=fact.at)
             case AddressConflict():
                 text = f"{fact.address} is used by another computer and was set aside (found by {fact.found_by})"
@@ -100,13 +103,15 @@ class Observations:
         for event in stored:
             self._bus.publish(event)
 
-    def _is_news(self, mac: str, address: str) -> bool:
-        """Whether this is another address than last time: renewals are no news."""
-        known = self._addresses.get(mac)
-        if len(self._addresses) > WAITING:
-            self._addresses.clear()
-        self._addresses[mac] = address
-        return known != address
+    def _is_news(self, lease: Lease) -> bool:
+        """Whether this is another address or name than last time: renewals are no news."""
+        # A machine of the fleet has the name that we gave it; firmware, agent and system each call it something.
+        name = "" if self._projection.is_known(lease.mac) else lease.hostname
+        known = self._leased.get(lease.mac)
+        if len(self._leased) > WAITING:
+            self._leased.clear()
+        self._leased[lease.mac] = (str(lease.address), name)
+        return known != self._leased[lease.mac]
 
     def _of_mac(self, mac: str, kind: str, text: str, reason: str = "", at: float = 0.0) -> None:
         machine = self._projection.machine_of.get(MacAddress(mac))

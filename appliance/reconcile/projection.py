@@ -1,13 +1,15 @@
 """What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import aiosqlite
 
 from appliance.errors import ApplianceError
-from appliance.events import Bus, Event
+from appliance.events import Bus, Event, Published, Subscription
 from appliance.lease import Lease, LeaseState
 from appliance.machine import MacAddress, Machine, MachineId
 from appliance.reconcile.names import Name, names
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 RELEVANT = ("machine.", "deployment.", "attempt.", "dhcp.", "step.", "inventory.", "resident.", "agent.")
 """Kinds of events after which something here may differ."""
+LONGEST = 30.0
+"""Seconds between two refreshes at most."""
 
 
 class Projection:
@@ -74,14 +78,15 @@ class Projection:
         self._published = wanted
 
     async def run(self) -> None:
-        """Refresh after each relevant event, until cancelled; events that come together are one refresh."""
+        """Refresh after each relevant event and every LONGEST seconds, until cancelled.
+
+        Events that come together are one refresh. Not every lease has its event: those of strangers are rationed.
+        """
         with self._bus.subscribe(1) as subscription:
             await self.refresh()
             while True:
-                item = await subscription.get()
-                if subscription.lost or (isinstance(item, Event) and item.kind.startswith(RELEVANT)):
-                    subscription.lost = 0
-                    await self._refresh_if_possible()
+                await _due(subscription)
+                await self._refresh_if_possible()
 
     async def _refresh_if_possible(self) -> None:
         """Servers go on with the last complete state where the store cannot be read."""
@@ -89,3 +94,16 @@ class Projection:
             await self.refresh()
         except ApplianceError as error:
             log.warning("names and machines may be out of date: %s", error.message)
+
+
+async def _due(subscription: Subscription) -> None:
+    """Wait for a relevant event, or for one that was lost, LONGEST seconds at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST):
+            while not (_is_relevant(await subscription.get()) or subscription.lost):
+                continue
+    subscription.lost = 0
+
+
+def _is_relevant(item: Published) -> bool:
+    return isinstance(item, Event) and item.kind.startswith(RELEVANT)
