@@ -26,7 +26,7 @@ from appliance.notify import ServiceNotifier
 from appliance.reconcile.record import record
 from appliance.state import state_directory
 from appliance.store.store import Store, open_store
-from appliance.web.setup import prepare_setup
+from appliance.web.setup import LINK_FILE, prepare_setup
 
 log = logging.getLogger("appliance")
 
@@ -89,7 +89,8 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
         await assembly.imports.sweep()
         await assembly.imports.preload(config.site.preload)
         link = await prepare_setup(store, config.site.state_dir, time.time())
-        await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, link))
+        setup = config.site.state_dir / LINK_FILE if link else None
+        await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, assembly.fingerprint, setup))
 
 
 async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
@@ -146,10 +147,13 @@ async def _until(stop: asyncio.Event, notifier: ServiceNotifier) -> None:
     raise _StoppedError
 
 
-async def _tell_started(store: Store, bus: Bus, link: str | None) -> None:
+async def _tell_started(store: Store, bus: Bus, fingerprint: str, setup: Path | None) -> None:
+    """``setup`` is the file with the set-up link, if there is one."""
     event = Event("daemon.started", time.time(), f"version {__version__} started")
     await record(store, bus, lambda _, tell: tell(event))
     log.info("version %s serves", __version__)
-    if link is not None:
+    # Public, and what people compare with before they trust a page or a server: console and qrm send them here.
+    log.info("the fingerprint of the certificate authority is %s", fingerprint)
+    if setup is not None:
         # The link itself is a secret and logs are kept: it is in a file for root and this user only.
-        log.info("nobody has an account yet: open the link in the file setup-url of the state directory")
+        log.info("nobody has an account yet: open the link in %s", setup)

@@ -58,6 +58,15 @@ def test_the_set_up_link_is_private_and_not_in_the_log(daemon):
     assert set(modes.values()) == {0}
 
 
+def test_the_fingerprint_to_compare_with_is_in_the_log_and_in_its_file(daemon):
+    """Console and ``qrm login`` send their reader to both."""
+    daemon.start()
+    fingerprint = (daemon.path / "state" / "ca-fingerprint").read_text().strip()
+    assert len(fingerprint) == 64
+    assert fingerprint in daemon.words()
+    assert str(daemon.path / "state" / "setup-url") in daemon.words()
+
+
 def test_memory_at_rest(daemon):
     daemon.start()
     daemon.boot()

@@ -17,7 +17,7 @@ from appliance.errors import ApplianceError
 @click.argument("url", required=False)
 @click.option("--user", default="admin", show_default=True, help="Who you are there.")
 @click.option("--ca", type=click.Path(path_type=Path), help="PEM file of the authority that signed its certificate.")
-@click.option("--fingerprint", metavar="SHA256", help="Fingerprint of the appliance's authority, as it printed it.")
+@click.option("--fingerprint", metavar="SHA256", help="Fingerprint of the appliance's authority, as in its log.")
 def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None) -> None:
     """Log in to the appliance at URL; without one, again to that of the last time.
 
@@ -69,8 +69,10 @@ def _first_contact(url: str) -> str:
     if not sys.stdin.isatty():
         hint = "compare the fingerprint, then use --fingerprint SHA256"
         raise ApplianceError("authority-unknown", f"nobody is there to say whether {url} is to be trusted", hint)
-    if not click.confirm("Is it the same that the appliance printed at its start?", err=True):
-        raise ApplianceError("authority-refused", "not logged in", "the appliance prints its fingerprint at each start")
+    if not click.confirm(
+        "Is it the one in the appliance's log, and in ca-fingerprint in its state directory?", err=True
+    ):
+        raise ApplianceError("authority-refused", "not logged in", "the appliance logs its fingerprint at each start")
     return pem
 
 

@@ -33,7 +33,7 @@ def named_by_fingerprint(wanted: str, fetch: Fetch) -> str:
     pem = fetch()
     if fingerprint(pem) != digest:
         message = f"the appliance shows another authority: {spaced(fingerprint(pem))}"
-        raise Refused("fingerprint-differs", message, "compare with the fingerprint that the appliance printed")
+        raise Refused("fingerprint-differs", message, "compare with the fingerprint in the appliance's log")
     return pem
 
 

@@ -27,7 +27,7 @@ LINK_FILE = "setup-url"
 """In the state directory; its first line is the link's path and query."""
 
 _HASH, _EXPIRES = "setup.hash", "setup.expires"
-_FRESH = "restart the appliance's service: it makes a fresh link and prints it"
+_FRESH = f"restart the appliance's service: it writes a fresh link to {LINK_FILE} in its state directory"
 
 
 async def prepare_setup(store: Store, state_dir: Path, now: float) -> str | None:
@@ -97,7 +97,7 @@ async def _check(db: aiosqlite.Connection, token: str, now: float) -> None:
         raise Conflict("setup-done", "the appliance has been set up already", "log in instead")
     stored, expires = await accounts.setting(db, _HASH), await accounts.setting(db, _EXPIRES)
     if not stored or not expires or not hmac.compare_digest(stored, hash_token(token)):
-        hint = f"copy the whole link from the newest start of the appliance, or {_FRESH}"
+        hint = f"copy the whole link from {LINK_FILE} in the state directory, or {_FRESH}"
         raise Denied("setup-token-wrong", "this set-up link is not the present one", hint, "token")
     if now >= float(expires):
         raise Denied("setup-token-expired", "this set-up link has expired", _FRESH, "token")

@@ -53,6 +53,7 @@ async def test_the_link_expires(world: World) -> None:
     problem = await world.api("POST", "/setup", 403, json=_body(world))
     assert problem["code"] == "setup-token-expired"
     assert "restart" in problem["hint"]
+    assert LINK_FILE in problem["hint"], "the log never shows it"
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "x"])
