@@ -49,7 +49,8 @@ class Step:
     name: str
     actor: Actor
     patience: float
-    """Seconds without any sign of the machine until the step fails. A POST of ten minutes is normal."""
+    """Seconds without any sign of the machine until the step fails. A POST of ten minutes is normal, and what can come
+    first has to wait for somebody who walks to the power button."""
     limit: float
     """Seconds in total, signs or not."""
     label: str
@@ -73,9 +74,9 @@ STEPS: dict[str, Step] = {
         Step(CONFIGURE, Actor.AGENT, 10 * MINUTE, 60 * MINUTE, "writing its identity", secret=True),
         Step(HAND_OVER, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "handing over"),
         Step(REPORT_ACTIVE, Actor.RESIDENT, 20 * MINUTE, 60 * MINUTE, "waiting for its system to report"),
-        Step(SHUT_DOWN, Actor.RESIDENT, 10 * MINUTE, 30 * MINUTE, "shutting its system down"),
+        Step(SHUT_DOWN, Actor.RESIDENT, 20 * MINUTE, 30 * MINUTE, "shutting its system down"),
         Step(RETURN, Actor.BOOT, 20 * MINUTE, 60 * MINUTE, "booting the maintenance stack"),
-        Step(WIPE_DISK, Actor.AGENT, 10 * MINUTE, 24 * 60 * MINUTE, "wiping the disk", secret=True),
+        Step(WIPE_DISK, Actor.AGENT, 20 * MINUTE, 24 * 60 * MINUTE, "wiping the disk", secret=True),
     )
 }
 

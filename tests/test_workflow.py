@@ -10,6 +10,7 @@ from appliance.workflow import (
     BOOT_LOOP,
     BUSY_STATE,
     END_STATE,
+    MINUTE,
     PREPARE,
     STEPS,
     WIPE_DISK,
@@ -48,6 +49,17 @@ def test_every_workflow_is_made_of_known_steps_and_leads_where_a_machine_may_go(
     assert BUSY_STATE[kind] in BUSY & TRANSITIONS[State.FAILED]
     if runs and kind not in (Kind.START, Kind.WIPE):
         assert steps[:2] == ("shut-down", "return"), "what runs is shut down before its disk is touched"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("runs", [True, False])
+@pytest.mark.parametrize("wipe", [True, False])
+def test_a_machine_that_is_off_has_the_time_to_be_switched_on_whatever_comes_first(kind, runs, wipe):
+    """Somebody walks to it, and a self-test of ten minutes is normal."""
+    steps = [STEPS[name] for name in steps_for(kind, system_runs=runs, wipe=wipe)]
+    assert all(step.patience >= 20 * MINUTE for step in steps[:1])
+    assert all(step.patience >= 20 * MINUTE for step in steps if step.actor is Actor.BOOT)
+    assert all(step.limit > step.patience for step in steps)
 
 
 def test_nothing_but_an_asked_for_release_or_wipe_wipes():

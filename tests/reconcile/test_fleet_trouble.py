@@ -249,7 +249,7 @@ async def test_a_failed_deploy_can_be_released(world, node):
 async def test_a_failed_release_is_retried_not_released(world, node):
     await node.active()
     await world.act("release")
-    await world.passes(11 * MINUTE)
+    await world.passes(21 * MINUTE)
     assert await state(node) == "failed"
     with pytest.raises(Conflict, match="retry"):
         await world.wishes.act("web-1", Action.RELEASE, "web-1", "ada")
@@ -547,7 +547,7 @@ async def test_a_poll_of_the_old_system_does_not_pass_for_the_one_that_replaces_
 async def test_the_old_system_does_not_pass_for_the_one_that_replaces_it(world, node):
     await node.active()
     await world.act("redeploy")
-    await world.passes(11 * MINUTE)
+    await world.passes(21 * MINUTE)
     assert await state(node) == "failed"
     await node.reports_active("b1")
     await world.loop.round()
