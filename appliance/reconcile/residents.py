@@ -17,10 +17,21 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, machines, tokens
 from appliance.store.store import Store
-from appliance.workflow import HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, Attempt, failed, kexec_hung, progressed, step_done
+from appliance.workflow import (
+    HAND_OVER,
+    REPORT_ACTIVE,
+    RETURN,
+    SHUT_DOWN,
+    Attempt,
+    failed,
+    kexec_hung,
+    progressed,
+    step_done,
+)
 
 _AWAITING = (State.DEPLOYING, State.STARTING, State.FAILED)
 """States in which something may wait for the deployed system, or has given it up."""
+_BY_RESIDENT = "resident"
 
 
 class Residents:
@@ -126,9 +137,9 @@ class Residents:
             if attempt is None or attempt.machine != machine.id:
                 raise Conflict("stale-step", "this attempt is not this machine's")
             if status == "done":
-                after = step_done(attempt, SHUT_DOWN, {"by": "resident"}, now)
+                after = step_done(attempt, SHUT_DOWN, {"by": _BY_RESIDENT}, now)
             else:
-                progressed(attempt, SHUT_DOWN, 0, "", now)  # refuses a report that comes too late
+                progressed(attempt, _shutting_down(attempt), 0, "", now)  # refuses a report that comes too late
                 after = failed(attempt, "shut-down-failed", message or "the system could not shut down", now)
             if after != attempt:
                 await settle(db, tell, touched(machine, now), attempt, after, now)
@@ -165,6 +176,15 @@ def _arrived(attempt: Attempt, now: float) -> Attempt | None:
         # The agent's last report was lost on the way; that the system runs says the same.
         attempt, step = step_done(attempt, HAND_OVER, {"method": "unknown"}, now), REPORT_ACTIVE
     return step_done(attempt, REPORT_ACTIVE, {}, now) if step == REPORT_ACTIVE else None
+
+
+def _shutting_down(attempt: Attempt) -> str:
+    """The step in which the system may say that it cannot go down.
+
+    It reports that it obeys before it does; until its machine boots, the next step hangs on that still.
+    """
+    obeyed = attempt.results.get(SHUT_DOWN, {}).get("by") == _BY_RESIDENT
+    return RETURN if obeyed and attempt.finished == SHUT_DOWN and attempt.boots == 0 else SHUT_DOWN
 
 
 def _late(machine: Machine, deployment: Deployment) -> bool:

@@ -169,43 +169,36 @@ async def test_a_late_failure_of_the_shut_down_does_not_fail_what_came_after(wor
     await node.active()
     await world.act("redeploy")
     await node.obeys()
+    await node.firmware()
     attempt = (await node.attempt()).id
     stale = world.fleet.resident_report(node.resident, attempt, "failed", "timed out")
     assert await code_of(Conflict, stale) == "stale-step"
     assert await state(node) == "deploying"
 
 
-async def test_an_agent_that_comes_back_for_configure_has_not_spoilt_what_it_wrote(world, node):
-    """It remembers the step and answers "done before": the disk keeps the token of the first handout."""
-    await deploying(world, node, GROW)
-    world.now += 1
-    first = (await node.work()).params["resident"]["token"]
-    world.now += 1
-    again = await node.step("configure")
-    second = again.params["resident"]["token"]
-    await node.step(HAND_OVER)
-    node.resident = first
-    await node.reports_active()
-    assert await state(node) == "active"
-    node.resident = second
-    assert await code_of(Denied, node.reports_active("b2")) == "session-unknown"
-
-
-async def test_the_token_of_the_system_before_is_worthless_once_the_next_one_gets_its_own(world, node):
+async def test_a_system_that_went_down_by_hand_cannot_fail_the_return(world, node):
     await node.active()
-    old = node.resident
-    world.now += 1
     await world.act("redeploy")
-    world.now += 1
+    await node.firmware()
+    attempt = (await node.attempt()).id
+    stale = world.fleet.resident_report(node.resident, attempt, "failed", "timed out")
+    assert await code_of(Conflict, stale) == "stale-step"
+
+
+async def test_a_system_that_cannot_go_down_after_all_says_so_and_is_heard(world, node):
+    """It reports that it obeys before it does: what fails then is still the shutdown, until somebody boots."""
+    await node.active()
+    await world.act("stop")
+    await node.obeys()
+    attempt = (await node.attempt()).id
+    await world.fleet.resident_report(node.resident, attempt, "failed", "a job blocks it")
+    machine = await node.seen()
+    assert (machine.state, machine.failed_code) == ("failed", "shut-down-failed")
+    assert machine.failed_reason == "a job blocks it"
+    await world.act("retry")
     await node.obeys()
     await node.boots_stack()
-    await node.installs()
-    new, node.resident = node.resident, old
-    assert await code_of(Denied, node.reports_active("b1")) == "session-unknown"
-    assert await state(node) == "deploying"
-    node.resident = new
-    await node.reports_active("b2")
-    assert await state(node) == "active"
+    assert await state(node) == "stopped"
 
 
 # failures
