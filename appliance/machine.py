@@ -168,6 +168,20 @@ def check_hand_over(method: str) -> str:
 
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a letter in it: plain digits are ids
 
+RESERVED_NAMES = frozenset(
+    {
+        "appliance",  # we ourselves
+        "wpad",  # browsers fetch their proxy settings from this name
+        "isatap",  # Windows builds an IPv6 tunnel to it
+        "localhost",
+        "localdomain",
+        "broadcasthost",
+        "ip6-localhost",
+        "ip6-loopback",
+    }
+)
+"""Labels that mean something else to computers: nobody may choose them, and DNS gives them to nobody."""
+
 
 def check_name(name: str, field: str = "name") -> str:
     """A name that is also a DNS label (RFC 1123 section 2.1); raises Invalid otherwise."""
@@ -178,6 +192,8 @@ def check_name(name: str, field: str = "name") -> str:
             "use 1 to 63 lower-case letters, digits and hyphens, at least one letter, no hyphen at the ends",
             field,
         )
+    if name in RESERVED_NAMES:
+        raise Invalid("name-reserved", f"{name!r} has a meaning of its own in networks", "choose another name", field)
     return name
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.assembly import OWN_NAME
 from appliance.errors import Conflict, Invalid
 from appliance.machine import (
     BUSY,
@@ -95,6 +96,14 @@ def test_names(name):
 def test_no_names(name):
     with pytest.raises(Invalid):
         check_name(name)
+
+
+@pytest.mark.parametrize("name", [OWN_NAME, "wpad", "isatap", "localhost"])
+def test_names_that_mean_something_else_are_refused_with_the_reason(name):
+    with pytest.raises(Invalid, match="meaning of its own") as caught:
+        check_name(name, "host")
+    assert (caught.value.code, caught.value.field) == ("name-reserved", "host")
+    assert check_name(f"{name}-1") == f"{name}-1"
 
 
 def test_a_name_to_begin_with_is_a_name():

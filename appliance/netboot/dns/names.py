@@ -6,7 +6,7 @@ Inside the DNS package a name is text in lower case without a final dot; "" is t
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
-from appliance.netboot.dns.special import RESERVED
+from appliance.machine import RESERVED_NAMES
 
 LONGEST_LABEL = 63
 LONGEST_NAME = 253
@@ -23,7 +23,7 @@ def clean_name(raw: str) -> str | None:
     """
     label = "".join(_cleaned(character) for character in raw.strip().split(".")[0].lower())
     label = label.strip("-")[:LONGEST_LABEL].rstrip("-")
-    if not label or label in RESERVED or label.isdigit():
+    if not label or label in RESERVED_NAMES or label.isdigit():
         return None
     return label
 

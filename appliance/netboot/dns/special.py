@@ -1,18 +1,5 @@
 """Names with a meaning of their own (RFC 6303, 6761, 7686): data, and the one question about it. Pure."""
 
-RESERVED = frozenset(
-    {
-        "wpad",  # browsers fetch their proxy settings from this name
-        "isatap",  # Windows builds an IPv6 tunnel to it
-        "localhost",
-        "localdomain",
-        "broadcasthost",
-        "ip6-localhost",
-        "ip6-loopback",
-    }
-)
-"""Labels that a client may never choose."""
-
 _PRIVATE_REVERSE = (
     "10.in-addr.arpa",
     *(f"{second}.172.in-addr.arpa" for second in range(16, 32)),
