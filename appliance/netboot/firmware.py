@@ -96,7 +96,7 @@ class BootFile:
 
     name: str
     next_server: IPv4Address | None = None
-    """TFTP server; None when `name` is a URL."""
+    """TFTP server; None where `name` is a URL and whoever loads it goes on without TFTP."""
     vendor_class: bytes = b""
     """Option 60 of the reply; empty for none."""
     ipxe: bytes = b""
@@ -129,7 +129,8 @@ def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
     without HTTP gets our own build, which has it. A URL is never sent to a plain PXE client.
     """
     if client.is_ipxe and client.ipxe_has_http:
-        return BootFile(_script_url(subnet, mac), ipxe=_NO_PROXY_WAIT)
+        # What iPXE starts on BIOS, network GRUB above all, asks iPXE for the server that its own files come from.
+        return BootFile(_script_url(subnet, mac), next_server=subnet.address.ip, ipxe=_NO_PROXY_WAIT)
     name = _BOOT_FILES.get(client.firmware)
     if name is None or client.is_http != (client.firmware in _HTTP_TO_PXE):
         return None

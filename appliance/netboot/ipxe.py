@@ -6,6 +6,7 @@ Once a script of ours runs, the machine is ours: what cannot be fetched is retri
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
@@ -61,7 +62,8 @@ def script(boot: Boot, site: Site, mac: str) -> str:
         case MaintenanceStack():
             what, body = "starting the maintenance stack", _stack(boot, site, mac)
         case LocalDisk(esp_partuuid, root_fsuuid):
-            what, body = "starting from its disk", _local_disk(esp_partuuid, root_fsuuid)
+            host = urlsplit(site.server).hostname
+            what, body = "starting from its disk", _local_disk(esp_partuuid, root_fsuuid, f"tftp://{host}")
         case NextEntry():
             what, body = "left to its firmware's next boot entry", ["exit 1"]
     head = ["#!ipxe", f"echo {shown(boot.name)}: {what}"]
@@ -105,7 +107,7 @@ def _retrying(command: str, trouble: str) -> list[str]:
     ]
 
 
-def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None) -> list[str]:
+def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None, tftp: str) -> list[str]:
     """UEFI: the fallback loader of the partition with this UUID, whatever its drive number.
 
     BIOS: drive numbers say nothing of which disk is which, so that network GRUB looks for the file system.
@@ -113,7 +115,7 @@ def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None) -> list[str]:
     # The agent of the machine said it: nothing but a UUID gets into a script.
     usable = esp_partuuid is not None and _UUID.fullmatch(esp_partuuid)
     efi = _esp_loop(esp_partuuid) if esp_partuuid and usable else ["exit 1"]
-    bios = ["chain tftp://${next-server}/grub-i386-pc.pxe ||"] if root_fsuuid else []
+    bios = [f"chain {tftp}/grub-i386-pc.pxe ||"] if root_fsuuid else []
     return ["iseq ${platform} efi && goto efi ||", *bios, "exit 1", ":efi", *efi]
 
 

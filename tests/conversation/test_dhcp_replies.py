@@ -128,6 +128,7 @@ class TestBoot:
         (offer,) = play.discover(options=IPXE)
         start = b"http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&"
         assert offer.options[Code.BOOT_FILE].startswith(start)
+        assert offer.siaddr == SERVER, "network GRUB, started from it, asks it where its configuration is"
         assert offer.options[Code.IPXE] == b"\xb0\x01\x01", "no waiting for a proxy"
 
     def test_operating_system_gets_no_boot_file(self, play: Playbook) -> None:

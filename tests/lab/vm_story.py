@@ -197,6 +197,8 @@ class Teller:
 
         await operator.machine.kill()
         await operator.machine.power_on()
+        if facts.firmware == "bios":
+            await _choose_in_set_up(operator)
         async with asyncio.timeout(BOOT_SECONDS):
             if facts.firmware == "uefi":
                 await until(lambda: said("Start PXE over IPv6"))
@@ -214,6 +216,15 @@ class Teller:
     async def _look_back(self, operator: Operator, facts: Facts) -> None:
         facts.foreign_after = await asyncio.to_thread(self._foreign(operator).read_bytes)
         facts.timeline = sorted(await operator.timeline(), key=lambda item: (item["at"], item["id"]))
+
+
+async def _choose_in_set_up(operator: Operator) -> None:
+    """A BIOS tries one disk only, the one that its owner puts first in its set-up: make that the deployment's."""
+    foreign, target = len(operator.machine.plan.nics) + 3, len(operator.machine.plan.nics) + 1
+    for disk, index in (("dev0", foreign), ("dev1", target)):
+        path = f"/machine/peripheral/{disk}"
+        await operator.machine.qmp("qom-set", path=path, property="bootindex", value=index)
+    await operator.machine.qmp("system_reset")
 
 
 def _is_writing(seen: Any) -> bool:
