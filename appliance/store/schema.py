@@ -4,6 +4,7 @@ import aiosqlite
 
 from appliance.errors import ApplianceError
 
+# These ran on files that exist: what changes is a further script at the end, never one that stands here.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE machines (
@@ -33,9 +34,6 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE machine_sessions (
         hash TEXT PRIMARY KEY, machine TEXT NOT NULL UNIQUE REFERENCES machines(id) ON DELETE CASCADE,
         poll TEXT NOT NULL UNIQUE, attempt TEXT, created REAL NOT NULL
-    ) STRICT;
-    CREATE TABLE left_sessions (
-        machine TEXT PRIMARY KEY REFERENCES machines(id) ON DELETE CASCADE, hash TEXT NOT NULL
     ) STRICT;
     CREATE TABLE resident_tokens (
         hash TEXT PRIMARY KEY, deployment INTEGER NOT NULL REFERENCES deployments(id) ON DELETE CASCADE,
@@ -68,6 +66,12 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE events ADD COLUMN mac TEXT;
     UPDATE events SET mac = json_extract(CAST(doc AS TEXT), '$.detail.mac') WHERE machine IS NULL;
     CREATE INDEX events_strangers ON events(mac, at) WHERE machine IS NULL AND mac IS NOT NULL;
+    """,
+    # Files that were made while this stood in the first script have it already.
+    """
+    CREATE TABLE IF NOT EXISTS left_sessions (
+        machine TEXT PRIMARY KEY REFERENCES machines(id) ON DELETE CASCADE, hash TEXT NOT NULL
+    ) STRICT;
     """,
 )
 

@@ -1,6 +1,7 @@
 """One writer, shared commits, jobs that cannot harm each other, and what a bad disk does."""
 
 import asyncio
+import hashlib
 import resource
 import sqlite3
 
@@ -189,6 +190,23 @@ async def test_a_file_of_an_older_schema_is_brought_forward_with_its_content(tmp
     async with open_store(tmp_path / "store.db") as store:
         assert await store.read(get("colour")) == "blue"
         assert await store.read(lambda db: rows(db, "SELECT * FROM added")) == []
+
+
+LEFT = "CREATE TABLE left_sessions (machine TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT;"
+
+
+@pytest.mark.parametrize("edited", ["", LEFT])
+async def test_a_file_of_the_first_schema_is_brought_forward_whichever_first_schema_it_was(tmp_path, edited):
+    """The first script was edited once, after files had been made with it."""
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.executescript(f"{MIGRATIONS[0]}{edited}PRAGMA user_version=1;")
+    async with open_store(tmp_path / "store.db") as store:
+        assert await store.read(lambda db: rows(db, "SELECT machine, hash FROM left_sessions")) == []
+
+
+def test_the_first_schema_stays_as_the_oldest_files_have_it():
+    script = " ".join(MIGRATIONS[0].split())
+    assert hashlib.sha256(script.encode()).hexdigest()[:32] == "4186d3b5e520738d7930a1263c0bdeef"
 
 
 async def test_events_of_strangers_are_found_after_the_schema_learnt_their_interface(tmp_path):
