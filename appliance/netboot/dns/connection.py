@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import struct
 from collections.abc import Callable
 
 from appliance.netboot.dns.responder import Deliver
+
+_log = logging.getLogger(__name__)
 
 Handle = Callable[[bytes, str, Deliver], None]
 
@@ -30,11 +33,13 @@ class Connection:
         self._progress = asyncio.Event()
 
     async def serve(self, source: str) -> None:
-        """Read questions of the client at address `source` and answer them; never raises for its faults."""
+        """Read questions of the client at address `source` and answer them; never raises for its faults, or ours."""
         try:
             with contextlib.suppress(OSError, TimeoutError):
                 while await self._serve_one(source):
                     pass
+        except Exception:  # one question must not end the service for all
+            _log.exception("dns: serving %s over TCP failed", source)
         finally:
             self._writer.close()
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError
+from appliance.netboot.dns import responder as responding
 from appliance.netboot.dns.facts import DnsOverloaded
 from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.message import HEADER
@@ -242,6 +243,26 @@ async def test_garbage_over_tcp_harms_nobody():
             writer.write(garbage)
             writer.close()
         assert await dig(server, "+short", "+tcp", "web1.lab.test") == "10.77.0.51\n"
+
+
+async def test_a_question_that_makes_us_fail_ends_its_own_connection_only(monkeypatch, caplog):
+    real = responding.without_asking
+
+    def fails(query, *, recursion):
+        if query.question.name == "poison.test":
+            raise RecursionError("deep")
+        return real(query, recursion=recursion)
+
+    monkeypatch.setattr(responding, "without_asking", fails)
+    async with serving(make_zone()) as server:
+        reader, writer = await asyncio.open_connection(ADDRESS, server.port)
+        writer.write(framed(question("web1.lab.test")) + framed(question("poison.test")))
+        assert str(dnslib.DNSRecord.parse(await read_framed(reader)).a.rdata) == "10.77.0.51"
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        assert await dig(server, "+tcp", "+short", "web1.lab.test") == "10.77.0.51\n"
+    assert "RecursionError" in caplog.text
 
 
 async def test_mutated_queries_crash_nothing():
