@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from appliance.machine import check_name
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue
 from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
 
 HEAD = 4096 + 512
 """Bytes at the start of an upload that tell its format."""
@@ -49,8 +52,9 @@ class Imports:
         kernels = {str(kernel.id) for kernel in await self._store.read(catalogue.kernels)}
         for directory, named in ((self.images, images), (self.kernels, kernels)):
             for path in directory.iterdir():
-                if path.suffix == ".part" or path.stem not in named:
-                    path.unlink()
+                # A directory is not ours: lost+found, where this is a file system of its own.
+                if not path.is_dir() and (path.suffix == ".part" or path.stem not in named):
+                    _remove(path)
 
     def image_path(self, image: ImageId | int) -> Path:
         """Where the content of an image is stored."""
@@ -163,6 +167,14 @@ class Imports:
         kernel = await record(self._store, self._bus, job)
         for suffix in ("vmlinuz", "initrd"):
             (self.kernels / f"{kernel.id}.{suffix}").unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Free its space; what cannot be removed must not keep the appliance from starting."""
+    try:
+        path.unlink()
+    except OSError as error:
+        log.warning("%s is left over and could not be removed: %s", path, error.strerror)
 
 
 def _description(directory: Path) -> dict[str, Any]:
