@@ -80,15 +80,17 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None:
     bus, notifier = Bus(), ServiceNotifier(os.environ)
     passed = passed_sockets(os.environ, "web")
-    async with open_store(config.site.state_dir / "store.db") as store, AsyncExitStack() as bound:
-        assembly = await Builder(config, interfaces, store, bus, passed).build()
-        for server in assembly.servers:
-            await server.start()
-            bound.callback(server.close)
-        listening = [await _bind(bound, site) for site in assembly.sites]
-        await assembly.imports.sweep()
-        await assembly.imports.preload(config.site.preload)
-        link = await prepare_setup(store, config.site.state_dir, time.time())
+    async with AsyncExitStack() as bound:
+        with notifier.starting():
+            store = await bound.enter_async_context(open_store(config.site.state_dir / "store.db"))
+            assembly = await Builder(config, interfaces, store, bus, passed).build()
+            for server in assembly.servers:
+                await server.start()
+                bound.callback(server.close)
+            listening = [await _bind(bound, site) for site in assembly.sites]
+            await assembly.imports.sweep()
+            await assembly.imports.preload(config.site.preload)
+            link = await prepare_setup(store, config.site.state_dir, time.time())
         setup = config.site.state_dir / LINK_FILE if link else None
         await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, assembly.fingerprint, setup))
 

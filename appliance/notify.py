@@ -3,7 +3,13 @@
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+STARTING_SECONDS = 10.0
+"""Between two requests for more time while the daemon starts."""
+MORE_SECONDS = 60
+"""How much is asked for each time: a loop that stands still for so long is a start that failed."""
 
 
 class ServiceNotifier:
@@ -24,6 +30,19 @@ class ServiceNotifier:
                 channel.sendto("\n".join(assignments).encode(), address)
             except OSError:
                 return
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """For the length of the with-block, ask for more time than a start usually has: copying may take minutes."""
+        self._ask_for_time()
+        try:
+            yield
+        finally:
+            self._asking.cancel()
+
+    def _ask_for_time(self) -> None:
+        self.tell(f"EXTEND_TIMEOUT_USEC={MORE_SECONDS * 1_000_000}")
+        self._asking = asyncio.get_running_loop().call_later(STARTING_SECONDS, self._ask_for_time)
 
     async def watchdog(self) -> None:
         """Say that the loop turns, twice per watchdog period; ends at once where there is no watchdog."""

@@ -99,7 +99,7 @@ class Daemon:
             self.process = self.namespace.popen(*argv, cwd=REPOSITORY, env=env, stdout=log, stderr=log)
 
     def start(self):
-        """Returns once READY=1 came."""
+        """Returns once READY=1 came; ``told`` has all that came until then."""
         address = self.path / "notify"
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -107,11 +107,13 @@ class Daemon:
             self.spawn(NOTIFY_SOCKET=str(address))
             ended = os.pidfd_open(self.process.pid)
             try:
-                ready, _, _ = select.select([notify, ended], [], [], READY_SECONDS)
+                self.told = []
+                while "READY=1" not in self.told:
+                    ready, _, _ = select.select([notify, ended], [], [], READY_SECONDS)
+                    assert notify in ready, self.words()
+                    self.told += notify.recv(4096).decode().splitlines()
             finally:
                 os.close(ended)
-            assert notify in ready, self.words()
-            assert b"READY=1" in notify.recv(4096).splitlines()
 
     def refuses(self):
         """What it says when it does not start."""

@@ -38,6 +38,7 @@ def daemon(namespace, tmp_path):
 
 def test_ready_means_that_everything_is_served(daemon, namespace):
     daemon.start()
+    assert daemon.told[0].startswith("EXTEND_TIMEOUT_USEC="), "copying the stack may take its time"
     assert namespace.curl("http://10.77.0.1/time")[0] == 200
     assert namespace.curl("http://10.77.0.1/boot/undionly.kpxe")[1].startswith("undionly.kpxe")
     assert namespace.curl("https://10.77.0.1/control/v1/work")[0] == 401

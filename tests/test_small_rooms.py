@@ -1,6 +1,7 @@
 """Listening sockets, messages to the service manager, and the lock on the state directory."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -60,6 +61,24 @@ async def test_the_watchdog_is_fed_twice_a_period_and_only_if_there_is_one(manag
         for _ in range(3):
             assert await asyncio.to_thread(manager.recv, 100) == b"WATCHDOG=1"
         feeding.cancel()
+
+
+async def test_a_long_start_asks_for_more_time_until_it_is_over(manager, monkeypatch):
+    """Copying the stack and adding images may take longer than the 90 s that a start has."""
+    monkeypatch.setattr("appliance.notify.STARTING_SECONDS", 0.001)
+    with ServiceNotifier({"NOTIFY_SOCKET": manager.getsockname()}).starting():
+        for _ in range(3):
+            told = (await asyncio.to_thread(manager.recv, 100)).decode()
+            key, _, value = told.partition("=")
+            assert key == "EXTEND_TIMEOUT_USEC"
+            assert int(value) / 1e6 >= 60
+    manager.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while manager.recv(100):
+            """Whatever was told before the end."""
+    await asyncio.sleep(0.01)
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)
 
 
 def test_one_daemon_per_state_directory(tmp_path):
