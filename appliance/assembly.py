@@ -41,6 +41,7 @@ from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
+from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.upkeep import Upkeep
 from appliance.reconcile.wishes import Wishes
@@ -53,6 +54,8 @@ from appliance.web.services import Services
 OWN_NAME = "appliance"
 """Our own host name in the site's domain."""
 DNS_TTL = 60
+PER_SOURCE = 256
+"""Connections that one address of a provisioning network may have open at each site; a machine needs a few."""
 
 
 class Server(Protocol):
@@ -78,6 +81,8 @@ class Site:
     tls: ssl.SSLContext | None = None
     sockets: Sequence[socket.socket] = ()
     """Sockets that were passed in; they take the place of ``listen``."""
+    per_source: int | None = None
+    """Connections that one address may have open; None for any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class Builder:
         self._bell = Bell()
         self._certificates: list[ServerTls] = []
         self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
+        self._routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
         self._zone = self._new_zone()
 
     async def build(self) -> Assembly:
@@ -122,15 +128,19 @@ class Builder:
         fleet = self._fleet(files, imports)
         await fleet.boots.remember_disks()
         await projection.refresh()
+        dhcp = self._dhcp(projection, observations)
+        reservations = Reservations(self._store, self._bus, self._clock, self._subnets, dhcp.set_reservations)
+        await reservations.refresh()
         loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
         upkeep = Upkeep(self._store)
         return Assembly(
-            servers=tuple(self._servers(fleet.boots, projection, observations)),
+            servers=tuple(self._servers(fleet.boots, dhcp, observations)),
             sites=tuple(self._sites(authority, files, fleet, imports, observations)),
             loops={
                 "reconcile": loop.run,
                 "projection": projection.run,
                 "observations": observations.run,
+                "reservations": reservations.run,
                 "upkeep": upkeep.run,
                 "certificates": lambda: certificates.keep_renewed(self._certificates, self._clock),
             },
@@ -196,18 +206,18 @@ class Builder:
         shared = (self._store, self._bus, self._bell, self._clock)
         return StoredFleet(Boots(*shared, unknown), Agents(*shared, urls, imports.image_path), Residents(*shared))
 
-    def _servers(self, boots: Boots, projection: Projection, observations: Observations) -> list[Server]:
+    def _dhcp(self, projection: Projection, observations: Observations) -> DhcpServer:
+        def seen(fact: Fact) -> None:
+            if isinstance(fact, DhcpSeen) and fact.is_ipxe:
+                self._routers[fact.interface].booting(fact.mac)
+            observations.dhcp(fact)
+
+        return DhcpServer(self._subnets, StoredLeases(self._store), seen, projection.is_known)
+
+    def _servers(self, boots: Boots, dhcp: DhcpServer, observations: Observations) -> list[Server]:
         servers: list[Server] = []
         if self._subnets:
-            leases = StoredLeases(self._store)
-            routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
-
-            def seen(fact: Fact) -> None:
-                if isinstance(fact, DhcpSeen) and fact.is_ipxe:
-                    routers[fact.interface].booting(fact.mac)
-                observations.dhcp(fact)
-
-            servers += [*routers.values(), DhcpServer(self._subnets, leases, seen, projection.is_known)]
+            servers += [*self._routers.values(), dhcp]
         if self._config.tftp.enabled:
             for subnet in self._subnets:
                 files = self._tftp_files(subnet, boots)
@@ -250,12 +260,13 @@ class Builder:
         boot = BootHttp(fleet, files, self._clock, observations.http).make_app()
         control_tls = self._tls(authority, addresses or ["127.0.0.1"])
         return [
-            Site("boot HTTP", boot, tuple((each, files.port) for each in addresses)),
+            Site("boot HTTP", boot, tuple((each, files.port) for each in addresses), per_source=PER_SOURCE),
             Site(
                 "agent control",
                 Control(fleet).make_app(),
                 tuple((a, files.control_port) for a in addresses),
                 control_tls,
+                per_source=PER_SOURCE,
             ),
             self._console(authority, imports, addresses),
         ]
@@ -268,7 +279,7 @@ class Builder:
         services = Services(
             store=self._store,
             bus=self._bus,
-            wishes=Wishes(self._store, self._bus, self._clock),
+            wishes=Wishes(self._store, self._bus, self._clock, self._subnets),
             imports=imports,
             clock=self._clock,
             state_dir=self._state,

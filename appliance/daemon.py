@@ -20,7 +20,7 @@ from appliance.assembly import Assembly, Builder, Site
 from appliance.config import Config, load
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
-from appliance.listening import listen_tcp, passed_sockets
+from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
 from appliance.network import interface_address
 from appliance.notify import ServiceNotifier
 from appliance.reconcile.record import record
@@ -32,7 +32,8 @@ log = logging.getLogger("appliance")
 
 SHUTDOWN_SECONDS = 1.0
 """How long requests may go on after the stop; long polls just come back to the next daemon."""
-
+IDLE_SECONDS = 75.0
+"""How long a connection may be open without a whole request; each of them holds a descriptor."""
 
 Listening = tuple[web.AppRunner, Site, list[socket.socket]]
 
@@ -51,6 +52,7 @@ def serve(path: Path) -> int:
         config = load(path)
         served = [section.interface for section in config.subnet if section.mode != "off"]
         interfaces = {name: interface_address(name) for name in served}
+        raise_descriptor_limit()
         with state_directory(config.site.state_dir):
             uvloop.run(_live(config, interfaces))
     except ApplianceError as error:
@@ -92,7 +94,11 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
             await assembly.imports.preload(config.site.preload)
             link = await prepare_setup(store, config.site.state_dir, time.time())
         setup = config.site.state_dir / LINK_FILE if link else None
-        await _serve(assembly, listening, notifier, lambda: _tell_started(store, bus, assembly.fingerprint, setup))
+
+        async def started() -> None:
+            await _tell_started(store, bus, assembly.fingerprint, setup)
+
+        await _serve(bound, assembly, listening, notifier, started)
 
 
 async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
@@ -101,13 +107,28 @@ async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
     for host, port in () if sockets else site.listen:
         sockets.append(listen_tcp(host, port, site.name))
         bound.callback(sockets[-1].close)
-    runner = web.AppRunner(site.app, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        site.app,
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
+    )
     await runner.setup()
     bound.push_async_callback(runner.cleanup)
     return runner, site, sockets
 
 
+async def _listen(runner: web.AppRunner, site: Site, bound: socket.socket) -> asyncio.Server:
+    """Accept connections."""
+    server = runner.server
+    assert server is not None, "it was set up when it was bound"
+    factory = server if site.per_source is None else PerSource(server, site.per_source)
+    return await asyncio.get_running_loop().create_server(factory, sock=bound, ssl=site.tls, backlog=BACKLOG)
+
+
 async def _serve(
+    bound: AsyncExitStack,
     assembly: Assembly,
     listening: Sequence[Listening],
     notifier: ServiceNotifier,
@@ -120,7 +141,7 @@ async def _serve(
                 tasks.create_task(_owned(name, run), name=name)
             for runner, site, sockets in listening:
                 for each in sockets:
-                    await web.SockSite(runner, each, ssl_context=site.tls).start()
+                    bound.callback((await _listen(runner, site, each)).close)
             await started()
             tasks.create_task(notifier.watchdog(), name="watchdog")
             tasks.create_task(_until(_stop_asked(), notifier), name="signals")

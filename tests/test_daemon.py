@@ -1,14 +1,19 @@
 """The real daemon in a network of its own: it starts whole or says why not, stops at once, and survives kill -9."""
 
+import asyncio
 import json
 import signal
 import sqlite3
 import time
+from contextlib import AsyncExitStack
 
 import psutil
 import pytest
+from aiohttp import web
 from daemon_namespace import Daemon, Namespace
 
+from appliance.assembly import Site
+from appliance.daemon import _bind, _listen
 from appliance.store.schema import MIGRATIONS
 
 MEMORY_LIMIT = 80 * 1000 * 1000
@@ -66,6 +71,41 @@ def test_the_fingerprint_to_compare_with_is_in_the_log_and_in_its_file(daemon):
     assert len(fingerprint) == 64
     assert fingerprint in daemon.words()
     assert str(daemon.path / "state" / "setup-url") in daemon.words()
+
+
+def test_one_computer_cannot_take_all_connections(daemon, namespace):
+    """It opens as many as it can and says nothing; who comes from elsewhere is served."""
+    daemon.start()
+    program = (
+        "import socket,sys\nopen_ = [socket.create_connection(('10.77.0.1', 80)) for _ in range(400)]\n"
+        "for each in open_: each.settimeout(0.5)\n"
+        "def left(each):\n"
+        "    try: return each.recv(1) != b''\n"
+        "    except TimeoutError: return True\n"
+        "    except ConnectionError: return False\n"
+        "closed = sum(not left(each) for each in open_[-100:])\n"
+        "print(closed, flush=True); sys.stdin.read()"
+    )
+    with namespace.popen("python3", "-c", program, stdin=-1, stdout=-1) as hoarder:
+        assert hoarder.stdout.readline() == b"100\n"
+        namespace.run("ip", "address", "add", "10.77.0.9/24", "dev", "br0")
+        assert namespace.curl("http://10.77.0.1/time", "--interface", "10.77.0.9")[0] == 200
+        hoarder.kill()
+    soft = psutil.Process(daemon.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft[0] == soft[1]
+
+
+async def test_a_connection_that_never_asks_is_closed(monkeypatch):
+    monkeypatch.setattr("appliance.daemon.IDLE_SECONDS", 0.05)
+    async with AsyncExitStack() as bound, asyncio.timeout(20):
+        site = Site("test", web.Application(), (("127.0.0.1", 0),), per_source=5)
+        runner, _, (listening,) = await _bind(bound, site)
+        server = await _listen(runner, site, listening)
+        bound.callback(server.close)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: ")
+        assert await reader.read() == b""
+        writer.close()
 
 
 def test_memory_at_rest(daemon):

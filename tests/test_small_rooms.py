@@ -8,9 +8,10 @@ import socket
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from appliance.errors import ApplianceError
-from appliance.listening import listen_tcp, passed_sockets
+from appliance.listening import PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
 from appliance.notify import ServiceNotifier
 from appliance.state import state_directory, write_whole
 
@@ -27,6 +28,65 @@ def test_a_port_in_use_and_an_address_that_is_not_ours():
         assert code_of(listen_tcp, "127.0.0.1", first.getsockname()[1], "test") == "port-in-use"
     assert code_of(listen_tcp, "192.0.2.1", 0, "test") == "address-unusable"
     assert code_of(listen_tcp, "no.such.name.invalid", 0, "test") == "address-unusable"
+
+
+class Echo(asyncio.Protocol):
+    """Greets, repeats what it hears, and says when a connection was lost."""
+
+    def __init__(self, lost):
+        self._lost = lost
+
+    def connection_made(self, transport):
+        self._transport = transport
+        transport.write(b"hello")
+
+    def data_received(self, data):
+        self._transport.write(data)
+
+    def connection_lost(self, exc):
+        self._lost.set()
+
+
+@pytest.mark.parametrize("loop_kind", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_one_source_has_so_many_connections_and_gets_them_back(loop_kind):
+    async def talk():
+        lost, made = asyncio.Event(), []
+        server = await asyncio.get_running_loop().create_server(PerSource(lambda: Echo(lost), 2), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        async def greeting(source):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+            made.append((reader, writer))
+            try:
+                return await reader.read(5)
+            except ConnectionError:
+                return b""
+
+        async with server:
+            assert [await greeting("127.0.0.1") for _ in range(4)] == [b"hello", b"hello", b"", b""]
+            assert await greeting("127.0.0.2") == b"hello", "others are not concerned"
+            reader, writer = made[0]
+            writer.write(b"echo")
+            assert await reader.readexactly(4) == b"echo"
+            assert not lost.is_set(), "who was turned away had no protocol"
+            writer.write_eof()
+            assert await reader.read() == b""
+            await lost.wait()
+            assert [await greeting("127.0.0.1") for _ in range(2)] == [b"hello", b""]
+            for _, each in made:
+                each.close()
+
+    with asyncio.Runner(loop_factory=loop_kind) as runner:
+        runner.run(asyncio.wait_for(talk(), 30))
+
+
+def test_as_many_descriptors_as_the_computer_allows(monkeypatch):
+    limits = [(1024, 65536)]
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr("resource.setrlimit", lambda _, wanted: limits.append(wanted))
+    raise_descriptor_limit()
+    raise_descriptor_limit()
+    assert limits == [(1024, 65536), (65536, 65536)]
 
 
 def test_sockets_for_another_process_are_not_ours():
