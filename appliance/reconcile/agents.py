@@ -21,7 +21,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.store import Store
-from appliance.store.tokens import MachineSession
+from appliance.store.tokens import BootToken, MachineSession
 from appliance.workflow import (
     CONFIGURE,
     HAND_OVER,
@@ -51,6 +51,14 @@ class SiteUrls:
     domain: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a boot token that we know cannot be traded."""
+
+    code: str
+    message: str
+
+
 class Agents:
     """The agent half of ``netboot.fleet.Fleet``."""
 
@@ -68,46 +76,45 @@ class Agents:
 
     async def redeem(self, redemption: Redemption, address: str) -> Welcome:
         """Trade a boot token. The same trade twice is one trade; another one quarantines the machine."""
-        refusal: list[Denied] = []
+        traded = await record(self._store, self._bus, lambda db, tell: self._trade(db, tell, redemption, address))
+        if isinstance(traded, Refusal):
+            raise Denied(traded.code, traded.message, "restart the machine")
+        return traded
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Welcome | None:
-            refusal.clear()
-            token = await tokens.find_boot(db, redemption.boot_token)
-            if token is None or token.nonce != redemption.nonce:
-                raise Denied("token-unknown", "this boot token is not one of ours", "restart the machine")
-            machine = await machines.get(db, token.machine)
-            taken_by = tokens.hash_token(redemption.machine_token)
+    async def _trade(
+        self, db: aiosqlite.Connection, tell: Tell, redemption: Redemption, address: str
+    ) -> Welcome | Refusal:
+        """A refusal of a token that we know is returned: raised, it would take back what is told with it."""
+        token = await tokens.find_boot(db, redemption.boot_token)
+        if token is None or token.nonce != redemption.nonce:
+            raise Denied("token-unknown", "this boot token is not one of ours", "restart the machine")
+        machine = await machines.get(db, token.machine)
+        taken_by = tokens.hash_token(redemption.machine_token)
+        refused = _objection(token, await tokens.session(db, redemption.machine_token), taken_by, self._clock())
+        if refused is not None:
+            await tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
             if token.redeemed_by not in (None, taken_by):
                 await self._quarantine(db, tell, machine, address)
-                refusal.append(Denied("token-used", "this boot token was used before", "restart the machine"))
-                return None
-            if token.redeemed_by is None:
-                await self._admit(db, tell, token, machine, redemption, address)
-            session = await tokens.session(db, redemption.machine_token)
-            if session is None:
-                raise Denied("token-used", "this boot has been followed by another", "restart the machine")
-            return Welcome(machine.id, machine.name, session.poll)
-
-        welcome = await record(self._store, self._bus, job)
-        if welcome is None:
-            raise refusal[0]
-        return welcome
+            else:
+                text = f"a boot token was refused to {address}"
+                await tell(Event("agent.refused", self._clock(), text, refused.message, machine.id))
+            return refused
+        if token.redeemed_by is None:
+            await self._admit(db, tell, token, machine, redemption, address)
+        session = await tokens.session_of(db, machine.id)
+        assert session is not None, "this trade made it, or the one that it repeats"
+        return Welcome(machine.id, machine.name, session.poll)
 
     async def _admit(
         self,
         db: aiosqlite.Connection,
         tell: Tell,
-        token: tokens.BootToken,
+        token: BootToken,
         machine: Machine,
         redemption: Redemption,
         address: str,
     ) -> None:
         now = self._clock()
-        if now > token.expires:
-            raise Denied("token-expired", "this boot token is older than ten minutes", "restart the machine")
-        session = await tokens.session(db, redemption.machine_token)
-        if session is not None and session.machine != machine.id:
-            raise Denied("token-used", "this machine token is another machine's", "restart the machine")
         attempt = await attempts.live_of(db, machine.id)
         armed = attempt is not None and attempt.armed and attempt.id == token.attempt
         poll = secrets.token_hex(16)
@@ -345,6 +352,19 @@ class Agents:
                 await machines.put(db, touched(machine, now))
 
         await self._store.write(job)
+
+
+def _objection(token: BootToken, session: MachineSession | None, taken_by: str, now: float) -> Refusal | None:
+    """Why this trade is none; None where it is one, or the same again. ``session`` is what ``taken_by`` opens."""
+    if token.redeemed_by not in (None, taken_by):
+        return Refusal("token-used", "this boot token was used before")
+    if token.redeemed_by is not None and session is None:
+        return Refusal("token-used", "this boot has been followed by another")
+    if token.redeemed_by is None and now > token.expires:
+        return Refusal("token-expired", "this boot token is older than ten minutes")
+    if session is not None and session.machine != token.machine:
+        return Refusal("token-used", "this machine token is another machine's")
+    return None
 
 
 def _entitled(session: MachineSession, attempt: Attempt) -> bool:

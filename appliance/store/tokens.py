@@ -66,6 +66,11 @@ async def find_boot(db: aiosqlite.Connection, token: str) -> BootToken | None:
     return BootToken(*row) if row else None
 
 
+async def spend_boot(db: aiosqlite.Connection, token: BootToken) -> None:
+    """From here on nobody knows this boot token."""
+    await db.execute("DELETE FROM boot_tokens WHERE hash = ?", (token.hash,))
+
+
 async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSession) -> None:
     """Trade the boot token for a session, which ends every earlier session and boot token of the machine."""
     await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (token.machine,))

@@ -53,6 +53,54 @@ async def test_a_token_that_is_too_old_is_refused(world, node):
     assert await code_of(Denied, node.redeem(boot)) == "token-expired"
 
 
+async def expired(world, node):
+    boot = await node.firmware()
+    world.now += TOKEN_SECONDS + 1
+    return boot, "a" * 64
+
+
+async def followed_by_another_boot(_, node):
+    boot = await node.firmware()
+    await node.redeem(boot, "a" * 64)
+    await node.redeem(await node.firmware())
+    return boot, "a" * 64
+
+
+async def with_the_token_of_another_machine(world, node):
+    other = Played(world, OTHER, None)
+    await other.boots_stack()
+    return await node.firmware(), other.token
+
+
+async def used_by_somebody_else(_, node):
+    boot = await node.firmware()
+    await node.redeem(boot)
+    return boot, "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("refused", "code", "why"),
+    [
+        (expired, "token-expired", "this boot token is older than ten minutes"),
+        (followed_by_another_boot, "token-used", "this boot has been followed by another"),
+        (with_the_token_of_another_machine, "token-used", "this machine token is another machine's"),
+        (used_by_somebody_else, "token-used", "redeemed a second time, from 10.77.0.50"),
+    ],
+)
+async def test_a_refused_boot_token_stands_in_the_timeline_once_however_often_it_is_tried(
+    world, node, refused, code, why
+):
+    boot, token = await refused(world, node)
+    with world.bus.subscribe() as heard:
+        assert await code_of(Denied, node.redeem(boot, token)) == code
+        assert (await asyncio.wait_for(heard.get(), 5)).kind == "agent.refused"
+    for _ in range(3):
+        assert await code_of(Denied, node.redeem(boot, token)) == "token-unknown"
+    [event] = await world.events("agent.refused")
+    assert event.machine == (await node.seen()).id
+    assert why in event.reason
+
+
 async def test_a_repeated_redemption_is_the_same_redemption(world, node):
     boot = await node.firmware()
     first = await node.redeem(boot, "a" * 64)
