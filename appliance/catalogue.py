@@ -1,8 +1,8 @@
 """Images and kernels: what machines run. Pure."""
 
-import struct
 from dataclasses import dataclass
-from typing import Literal, NewType
+from io import SEEK_CUR, SEEK_END
+from typing import BinaryIO, Literal, NewType
 
 from appliance.errors import Invalid
 
@@ -44,29 +44,67 @@ class Kernel:
     """True for the maintenance stack's own, which cannot be deleted."""
 
 
-ZSTD_MAGIC = 0xFD2FB528
+_ZSTD, _SKIPPABLE = 0xFD2FB528, 0x184D2A50
+_RLE, _RESERVED = 1, 3
 
 
-def zstd_content_size(head: bytes) -> int:
-    """Decompressed bytes as a Zstandard frame header states them (RFC 8878 section 3.1.1.1).
+def zstd_content_size(stored: BinaryIO) -> int:
+    """Decompressed bytes as the frames of a Zstandard file state them (RFC 8878 section 3.1).
 
-    ``head`` is the file's first 18 bytes or more. Raises Invalid where this is no Zstandard frame, or where
-    the size is absent, as it is when ``zstd`` compressed from a pipe.
+    Only headers are read. Programs that compress in parallel, or several files into one, write more than one frame.
+    Raises Invalid where this is no whole Zstandard file, or where a size
+    is absent, as it is when ``zstd`` compressed from a pipe.
     """
-    if len(head) < 6 or struct.unpack_from("<I", head)[0] != ZSTD_MAGIC:
-        raise Invalid("image-format", "this is not a Zstandard file", "compress the disk image with: zstd disk.raw")
-    descriptor = head[4]
+    end = stored.seek(0, SEEK_END)
+    stored.seek(0)
+    size = 0
+    while stored.tell() < end or not size:
+        magic = int.from_bytes(stored.read(4), "little")
+        if magic == _ZSTD:
+            size += _frame(stored)
+        elif magic & ~0xF == _SKIPPABLE:
+            stored.seek(_number(stored, 4), SEEK_CUR)
+        else:
+            hint = "compress the disk image with: zstd disk.raw"
+            raise Invalid("image-format", "this is not a Zstandard file", hint)
+    if stored.tell() > end:
+        raise _cut_off()
+    return size
+
+
+def _frame(stored: BinaryIO) -> int:
+    """The content size of the frame whose magic number was just read; ``stored`` stands behind it afterwards."""
+    descriptor = _number(stored, 1)
     single_segment = bool(descriptor & 0x20)
-    offset = 5 + (0 if single_segment else 1) + (0, 1, 2, 4)[descriptor & 3]
+    stored.seek((0 if single_segment else 1) + (0, 1, 2, 4)[descriptor & 3], SEEK_CUR)
     width = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
-    if width == 0 or len(head) < offset + width:
+    if width == 0:
         raise Invalid(
             "image-size-unknown",
             "the Zstandard header does not say how large the disk is",
             "compress from a file, not from a pipe: zstd disk.raw",
         )
-    value = int.from_bytes(head[offset : offset + width], "little")
+    value = _number(stored, width)
+    last = False
+    while not last:
+        block = _number(stored, 3)
+        last, kind = bool(block & 1), block >> 1 & 3
+        if kind == _RESERVED:
+            raise Invalid("image-format", "the Zstandard file is damaged", "compress the disk image once more")
+        stored.seek(1 if kind == _RLE else block >> 3, SEEK_CUR)
+    stored.seek(4 if descriptor & 4 else 0, SEEK_CUR)  # the checksum
     return value + 256 if width == 2 else value
+
+
+def _number(stored: BinaryIO, width: int) -> int:
+    octets = stored.read(width)
+    if len(octets) < width:
+        raise _cut_off()
+    return int.from_bytes(octets, "little")
+
+
+def _cut_off() -> Invalid:
+    return Invalid("image-format", "the Zstandard file ends too early", "upload it once more, whole")
 
 
 def sector_size_of(disk_head: bytes) -> int | None:

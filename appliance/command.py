@@ -1,6 +1,8 @@
 """The only place where the daemon runs another program: an argument list, never a shell's line."""
 
+import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 
 from appliance.errors import ApplianceError
@@ -14,12 +16,50 @@ def run(argv: Sequence[str], seconds: float = 30.0) -> str:
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=True)
     except FileNotFoundError as error:
-        raise ApplianceError(
-            "program-missing", f"{argv[0]} is not installed", f"install the package of {argv[0]}"
-        ) from error
+        raise _missing(argv) from error
     except subprocess.CalledProcessError as error:
-        words = (error.stderr or error.stdout or f"exit code {error.returncode}").strip()[-500:]
-        raise ApplianceError("program-failed", f"{' '.join(argv)}: {words}") from error
+        raise _failed(argv, error.stderr or error.stdout or f"exit code {error.returncode}") from error
     except subprocess.TimeoutExpired as error:
-        raise ApplianceError("program-stuck", f"{' '.join(argv)}: no end after {seconds:.0f} seconds") from error
+        raise _stuck(argv, seconds) from error
     return done.stdout
+
+
+def first_bytes(argv: Sequence[str], count: int, seconds: float = 30.0) -> bytes:
+    """The first ``count`` bytes of a program's standard output, all of it if it says less.
+
+    The program is ended once it has said them. Raises as ``run`` does for one that fails before.
+    """
+    try:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+    late = threading.Timer(seconds, process.kill)
+    late.start()
+    try:
+        with process:
+            assert process.stdout
+            assert process.stderr
+            found = process.stdout.read(count)
+            if len(found) == count:
+                process.kill()
+                return found
+            words = process.stderr.read().decode(errors="replace")
+    finally:
+        late.cancel()
+    if process.returncode == -signal.SIGKILL:
+        raise _stuck(argv, seconds)
+    if process.returncode:
+        raise _failed(argv, words or f"exit code {process.returncode}")
+    return found
+
+
+def _missing(argv: Sequence[str]) -> ApplianceError:
+    return ApplianceError("program-missing", f"{argv[0]} is not installed", f"install the package of {argv[0]}")
+
+
+def _failed(argv: Sequence[str], words: str) -> ApplianceError:
+    return ApplianceError("program-failed", f"{' '.join(argv)}: {words.strip()[-500:]}")
+
+
+def _stuck(argv: Sequence[str], seconds: float) -> ApplianceError:
+    return ApplianceError("program-stuck", f"{' '.join(argv)}: no end after {seconds:.0f} seconds")

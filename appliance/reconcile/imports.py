@@ -14,6 +14,7 @@ import aiosqlite
 import msgspec
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
+from appliance.command import first_bytes
 from appliance.errors import ApplianceError, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import check_name
@@ -24,8 +25,10 @@ from appliance.store.store import Store
 log = logging.getLogger(__name__)
 
 HEAD = 4096 + 512
-"""Bytes at the start of an upload that tell its format."""
+"""Bytes at the start of a disk or a kernel that tell its format."""
 DEFAULT_SECTOR_SIZE = 512
+UNPACK = ("zstd", "--decompress", "--stdout", "--quiet", "--long=31")
+"""As the agent does it: what it takes, an upload may be."""
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class Imports:
         """
         check_name(name)
         async with _receive(self.images, chunks) as received:
-            new = self._described(name, description, image_format, received)
+            new = await asyncio.to_thread(self._described, name, description, image_format, received)
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
                 stored = await catalogue.add_image(db, new)
@@ -83,9 +86,9 @@ class Imports:
 
     def _described(self, name: str, description: str, image_format: str, received: _Received) -> Image:
         if image_format == "raw.zst":
-            size, sector_size = zstd_content_size(received.head), DEFAULT_SECTOR_SIZE
+            size, head = _unpacked(received.path)
         elif image_format == "raw":
-            size, sector_size = received.size, sector_size_of(received.head) or DEFAULT_SECTOR_SIZE
+            size, head = received.size, received.head
         else:
             raise Invalid("image-format", f"format {image_format[:20]!r} is unknown", "use raw or raw.zst", "format")
         if size == 0 or size % 512:
@@ -98,7 +101,7 @@ class Imports:
             size,
             received.size,
             received.sha256,
-            sector_size,
+            sector_size_of(head) or DEFAULT_SECTOR_SIZE,
             self._clock(),
         )
 
@@ -167,6 +170,20 @@ class Imports:
         kernel = await record(self._store, self._bus, job)
         for suffix in ("vmlinuz", "initrd"):
             (self.kernels / f"{kernel.id}.{suffix}").unlink(missing_ok=True)
+
+
+def _unpacked(path: Path) -> tuple[int, bytes]:
+    """Size of the disk in a compressed file, and its first bytes."""
+    with path.open("rb", buffering=0) as stored:
+        size = zstd_content_size(stored)
+    try:
+        return size, first_bytes([*UNPACK, str(path)], HEAD)
+    except ApplianceError as error:
+        if error.code != "program-failed":
+            raise
+        raise Invalid(
+            "image-format", "this Zstandard file cannot be unpacked", "compress the disk image again"
+        ) from error
 
 
 def _remove(path: Path) -> None:

@@ -1,8 +1,13 @@
 """Files of images and kernels: what a crash left over goes at the next start, and nothing else does."""
 
 import errno
+import struct
+import subprocess
 from pathlib import Path
 
+import pytest
+
+from appliance.errors import Invalid
 from appliance.events import Bus
 from appliance.reconcile.imports import Imports
 from appliance.store.store import open_store
@@ -13,6 +18,49 @@ BZIMAGE = b"\0" * 0x202 + b"HdrS" + b"\0" * 1000
 async def stream(*chunks):
     for chunk in chunks:
         yield chunk
+
+
+def gpt(sector_size, size=1 << 20):
+    head = bytearray(size)
+    head[sector_size : sector_size + 8] = b"EFI PART"
+    return bytes(head)
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-qc", f"--stream-size={len(data)}"], input=data, capture_output=True).stdout
+
+
+async def imported(path, image_format, content):
+    async with open_store(path / "store.db") as store:
+        imports = Imports(store, Bus(), path, lambda: 0.0)
+        return await imports.add_image("demo", "", image_format, stream(content), "admin")
+
+
+@pytest.mark.parametrize(("image_format", "stored"), [("raw", bytes), ("raw.zst", zstd)])
+@pytest.mark.parametrize("sector_size", [512, 4096])
+async def test_the_sector_size_is_that_of_the_disk_inside(tmp_path, image_format, stored, sector_size):
+    image = await imported(tmp_path, image_format, stored(gpt(sector_size)))
+    assert (image.size, image.sector_size) == (1 << 20, sector_size)
+
+
+async def test_a_disk_without_gpt_has_512_byte_sectors(tmp_path):
+    assert (await imported(tmp_path, "raw.zst", zstd(bytes(1 << 20)))).sector_size == 512
+
+
+async def test_a_disk_of_several_frames_is_as_large_as_all_of_them(tmp_path):
+    image = await imported(tmp_path, "raw.zst", zstd(gpt(4096)) + zstd(bytes(1 << 20)))
+    assert (image.size, image.sector_size) == (2 << 20, 4096)
+
+
+async def test_a_disk_that_cannot_be_unpacked_is_refused(tmp_path):
+    header = struct.pack("<IBI", 0xFD2FB528, 0xA0, 4096)  # of one segment, its size in four bytes
+    block = (20 << 3 | 2 << 1 | 1).to_bytes(3, "little")  # the last, compressed, 20 bytes
+    async with open_store(tmp_path / "store.db") as store:
+        imports = Imports(store, Bus(), tmp_path, lambda: 0.0)
+        with pytest.raises(Invalid, match="cannot be unpacked") as caught:
+            await imports.add_image("demo", "", "raw.zst", stream(header + block + b"\xff" * 20), "admin")
+        assert caught.value.code == "image-format"
+        assert not list(imports.images.iterdir())
 
 
 async def test_files_that_nothing_names_go_at_the_next_start(tmp_path):
