@@ -131,6 +131,8 @@ class Machine:
     """``bios`` or ``uefi``, as last observed."""
     address: str | None = None
     """IPv4 address last leased to the interface that booted."""
+    reserved_address: str | None = None
+    """IPv4 address that a user keeps for the interface it boots from; None takes any of its subnet's ranges."""
     last_seen: float | None = None
     failed_from: State | None = None
     failed_code: str = ""

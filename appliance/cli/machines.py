@@ -64,6 +64,7 @@ def show(machine: str, json_out: bool) -> None:
             "deployment": deployment_of(found),
             "macs": ", ".join(found["macs"]),
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
+            "reserved": found["reserved_address"],
             "hand-over": found["hand_over"],
             "last seen": moment(found["last_seen"]),
         }
@@ -82,6 +83,7 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--broken/--mended", default=None, help="Broken: it is never chosen for anything.")
 @click.option("--notes", help="Anything worth knowing.")
 @click.option("--hand-over", type=click.Choice(["kexec", "reboot"]), help="Reboot: for hardware that kexec upsets.")
+@click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
 def set_machine(
     machine: str,
     name: str | None,
@@ -89,14 +91,18 @@ def set_machine(
     broken: bool | None,
     notes: str | None,
     hand_over: str | None,
+    address: str | None,
 ) -> None:
     """Change a machine."""
     given = {"name": name, "broken": broken, "notes": notes, "hand_over": hand_over}
     change: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if maintenance:
         change["maintenance"] = maintenance == "on"
+    if address is not None:
+        change["reserved_address"] = None if address == "none" else address
     if not change:
-        raise click.UsageError("say what to change: --name, --maintenance, --broken, --mended, --notes or --hand-over")
+        options = "--name, --maintenance, --broken, --mended, --notes, --hand-over or --address"
+        raise click.UsageError(f"say what to change: {options}")
     changed = api().send("PATCH", f"/machines/{segment(machine)}", change)
     click.echo(f"{changed['name']}: {state_of(changed)}")
 

@@ -10,6 +10,8 @@ from appliance.deployment import Deployment, Requirements, Wanted, check_deliver
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.reconcile.addresses import check_address
 from appliance.reconcile.consequences import Action, Consequences, consequences_of
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.views import OFFLINE_AFTER
@@ -42,22 +44,28 @@ class MachineChange:
     notes: str | None = None
     hand_over: str | None = None
     """``kexec`` or ``reboot``: how the maintenance stack gives way to a deployed system."""
+    reserved_address: str | None = None
+    """IPv4 address that only this machine is leased; empty takes the reservation away."""
 
 
 class Wishes:
     """Every method takes ``by``, who asked, for the event log; raises Invalid, NotFound or Conflict."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], subnets: Sequence[Subnet] = ()) -> None:
+        """``subnets`` are those that we serve; addresses can be reserved in them."""
         self._store = store
+        self._subnets = subnets
         self._bus = bus
         self._clock = clock
 
     async def change_machine(self, key: str, change: MachineChange, by: str) -> Machine:
-        """Rename a machine, switch its maintenance flag, call it broken or mended, note something, choose hand-over."""
+        """Rename a machine, switch its maintenance flag, call it broken or mended, and whatever else changes it."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             before = await machines.get(db, key)
             after = _changed(before, change)
+            if change.reserved_address is not None:
+                after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
             if after != before:
                 await machines.put(db, after)
                 text = f"{by} changed {_differences(before, after)}"
@@ -65,6 +73,11 @@ class Wishes:
             return after
 
         return await record(self._store, self._bus, job)
+
+    async def _kept(self, db: aiosqlite.Connection, machine: Machine, text: str) -> str | None:
+        if not text.strip():
+            return None
+        return check_address(text, machine, await machines.briefs(db), self._subnets)
 
     async def delete_machine(self, key: str, by: str) -> None:
         """Forget a machine; it appears again, as new, the next time it boots."""
@@ -218,11 +231,24 @@ def _broken(machine: Machine, broken: bool) -> Machine:
     return moved(machine, State.BROKEN if broken else mended)
 
 
+_SHOWN = {
+    "name": "name",
+    "maintenance": "maintenance",
+    "notes": "notes",
+    "state": "state",
+    "hand_over": "hand-over",
+    "reserved_address": "reserved address",
+}
+
+
 def _differences(before: Machine, after: Machine) -> str:
-    shown = {"name": "name", "maintenance": "maintenance", "notes": "notes", "state": "state", "hand_over": "hand-over"}
     parts = [
-        f"{label} from {getattr(before, field)!s} to {getattr(after, field)!s}"
-        for field, label in shown.items()
+        f"{label} from {_said(getattr(before, field))} to {_said(getattr(after, field))}"
+        for field, label in _SHOWN.items()
         if getattr(before, field) != getattr(after, field)
     ]
     return ", ".join(parts)[:500]
+
+
+def _said(value: object) -> str:
+    return "none" if value is None or value == "" else str(value)

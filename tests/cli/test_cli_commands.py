@@ -30,6 +30,11 @@ async def test_machines(qrm: Cli) -> None:
     timeline = (await qrm.run("machines", "timeline", "m1")).out
     assert "admin changed maintenance" in timeline
     assert "admin changed hand-over from kexec to reboot" in timeline
+    await qrm.run("machines", "set", "node-1", "--address", "10.77.0.117")
+    assert "reserved   10.77.0.117" in (await qrm.run("machines", "show", "node-1")).out
+    assert "address-invalid" in (await qrm.run("machines", "set", "node-1", "--address", "10.77.0.1", code=4)).err
+    await qrm.run("machines", "set", "node-1", "--address", "none")
+    assert "reserved" not in (await qrm.run("machines", "show", "node-1")).out
     await qrm.run("machines", "set", "node-1", code=2)
     assert "name-invalid" in (await qrm.run("machines", "set", "node-1", "--name", "A B", code=4)).err
     assert "machine-unknown" in (await qrm.run("machines", "show", "none", code=4)).err
@@ -140,7 +145,7 @@ async def test_events_followed(qrm: Cli) -> None:
     process = await qrm.start("events", "--follow", "--machine", "node-1")
     assert process.stdout is not None
     async with asyncio.timeout(30):
-        assert b"notes from  to first" in await process.stdout.readline()
+        assert b"notes from none to first" in await process.stdout.readline()
         await wishes.change_machine(machine.id, MachineChange(notes="second"), "admin")
         assert b"notes from first to second" in await process.stdout.readline()
     process.terminate()

@@ -418,13 +418,56 @@ class TestReservations:
         (nak,) = play.renew(held, OTHER_MAC)
         assert kind_of(nak) is MessageKind.NAK
 
-    def test_running_machine_keeps_its_address_until_it_asks_anew(self, play: Playbook) -> None:
+    def test_machine_with_another_address_gets_the_reserved_one_when_it_renews(self, play: Playbook) -> None:
         held = play.obtain(MAC)
         play.responder.set_reservations([self.reserved])
-        (ack,) = play.renew(held, MAC)
-        assert ack.yiaddr == held
+        (nak,) = play.renew(held, MAC)
+        assert kind_of(nak) is MessageKind.NAK
         assert play.obtain(MAC) == address(55)
         assert play.disk[held].state is LeaseState.RELEASED
+        (ack,) = play.renew(address(55), MAC)
+        assert kind_of(ack) is MessageKind.ACK
+
+    def test_machine_with_another_address_gets_the_reserved_one_when_it_reboots(self, play: Playbook) -> None:
+        held = play.obtain(MAC)
+        play.responder.set_reservations([self.reserved])
+        (nak,) = play.reboot(held, MAC)
+        assert kind_of(nak) is MessageKind.NAK
+        (offer,) = play.discover(MAC, options={Code.REQUESTED_ADDRESS: held.packed})
+        assert offer.yiaddr == address(55)
+
+    def test_machine_keeps_its_address_while_it_could_not_get_the_reserved_one(self, play: Playbook) -> None:
+        """A NAK would send it round in a circle: DISCOVER would lead to the address that it has."""
+        held, other = play.obtain(MAC), play.obtain(OTHER_MAC)
+        play.responder.set_reservations([Reservation(MAC, other)])
+        (ack,) = play.renew(held, MAC)
+        assert (kind_of(ack), ack.yiaddr) == (MessageKind.ACK, held)
+        play.release(other, OTHER_MAC)
+        (nak,) = play.renew(held, MAC)
+        assert kind_of(nak) is MessageKind.NAK
+        assert play.obtain(MAC) == other
+
+    def test_reserved_address_that_a_stranger_uses_is_passed_over(self, play: Playbook) -> None:
+        held = play.obtain(MAC)
+        play.occupied.add(address(55))
+        play.responder.set_reservations([self.reserved])
+        (nak,) = play.renew(held, MAC)
+        assert kind_of(nak) is MessageKind.NAK
+        assert play.obtain(MAC) == held
+        (ack,) = play.renew(held, MAC)
+        assert kind_of(ack) is MessageKind.ACK
+
+    def test_reservations_mode_serves_who_got_one_and_no_longer_who_lost_it(self) -> None:
+        play = Playbook(replace(SUBNET, mode="reservations", ranges=()))
+        assert play.discover(MAC) == []
+        play.responder.set_reservations([self.reserved])
+        assert play.obtain(MAC) == address(55)
+        play.responder.set_reservations([Reservation(MAC, address(56))])
+        (nak,) = play.renew(address(55), MAC)
+        assert kind_of(nak) is MessageKind.NAK
+        assert play.obtain(MAC) == address(56)
+        play.responder.set_reservations([])
+        assert play.renew(address(56), MAC) == []
 
     def test_address_used_before_returns_when_its_reservation_goes(self, play: Playbook) -> None:
         play.configure(**only_addresses(50))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from appliance.catalogue import Image, ImageId, Kernel, KernelId
 from appliance.deployment import Deployment, DiskIdentity, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, MachineId, State
+from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines
@@ -30,7 +32,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
     return Services(
         store=store,
         bus=bus,
-        wishes=Wishes(store, bus, clock),
+        wishes=Wishes(store, bus, clock, [Subnet("br0", IPv4Interface("10.77.0.1/24"))]),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,

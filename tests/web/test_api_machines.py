@@ -47,6 +47,23 @@ async def test_the_hand_over_is_the_administrators_to_choose(admin: World) -> No
     assert (await admin.api("PATCH", "/machines/m1", 422, json={"hand_over": "jump"}))["field"] == "hand_over"
 
 
+async def test_an_address_is_reserved_and_given_back(admin: World) -> None:
+    for number in (1, 2):
+        assert (await admin.machine(number)).reserved_address is None
+    for key, address in (("m1", "10.77.0.117"), ("m2", "10.77.0.9"), ("m1", None), ("m2", "10.77.0.117")):
+        changed = await admin.api("PATCH", f"/machines/{key}", json={"reserved_address": address})
+        assert changed["reserved_address"] == address
+        await admin.api("PATCH", f"/machines/{key}", json={"notes": "said nothing of it"})
+        assert (await admin.api("GET", f"/machines/{key}"))["reserved_address"] == address
+    taken = await admin.api("PATCH", "/machines/m1", 409, json={"reserved_address": "10.77.0.117"})
+    assert (taken["code"], taken["field"]) == ("address-taken", "reserved_address")
+    assert "node-2" in taken["detail"]
+    for wrong in ("10.77.0.1", "10.77.0.0", "10.77.0.255", "192.0.2.9", "ten", 10):
+        refused = await admin.api("PATCH", "/machines/m1", 422, json={"reserved_address": wrong, "notes": "lost"})
+        assert (refused["field"], bool(refused["hint"])) == ("reserved_address", True)
+    assert (await admin.api("GET", "/machines/m1"))["notes"] == "said nothing of it"
+
+
 async def test_refusals_name_the_field(admin: World) -> None:
     await admin.machine(1)
     await admin.machine(2)

@@ -45,6 +45,30 @@ async def test_a_name_that_is_taken_is_refused_beside_its_field(fleet: Visitor) 
     assert ((await machine(fleet, "m0007")).name, (await machine(fleet, "m0007")).notes) == ("stairs", "under\nthem")
 
 
+async def test_an_address_is_reserved_on_the_machines_page(fleet: Visitor) -> None:
+    assert "Reserved none: any address of the ranges" in said(await fleet.get("/machines/m0007"))
+    await fleet.post("/machines/m0007/edit", data={"name": "node-18", "reserved_address": " 10.77.0.17 "})
+    assert (await machine(fleet, "m0007")).reserved_address == "10.77.0.17"
+    assert "Reserved 10.77.0.17" in said(await fleet.get("/machines/m0007"))
+    assert 'value="10.77.0.17"' in await fleet.get("/machines/m0007/edit")
+    refused = await fleet.post("/machines/m0006/edit", 422, {"name": "node-17", "reserved_address": "10.77.0.17"})
+    assert 'id="reserved_address-error"' in refused
+    assert "10.77.0.17 is reserved for node-18" in said(refused)
+    assert 'value="10.77.0.17"' in refused
+    await fleet.post("/machines/m0007/edit", data={"name": "node-18", "reserved_address": ""})
+    assert (await machine(fleet, "m0007")).reserved_address is None
+
+
+async def test_the_hand_over_is_shown_and_chosen(fleet: Visitor) -> None:
+    assert "Hand-over kexec" in said(await fleet.get("/machines/m0005"))
+    await fleet.post("/machines/m0005/edit", data={"name": "node-16", "hand_over": "reboot"})
+    assert (await machine(fleet, "m0005")).hand_over == "reboot"
+    assert "Hand-over reboot" in said(await fleet.get("/machines/m0005"))
+    assert 'value="reboot" selected' in await fleet.get("/machines/m0005/edit")
+    refused = await fleet.post("/machines/m0005/edit", 422, {"name": "node-16", "hand_over": "jump"})
+    assert 'id="hand_over-error"' in refused
+
+
 async def test_a_machine_is_called_broken_and_mended(fleet: Visitor) -> None:
     await fleet.post("/machines/m0005/broken")
     assert (await machine(fleet, "m0005")).state is State.BROKEN

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from argon2 import PasswordHasher
 
 from appliance.events import Bus
 from appliance.machine import Machine, MachineId, State, parse_mac
+from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.wishes import Wishes
 from appliance.store import machines
@@ -19,6 +21,7 @@ from appliance.web.app import make_app
 from appliance.web.services import Services
 from appliance.web.setup import prepare_setup
 
+SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"))
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 NAME, PASSWORD = "admin", "correct horse battery"
 DISK = {
@@ -100,7 +103,7 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
     return Services(
         store=store,
         bus=bus,
-        wishes=Wishes(store, bus, clock),
+        wishes=Wishes(store, bus, clock, [SUBNET]),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,

@@ -100,6 +100,12 @@ class Pool:
         """The reservation of a machine in this subnet."""
         return self._reservations.get(mac)
 
+    def reserved_now(self, mac: str, now: float) -> IPv4Address | None:
+        """The address reserved for the machine, where nothing that we know of keeps it from getting it now."""
+        reservation = self._reservations.get(mac)
+        free = reservation is not None and self._unclaimed(mac, reservation.address, now)
+        return reservation.address if reservation is not None and free else None
+
     def binding(self, mac: str) -> Binding | None:
         """The machine's last binding, expired and released ones included."""
         address = self._address_of.get(mac)

@@ -189,8 +189,12 @@ class SubnetService:
     def _renewing(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
         """RENEWING and REBINDING. Without a record we are still the authority: grant what is free.
 
-        A running machine keeps its address although it has been reserved another one since.
+        A machine that was reserved another address since is sent to fetch it. RFC 2131 would rather acknowledge and
+        not extend; then it would lose its address all the same, a whole lease time later. Never where its next
+        DISCOVER would not lead to the reserved one: it would go round in a circle.
         """
+        if self.pool.reserved_now(request.mac, now) not in (None, address):
+            return self._nak(request, "another address is reserved for you")
         if self.pool.available(request.mac, address, now):
             return self._grant(request, address, now)
         return self._nak(request, "this address is not yours")

@@ -58,5 +58,19 @@ class Subnet:
             return False
         return network.prefixlen >= 31 or address not in (network.network_address, network.broadcast_address)
 
+    def objection(self, address: IPv4Address) -> str:
+        """Why an address of this network cannot be kept for one machine; empty when it can."""
+        network = self.address.network
+        if self.mode not in ("authoritative", "reservations"):
+            return f"another server gives the addresses on {self.interface}"
+        if address == self.address.ip:
+            return "this appliance itself has that address"
+        if address in self._services():
+            return f"that address is a gateway, name server or time server of {self.interface}"
+        if not self.assignable(address):
+            which = "network address" if address == network.network_address else "broadcast address"
+            return f"that is the {which} of {network}"
+        return ""
+
     def _services(self) -> tuple[IPv4Address | None, ...]:
         return (self.address.ip, self.gateway, *self.dns, *self.ntp)

@@ -1,5 +1,6 @@
 """Machines for programs."""
 
+import msgspec
 from aiohttp import web
 
 from appliance.reconcile.views import machine_view, machine_views, timeline
@@ -27,9 +28,16 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Change what users may change."""
     services, given = request.app[SERVICES], await body(request, shapes.MachineIn)
-    wanted = MachineChange(given.name, given.maintenance, given.broken, given.notes, given.hand_over)
+    wanted = MachineChange(
+        given.name, given.maintenance, given.broken, given.notes, given.hand_over, _address(given.reserved_address)
+    )
     changed = await services.wishes.change_machine(key(request), wanted, request[USER].name)
     return answer(outward.machine_detail(await machine_view(services.store, changed.id), services.clock()))
+
+
+def _address(given: str | msgspec.UnsetType | None) -> str | None:
+    """Unset leaves the reservation as it is, null takes it away."""
+    return None if isinstance(given, msgspec.UnsetType) else given or ""
 
 
 async def delete(request: web.Request) -> web.Response:

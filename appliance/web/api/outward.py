@@ -49,7 +49,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
     of, inventory = view.machine, view.machine.inventory or {}
     same = "id name state maintenance address firmware uuid serial last_seen failed_from failed_code failed_reason"
     return {
-        **{name: getattr(of, name) for name in (*same.split(), "hand_over", "notes", "created")},
+        **{name: getattr(of, name) for name in (*same.split(), "reserved_address", "hand_over", "notes", "created")},
         "macs": list(of.macs),
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),

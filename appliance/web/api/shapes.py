@@ -35,7 +35,7 @@ class SessionIn(_In):
 
 
 class MachineIn(_In):
-    """What to change of a machine; null leaves it as it is."""
+    """What to change of a machine; null leaves it as it is, but for ``reserved_address``."""
 
     name: Line | None = None
     maintenance: bool | None = None
@@ -43,6 +43,8 @@ class MachineIn(_In):
     notes: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
     hand_over: Literal["kexec", "reboot"] | None = None
     """How the maintenance stack gives way to a deployed system; ``reboot`` where kexec does not work."""
+    reserved_address: Line | msgspec.UnsetType | None = msgspec.UNSET
+    """IPv4 address that only this machine is leased; null takes the reservation away."""
 
 
 class RequirementsIn(_In):
@@ -137,6 +139,8 @@ class MachineOut(_Out):
     maintenance: bool
     macs: list[str]
     address: str | None
+    """As last leased or reported."""
+    reserved_address: str | None
     firmware: str | None
     uuid: str | None
     serial: str | None

@@ -1,16 +1,20 @@
 """What can be done to a machine, and why not when it cannot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from appliance.errors import Conflict, Invalid
-from appliance.machine import BUSY, TRANSITIONS, State
+from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.machine import BUSY, HAND_OVERS, TRANSITIONS, Machine, State
 from appliance.reconcile.views import MachineView, machine_view
 from appliance.reconcile.wishes import MachineChange
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.keys import SERVICES
+
+EDITED = ("name", "reserved_address", "hand_over", "notes")
+"""Fields of the form, as they are called in ``Machine`` and ``MachineChange`` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +86,45 @@ async def mend(request: web.Request) -> web.Response:
 async def edit(request: web.Request) -> web.Response:
     """GET /machines/{key}/edit"""
     view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
-    typed = {"name": view.machine.name, "notes": view.machine.notes}
-    return render(request, "machine_edit.html", machine=view.machine, typed=typed, error=None)
+    return _edit_page(request, view.machine, {})
+
+
+def _edit_page(
+    request: web.Request, machine: Machine, given: Mapping[str, str], error: ApplianceError | None = None
+) -> web.Response:
+    """``given`` is what was typed; fields that were not sent show what is stored."""
+    stored: dict[str, str] = {name: getattr(machine, name) or "" for name in EDITED}
+    return render(
+        request,
+        "machine_edit.html",
+        status=422 if error else 200,
+        machine=machine,
+        typed={**stored, **given},
+        error=error,
+        hand_overs=HAND_OVERS,
+    )
 
 
 async def save(request: web.Request) -> web.Response:
-    """POST /machines/{key}/edit with ``name`` and ``notes``."""
+    """POST /machines/{key}/edit with those of ``EDITED`` that are to change."""
     view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
     form = await request.post()
-    typed = {"name": str(form.get("name", "")).strip(), "notes": str(form.get("notes", ""))}
+    given = {name: str(form[name]) for name in EDITED if name in form}
     try:
-        change = MachineChange(name=typed["name"], notes=typed["notes"].replace("\r\n", "\n"))
-        await request.app[SERVICES].wishes.change_machine(view.machine.id, change, who(request))
+        await request.app[SERVICES].wishes.change_machine(view.machine.id, _wanted(given), who(request))
     except (Invalid, Conflict) as error:
-        return render(request, "machine_edit.html", status=422, machine=view.machine, typed=typed, error=error)
+        return _edit_page(request, view.machine, given, error)
     return see_other(f"/machines/{view.machine.id}")
+
+
+def _wanted(given: Mapping[str, str]) -> MachineChange:
+    name, notes = given.get("name"), given.get("notes")
+    return MachineChange(
+        name=None if name is None else name.strip(),
+        notes=None if notes is None else notes.replace("\r\n", "\n"),
+        hand_over=given.get("hand_over"),
+        reserved_address=given.get("reserved_address"),
+    )
 
 
 async def ask_broken(request: web.Request) -> web.Response:

@@ -1,0 +1,69 @@
+"""Addresses that users keep for machines: which may be kept, and what the DHCP server is told of them. Pure."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import AddressValueError, IPv4Address
+
+from appliance.errors import Conflict, Invalid
+from appliance.lease import Reservation
+from appliance.machine import MacAddress, Machine
+from appliance.netboot.dhcp.subnet import Subnet
+
+FIELD = "reserved_address"
+
+
+def check_address(text: str, machine: Machine, others: Iterable[Machine], subnets: Sequence[Subnet]) -> str:
+    """The address as it is stored.
+
+    Raises Invalid where no subnet could ever lease it, Conflict where it is kept for one of ``others``.
+    """
+    try:
+        address = IPv4Address(text.strip())
+    except AddressValueError as error:
+        hint = "write it as 10.77.0.117"
+        raise Invalid("address-invalid", f"{text[:40]!r} is not an IPv4 address", hint, FIELD) from error
+    objection, hint = _objection(address, subnets)
+    if objection:
+        raise Invalid("address-invalid", f"{address}: {objection}", hint, FIELD)
+    for other in others:
+        if other.id != machine.id and other.reserved_address == str(address):
+            hint = f"choose another one, or take it from {other.name} first"
+            raise Conflict("address-taken", f"{address} is reserved for {other.name}", hint, FIELD)
+    return str(address)
+
+
+def _objection(address: IPv4Address, subnets: Sequence[Subnet]) -> tuple[str, str]:
+    """Why no subnet leases this address to one machine, and what would do; empty where one does."""
+    served = ", ".join(str(subnet.address.network) for subnet in subnets)
+    subnet = next((each for each in subnets if address in each.address.network), None)
+    if subnet is None:
+        return "that is in no subnet that is served", f"choose one in {served}" if served else "add a [[subnet]]"
+    return subnet.objection(address), f"choose another one in {subnet.address.network}"
+
+
+def reservations(machines: Iterable[Machine]) -> list[Reservation]:
+    """What the DHCP server has to know. Names go by DNS: a host name of ours would rename systems that have one."""
+    kept = [(boot_interface(machine), machine.reserved_address) for machine in machines]
+    return [Reservation(mac, IPv4Address(address)) for mac, address in kept if mac and address]
+
+
+def boot_interface(machine: Machine) -> MacAddress | None:
+    """The interface that the machine booted from last, as its inventory says, else the first that was seen.
+
+    One only: two interfaces of one machine must not take turns at one address.
+    """
+    said = (machine.inventory or {}).get("boot_mac")
+    return next((mac for mac in machine.macs if mac == said), next(iter(machine.macs), None))
+
+
+def troubles(machines: Iterable[Machine], subnets: Sequence[Subnet]) -> list[str]:
+    """What the configuration makes of reservations without anybody being told, in sentences."""
+    kept = [(machine, IPv4Address(machine.reserved_address)) for machine in machines if machine.reserved_address]
+    found = []
+    for machine, address in kept:
+        objection, _ = _objection(address, subnets)
+        if objection:
+            found.append(f"{address} cannot be leased to {machine.name}, for which it is reserved: {objection}")
+    for subnet in subnets:
+        if subnet.mode == "reservations" and not any(address in subnet.address.network for _, address in kept):
+            found.append(f"nobody gets an address on {subnet.interface}: none of its addresses is reserved")
+    return found
