@@ -4,9 +4,10 @@ uvloop has no ``loop.sendfile`` and aiohttp then copies in Python without a word
 """
 
 import asyncio
+import errno
+import logging
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,13 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 CHUNK = 1 << 20
 """Bytes per system call: bounds how long one reader keeps the loop."""
+STALLED_SECONDS = 300.0
+"""How long a reader may take nothing: an agent does so while a slow disk flushes what it wrote."""
+
+_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
+"""What the network says of a reader that is gone, besides ConnectionError and TimeoutError."""
+
+log = logging.getLogger(__name__)
 
 
 async def send_file(
@@ -25,7 +33,7 @@ async def send_file(
 ) -> web.StreamResponse:
     """Answer GET or HEAD with the file or the part that Range asks for (RFC 9110 section 14).
 
-    Raises NotFound. A client that goes away ends its own transfer and nothing else.
+    Raises NotFound. A transfer that cannot go on ends its own connection and nothing else.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -52,10 +60,20 @@ async def _answer(request: web.Request, descriptor: int, content_type: str) -> w
         response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
-        with suppress(ConnectionError):  # the client went away: no news for the log
+        try:
             await _send(request, descriptor, start, stop)
+        except OSError as error:
+            _give_up(request, error)
     # No write_eof: the length is stated, and what aiohttp would write is nothing.
     return response
+
+
+def _give_up(request: web.Request, error: OSError) -> None:
+    """End the connection: the header is out, so that nothing else can be said on it."""
+    if not isinstance(error, ConnectionError | TimeoutError) and error.errno not in _UNREACHABLE:
+        log.error("sending %s: %s", request.path[:200], error.strerror)  # a reader that left would be no news
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _wanted(request: web.Request, size: int) -> tuple[int, int] | None:
@@ -87,8 +105,7 @@ async def _send(request: web.Request, descriptor: int, start: int, stop: int) ->
         while start < stop:
             sent = await _once(socket, descriptor, start, min(CHUNK, stop - start))
             if sent == 0:
-                transport.abort()  # the file shrank: the length we promised cannot be kept
-                return
+                raise OSError(errno.ENODATA, "it is shorter than it was when the answer began")
             start += sent
             await asyncio.sleep(0)  # others get their turn even if this reader is never slow
     finally:
@@ -99,7 +116,8 @@ async def _flushed(request: web.Request) -> None:
     """Wait until the header has left the transport's buffer, since the kernel's copy would overtake it."""
     # uvloop's transports are WriteTransports in all but their class.
     cast("asyncio.WriteTransport", request.transport).set_write_buffer_limits(high=0)
-    await request._payload_writer.drain()
+    async with asyncio.timeout(STALLED_SECONDS):
+        await request._payload_writer.drain()
 
 
 async def _once(socket: int, file: int, offset: int, count: int) -> int:
@@ -107,7 +125,8 @@ async def _once(socket: int, file: int, offset: int, count: int) -> int:
         try:
             return os.sendfile(socket, file, offset, count)
         except BlockingIOError:
-            await _writable(socket)
+            async with asyncio.timeout(STALLED_SECONDS):
+                await _writable(socket)
 
 
 async def _writable(socket: int) -> None:

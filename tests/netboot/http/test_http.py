@@ -1,6 +1,8 @@
 """Boot HTTP on real sockets, on both event loops: byte-exact files, ranges, and what hostile clients send."""
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import os
 import socket
@@ -318,6 +320,54 @@ async def test_readers_that_leave_in_the_middle_leave_nothing_behind(site, port)
         while len(os.listdir("/proc/self/fd")) > before:
             await asyncio.sleep(0.01)
     assert (await ask(port, "/time")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("number", "logged"),
+    [(errno.ETIMEDOUT, False), (errno.EHOSTUNREACH, False), (errno.ENETDOWN, False), (errno.EIO, True)],
+)
+async def test_a_transfer_that_cannot_go_on_ends_the_connection_and_says_whose_fault_it_is(
+    site, port, monkeypatch, caplog, number, logged
+):
+    """After the header nothing can be said any more: no second answer, and a traceback for nobody."""
+    big_file(site)
+    send, calls = os.sendfile, []
+
+    def fail(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise OSError(number, os.strerror(number))
+        return send(*arguments)
+
+    monkeypatch.setattr("os.sendfile", fail)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /stack/0a1b/initrd HTTP/1.1\r\nHost: x\r\n\r\n")
+    got = b""
+    with contextlib.suppress(ConnectionError):
+        while more := await reader.read(1 << 20):
+            got += more
+    writer.close()
+    assert got.count(b"HTTP/1.1 ") <= 1
+    assert b"500" not in got.partition(b"\r\n\r\n")[0]
+    assert "Traceback" not in caplog.text
+    assert ("initrd" in caplog.text) == logged, caplog.text
+
+
+async def test_a_reader_that_never_reads_is_given_up(site, port, monkeypatch):
+    """It would keep two descriptors for as long as it likes."""
+    monkeypatch.setattr("appliance.netboot.sending.STALLED_SECONDS", 0.05)
+    big_file(site)
+    before = len(os.listdir("/proc/self/fd"))
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(stalled, ("127.0.0.1", port))
+    await loop.sock_sendall(stalled, b"GET /stack/0a1b/initrd HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(20):
+        while len(os.listdir("/proc/self/fd")) > before + 1:  # ours
+            await asyncio.sleep(0.01)
+    stalled.close()
 
 
 async def test_a_file_that_shrinks_ends_the_connection_instead_of_lying(site, port):
