@@ -16,7 +16,7 @@ PURE = {
     "reconcile.plan", "reconcile.names", "reconcile.outcome", "reconcile.params", "reconcile.consequences",
     "reconcile.inventory", "reconcile.addresses",
     "netboot.policy", "netboot.ipxe", "netboot.grub", "netboot.cpio", "netboot.firmware", "netboot.fleet",
-    "netboot.quiet",
+    "netboot.quiet", "netboot.answers",
     "netboot.dhcp.packet", "netboot.dhcp.options", "netboot.dhcp.pool", "netboot.dhcp.responder",
     "netboot.dhcp.reply", "netboot.dhcp.request", "netboot.dhcp.subnet", "netboot.dhcp.frame", "netboot.dhcp.effects",
     "netboot.dhcp.facts", "netboot.dhcp.declines", "netboot.dhcp.ratelimit", "netboot.dhcp.expiries",

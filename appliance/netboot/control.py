@@ -8,8 +8,8 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError, Denied, Invalid
 from appliance.machine import meaningful_uuid, parse_mac
+from appliance.netboot.answers import bearer, status_of
 from appliance.netboot.fleet import Activity, Fleet, Redemption, Report
-from appliance.netboot.http import status_of
 
 LARGEST_BODY = 2 << 20
 """Bytes; an inventory of a big server is some 200 kB."""
@@ -141,8 +141,8 @@ async def _body(request: web.Request, kind: type[T]) -> T:
 
 
 def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer(request.headers.get("Authorization", ""))
+    if not token:
         raise Denied("session-unknown", "a token is needed here")
     return token
 

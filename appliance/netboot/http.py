@@ -11,6 +11,7 @@ from aiohttp import web
 from appliance.errors import ApplianceError, Denied, Invalid, NotFound
 from appliance.machine import meaningful_serial, meaningful_uuid, parse_mac
 from appliance.netboot import ipxe
+from appliance.netboot.answers import bearer, status_of
 from appliance.netboot.fleet import Fleet
 from appliance.netboot.policy import BootRequest
 from appliance.netboot.sending import send_file
@@ -102,8 +103,8 @@ class BootHttp:
         return web.Response(text="come\n" if come else "wait\n")
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = bearer(request.headers.get("Authorization", ""))
+        if not token:
             raise Denied("token-missing", "images are served to the machine whose attempt uses them")
         path = await self._fleet.image(token, int(request.match_info["image"]))
         return await send_file(request, path)
@@ -175,15 +176,3 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except ApplianceError as error:
         hint = f" ({error.hint})" if error.hint else ""
         return web.Response(status=status_of(error), text=f"{error.code}: {error.message}{hint}\n")
-
-
-def status_of(error: ApplianceError) -> int:
-    """The HTTP status of an error to a machine."""
-    match error:
-        case NotFound():
-            return 404
-        case Denied():
-            return 401 if error.code == "session-unknown" else 403
-        case Invalid():
-            return 422
-    return 409 if error.code in ("stale-step", "state-forbids") else 503

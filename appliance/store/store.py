@@ -21,8 +21,10 @@ BATCH = 512
 """Jobs that share one commit at most: bounds how long the first of them waits."""
 
 
-_DISK = (sqlite3.OperationalError, sqlite3.DatabaseError)
-"""Exactly these classes speak of the disk; their other children (IntegrityError ...) of one job."""
+def _is_of_disk(error: Exception) -> bool:
+    """Whether no other job can be promised anything either; other errors are those of one job, or of its SQL."""
+    classes = (sqlite3.OperationalError, sqlite3.DatabaseError)  # and not their children: IntegrityError ...
+    return type(error) in classes and _primary(error) != sqlite3.SQLITE_ERROR
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Store:
                 await self._reader.execute("BEGIN")
                 return await job(self._reader)
             except sqlite3.Error as error:
+                if _primary(error) == sqlite3.SQLITE_ERROR:
+                    raise  # the job's SQL is wrong
                 raise _failure("read", error) from error
             finally:
                 await self._reader.rollback()
@@ -92,7 +96,7 @@ class Store:
         try:
             return await waiting.job(self._writer)
         except Exception as error:
-            if type(error) in _DISK:
+            if _is_of_disk(error):
                 raise  # nothing of this batch can be promised
             await self._writer.execute("ROLLBACK TO job")
             return error

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError, Denied
 from appliance.events import Bus, Event
+from appliance.netboot.answers import bearer
 from appliance.reconcile.record import Tell, record
 from appliance.store import accounts
 from appliance.store.accounts import User, UserSession
@@ -128,9 +129,9 @@ def _ended(session: UserSession, now: float) -> bool:
 
 def token_of(request: web.Request) -> tuple[str | None, bool]:
     """The token that a request carries, and whether it came by cookie. A bearer token goes first."""
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip() or None, False
+    token = bearer(request.headers.get("Authorization", ""))
+    if token is not None:
+        return token or None, False
     return request.cookies.get(COOKIE) or None, True
 
 

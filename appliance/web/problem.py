@@ -1,4 +1,4 @@
-"""Errors as answers: the one place where they become HTTP status codes (RFC 9457)."""
+"""Errors as answers to people and programs, with their HTTP status codes (RFC 9457); for machines: netboot.answers."""
 
 import http
 
@@ -21,6 +21,7 @@ _STATUS_OF_CODE = {
     "upload-failed": 507,
     "body-too-large": 413,
     "login-busy": 503,
+    "store-failed": 503,
 }
 
 

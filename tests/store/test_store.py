@@ -87,14 +87,17 @@ async def test_a_job_that_breaks_a_constraint_fails_alone(store):
     assert await store.read(get("good")) == "1"
 
 
-async def test_a_job_with_wrong_sql_fails_and_the_writer_goes_on(store):
+@pytest.mark.parametrize("sql", ["INSERT INTO no_such_table VALUES(1)", "SELEC 1", "SELECT no_such_column FROM users"])
+async def test_a_job_with_wrong_sql_fails_alone_and_is_no_fault_of_the_disk(store, sql):
     async def bad(db):
-        await db.execute("INSERT INTO no_such_table VALUES(1)")
+        await db.execute(sql)
 
-    with pytest.raises(ApplianceError, match="could not be written"):
-        await store.write(bad)
-    await store.write(put("after"))
-    assert await store.read(get("after")) == "1"
+    good, failed = await asyncio.gather(store.write(put("beside")), store.write(bad), return_exceptions=True)
+    assert good is None
+    assert type(failed) is sqlite3.OperationalError
+    with pytest.raises(sqlite3.OperationalError):
+        await store.read(bad)
+    assert await store.read(get("beside")) == "1"
 
 
 async def test_a_job_whose_caller_gave_up_before_it_began_is_not_run(store):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_world import World, open_world
 
+from appliance.errors import ApplianceError
 from appliance.web.api.routes import ENDPOINTS
 from appliance.web.app import LARGEST_BODY
 
@@ -86,6 +87,16 @@ async def test_deep_nesting(admin: World) -> None:
 async def test_too_large(admin: World) -> None:
     problem = await admin.api("POST", "/deployments", 413, data=b" " * (LARGEST_BODY + 1))
     assert problem["code"] == "body-too-large"
+
+
+async def test_a_store_that_fails_is_no_defect_of_ours(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As agents are told: come again later."""
+
+    async def broken(*_: object) -> None:
+        raise ApplianceError("store-failed", "disk full", "look at the disk")
+
+    monkeypatch.setattr("appliance.web.api.machines.machine_views", broken)
+    assert (await admin.api("GET", "/machines", 503))["hint"] == "look at the disk"
 
 
 async def test_unknown_address_and_method(admin: World) -> None:
