@@ -16,7 +16,7 @@ from aiohttp import web
 import appliance
 from appliance import certificates
 from appliance.certificates import Authority, ServerTls
-from appliance.config import Config, SubnetSection, check_ranges_on, parse_range
+from appliance.config import Config, SubnetSection, parse_range
 from appliance.events import Bus
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
@@ -150,7 +150,6 @@ class Builder:
 
     def _subnet(self, section: SubnetSection) -> Subnet:
         address = self._interfaces[section.interface]
-        check_ranges_on(section, address, "configuration")
         ours = (str(address.ip),) if self._config.dns.enabled and self._config.dns.port == 53 else ()
         dns = section.dns if section.dns is not None else ours
         return Subnet(

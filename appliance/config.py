@@ -5,6 +5,7 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from pathlib import Path
@@ -100,18 +101,50 @@ class Config:
     web: WebSection = field(default_factory=WebSection)
 
 
-def load(path: Path) -> Config:
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A configuration, and on which line of which file everything in it stands."""
+
+    config: Config
+    _reader: "_Reader"
+
+    def check_ranges(self, interfaces: Mapping[str, IPv4Interface]) -> None:
+        """Raise ConfigError where a range lies outside the subnet that its interface really has.
+
+        Sections of interfaces that are not among these are left alone.
+        """
+        for index, section in enumerate(self.config.subnet):
+            address = interfaces.get(section.interface)
+            if address is None:
+                continue
+            for text in section.ranges:
+                if not all(each in address.network for each in parse_range(text)):
+                    wrong = f"{text} is outside {address.network}"
+                    hint = f"{section.interface} has {address}; choose a range in that network"
+                    raise self._reader.error("subnet", "ranges", wrong, hint, index)
+
+
+def read(path: Path) -> ConfigFile:
     """The configuration in ``path``; raises ConfigError for a file that cannot be read or is not right."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError("config-unreadable", f"{path}: {reason}", "name the file with --config FILE") from error
-    return parse(text, str(path))
+    return _read_text(text, str(path))
+
+
+def load(path: Path) -> Config:
+    """The configuration in ``path`` alone; raises as ``read``."""
+    return read(path).config
 
 
 def parse(text: str, name: str) -> Config:
     """The configuration in ``text``; ``name`` is the file's name for messages."""
+    return _read_text(text, name).config
+
+
+def _read_text(text: str, name: str) -> ConfigFile:
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers and lists beyond all bounds
@@ -120,7 +153,7 @@ def parse(text: str, name: str) -> Config:
     config = reader.config(tables)
     _check_subnets(reader, config)
     _check_numbers(reader, config)
-    return config
+    return ConfigFile(config, reader)
 
 
 def parse_range(text: str) -> tuple[IPv4Address, IPv4Address]:
@@ -133,16 +166,6 @@ def parse_range(text: str) -> tuple[IPv4Address, IPv4Address]:
     if not dash or last < first:
         raise ValueError(f"{text!r} ends before it begins")
     return first, last
-
-
-def check_ranges_on(section: SubnetSection, address: IPv4Interface, name: str) -> None:
-    """Raise ConfigError where a range lies outside the subnet that the interface really has."""
-    for text in section.ranges:
-        first, last = parse_range(text)
-        if first not in address.network or last not in address.network:
-            message = f"{name}: [[subnet]] {section.interface}: range {text} is outside {address.network}"
-            hint = f"{section.interface} has {address}; choose a range in that network"
-            raise ConfigError("config-range", message, hint)
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -280,6 +303,7 @@ def _check_addresses(reader: _Reader, subnet: SubnetSection, index: int) -> None
         raise reader.error("subnet", "lease_seconds", "is out of bounds", "60 to 31536000 seconds", index)
 
 
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):[0-9]{1,5}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -292,7 +316,7 @@ def _check_numbers(reader: _Reader, config: Config) -> None:
     if config.boot.port == config.boot.control_port:
         raise reader.error("boot", "control_port", "is the same as port", "use two ports")
     for listen in config.web.listen:
-        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", listen):
+        if not _LISTEN.fullmatch(listen):
             raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
         if int(listen.rpartition(":")[2]) > 65535:
             raise reader.error("web", "listen", f"{listen!r} has no such port", "ports are 1 to 65535")

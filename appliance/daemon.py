@@ -17,7 +17,7 @@ from aiohttp import web
 
 from appliance import __version__
 from appliance.assembly import Assembly, Builder, Site
-from appliance.config import Config, load
+from appliance.config import Config, read
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
@@ -49,9 +49,11 @@ def serve(path: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     try:
-        config = load(path)
+        file = read(path)
+        config = file.config
         served = [section.interface for section in config.subnet if section.mode != "off"]
         interfaces = {name: interface_address(name) for name in served}
+        file.check_ranges(interfaces)
         raise_descriptor_limit()
         with state_directory(config.site.state_dir):
             uvloop.run(_live(config, interfaces))

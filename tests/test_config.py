@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import Config, ConfigError, SubnetSection, check_ranges_on, load, parse, parse_range
+from appliance.config import Config, ConfigError, load, parse, parse_range, read
 
 WHOLE = """\
 [site]
@@ -115,6 +115,7 @@ SUBNET = '[[subnet]]\ninterface = "br0"\n'
         ("[boot]\nport = 65536", 2, "port", "cannot be 65536", "1 to 65535"),
         ("[boot]\nport = 443", 1, "control_port", "same as port", "two ports"),
         ("[web]\nlisten = ['8443']", 2, "listen", "not ADDRESS:PORT", "127.0.0.1:8443"),
+        ("[web]\nlisten = ['werkstatt-ü:8443']", 2, "listen", "not ADDRESS:PORT", "127.0.0.1:8443"),
         ("[web]\nlisten = ['127.0.0.1:99999']", 2, "listen", "no such port", "1 to 65535"),
         ("[tftp]\nextra_root = 5", 2, "extra_root", "wrong type, int", "path in quotes"),
         ("[boot]\n'port' = 'x'", 2, "port", "wrong type", "a whole number"),
@@ -180,12 +181,17 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
     assert load(tmp_path / "good.toml") == parse(WHOLE, "")
 
 
-def test_a_range_outside_the_subnet_names_both():
-    section = SubnetSection("br0", ranges=("10.77.0.50-10.77.1.5",))
+def test_a_range_outside_the_subnet_names_both_and_where_it_stands(tmp_path):
+    path = tmp_path / "qrm.toml"
+    off = '[[subnet]]\ninterface = "br1"\nmode = "off"\nranges = ["10.1.0.1-10.1.0.2"]\n'
+    path.write_text(off + SUBNET + '\nranges = [\n  "10.77.0.50-10.77.1.5"]\n')
+    file = read(path)
     with pytest.raises(ConfigError) as caught:
-        check_ranges_on(section, IPv4Interface("10.77.0.1/24"), "qrm.toml")
+        file.check_ranges({"br0": IPv4Interface("10.77.0.1/24")})
+    assert caught.value.message.startswith(f"{path}:8: [subnet] ranges ")
     assert "10.77.0.50-10.77.1.5 is outside 10.77.0.0/24" in caught.value.message
-    check_ranges_on(section, IPv4Interface("10.77.0.1/16"), "qrm.toml")
+    assert "10.77.0.1/24" in caught.value.hint
+    file.check_ranges({"br0": IPv4Interface("10.77.0.1/16")})
 
 
 def test_a_range_of_one_address():

@@ -187,7 +187,7 @@ def test_a_port_in_use_is_named(daemon, namespace, program, address, port, says)
     [
         ('"br0"', '"br9"', "there is no such interface"),
         ('"br0"', '"port1"', "has no IPv4 address"),
-        ("10.77.0.50-", "10.76.0.50-", "is outside 10.77.0.0/24"),
+        ("10.77.0.50-", "10.76.0.50-", "one/qrm.toml:6: [subnet] ranges 10.76.0.50-10.77.0.99 is outside 10.77.0.0/24"),
         ("/stack", "/nowhere", "no maintenance stack to boot"),
         ("[boot]", "[boots]", "[boots] is unknown"),
         ("127.0.0.1:8443", "192.0.2.1:8443", "192.0.2.1 port 8443"),
