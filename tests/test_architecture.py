@@ -14,7 +14,7 @@ LONGEST_FILE = 500
 PURE = {
     "errors", "lease", "machine", "deployment", "catalogue", "workflow",
     "reconcile.plan", "reconcile.names", "reconcile.outcome", "reconcile.params", "reconcile.consequences",
-    "reconcile.inventory", "reconcile.addresses",
+    "reconcile.inventory", "reconcile.addresses", "reconcile.advice",
     "netboot.policy", "netboot.ipxe", "netboot.grub", "netboot.cpio", "netboot.firmware", "netboot.fleet",
     "netboot.quiet", "netboot.answers",
     "netboot.dhcp.packet", "netboot.dhcp.options", "netboot.dhcp.pool", "netboot.dhcp.responder",

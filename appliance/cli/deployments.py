@@ -9,7 +9,7 @@ import click
 from appliance.cli.client import Api, segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, clean, fields, moment, table
+from appliance.cli.output import as_json, attempt_words, clean, fields, gives_up, moment, table
 from appliance.errors import ApplianceError
 
 ACTIONS = {
@@ -53,9 +53,7 @@ def on(deployment: dict[str, Any], field: str) -> str:
 
 def state_of(deployment: dict[str, Any]) -> str:
     """State and progress in a few words."""
-    attempt, words = deployment["attempt"], [deployment["state"]]
-    if attempt and attempt["status"] == "live" and attempt["step"]:
-        words.append(f"{attempt['progress']:.0%} {attempt['label']}")
+    words = [deployment["state"], *attempt_words(deployment["attempt"])]
     if deployment["failed_reason"]:
         words.append(deployment["failed_reason"])
     return ", ".join(words)
@@ -75,6 +73,7 @@ def show(deployment: str, json_out: bool) -> None:
         {name: found[name] for name in ("name", "hostname", "wanted", "delivery", "generation")}
         | {
             "state": state_of(found),
+            "without a sign": gives_up(found["attempt"]),
             "image": found["image"]["name"],
             "machine": on(found, "name"),
             "address": on(found, "address"),

@@ -7,7 +7,7 @@ import click
 from appliance.cli.client import segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, event_line, fields, gigabytes, moment, table
+from appliance.cli.output import as_json, attempt_words, event_line, fields, gigabytes, gives_up, moment, table
 
 
 @click.group(cls=Listing)
@@ -33,9 +33,7 @@ def list_machines(json_out: bool) -> None:
 
 def state_of(machine: dict[str, Any]) -> str:
     """State, progress and flags in a few words."""
-    words, attempt = [machine["state"]], machine["attempt"]
-    if attempt and attempt["status"] == "live" and attempt["step"]:
-        words.append(f"{attempt['progress']:.0%} {attempt['label']}")
+    words = [machine["state"], *attempt_words(machine["attempt"])]
     if machine["state"] == "failed":
         words.append(machine["failed_reason"])
     words += [word for word in ("maintenance", "offline") if machine[word]]
@@ -61,6 +59,7 @@ def show(machine: str, json_out: bool) -> None:
         {name: found[name] for name in same}
         | {
             "state": state_of(found),
+            "without a sign": gives_up(found["attempt"]),
             "deployment": deployment_of(found),
             "macs": ", ".join(found["macs"]),
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",

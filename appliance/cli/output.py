@@ -52,6 +52,21 @@ def moment(at: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) if at else "never"
 
 
+def attempt_words(attempt: dict[str, Any] | None) -> list[str]:
+    """How far a live attempt is, and what somebody has to do by hand; nothing of one that has ended."""
+    if not attempt or attempt["status"] != "live" or not attempt["step"]:
+        return []
+    words = [f"{attempt['progress']:.0%} {attempt['label']}"]
+    if attempt["advice"]:
+        words.append(f"{attempt['advice']}; {gives_up(attempt)}")
+    return words
+
+
+def gives_up(attempt: dict[str, Any] | None) -> str:
+    """When a live attempt gives up, in the user's time zone."""
+    return f"it gives up at {moment(attempt['deadline'])}" if attempt and attempt["deadline"] else ""
+
+
 def gigabytes(count: int | None) -> str:
     """Bytes of a disk, as its label says them."""
     return f"{count / 1e9:.1f} GB" if count else ""

@@ -8,9 +8,10 @@ from appliance.catalogue import Image
 from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import Machine
+from appliance.reconcile.advice import advice
 from appliance.store import attempts, catalogue, deployments, events, machines
 from appliance.store.store import Store
-from appliance.workflow import Attempt, Status
+from appliance.workflow import Attempt, Status, deadline
 
 OFFLINE_AFTER = 150.0
 """Seconds without a sign; an idle machine polls at least every 50."""
@@ -32,6 +33,18 @@ class MachineView:
     def offline(self, now: float) -> bool:
         """Whether the machine has been silent for longer than it should."""
         return self.machine.last_seen is None or now - self.machine.last_seen > OFFLINE_AFTER
+
+    def advice(self, now: float, called: str = "") -> str:
+        """What somebody has to do by hand for the live attempt to go on; empty where there is nothing.
+
+        ``called`` is what the machine is called in it, where its name stands beside it already.
+        """
+        return advice(self.attempt, called or self.machine.name, self.offline(now)) if self.attempt else ""
+
+    @property
+    def deadline(self) -> float | None:
+        """Unix time at which the live attempt gives up without a sign of the machine; None without one."""
+        return deadline(self.attempt) if self.attempt else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """What people and scripts do with ``qrm``."""
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from cli_world import Cli
@@ -9,6 +11,7 @@ from appliance.deployment import Wanted
 from appliance.machine import MachineId, State
 from appliance.reconcile.wishes import MachineChange
 from appliance.store import deployments, machines
+from appliance.workflow import Kind
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE somebody@desk"
 
@@ -38,6 +41,22 @@ async def test_machines(qrm: Cli) -> None:
     await qrm.run("machines", "set", "node-1", code=2)
     assert "name-invalid" in (await qrm.run("machines", "set", "node-1", "--name", "A B", code=4)).err
     assert "machine-unknown" in (await qrm.run("machines", "show", "none", code=4)).err
+
+
+async def test_what_has_to_be_done_by_hand_is_said_with_its_deadline(qrm: Cli, tmp_path: Path) -> None:
+    await _deployment(qrm, tmp_path)
+    await qrm.run("deployments", "start", "web-1")
+    machine = await qrm.world.machine(state=State.STARTING)
+    made = await qrm.world.attempt(machine, Kind.START, 1)
+    gives_up = f"it gives up at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(made.started + 20 * 60))}"
+    said = f"0% handing over, Switch node-1 on; {gives_up}"
+    for command in (("machines",), ("machines", "show", "node-1"), ("deployments", "show", "web-1")):
+        assert said in (await qrm.run(*command)).out
+    assert said in (await qrm.run("deployments", "wait", "web-1", "--timeout", "0", code=1)).err
+    await qrm.world.services.store.write(lambda db: machines.put(db, replace(machine, last_seen=made.started)))
+    shown = (await qrm.run("machines", "show", "node-1")).out
+    assert "Switch" not in shown
+    assert f"without a sign  {gives_up}" in shown
 
 
 async def test_deleting_needs_the_word(qrm: Cli) -> None:

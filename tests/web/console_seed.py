@@ -204,7 +204,7 @@ ROWS = (
     Row("node-20", State.STOPPED, deployment="build-1", seen=12),
     Row("node-21", State.BROKEN, maintenance=True, seen=86400 * 3),
     Row("node-22", State.DISCOVERED, maintenance=True, seen=8),
-    Row("node-23", State.RELEASING, "bios", deployment="old-1", kind=Kind.RELEASE, index=1, progress=0.0, seen=40),
+    Row("node-23", State.RELEASING, "bios", deployment="old-1", kind=Kind.RELEASE, index=1, progress=0.0, seen=400),
     Row("node-24", State.IDLE, maintenance=True, memory=64, seen=30),
 )  # fmt: skip
 

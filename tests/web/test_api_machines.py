@@ -1,8 +1,13 @@
 """Machines over the API."""
 
+from dataclasses import replace
+
 from web_world import World
 
 from appliance.machine import State
+from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.store import machines
+from appliance.workflow import Kind
 
 
 async def test_list_and_detail(admin: World) -> None:
@@ -62,6 +67,19 @@ async def test_an_address_is_reserved_and_given_back(admin: World) -> None:
         refused = await admin.api("PATCH", "/machines/m1", 422, json={"reserved_address": wrong, "notes": "lost"})
         assert (refused["field"], bool(refused["hint"])) == ("reserved_address", True)
     assert (await admin.api("GET", "/machines/m1"))["notes"] == "said nothing of it"
+
+
+async def test_what_has_to_be_done_by_hand_is_said_with_its_deadline(admin: World) -> None:
+    machine = await admin.machine(state=State.STARTING)
+    await admin.attempt(machine, Kind.START)
+    shown = (await admin.api("GET", "/machines/m1"))["attempt"]
+    assert (shown["advice"], shown["deadline"]) == ("Switch node-1 on", admin.clock.now + 20 * 60)
+    assert (await admin.api("GET", "/machines"))["items"][0]["attempt"] == shown
+    seen = replace(machine, last_seen=admin.clock.now)
+    await admin.services.store.write(lambda db: machines.put(db, seen))
+    assert (await admin.api("GET", "/machines/m1"))["attempt"]["advice"] == ""
+    admin.clock.now += OFFLINE_AFTER + 1
+    assert (await admin.api("GET", "/machines/m1"))["attempt"]["advice"] == "Switch node-1 on"
 
 
 async def test_refusals_name_the_field(admin: World) -> None:

@@ -10,7 +10,9 @@ from console_seed import KEY
 
 from appliance.deployment import Deployment, Wanted
 from appliance.machine import Machine, State
+from appliance.reconcile.views import machine_view
 from appliance.store import catalogue, deployments, machines
+from appliance.web.console import words
 
 
 @pytest.fixture
@@ -43,6 +45,20 @@ async def test_a_name_that_is_taken_is_refused_beside_its_field(fleet: Visitor) 
     assert "under the stairs" in page
     await fleet.post("/machines/m0007/edit", data={"name": "stairs", "notes": "under\r\nthem"})
     assert ((await machine(fleet, "m0007")).name, (await machine(fleet, "m0007")).notes) == ("stairs", "under\nthem")
+
+
+async def test_who_has_to_press_a_button_reads_it_everywhere_with_the_deadline(fleet: Visitor) -> None:
+    view = await machine_view(fleet.services.store, "node-23")
+    assert view.deadline is not None
+    advice, end = "Switch node-23 on, or off and on again if it hangs", f"It gives up at {words.clock(view.deadline)}"
+    for page in (f"/machines/{view.machine.id}", f"/machines/{view.machine.id}/timeline", "/deployments/old-1"):
+        assert f"{advice}. {end}" in said(await fleet.get(page))
+    for page in ("/", "/machines", "/deployments", "/tasks"):
+        assert "50% Switch it on, or off and on again if it hangs" in said(await fleet.get(page))
+    assert f"node-23 {advice}. {end}." in said(await fleet.get("/"))
+    there = said(await fleet.get("/machines/node-14"))
+    assert "Without a sign of node-14 it gives up at " in there
+    assert "Switch" not in there
 
 
 async def test_an_address_is_reserved_on_the_machines_page(fleet: Visitor) -> None:

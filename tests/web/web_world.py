@@ -15,11 +15,12 @@ from appliance.machine import Machine, MachineId, State, parse_mac
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.wishes import Wishes
-from appliance.store import machines
+from appliance.store import attempts, machines
 from appliance.store.store import Store, open_store
 from appliance.web.app import make_app
 from appliance.web.services import Services
 from appliance.web.setup import prepare_setup
+from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, begin, steps_for
 
 SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"))
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -92,6 +93,14 @@ class World:
         await self.services.store.write(lambda db: machines.put(db, machine))
         await self.services.store.write(lambda db: machines.put_inventory(db, machine.id, INVENTORY))
         return machine
+
+    async def attempt(self, machine: Machine, kind: Kind, deployment: int | None = None) -> Attempt:
+        """A live attempt in its first step, in the store."""
+        steps, now = steps_for(kind, system_runs=kind is Kind.STOP), self.clock()
+        whose = None if deployment is None else DeploymentId(deployment)
+        made = begin(AttemptId("a1"), kind, machine.id, whose, steps, nonce="n", armed=True, now=now)
+        await self.services.store.write(lambda db: attempts.put(db, made))
+        return made
 
     async def image(self, name: str = "demo") -> Any:
         """A small disk image, uploaded."""

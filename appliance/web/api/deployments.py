@@ -15,8 +15,8 @@ from appliance.web.keys import SERVICES, USER
 async def index(request: web.Request) -> web.Response:
     """All deployments."""
     services = request.app[SERVICES]
-    views = await deployment_views(services.store)
-    return answer(shapes.Items(items=[outward.deployment(view, services.domain) for view in views]))
+    views, now = await deployment_views(services.store), services.clock()
+    return answer(shapes.Items(items=[outward.deployment(view, services.domain, now) for view in views]))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -76,4 +76,5 @@ def _id(deployment: Deployment) -> str:
 
 async def _shown(request: web.Request, which: str, status: int) -> web.Response:
     services = request.app[SERVICES]
-    return answer(outward.deployment(await deployment_view(services.store, which), services.domain), status)
+    view = await deployment_view(services.store, which)
+    return answer(outward.deployment(view, services.domain, services.clock()), status)

@@ -11,14 +11,13 @@ from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.views import DeploymentView, MachineView
 from appliance.web.api import shapes
-from appliance.workflow import Attempt, deadline
 
 
-def attempt(value: Attempt | None) -> shapes.AttemptOut | None:
-    """An attempt, where there is one."""
-    if value is None:
+def attempt(view: MachineView | None, now: float) -> shapes.AttemptOut | None:
+    """The latest attempt of a machine, where there is one."""
+    if view is None or view.attempt is None:
         return None
-    step = value.step
+    value, step = view.attempt, view.attempt.step
     return shapes.AttemptOut(
         id=value.id,
         kind=value.kind,
@@ -27,7 +26,8 @@ def attempt(value: Attempt | None) -> shapes.AttemptOut | None:
         label=step.label if step else "",
         progress=value.progress,
         message=value.message,
-        deadline=deadline(value),
+        deadline=view.deadline,
+        advice=view.advice(now),
         started=value.started,
         ended=value.ended,
         code=value.code,
@@ -53,7 +53,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         "macs": list(of.macs),
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),
-        "attempt": attempt(view.attempt),
+        "attempt": attempt(view, now),
         "cpus": _number(inventory, "cpu", "threads"),
         "memory_bytes": _number(inventory, "memory", "bytes"),
         "disks_summary": disks_summary(inventory.get("disks")),
@@ -83,7 +83,7 @@ def _disk(of: DiskIdentity | None) -> shapes.DiskOut | None:
     return shapes.DiskOut(serial=of.serial, wwn=of.wwn, bytes=of.bytes, model=of.model, summary=of.summary)
 
 
-def deployment(view: DeploymentView, domain: str) -> shapes.DeploymentOut:
+def deployment(view: DeploymentView, domain: str, now: float) -> shapes.DeploymentOut:
     """A deployment with what belongs to it."""
     of, on = view.deployment, view.on
     failed = on is not None and on.machine.state is State.FAILED
@@ -105,7 +105,7 @@ def deployment(view: DeploymentView, domain: str) -> shapes.DeploymentOut:
         installed=_installed(of),
         host_keys=list(of.host_keys),
         generation=of.generation,
-        attempt=_own_attempt(view),
+        attempt=_own_attempt(view, now),
         failed_reason=on.machine.failed_reason if on and failed else "",
         created=of.created,
     )
@@ -130,10 +130,10 @@ def _installed(of: Deployment) -> shapes.InstalledOut | None:
     )
 
 
-def _own_attempt(view: DeploymentView) -> shapes.AttemptOut | None:
+def _own_attempt(view: DeploymentView, now: float) -> shapes.AttemptOut | None:
     """The machine's latest attempt, unless it was for another deployment before this one."""
     latest = view.on.attempt if view.on else None
-    return attempt(latest) if latest and latest.deployment == view.deployment.id else None
+    return attempt(view.on, now) if latest and latest.deployment == view.deployment.id else None
 
 
 def image(of: Image) -> shapes.ImageOut:

@@ -124,6 +124,9 @@ class AttemptOut(_Out):
     """0 to 1, of the step."""
     message: str
     deadline: float | None
+    """When it gives up without a further sign of the machine; null once it has ended."""
+    advice: str
+    """What somebody has to do by hand for it to go on, such as switching the machine on; empty: nothing."""
     started: float
     ended: float | None
     code: str

@@ -90,6 +90,9 @@ def _trouble(view: MachineView, now: float) -> Attention | None:
     if machine.state is State.FAILED:
         before = f"failed while {machine.failed_from}: " if machine.failed_from else ""
         return Attention(words.mark(machine.state), machine.name, before + machine.failed_reason, f"{link}/timeline")
+    if view.deadline and view.advice(now):
+        text = f"{view.advice(now)}. It gives up at {words.clock(view.deadline)}."
+        return Attention(words.OFFLINE, machine.name, text, link)
     if machine.state is State.ACTIVE and view.deployment and view.offline(now):
         silent = words.ago(machine.last_seen, now)
         text = f"runs {view.deployment.name}, last seen {silent}"

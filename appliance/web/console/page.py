@@ -66,6 +66,7 @@ class Pages:
             words.span,
             words.running_time,
             words.moment,
+            words.clock,
             words.iso,
             words.step_label,
             words.overall,

@@ -98,6 +98,11 @@ def moment(at: float) -> str:
     return _local(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def clock(at: float) -> str:
+    """The time of day, in the appliance's time zone: ``14:32``."""
+    return _local(at).strftime("%H:%M")
+
+
 def iso(at: float) -> str:
     """The same moment for programs, with its offset from UTC (RFC 3339)."""
     return _local(at).isoformat(timespec="seconds")

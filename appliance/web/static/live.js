@@ -88,7 +88,9 @@ function showProgress({ machine, step, progress, message }) {
     const share = Math.min((index + progress) / Number(part.dataset.steps), 1);
     part.querySelector("progress").value = share;
     part.querySelector(".share").textContent = `${Math.floor(share * 100)}%`;
-    if (message) part.querySelector(".step").textContent = message;
+    const words = part.querySelector(".step");
+    if (message) words.textContent = message;
+    words.classList.remove("by-hand"); // who makes progress is there
     const ring = part.closest("tr, li, header")?.querySelector(".arc");
     ring?.setAttribute("stroke-dasharray", `${Math.max(Math.floor(share * 100), 4)} 100`);
   }
