@@ -21,7 +21,7 @@ KINDS: dict[str, str] = {
     "agent.refused": "a token was refused",
     "machine.new": "a machine was seen for the first time",
     "machine.state": "a machine changed its state",
-    "machine.changed": "a user changed a machine",
+    "machine.changed": "a user changed a machine, or a silent kexec its hand-over",
     "machine.conflict": "two machines claim one identity",
     "machine.looping": "a machine boots over and over and never reports",
     "machine.deleted": "a user deleted a machine",
