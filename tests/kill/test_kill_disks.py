@@ -9,7 +9,6 @@ import pytest
 from kill_api import RefusedError
 from kill_disk import MIB, ROOT_UUID
 from kill_machine import PlayedMachine
-from kill_moments import at
 from kill_world import World, compressed
 
 pytestmark = pytest.mark.root
@@ -121,17 +120,12 @@ def test_a_disk_that_was_swapped_after_the_agreement(
     world: World, change: dict[str, object], code: str, words: str
 ) -> None:
     machine = world.idle_machine()
-    name = world.deploy(machine)
-    world.moment(machine, at("prepare-disk"))
     machine.power_cut()
-    world.daemon.thaw()
+    name = world.deploy(machine)
     before = dict(machine.settings["disks"][0])
     machine.settings["disks"][0] |= {key: value for key, value in change.items() if key != "size"}
     os.truncate(machine.disk.path, int(change.get("size", 48 * MIB)))
     machine.power_on()
-    world.reach(machine, "failed")
-    world.user.act(name, "retry")
-    world.reach(machine, "deploying")
     world.reach(machine, "failed")
     assert world.failure(machine)[0] == code
     assert words in world.failure(machine)[1]

@@ -27,7 +27,7 @@ def test_deploy_is_retried_after_every_power_cut(world: World) -> None:
     machine = world.idle_machine()
     name = world.deploy(machine)
     for right, reason in (
-        (at("prepare-disk"), "preparing the disk"),
+        (told_to("prepare-disk"), "preparing the disk"),
         (at("write-image"), "writing the image"),
         (writing, "writing the image"),
         (at("grow"), "growing the file system"),
@@ -41,6 +41,16 @@ def test_deploy_is_retried_after_every_power_cut(world: World) -> None:
     world.reach(machine, "active")
     assert [attempt["status"] for attempt in world.attempts(machine)] == ["failed"] * 5 + ["done"]
     assert machine.disk.text("/etc/hostname").strip() == name
+
+
+def test_a_machine_that_is_restarting_when_the_user_starts_goes_on_by_itself(world: World) -> None:
+    """It polled a moment ago, and nothing was handed out to it yet."""
+    machine = world.idle_machine()
+    machine.power_cut()
+    world.deploy(machine)
+    machine.power_on()
+    world.reach(machine, "active")
+    assert [attempt["status"] for attempt in world.attempts(machine)] == ["done"]
 
 
 def test_a_power_cut_at_the_hand_over_boots_the_disk(world: World) -> None:
