@@ -79,7 +79,7 @@ def test_ipxe_gets_the_script_and_is_never_told_to_load_itself(base: dict[int, b
     boot = boot_file(client, SUBNET, MAC)
     assert boot is not None
     assert boot.name.startswith(SCRIPT)
-    assert boot.next_server is None
+    assert boot.next_server == SUBNET.address.ip
 
 
 def test_ipxe_without_http_gets_a_build_that_has_it() -> None:
