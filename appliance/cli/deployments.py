@@ -134,7 +134,7 @@ def _add_action(action: str, help_text: str) -> None:
         word = None
         if not foreseen["refused"]:  # the server says why, with its code
             word = confirmed(foreseen["texts"], foreseen["confirm"], confirm)
-        after = connected.send("POST", f"{path}/{action}", {"confirm": word})
+        after = connected.send("POST", f"{path}/{action}", {"confirm": word, "content": foreseen["content"]})
         click.echo(f"{after['name']}: asked to {action}")
         if and_wait:
             _wait(connected, str(after["id"]), None)

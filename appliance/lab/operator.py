@@ -101,7 +101,8 @@ class Operator:
         if consequences["refused"]:
             raise ApplianceError("lab-refused", f"{action} is refused: {consequences['refused']}")
         self._say(f"{self.machine.name}: {action}: {clean(' '.join(consequences['texts']))}")
-        await self._api.post(f"{path}/{action}", confirm=consequences["confirm"])
+        agreed = {"confirm": consequences["confirm"], "content": consequences["content"]}
+        await self._api.post(f"{path}/{action}", **agreed)
 
     async def wait(self, state: str, seconds: float) -> Seen:
         """Wait for a state; raises ``lab-failed`` with the reason when the machine fails instead."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from appliance.deployment import Deployment, DiskIdentity, Wanted
+from appliance.errors import Conflict
 from appliance.machine import BUSY, Machine, State
 
 
@@ -24,6 +25,29 @@ class Consequences:
     texts: tuple[str, ...] = ()
     confirm: str | None = None
     refused: str = ""
+    choice: Deployment | None = None
+    """The deployment with machine and disk chosen, for a start on a machine yet to be found."""
+
+    @property
+    def content(self) -> str:
+        """Fingerprint of what is on the disk that is overwritten: it comes back with the confirmation."""
+        disk = self.choice.disk if self.choice else None
+        return disk.content if disk and self.confirm is not None else ""
+
+
+def check_agreement(foreseen: Consequences, confirm: str | None, content: str) -> None:
+    """Raise Conflict unless this is what has to be agreed to, and what was seen when it was."""
+    if foreseen.confirm is None:
+        return
+    text = " ".join(foreseen.texts)
+    if confirm != foreseen.confirm:
+        raise Conflict("confirmation-needed", text, f"confirm with {foreseen.confirm!r}", "confirm")
+    if content == foreseen.content:
+        return
+    if not content:
+        raise Conflict("confirmation-needed", text, "send the content that the consequences tell", "content")
+    changed = f"What is on the disk has changed since it was shown. {text}"
+    raise Conflict("content-changed", changed, "look at it again, then confirm", "content")
 
 
 def consequences_of(
@@ -78,7 +102,7 @@ def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
         return Consequences((f"{deployment.name} boots again from its disk, with its data.",))
     text = f"Everything on {describe(choice.disk)} is overwritten."
     empty = choice.disk.summary in ("", "empty")
-    return Consequences((text,), None if empty else choice.disk.serial or choice.disk.wwn)
+    return Consequences((text,), None if empty else choice.disk.serial or choice.disk.wwn, choice=choice)
 
 
 def _destructive(deployment: Deployment, machine: Machine | None, action: Action) -> Consequences:

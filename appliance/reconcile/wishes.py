@@ -12,7 +12,7 @@ from appliance.events import Bus, Event
 from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.addresses import check_address
-from appliance.reconcile.consequences import Action, Consequences, consequences_of
+from appliance.reconcile.consequences import Action, Consequences, check_agreement, consequences_of
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.store import catalogue, deployments, machines, tokens
@@ -138,10 +138,11 @@ class Wishes:
 
         return await self._store.read(job)
 
-    async def act(self, key: str, action: Action, confirm: str | None, by: str) -> Deployment:
+    async def act(self, key: str, action: Action, confirm: str | None, by: str, content: str = "") -> Deployment:
         """Start, stop, release, re-deploy or retry.
 
-        Raises Conflict ``confirmation-needed`` when ``confirm`` is not what ``consequences`` asks for.
+        ``confirm`` and ``content`` are what ``consequences`` told. Raises Conflict ``confirmation-needed`` where they
+        are not, and ``content-changed`` where the disk holds something else by now than what was agreed to.
         """
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
@@ -149,9 +150,7 @@ class Wishes:
             foreseen = await self._consequences(db, deployment, action)
             if foreseen.refused:
                 raise Conflict("action-refused", foreseen.refused)
-            if foreseen.confirm is not None and confirm != foreseen.confirm:
-                hint = f"confirm with {foreseen.confirm!r}"
-                raise Conflict("confirmation-needed", " ".join(foreseen.texts), hint, "confirm")
+            check_agreement(foreseen, confirm, content)
             after = await self._applied(db, deployment, action)
             await deployments.put(db, after)
             await self._told(tell, after, f"{by} asked to {action.value} {after.name}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli_world import Cli
+from web_world import DISK
 
 from appliance.deployment import Wanted
 from appliance.machine import MachineId, State
@@ -135,6 +136,21 @@ async def test_deployments(qrm: Cli, tmp_path: Path) -> None:
     assert "asked to release" in (await qrm.run("deployments", "release", "web-1", "--confirm", "web-1")).out
     await qrm.run("deployments", "create", "web-2", "--image", "none", code=4)
     await qrm.run("deployments", "create", "web-2", code=2)
+
+
+async def test_a_disk_with_content_is_overwritten_after_its_serial_was_typed(qrm: Cli, tmp_path: Path) -> None:
+    await _deployment(qrm, tmp_path)
+    full = {**DISK, "content": {"empty": False, "fingerprint": "f1", "summary": "ext4 'precious'"}}
+    stored = {"cpu": {"threads": 4}, "disks": [full]}
+    await qrm.world.services.store.write(lambda db: machines.put_inventory(db, MachineId("m1"), stored))
+    await qrm.run("deployments", "create", "web-2", "--image", "demo", "--disk", "D1")
+    refused = await qrm.run("deployments", "start", "web-2", code=1)
+    assert "precious" in refused.err
+    assert "--confirm D1" in refused.err
+    assert "asked to start" in (await qrm.run("deployments", "start", "web-2", "--confirm", "D1")).out
+    found = await qrm.world.services.store.read(lambda db: deployments.get(db, "web-2"))
+    assert found.disk is not None
+    assert found.disk.content == "f1"
 
 
 async def test_wait(qrm: Cli, tmp_path: Path) -> None:

@@ -64,4 +64,4 @@ class User:
         """Ask what it would do, agree, do it."""
         foreseen = self.get(f"/deployments/{deployment}/consequences?action={action}")
         assert not foreseen["refused"], foreseen
-        self.post(f"/deployments/{deployment}/{action}", confirm=foreseen["confirm"])
+        self.post(f"/deployments/{deployment}/{action}", confirm=foreseen["confirm"], content=foreseen["content"])

@@ -72,9 +72,8 @@ class World:
 
     async def act(self, action, name="web-1", confirm=None):
         """A wish, and the loop's turn after it. Confirms what it is asked to, as a user who reads does."""
-        if confirm is None:
-            confirm = (await self.wishes.consequences(name, Action(action))).confirm
-        await self.wishes.act(name, Action(action), confirm, "ada")
+        foreseen = await self.wishes.consequences(name, Action(action))
+        await self.wishes.act(name, Action(action), confirm or foreseen.confirm, "ada", foreseen.content)
         await self.loop.round()
 
     async def deployment(self, name="web-1"):

@@ -159,6 +159,37 @@ async def test_a_disk_with_content_that_was_named_needs_its_serial_typed(world, 
     assert (work.params["content"], work.params["owned"]) == ("f" * 64, False)
 
 
+async def test_what_was_seen_on_the_disk_is_what_is_agreed_to(world, node):
+    """Somebody filled it between the page and the confirmation: the serial that was typed was for something else."""
+    node.disks = [disk("FULL", content=FULL)]
+    await node.usable()
+    await world.deploy(disk="FULL")
+    shown = await world.wishes.consequences("web-1", Action.START)
+    assert (shown.confirm, shown.content) == ("FULL", "f" * 64)
+    node.disks = [disk("FULL", content={"empty": False, "fingerprint": "a" * 64, "summary": "ext4 'the books'"})]
+    await node.boots_stack()
+    for seen, code, field in ((shown.content, "content-changed", "content"), ("", "confirmation-needed", "content")):
+        with pytest.raises(Conflict, match="ext4 'the books'") as caught:
+            await world.wishes.act("web-1", Action.START, "FULL", "ada", seen)
+        assert (caught.value.code, caught.value.field) == (code, field)
+    assert (await world.deployment()).machine is None
+    await world.act("start", confirm="FULL")
+    assert (await world.deployment()).disk.content == "a" * 64
+
+
+async def test_an_empty_disk_that_was_filled_meanwhile_is_not_overwritten(world, node):
+    node.disks = [disk("S1")]
+    await node.usable()
+    await world.deploy(disk="S1")
+    shown = await world.wishes.consequences("web-1", Action.START)
+    assert (shown.confirm, shown.content) == (None, "")
+    node.disks = [disk("S1", content=FULL)]
+    await node.boots_stack()
+    with pytest.raises(Conflict) as caught:
+        await world.wishes.act("web-1", Action.START, shown.confirm, "ada", shown.content)
+    assert (caught.value.code, caught.value.field) == ("confirmation-needed", "confirm")
+
+
 async def test_two_starts_at_once_never_take_the_same_machine(world):
     nodes = [
         Played(world, MacAddress(f"52:54:00:00:00:0{n}"), f"11111111-2222-3333-4444-55555555550{n}") for n in "123"

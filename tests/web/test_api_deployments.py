@@ -66,7 +66,12 @@ async def test_a_disk_with_content_has_to_be_confirmed(admin: World) -> None:
             else (await admin.api("POST", "/deployments/web-1/start", 409))
         )
         assert (problem["code"], problem["field"]) == ("confirmation-needed", "confirm")
-    await admin.api("POST", "/deployments/web-1/start", 202, json={"confirm": "D1"})
+    assert foreseen["content"] == "f1"
+    unseen = await admin.api("POST", "/deployments/web-1/start", 409, json={"confirm": "D1"})
+    assert (unseen["code"], unseen["field"]) == ("confirmation-needed", "content")
+    other = await admin.api("POST", "/deployments/web-1/start", 409, json={"confirm": "D1", "content": "f0"})
+    assert (other["code"], other["field"]) == ("content-changed", "content")
+    await admin.api("POST", "/deployments/web-1/start", 202, json={"confirm": "D1", "content": foreseen["content"]})
 
 
 @pytest.mark.parametrize(

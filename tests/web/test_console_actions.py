@@ -9,7 +9,7 @@ from console_client import Visitor, said, visitor
 from console_seed import KEY
 
 from appliance.deployment import Deployment, Wanted
-from appliance.machine import Machine, State
+from appliance.machine import Machine, MachineId, State
 from appliance.reconcile.views import machine_view
 from appliance.store import catalogue, deployments, machines
 from appliance.web.console import words
@@ -151,7 +151,24 @@ async def test_a_disk_with_content_is_overwritten_only_by_its_serial(fleet: Visi
     assert "Type S4EVNX0R00006" in said(await fleet.post(start, 200))
     assert "This is not it" in said(await fleet.post(start, 422, {"confirm": "yes"}))
     assert (await deployment(fleet, "new-2")).machine is None
-    await fleet.post(start, data={"confirm": "S4EVNX0R00006"})
+    await fleet.post(start, data={"confirm": "S4EVNX0R00006", "content": "print-S4EVNX0R00006"})
+    assert (await deployment(fleet, "new-2")).machine == "m0006"
+
+
+async def test_a_disk_that_was_filled_since_the_page_was_shown_is_shown_again(fleet: Visitor) -> None:
+    form = {"name": "new-2", "image": "debian-13", "machine": "m0006", "disk_rule": "named", "disk": "S4EVNX0R00006"}
+    start = await fleet.post("/deployments/new", data=form)
+    assert '<input type="hidden" name="content" value="print-S4EVNX0R00006">' in await fleet.get(start)
+    found = (await machine(fleet, "m0006")).inventory
+    assert found is not None
+    found["disks"][0]["content"] |= {"fingerprint": "print-later", "summary": "ext4 'the books'"}
+    await fleet.services.store.write(lambda db: machines.put_inventory(db, MachineId("m0006"), found))
+    page = await fleet.post(start, 422, {"confirm": "S4EVNX0R00006", "content": "print-S4EVNX0R00006"})
+    assert "has changed since it was shown" in said(page)
+    assert "What is on it ext4 'the books'" in said(page)
+    assert 'name="content" value="print-later"' in page
+    assert (await deployment(fleet, "new-2")).machine is None
+    await fleet.post(start, data={"confirm": "S4EVNX0R00006", "content": "print-later"})
     assert (await deployment(fleet, "new-2")).machine == "m0006"
 
 

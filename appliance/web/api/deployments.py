@@ -51,14 +51,15 @@ async def delete(request: web.Request) -> web.Response:
 async def consequences(request: web.Request) -> web.Response:
     """What an action would do; nothing is changed."""
     found = await request.app[SERVICES].wishes.consequences(key(request), _action(text(request, "action")))
-    return answer(shapes.ConsequencesOut(texts=list(found.texts), confirm=found.confirm, refused=found.refused))
+    texts, confirm = list(found.texts), found.confirm
+    return answer(shapes.ConsequencesOut(texts=texts, confirm=confirm, content=found.content, refused=found.refused))
 
 
 async def act(request: web.Request) -> web.Response:
     """Ask for an action; the answer comes at once, the action takes its time."""
     action, given = _action(request.match_info["action"]), await body(request, shapes.ActionIn)
     wishes = request.app[SERVICES].wishes
-    after = await wishes.act(key(request), action, given.confirm, request[USER].name)
+    after = await wishes.act(key(request), action, given.confirm, request[USER].name, given.content)
     return await _shown(request, _id(after), 202)
 
 

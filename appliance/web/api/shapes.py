@@ -74,6 +74,8 @@ class ActionIn(_In):
     """The answer to what ``consequences`` asked for."""
 
     confirm: Line | None = None
+    content: Line = ""
+    """As ``consequences`` told it: what was on the disk when the user agreed that it is lost."""
 
 
 class Items(_Out, Generic[T]):
@@ -273,4 +275,6 @@ class ConsequencesOut(_Out):
 
     texts: list[str]
     confirm: str | None
+    content: str
+    """Fingerprint of what is on the disk that is overwritten, to be sent with ``confirm``; empty: nothing."""
     refused: str

@@ -17,13 +17,17 @@ def confirm_page(
     button: str,
     back: str,
     confirm: str | None = None,
+    content: str = "",
     disk: DiskIdentity | None = None,
     machine: str = "",
     refused: str = "",
     danger: bool = True,
     wrong: ApplianceError | None = None,
 ) -> web.Response:
-    """``confirm`` has to be typed; ``disk`` in ``machine`` is what dies; ``refused`` leaves no button."""
+    """``confirm`` has to be typed; ``disk`` in ``machine`` is what dies; ``refused`` leaves no button.
+
+    ``content`` comes back with the form: what the disk held when this page was shown.
+    """
     return render(
         request,
         "confirm.html",
@@ -33,6 +37,7 @@ def confirm_page(
         button=button,
         back=back,
         confirm=confirm,
+        content=content,
         disk=disk,
         machine=machine,
         refused=refused,

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-import aiosqlite
 from aiohttp import web
 
-from appliance.deployment import Deployment, DiskIdentity, choose_machine
+from appliance.deployment import Deployment, DiskIdentity
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.reconcile.consequences import Action, Consequences
-from appliance.reconcile.views import OFFLINE_AFTER, DeploymentView, deployment_view
-from appliance.store import catalogue, deployments, machines
+from appliance.reconcile.views import DeploymentView, deployment_view, machine_view
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.deployments import WORDS, deployment_page, foresee
 from appliance.web.console.page import see_other, who
@@ -34,20 +32,26 @@ async def act(request: web.Request) -> web.Response:
     """POST /deployments/{key}/{action}, with ``confirm`` where it needs one."""
     action, services = _action(request), request.app[SERVICES]
     view = await deployment_view(services.store, request.match_info["key"])
-    confirm = str((await request.post()).get("confirm", "")).strip() or None
+    form = await request.post()
+    confirm, content = str(form.get("confirm", "")).strip() or None, str(form.get("content", ""))
     try:
-        await services.wishes.act(str(view.deployment.id), action, confirm, who(request))
+        await services.wishes.act(str(view.deployment.id), action, confirm, who(request), content)
     except Conflict as error:
-        if error.code == "confirmation-needed":
-            return await _again(request, view, action, confirm)
+        if error.code in ("confirmation-needed", "content-changed"):
+            return await _again(request, view, action, confirm, error)
         return await deployment_page(request, str(view.deployment.id), error)
     return see_other(f"/deployments/{view.deployment.id}")
 
 
-async def _again(request: web.Request, view: DeploymentView, action: Action, typed: str | None) -> web.Response:
+async def _again(
+    request: web.Request, view: DeploymentView, action: Action, typed: str | None, error: Conflict
+) -> web.Response:
+    """The page as it is now; nothing is wrong with it where nothing was typed yet."""
     foreseen = await foresee(request, view.deployment, action)
-    wrong = Conflict("confirmation-needed", f"This is not it. Type exactly: {foreseen.confirm}") if typed else None
-    return await _page(request, view, action, foreseen, wrong)
+    text = f"This is not it. Type exactly: {foreseen.confirm}"
+    if error.field == "content":
+        text = "What is on the disk has changed since it was shown. Look at it again, then type its serial once more."
+    return await _page(request, view, action, foreseen, Conflict(error.code, text) if typed else None)
 
 
 async def _page(
@@ -66,6 +70,7 @@ async def _page(
         button=_button_word(deployment, action, disk, machine),
         back=f"/deployments/{deployment.id}",
         confirm=foreseen.confirm,
+        content=foreseen.content,
         disk=disk,
         machine=machine,
         refused=foreseen.refused,
@@ -104,11 +109,11 @@ async def _target(
     """Name of the machine, and the disk that the action writes to; None where it writes to none."""
     if view.on is not None:
         return view.on.machine.name, _written(view, action)
-    if action is not Action.START or foreseen.refused:
+    choice = foreseen.choice
+    if choice is None or choice.machine is None or choice.disk is None:
         return "", None
-    services = request.app[SERVICES]
-    recent = services.clock() - OFFLINE_AFTER
-    return await services.store.read(lambda db: _chosen(db, view.deployment, recent))
+    machine = await machine_view(request.app[SERVICES].store, choice.machine)
+    return machine.machine.name, replace(choice.disk, summary=choice.disk.summary or "empty")
 
 
 def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
@@ -118,17 +123,6 @@ def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
     if not writes or deployment.disk is None:
         return None
     return replace(deployment.disk, summary=f"{deployment.name}: {view.image.name} and whatever was stored since")
-
-
-async def _chosen(db: aiosqlite.Connection, deployment: Deployment, recent: float) -> tuple[str, DiskIdentity | None]:
-    """What a start would choose now. It chooses again when asked, and asks again when that differs."""
-    image = await catalogue.image(db, deployment.image)
-    every, taken = await machines.every(db), await deployments.taken(db)
-    try:
-        machine, disk = choose_machine(deployment, image, every, taken, recent)
-    except Conflict:
-        return "", None
-    return machine.name, replace(disk, summary=disk.summary or "empty")
 
 
 async def ask_delete(request: web.Request) -> web.Response:
