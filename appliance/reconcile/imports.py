@@ -18,6 +18,8 @@ from appliance.command import first_bytes
 from appliance.errors import ApplianceError, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import check_name
+from appliance.reconcile import leftovers
+from appliance.reconcile.leftovers import Aside
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue
 from appliance.store.store import Store
@@ -44,20 +46,41 @@ class Imports:
 
     def __init__(self, store: Store, bus: Bus, state_dir: Path, clock: Callable[[], float]) -> None:
         self._store, self._bus, self._clock = store, bus, clock
+        self._state_dir = state_dir
         self.images = state_dir / "images"
         self.kernels = state_dir / "kernels"
         for directory in (self.images, self.kernels):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def sweep(self) -> None:
-        """Remove the files that nothing names: a crash cut off their upload or their deletion. Before any upload."""
+        """Finish what a crash cut off, and keep aside what nothing names. Before any upload."""
         images = {str(image.id) for image in await self._store.read(catalogue.images)}
-        kernels = {str(kernel.id) for kernel in await self._store.read(catalogue.kernels)}
+        kernels = {file for kernel in await self._store.read(catalogue.kernels) for file in _kernel_files(kernel.id)}
+        doomed = await self._store.read(catalogue.doomed)
+        found = []
         for directory, named in ((self.images, images), (self.kernels, kernels)):
-            for path in directory.iterdir():
-                # A directory is not ours: lost+found, where this is a file system of its own.
-                if not path.is_dir() and (path.suffix == ".part" or path.stem not in named):
-                    _remove(path)
+            going = {Path(path).name for path in doomed if Path(path).parent.name == directory.name}
+            found.append(await asyncio.to_thread(leftovers.clear, directory, named, going))
+        gone = [path for path in doomed if not (self._state_dir / path).exists()]
+        try:
+            await self._swept(gone, [aside for aside in found if aside])
+        except ApplianceError as error:
+            log.warning("what was found of old uploads is not in the events: %s", error.message)
+
+    async def _swept(self, gone: Sequence[str], found: Sequence[Aside]) -> None:
+        kept = " and ".join(map(str, found))
+        text = f"images and kernels that the state does not name were kept: {kept}; upload them anew or remove them"
+        if found:
+            log.warning("%s", text)
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            await catalogue.forget_doomed(db, gone)
+            if found:
+                why = "the state was lost or restored, or a crash cut an upload off"
+                await tell(Event("daemon.trouble", self._clock(), text, why))
+
+        if gone or found:
+            await record(self._store, self._bus, job)
 
     def image_path(self, image: ImageId | int) -> Path:
         """Where the content of an image is stored."""
@@ -124,11 +147,12 @@ class Imports:
         async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
             image = await catalogue.image(db, key)
             await catalogue.delete_image(db, image.id)
+            await catalogue.doom(db, [self._relative(self.image_path(image.id))])
             await tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
             return image
 
         image = await record(self._store, self._bus, job)
-        self.image_path(image.id).unlink(missing_ok=True)
+        leftovers.remove(self.image_path(image.id))
 
     async def add_kernel(
         self,
@@ -149,9 +173,9 @@ class Imports:
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
                 stored = await catalogue.put_kernel(db, new)
-                os.replace(kernel.path, self.kernels / f"{stored.id}.vmlinuz")
-                if digest:
-                    os.replace(ramdisk.path, self.kernels / f"{stored.id}.initrd")
+                for part, name in zip((kernel, ramdisk), _kernel_files(stored.id), strict=True):
+                    if part.size:
+                        os.replace(part.path, self.kernels / name)
                 _sync_directory(self.kernels)
                 await tell(Event("kernel.changed", self._clock(), f"{by} added kernel {name}"))
                 return stored
@@ -164,12 +188,20 @@ class Imports:
         async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
             kernel = await catalogue.kernel(db, key)
             await catalogue.delete_kernel(db, kernel.id)
+            await catalogue.doom(db, [self._relative(self.kernels / name) for name in _kernel_files(kernel.id)])
             await tell(Event("kernel.changed", self._clock(), f"{by} deleted kernel {kernel.name}"))
             return kernel
 
         kernel = await record(self._store, self._bus, job)
-        for suffix in ("vmlinuz", "initrd"):
-            (self.kernels / f"{kernel.id}.{suffix}").unlink(missing_ok=True)
+        for name in _kernel_files(kernel.id):
+            leftovers.remove(self.kernels / name)
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self._state_dir))
+
+
+def _kernel_files(kernel: KernelId) -> tuple[str, str]:
+    return f"{kernel}.vmlinuz", f"{kernel}.initrd"
 
 
 def _unpacked(path: Path) -> tuple[int, bytes]:
@@ -184,14 +216,6 @@ def _unpacked(path: Path) -> tuple[int, bytes]:
         raise Invalid(
             "image-format", "this Zstandard file cannot be unpacked", "compress the disk image again"
         ) from error
-
-
-def _remove(path: Path) -> None:
-    """Free its space; what cannot be removed must not keep the appliance from starting."""
-    try:
-        path.unlink()
-    except OSError as error:
-        log.warning("%s is left over and could not be removed: %s", path, error.strerror)
 
 
 def _description(directory: Path) -> dict[str, Any]:

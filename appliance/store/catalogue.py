@@ -1,5 +1,6 @@
 """Images and kernels."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import aiosqlite
@@ -72,3 +73,18 @@ async def delete_kernel(db: aiosqlite.Connection, kernel_id: KernelId) -> None:
     if (await kernel(db, kernel_id)).builtin:
         raise Conflict("kernel-builtin", "the maintenance stack's kernel comes with the appliance")
     await db.execute("DELETE FROM kernels WHERE id = ?", (kernel_id,))
+
+
+async def doom(db: aiosqlite.Connection, paths: Iterable[str]) -> None:
+    """Remember that these files go, before they do: a crash between the two must not leave them for ever."""
+    await db.executemany("INSERT OR REPLACE INTO doomed_files VALUES(?)", [(path,) for path in paths])
+
+
+async def doomed(db: aiosqlite.Connection) -> frozenset[str]:
+    """The files that were to go, relative to the state directory; most are gone."""
+    return frozenset(row[0] for row in await rows(db, "SELECT path FROM doomed_files"))
+
+
+async def forget_doomed(db: aiosqlite.Connection, paths: Iterable[str]) -> None:
+    """These files are gone."""
+    await db.executemany("DELETE FROM doomed_files WHERE path = ?", [(path,) for path in paths])

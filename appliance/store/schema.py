@@ -73,6 +73,9 @@ MIGRATIONS: tuple[str, ...] = (
         machine TEXT PRIMARY KEY REFERENCES machines(id) ON DELETE CASCADE, hash TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE doomed_files (path TEXT PRIMARY KEY) STRICT;
+    """,
 )
 
 

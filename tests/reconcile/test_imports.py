@@ -1,15 +1,17 @@
-"""Files of images and kernels: what a crash left over goes at the next start, and nothing else does."""
+"""Files of images and kernels: what a crash left over goes at the next start, and no content is ever lost."""
 
 import errno
 import struct
 import subprocess
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from appliance.errors import Invalid
+from appliance.errors import ApplianceError, Invalid
 from appliance.events import Bus
 from appliance.reconcile.imports import Imports
+from appliance.store import catalogue, events
 from appliance.store.store import open_store
 
 BZIMAGE = b"\0" * 0x202 + b"HdrS" + b"\0" * 1000
@@ -63,40 +65,138 @@ async def test_a_disk_that_cannot_be_unpacked_is_refused(tmp_path):
         assert not list(imports.images.iterdir())
 
 
-async def test_files_that_nothing_names_go_at_the_next_start(tmp_path):
-    async with open_store(tmp_path / "store.db") as store:
-        imports = Imports(store, Bus(), tmp_path, lambda: 0.0)
+@asynccontextmanager
+async def opened(path):
+    """An imports of its own over the state in ``path``, as after a start."""
+    path.mkdir(exist_ok=True)
+    async with open_store(path / "store.db") as store:
+        yield Imports(store, Bus(), path, lambda: 5.0)
+
+
+def files(imports):
+    every = [path for directory in (imports.images, imports.kernels) for path in directory.rglob("*")]
+    return {str(path.relative_to(imports.images.parent)) for path in every if path.is_file()}
+
+
+async def troubles(imports):
+    return [each.text for each in await imports._store.read(lambda db: events.query(db, kind="daemon.trouble"))]
+
+
+async def test_an_upload_that_was_cut_off_goes_at_the_next_start(tmp_path):
+    async with opened(tmp_path) as imports:
         image = await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
         kernel = await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
-        kept = {path for directory in (imports.images, imports.kernels) for path in directory.iterdir()}
-        for left in ("images/abcd.part", f"images/{image.id + 1}", f"kernels/{kernel.id + 1}.initrd"):
+        kept = files(imports)
+        for left in ("images/abcd.part", "kernels/0123.part"):
             (tmp_path / left).write_bytes(b"left")
-        again = Imports(store, Bus(), tmp_path, lambda: 0.0)
-        await again.sweep()
-        assert {path for directory in (again.images, again.kernels) for path in directory.iterdir()} == kept
-        assert again.image_path(image.id) in kept
+        await imports.sweep()
+        assert files(imports) == kept
+        assert kept == {f"images/{image.id}", f"kernels/{kernel.id}.vmlinuz", f"kernels/{kernel.id}.initrd"}
+        assert await troubles(imports) == []
+
+
+async def test_a_store_that_was_lost_costs_no_image(tmp_path):
+    async with opened(tmp_path) as imports:
+        await imports.add_image("demo", "", "raw", stream(b"mine" * 1024), "admin")
+        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
+    for path in tmp_path.glob("store.db*"):
+        path.unlink()
+    async with opened(tmp_path) as imports:
+        await imports.sweep()
+        aside = {"images/unnamed/1", "kernels/unnamed/1.vmlinuz", "kernels/unnamed/1.initrd"}
+        assert files(imports) == aside
+        # Its number is given again: the content from before is not overwritten.
+        await imports.add_image("other", "", "raw", stream(b"\0" * 4096), "admin")
+        assert files(imports) == aside | {"images/1"}
+        assert (tmp_path / "images/unnamed/1").read_bytes() == b"mine" * 1024
+        (said,) = await troubles(imports)
+        assert f"1 file of 4096 bytes in {tmp_path}/images/unnamed" in said
+        assert f"2 files of {len(BZIMAGE) + 6} bytes in {tmp_path}/kernels/unnamed" in said
+
+
+async def test_what_is_kept_aside_is_told_at_each_start_and_never_replaced(tmp_path):
+    async with opened(tmp_path) as imports:
+        for content in (b"first", b"second"):
+            (imports.images / "7").write_bytes(content)
+            await imports.sweep()
+        await imports.sweep()
+        kept = {path.read_bytes() for path in (imports.images / "unnamed").iterdir()}
+        assert kept == {b"first", b"second"}
+        assert len(await troubles(imports)) == 3
+
+
+@pytest.mark.parametrize("done", [0, 1])
+async def test_a_deletion_that_a_crash_cut_off_goes_on_at_the_next_start(tmp_path, monkeypatch, done):
+    async with opened(tmp_path) as imports:
+        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
+        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
+        unlink, removed = Path.unlink, []
+
+        def dies(path, missing_ok=False):
+            if len(removed) >= done:
+                raise SystemError("power cut")
+            removed.append(path)
+            unlink(path, missing_ok)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", dies)
+            with pytest.raises(SystemError):
+                await imports.delete_kernel("mine", "ada")
+            removed[:] = [None] * done
+            with pytest.raises(SystemError):
+                await imports.delete_image("demo", "ada")
+    async with opened(tmp_path) as imports:
+        await imports.sweep()
+        assert files(imports) == set()
+        assert await troubles(imports) == []
+
+
+async def test_a_deletion_is_forgotten_once_it_is_done(tmp_path):
+    async with opened(tmp_path) as imports:
+        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
+        await imports.delete_image("demo", "ada")
+        assert files(imports) == set()
+        assert await imports._store.read(catalogue.doomed) == {"images/1"}
+        await imports.sweep()
+        assert await imports._store.read(catalogue.doomed) == set()
 
 
 async def test_what_is_no_file_of_ours_stays_and_stops_nobody(tmp_path):
-    async with open_store(tmp_path / "store.db") as store:
-        imports = Imports(store, Bus(), tmp_path, lambda: 0.0)
+    async with opened(tmp_path) as imports:
         (tmp_path / "images/lost+found/1").mkdir(parents=True)
         (tmp_path / "kernels/9.vmlinuz").mkdir()
-        for name in ("images/7", "kernels/8.initrd"):
-            (tmp_path / name).write_bytes(b"left")
+        (tmp_path / "images/8").symlink_to(tmp_path / "store.db")
+        for name in ("images/notes.txt", "kernels/config"):
+            (tmp_path / name).write_bytes(b"a user's")
         await imports.sweep()
         left = {path.name for directory in (imports.images, imports.kernels) for path in directory.iterdir()}
-        assert left == {"lost+found", "9.vmlinuz"}
+        assert left == {"lost+found", "9.vmlinuz", "8", "notes.txt", "config"}
+        assert (tmp_path / "store.db").exists()
 
 
-async def test_a_file_that_cannot_be_removed_is_told_and_stops_nobody(tmp_path, caplog, monkeypatch):
-    def refused(path, missing_ok=False):
+@pytest.mark.parametrize("call", ["unlink", "rename"])
+async def test_a_file_that_cannot_be_removed_or_moved_is_told_and_stops_nobody(tmp_path, caplog, monkeypatch, call):
+    def refused(path, *_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    async with open_store(tmp_path / "store.db") as store:
-        imports = Imports(store, Bus(), tmp_path, lambda: 0.0)
-        (imports.images / "7").write_bytes(b"left")
-        monkeypatch.setattr(Path, "unlink", refused)
+    async with opened(tmp_path) as imports:
+        for name in ("7", "8", "9.part"):
+            (imports.images / name).write_bytes(b"left")
+        monkeypatch.setattr(Path, call, refused)
         await imports.sweep()
-    assert "images/7" in caplog.text
+    assert ("images/9.part" if call == "unlink" else "images/7") in caplog.text
     assert "Permission denied" in caplog.text
+
+
+async def test_a_directory_that_cannot_be_read_or_a_full_disk_keeps_nobody_from_starting(tmp_path, caplog, monkeypatch):
+    async def full(*_):
+        raise ApplianceError("store-failed", "database or disk is full")
+
+    async with opened(tmp_path) as imports:
+        (imports.images / "7").write_bytes(b"left")
+        imports.kernels.rmdir()
+        monkeypatch.setattr(imports._store, "write", full)
+        await imports.sweep()
+        assert files(imports) == {"images/unnamed/7"}
+    assert "disk is full" in caplog.text
+    assert f"{tmp_path}/kernels" in caplog.text
