@@ -13,6 +13,8 @@ from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
 
 _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
 
+GRUB = "grub-i386-pc.pxe"
+"""Network GRUB, on our TFTP server."""
 PAUSES = (1, 2, 5, 10, 20, 30, 60)
 """Seconds between attempts; the last one repeats."""
 
@@ -115,7 +117,9 @@ def _local_disk(esp_partuuid: str | None, root_fsuuid: str | None, tftp: str) ->
     # The agent of the machine said it: nothing but a UUID gets into a script.
     usable = esp_partuuid is not None and _UUID.fullmatch(esp_partuuid)
     efi = _esp_loop(esp_partuuid) if esp_partuuid and usable else ["exit 1"]
-    bios = [f"chain {tftp}/grub-i386-pc.pxe ||"] if root_fsuuid else []
+    # iPXE hands its lease to GRUB as a packet, which breaks off at a boot file name of more than 128 bytes, such as
+    # the URL of this script: GRUB would have no address.
+    bios = [f"set netX/filename {GRUB} ||", f"chain {tftp}/{GRUB} ||"] if root_fsuuid else []
     return ["iseq ${platform} efi && goto efi ||", *bios, "exit 1", ":efi", *efi]
 
 

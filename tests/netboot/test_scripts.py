@@ -44,7 +44,9 @@ def test_scripts_are_made_of_commands_that_ipxe_has(spec):
 
 
 def test_network_grub_comes_from_us_whoever_answered_dhcp():
-    assert "chain tftp://10.77.0.1/grub-i386-pc.pxe ||" in script(LocalDisk("1111-2222", "3333-4444"))
+    lines = script(LocalDisk("1111-2222", "3333-4444")).splitlines()
+    at = lines.index("chain tftp://10.77.0.1/grub-i386-pc.pxe ||")
+    assert lines[at - 1] == "set netX/filename grub-i386-pc.pxe ||", "a longer name leaves GRUB without an address"
 
 
 def test_the_stack_is_fetched_again_for_ever_and_told_what_it_needs():
