@@ -2,19 +2,16 @@
 
 import asyncio
 import os
-import pwd
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from lab_processes import environment, labs, of_lab, start_lab, until
+from lab_processes import environment, labs, of_lab, ordinary, start_lab, until
 
 from appliance.errors import ApplianceError
 from appliance.lab.lab import Lab
@@ -143,23 +140,6 @@ async def test_a_killed_lab_takes_everything_with_it_but_files_and_those_go_at_t
         assert card["path"].exists()
     async with Lab(EMPTY, base=card["path"].parent):
         assert not card["path"].exists()
-
-
-@pytest.fixture
-def shared_directory() -> Iterator[Path]:
-    """A directory that an ordinary user may use; pytest's own are closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="qrm-lab-test-"))
-    path.chmod(0o777)
-    yield path
-    shutil.rmtree(path)
-
-
-def ordinary() -> tuple[list[str], str]:
-    """Words that make the command run as an ordinary user, and an interpreter which that user may run."""
-    if os.getuid() != 0:
-        return [], sys.executable
-    nobody = pwd.getpwnam("nobody")
-    return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"], "/usr/bin/python3"
 
 
 @pytest.mark.vm
