@@ -15,7 +15,7 @@ from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, MachineId, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
-from appliance.reconcile.inventory import checked
+from appliance.reconcile.inventory import checked, inventory_macs
 from appliance.reconcile.params import Surroundings, params
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
@@ -142,13 +142,13 @@ class Agents:
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle."""
-        inventory_macs = checked(inventory)
+        macs = checked(inventory)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             now = self._clock()
             session = await self._session(db, token)
             machine = await machines.get(db, session.machine)
-            updated = await self._identified(db, machine, inventory, inventory_macs)
+            updated = await self._identified(db, tell, machine, inventory, macs)
             await machines.put_inventory(db, machine.id, inventory)
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             attempt = await attempts.live_of(db, machine.id)
@@ -164,13 +164,19 @@ class Agents:
         return machine.state, machine.name
 
     async def _identified(
-        self, db: aiosqlite.Connection, machine: Machine, inventory: dict[str, Any], macs: list[MacAddress]
+        self, db: aiosqlite.Connection, tell: Tell, machine: Machine, inventory: dict[str, Any], macs: list[MacAddress]
     ) -> Machine:
-        """The machine with the interfaces of its inventory; those of another machine stay with that one."""
+        """The machine with the interfaces of its inventory; those of another machine stay with that one.
+
+        But for one that this machine booted from: it has moved here, unless the other has a deployment.
+        """
+        claimed = await machines.claims(db, machine.id)
         free = []
         for mac in macs:
             owner = await machines.by_mac(db, mac)
-            if owner is None or owner.id == machine.id:
+            if owner is not None and owner.id != machine.id and mac in claimed:
+                machine = await self._claimed(db, tell, machine, owner, mac)
+            if owner is None or owner.id == machine.id or mac in machine.macs:
                 free.append(mac)
         known = [mac for mac in machine.macs if mac not in free]
         boot_first = sorted(free, key=lambda mac: mac not in machine.macs)
@@ -180,6 +186,21 @@ class Agents:
             macs=(*boot_first, *known),
             firmware=firmware if firmware in ("bios", "uefi") else machine.firmware,
         )
+
+    async def _claimed(
+        self, db: aiosqlite.Connection, tell: Tell, machine: Machine, owner: Machine, mac: MacAddress
+    ) -> Machine:
+        """The machine with an interface that was its owner's, where nothing depends on that one."""
+        deployment = await deployments.of_machine(db, owner.id)
+        if deployment is None:
+            text = f"{machine.name} has the network interface that {owner.name} had"
+            await tell(Event("machine.conflict", self._clock(), text, mac, machine.id))
+            return await machines.give(db, mac, owner, machine)
+        if mac not in inventory_macs(machine):  # the first inventory that has it; once is enough
+            text = f"{machine.name} has the network interface of {owner.name}"
+            reason = f"it stays with {owner.name} until {deployment.name} is released"
+            await tell(Event("machine.conflict", self._clock(), f"{text}; {reason}", mac, machine.id))
+        return machine
 
     async def poll(self, poll: str) -> bool:
         """Wait for work, at most POLL_SECONDS; raises NotFound once the session has ended."""

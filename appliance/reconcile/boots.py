@@ -1,13 +1,13 @@
 """What happens when a machine asks for a boot script: who is it, what does it boot, with which rights."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import aiosqlite
 
 from appliance.events import Bus, Event
-from appliance.machine import Machine, MachineId, State, default_name
+from appliance.machine import MacAddress, Machine, MachineId, State, default_name
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import (
     BootRequest,
@@ -21,6 +21,7 @@ from appliance.netboot.policy import (
     decide_unknown,
 )
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.inventory import inventory_macs
 from appliance.reconcile.looping import loop_event
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
@@ -88,41 +89,47 @@ class Boots:
         if known is not None and (known.uuid is None or request.uuid is None or known.uuid == request.uuid):
             return replace(known, uuid=known.uuid or request.uuid, serial=known.serial or request.serial)
         twins = await machines.by_uuid(db, request.uuid) if request.uuid else []
+        fitting = [twin for twin in twins if await _fits(db, twin, request.mac)]
+        machine = fitting[0] if len(fitting) == 1 else None
         if known is not None:
-            return await self._moved_interface(db, tell, known, twins, request)
-        if len(twins) == 1 and request.mac in _inventory_macs(twins[0]):
-            # Another interface of a machine that we know from its own inventory.
-            return replace(twins[0], macs=(*twins[0].macs, request.mac))
+            return await self._moved_interface(db, tell, known, machine, request)
+        if machine is not None:
+            return replace(machine, macs=(*machine.macs, request.mac))
         if decide_unknown(self._unknown.get(request.server, "ignore")) == NextEntry():
             return None
-        machine = await self._enlist(db, tell, request)
+        machine = await self._enlist(db, tell, request, (request.mac,))
         if twins:
             await self._tell_conflict(tell, machine, f"the UUID of {twins[0].name} too")
         return machine
 
     async def _moved_interface(
-        self, db: aiosqlite.Connection, tell: Tell, known: Machine, twins: Sequence[Machine], request: BootRequest
+        self, db: aiosqlite.Connection, tell: Tell, known: Machine, machine: Machine | None, request: BootRequest
     ) -> Machine:
-        """The interface of a known machine sits in another board: what it was is not what it is.
+        """The interface of ``known`` asks from another board, that of ``machine`` where we know it.
 
-        Where that board had it before, it has come back: a swap was undone, or ``known`` came of one stray request.
+        It comes back at once to a machine in which an agent has found it before: a swap was undone. Otherwise it
+        stays until an agent in that board has found it (``Agents``): a request is easily made up, and would take its
+        disk from a running machine.
         """
-        rest = tuple(mac for mac in known.macs if mac != request.mac)
-        await machines.put(db, replace(known, macs=rest))
-        had_it = [twin for twin in twins if request.mac in _inventory_macs(twin)]
-        if len(had_it) == 1:
-            text = f"{had_it[0].name} has the network interface again that {known.name} had meanwhile"
-            await tell(Event("machine.conflict", self._clock(), text, machine=had_it[0].id))
-            return replace(had_it[0], macs=(*had_it[0].macs, request.mac))
-        machine = await self._enlist(db, tell, request)
-        await self._tell_conflict(tell, machine, f"the network interface that {known.name} had")
+        returns = machine is not None and request.mac in inventory_macs(machine)
+        if machine is not None and returns and await deployments.of_machine(db, known.id) is None:
+            text = f"{machine.name} has the network interface again that {known.name} had meanwhile"
+            await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
+            return await machines.give(db, request.mac, known, machine)
+        if machine is None:
+            machine = await self._enlist(db, tell, request, ())
+        if await machines.claim(db, request.mac, machine.id):
+            text = f"{machine.name} claims the network interface of {known.name}, which keeps it for now"
+            await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
         return machine
 
     async def _tell_conflict(self, tell: Tell, machine: Machine, what: str) -> None:
         text = f"{machine.name} claims {what}; it was made a machine of its own, in maintenance"
         await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
 
-    async def _enlist(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine:
+    async def _enlist(
+        self, db: aiosqlite.Connection, tell: Tell, request: BootRequest, macs: tuple[MacAddress, ...]
+    ) -> Machine:
         now = self._clock()
         name = default_name([request.mac])
         if await machines.find(db, name):
@@ -131,7 +138,7 @@ class Boots:
             id=MachineId(secrets.token_hex(8)),
             name=name,
             state=State.DISCOVERED,
-            macs=(request.mac,),
+            macs=macs,
             created=now,
             uuid=request.uuid,
             serial=request.serial,
@@ -188,5 +195,6 @@ class Boots:
         await tell(Event("script.served", now, what, decision.reason, machine.id, detail=detail))
 
 
-def _inventory_macs(machine: Machine) -> set[str]:
-    return {str(nic.get("mac", "")).lower() for nic in (machine.inventory or {}).get("nics") or []}
+async def _fits(db: aiosqlite.Connection, machine: Machine, mac: MacAddress) -> bool:
+    """Whether we know this interface as one of the machine: from its inventory, or from a boot of it."""
+    return mac in inventory_macs(machine) or mac in await machines.claims(db, machine.id)

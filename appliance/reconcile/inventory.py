@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from appliance.errors import Invalid
-from appliance.machine import MacAddress, parse_mac
+from appliance.machine import MacAddress, Machine, parse_mac
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Words = Annotated[str, msgspec.Meta(max_length=1000)]
@@ -65,3 +65,8 @@ def checked(inventory: dict[str, Any]) -> list[MacAddress]:
         except Invalid:
             continue  # an interface without an address of its own identifies nothing
     return list(dict.fromkeys(macs))
+
+
+def inventory_macs(machine: Machine) -> set[str]:
+    """The interfaces in the machine's last inventory."""
+    return {str(nic.get("mac", "")).lower() for nic in (machine.inventory or {}).get("nics") or []}

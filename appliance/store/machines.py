@@ -74,6 +74,26 @@ async def put(db: aiosqlite.Connection, machine: Machine) -> None:
     )
 
 
+async def claim(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId) -> bool:
+    """Note that the machine booted from an interface that is another's; False where that was known."""
+    sql = "INSERT OR IGNORE INTO interface_claims(mac, machine) VALUES(?,?)"
+    async with db.execute(sql, (mac, machine)) as cursor:
+        return cursor.rowcount > 0
+
+
+async def claims(db: aiosqlite.Connection, machine: MachineId) -> frozenset[MacAddress]:
+    """The interfaces of others that the machine booted from."""
+    found = await rows(db, "SELECT mac FROM interface_claims WHERE machine = ?", machine)
+    return frozenset(MacAddress(row[0]) for row in found)
+
+
+async def give(db: aiosqlite.Connection, mac: MacAddress, owner: Machine, machine: Machine) -> Machine:
+    """Take the interface from its owner and give it to the machine, which is returned and not stored."""
+    await put(db, replace(owner, macs=tuple(each for each in owner.macs if each != mac)))
+    await db.execute("DELETE FROM interface_claims WHERE mac = ? AND machine = ?", (mac, machine.id))
+    return replace(machine, macs=(*machine.macs, mac))
+
+
 async def put_inventory(db: aiosqlite.Connection, machine: MachineId, inventory: dict[str, Any]) -> None:
     """Replace the machine's inventory."""
     await db.execute("INSERT OR REPLACE INTO inventories(machine, doc) VALUES(?,?)", (machine, dump(inventory)))

@@ -76,6 +76,12 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE doomed_files (path TEXT PRIMARY KEY) STRICT;
     """,
+    """
+    CREATE TABLE interface_claims (
+        mac TEXT NOT NULL, machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, PRIMARY KEY (mac, machine)
+    ) STRICT;
+    CREATE INDEX interface_claims_machine ON interface_claims(machine);
+    """,
 )
 
 

@@ -632,17 +632,6 @@ async def test_the_same_uuid_twice_makes_two_machines_and_an_event(world, node):
     assert len(await world.events("machine.conflict")) == 1
 
 
-async def test_an_interface_in_another_board_is_another_machine(world, node):
-    await node.active()
-    moved = Played(world, node.mac, "99999999-2222-3333-4444-555555555509")
-    boot = await moved.firmware()
-    assert boot.spec == MaintenanceStack(armed=False)
-    found = {machine.state: machine for machine in await world.machines()}
-    assert found["active"].macs == ()
-    assert (found["discovered"].macs, found["discovered"].maintenance) == ((node.mac,), True)
-    assert len(await world.events("machine.conflict")) == 1
-
-
 async def test_a_second_interface_of_a_known_machine_is_that_machine(world, node):
     first = node.inventory()
     second = Played(world, OTHER, node.uuid)
