@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from appliance.errors import ApplianceError
-from tests.benchmarks import boot, hand_over, idle_daemon, stack_size
+from tests.benchmarks import boot, hand_over, idle_daemon, lab_check, stack_size
 from tests.benchmarks.bench import Bench, open_bench, say
 from tests.benchmarks.figure import Figure, as_json, as_table
 
@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "boot": boot.measure,
     "idle-daemon": idle_daemon.measure,
     "hand-over": hand_over.measure,
+    "lab-check": lab_check.measure_again,
+    "lab-check-fresh": lab_check.measure_fresh,
 }
 """In this order: each leaves the lab in a state that the next one can begin with."""
 
