@@ -86,13 +86,19 @@ class Job:
     hardware: Hardware
     tell: Callable[[float, str], None]
     _last: float = field(default=-1e9)
+    _fraction: float = 0.0
 
     def progress(self, fraction: float, message: str) -> None:
         """Tell how far the step is, at most once a second."""
+        self._fraction = fraction
         now = time.monotonic()
         if now - self._last >= 1.0:
             self._last = now
             self.tell(fraction, message)
+
+    def waiting(self, message: str) -> None:
+        """Tell what the step waits for, so that the appliance does not take the silence for a dead machine."""
+        self.tell(self._fraction, message)
 
     def disk(self) -> Disk:
         """The disk that the step names. Raises StepFailed."""

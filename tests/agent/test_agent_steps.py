@@ -13,6 +13,7 @@ from appliance.agent.disk import content, marker
 from appliance.agent.disk.partitions import device_of, mounted
 from appliance.agent.disk.volumes import read_volumes
 from appliance.agent.errors import Abandoned, StepFailed
+from appliance.agent.image import download
 from appliance.agent.job import Job
 from appliance.agent.steps.grow import grow, guid_of
 from appliance.agent.steps.prepare_disk import prepare_disk
@@ -174,14 +175,23 @@ class TestWriteImage:
         ranges = [call.headers.get("Range") for call in appliance.calls]
         assert ranges[2] == f"bytes={5 * MIB + 11}-"
 
-    def test_gives_up_on_a_connection_that_brings_nothing(
-        self, bench: Bench, appliance: FakeAppliance, image: Path, target: Path
+    def test_gives_up_on_connections_that_bring_nothing(
+        self,
+        bench: Bench,
+        appliance: FakeAppliance,
+        image: Path,
+        target: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        appliance.break_after = [5 * MIB] + [0] * 20
+        monkeypatch.setattr(download, "PATIENCE", 0.3)
+        appliance.break_after = [5 * MIB] + [0] * 1000
         error = failure(write_image, bench.job("write-image", image=image_params(appliance, image.read_bytes(), "raw")))
         assert error.code == "download-failed"
         assert f"after {5 * MIB} of {24 * MIB} bytes" in error.message
         assert cannot_boot(target)
+        fraction, words = bench.told[-1]
+        assert words.startswith("waiting for the image: "), "the appliance hears that we live"
+        assert fraction > 0, "and that nothing was lost"
 
     def test_wrong_checksum(self, bench: Bench, appliance: FakeAppliance, image: Path, target: Path) -> None:
         for form, stored in (("raw", image.read_bytes()), ("raw.zst", compressed(image))):

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,11 +10,15 @@ from urllib.parse import urlsplit
 from ..errors import StepFailed
 from ..pauses import growing
 
-TRIES = 8
-"""Connections in a row that bring not one byte, before the step fails."""
+PATIENCE = 300.0
+"""Seconds without a byte over all connections, before the step fails: a restart of the whole appliance fits in."""
+PAUSE_LIMIT = 10.0
+"""Seconds between two tries at most: who comes back late in our patience must still be found in time."""
 CHUNK = 256 << 10
+CONNECT_TIMEOUT = 10.0
+"""Seconds; short, because nobody answers for an appliance that is switched off."""
 TIMEOUT = 60.0
-"""Seconds without a byte."""
+"""Seconds without a byte on one connection."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +35,29 @@ class _Broken(Exception):
     """This connection is over; another one may do better."""
 
 
-def download(source: Source, pause: Callable[[float], None]) -> Iterator[bytes]:
+def download(
+    source: Source, wait: Callable[[float, str], None], clock: Callable[[], float] = time.monotonic
+) -> Iterator[bytes]:
     """The bytes of `source` in order. The last one is followed by the check of the whole.
 
+    `wait` lets the seconds before the next try pass, and is told why there has to be one.
     Raises StepFailed `download-failed`, `download-refused`, `download-truncated` or `checksum-differs`.
     """
     digest = hashlib.sha256()
-    got = tries = 0
-    pauses = growing()
+    got = 0
+    lately, pauses = clock(), growing(limit=PAUSE_LIMIT)
     while got < source.size:
         try:
             for chunk in _connection(source, got):
                 digest.update(chunk)
                 got += len(chunk)
-                tries, pauses = 0, growing()
                 yield chunk
+                lately, pauses = clock(), growing(limit=PAUSE_LIMIT)
         except (OSError, http.client.HTTPException, _Broken) as error:
-            tries = _count(source, got, tries + 1, error)
-            pause(next(pauses))
+            left = lately + PATIENCE - clock()
+            if left <= 0:
+                raise _given_up(source, got, error) from error
+            wait(min(next(pauses), left), str(error) or type(error).__name__)
     if digest.hexdigest() != source.sha256.lower():
         raise StepFailed(
             "checksum-differs",
@@ -55,17 +65,17 @@ def download(source: Source, pause: Callable[[float], None]) -> Iterator[bytes]:
         )
 
 
-def _count(source: Source, got: int, tries: int, error: Exception) -> int:
-    if tries >= TRIES:
-        where = f"after {got} of {source.size} bytes"
-        raise StepFailed("download-failed", f"{source.url} {where}: {error or type(error).__name__}") from error
-    return tries
+def _given_up(source: Source, got: int, error: Exception) -> StepFailed:
+    where = f"after {got} of {source.size} bytes, and nothing for {PATIENCE:g} s"
+    return StepFailed("download-failed", f"{source.url} {where}: {error or type(error).__name__}")
 
 
 def _connection(source: Source, offset: int) -> Iterator[bytes]:
     parts = urlsplit(source.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=CONNECT_TIMEOUT)
     try:
+        connection.connect()
+        connection.sock.settimeout(TIMEOUT)
         headers = {"Authorization": f"Bearer {source.token}"}
         if offset:
             headers["Range"] = f"bytes={offset}-"

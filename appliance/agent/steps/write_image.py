@@ -22,7 +22,7 @@ def write_image(job: Job) -> Outcome:
     must_be_writable(disk)
     must_fit(disk, size, disk.sector_size)
     with block.vanishing(disk.name), block.owned(disk.device) as fd:
-        stored = download(source_of(image), job.hardware.pause)
+        stored = download(source_of(image), _waiter(job))
         with unpacked(stored, image.text("format")) as blocks:
             writer = ImageWriter(fd, size, job.attempt, disk.sector_size, _guard(job, disk))
             writer.write_all(blocks, _meter(job, size))
@@ -48,6 +48,14 @@ def _guard(job: Job, disk: Disk) -> Callable[[bytes], None]:
             raise StepFailed("disk-changed", f"disk {disk} was not prepared by this attempt; it is left alone")
 
     return may_write
+
+
+def _waiter(job: Job) -> Callable[[float, str], None]:
+    def wait(seconds: float, why: str) -> None:
+        job.waiting(f"waiting for the image: {why}")
+        job.hardware.pause(seconds)
+
+    return wait
 
 
 def _meter(job: Job, size: int) -> Callable[[int], None]:
