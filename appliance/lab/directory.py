@@ -148,10 +148,22 @@ def create(base: Path) -> tuple[LabDirectory, int]:
 
 
 def open_kept(path: Path) -> tuple[LabDirectory, int]:
-    """The directory that the user named, made if missing, and its lock; raises ``lab-running`` when in use."""
+    """The directory that the user named, made if missing, and its lock.
+
+    Raises ``lab-running`` when it is in use, and ``lab-directory`` when it holds files that are no lab's: it becomes
+    private, which must not happen to /srv or to somebody's home.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_labs(path):
+        hint = "name a new or an empty directory, or one in which a lab was before"
+        raise ApplianceError("lab-directory", f"{path} holds files that no lab made", hint)
     path.chmod(0o700)
     return LabDirectory(path.resolve(), kept=True), _must_lock(path)
+
+
+def _is_labs(path: Path) -> bool:
+    """Whether there is nothing in the directory, or what a lab left there; a lab locks first, and then plans."""
+    return LabDirectory(path).plan.is_file() or {entry.name for entry in path.iterdir()} <= {LOCK}
 
 
 def _must_lock(path: Path) -> int:

@@ -106,8 +106,8 @@ class Lab:
         return self
 
     async def _enter(self, lock: int, exits: AsyncExitStack) -> None:
-        self.directory.temporary.mkdir(exist_ok=True)
         write_plan(self.directory, self.plan)
+        self.directory.temporary.mkdir(exist_ok=True)
         self._process = await self._start_inside(lock)
         exits.push_async_callback(self._stop_inside, self._process)
         await self._wait_ready(self._process)

@@ -39,6 +39,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_kept_directory_is_used_by_one_lab_and_stays(tmp_path: Path) -> None:
     directory, lock = open_kept(tmp_path / "mine")
+    directory.plan.write_text("{}")
     (directory.path / "node1-disk1.raw").write_bytes(b"data")
     write_card(directory, Card(1, None, ()))
     with pytest.raises(ApplianceError, match="a lab is running"):
@@ -47,6 +48,26 @@ def test_a_kept_directory_is_used_by_one_lab_and_stays(tmp_path: Path) -> None:
     remove(directory)
     assert (directory.path / "node1-disk1.raw").exists()
     assert not directory.card.exists()
+    os.close(open_kept(tmp_path / "mine")[1])
+
+
+def test_a_directory_full_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "srv"
+    theirs.mkdir(mode=0o755)
+    theirs.chmod(0o755)
+    (theirs / "www").mkdir()
+    with pytest.raises(ApplianceError, match="holds files that no lab made") as refused:
+        open_kept(theirs)
+    assert refused.value.code == "lab-directory"
+    assert theirs.stat().st_mode & 0o777 == 0o755
+    assert [entry.name for entry in theirs.iterdir()] == ["www"], "not even a lock"
+
+
+def test_a_lab_killed_before_it_had_a_plan_begins_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        directory, lock = open_kept(tmp_path / "mine")
+        os.close(lock)
+    assert directory.path.stat().st_mode & 0o777 == 0o700
 
 
 def test_labs_are_found_by_name_or_alone(tmp_path: Path) -> None:
