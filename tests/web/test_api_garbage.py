@@ -15,6 +15,7 @@ from web_world import World, open_world
 from appliance.errors import ApplianceError
 from appliance.web.api.routes import ENDPOINTS
 from appliance.web.app import LARGEST_BODY
+from appliance.web.console.routes import ROUTES
 
 BODIES = [(each.method, each.path) for each in ENDPOINTS if each.takes not in (None, bytes)]
 FIELDS = sorted({name for each in ENDPOINTS if hasattr(each.takes, "__struct_fields__")
@@ -119,3 +120,77 @@ async def test_a_defect_is_said_and_logged_with_one_reference(
     assert problem["code"] == "internal"
     assert "secret" not in json.dumps(problem)
     assert problem["hint"].rpartition(" ")[2] in caplog.text
+
+
+# -- the console's forms
+
+FORMS = [path.replace("{key}", "m1").replace("{action}", "start") for method, path, _ in ROUTES if method == "POST"]
+MULTIPART = "multipart/form-data; boundary=b"
+
+
+def _part(*headers: bytes, content: bytes = b"x", file: bytes = b"") -> bytes:
+    disposition = b'Content-Disposition: form-data; name="name"'
+    if file:
+        disposition = b'Content-Disposition: form-data; name="file"; filename="%s"' % file
+    return b"--b\r\n" + b"\r\n".join((disposition, *headers)) + b"\r\n\r\n" + content + b"\r\n--b--\r\n"
+
+
+BENT: tuple[tuple[str, bytes], ...] = (
+    ("multipart/form-data", b"x"),
+    ("multipart/form-data; boundary=", b"x"),
+    ('multipart/form-data; boundary="', b"x"),
+    (f"multipart/form-data; boundary={'b' * 100}", b"x"),
+    (MULTIPART, b""),
+    (MULTIPART, b"no part at all"),
+    (MULTIPART, b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n"),
+    (MULTIPART, b"--b\r\n: no name\r\n\r\nx\r\n--b--\r\n"),
+    (MULTIPART, b"--b\r\n\r\nno name\r\n--b--\r\n"),
+    (MULTIPART, b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n"),
+    (MULTIPART, b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b--\r\n"),
+    (MULTIPART, _part(b"A" * 20_000 + b": x")),
+    (MULTIPART, _part(b"X: \xff\x00")),
+    (MULTIPART, _part(content=b"cut off").removesuffix(b"\r\n--b--\r\n")),
+    (MULTIPART, _part(content=b"\xff\xfe")),
+    (MULTIPART, _part(b"Content-Type: text/plain; charset=none")),
+    (MULTIPART, _part(b"Content-Transfer-Encoding: none")),
+    (MULTIPART, _part(b"Content-Transfer-Encoding: base64", content=b"=a")),
+    (MULTIPART, _part(b"Content-Encoding: gzip")),
+    (MULTIPART, _part(b"Content-Encoding: gzip", file=b"f")),
+    (MULTIPART, _part(b"Content-Transfer-Encoding: none", file=b"f")),
+    ("application/x-www-form-urlencoded", b"name=\xff\xfe&password=%ff"),
+    ("application/x-www-form-urlencoded; charset=none", b"name=x"),
+    ("application/x-www-form-urlencoded; charset=base64", b"name=x"),
+    ("application/x-www-form-urlencoded; charset=utf-16", b"n"),
+    ("text/plain", b"name=x"),
+    ("", b"name=x"),
+)
+"""Content types with bodies that are not what they claim to be."""
+
+
+async def _post_forms(world: World, paths: list[str], content_type: str, body: bytes) -> None:
+    headers = {**world.headers, "Accept": "text/html", "Content-Type": content_type}
+    for path in paths:
+        async with world.client.post(path, headers=headers, data=body, allow_redirects=False) as response:
+            text = await response.text()
+            assert response.status < 500, f"POST {path} {content_type} {body[:200]!r}: {text}"
+            assert response.status == 303 or "<h1>" in text, f"POST {path}: no page for people"
+
+
+@pytest.mark.parametrize(("content_type", "body"), BENT, ids=[str(number) for number in range(len(BENT))])
+async def test_a_bent_form_of_somebody_unknown(world: World, content_type: str, body: bytes) -> None:
+    await _post_forms(world, ["/login", "/setup"], content_type, body)
+
+
+@pytest.mark.parametrize(("content_type", "body"), BENT, ids=[str(number) for number in range(len(BENT))])
+async def test_a_bent_form(admin: World, content_type: str, body: bytes) -> None:
+    await admin.machine()
+    await admin.image("m1")
+    await admin.api("POST", "/deployments", 201, json={"name": "m1", "image": "m1"})
+    await _post_forms(admin, FORMS, content_type, body)
+
+
+async def test_a_form_cut_off_says_so(world: World) -> None:
+    headers = {"Accept": "text/html", "Content-Type": "multipart/form-data"}
+    async with world.client.post("/login", headers=headers, data=b"x") as response:
+        assert response.status == 422
+        assert "The form cannot be read" in await response.text()

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-import aiohttp
-from aiohttp import web
+from aiohttp import MultipartReader, web
 
 from appliance.errors import Invalid
 from appliance.store import catalogue
 from appliance.web.api import outward, shapes
 from appliance.web.api.body import answer, key, text
+from appliance.web.forms import chunks, next_part, parts
 from appliance.web.keys import SERVICES, USER
 
 CHUNK = 1 << 20
@@ -33,9 +33,9 @@ async def add_image(request: web.Request) -> web.Response:
     image_format, description = text(request, "format", _guess(request)), text(request, "description", "")
     if not request.can_read_body:
         raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
-    chunks = request.content.iter_chunked(CHUNK)
+    content = request.content.iter_chunked(CHUNK)
     imports = request.app[SERVICES].imports
-    made = await imports.add_image(name, description, image_format, chunks, request[USER].name)
+    made = await imports.add_image(name, description, image_format, content, request[USER].name)
     return answer(outward.image(made), 201)
 
 
@@ -68,9 +68,9 @@ async def add_kernel(request: web.Request) -> web.Response:
     if request.content_type != "multipart/form-data":
         hint = "send a form with the file vmlinuz, then the file initrd"
         raise Invalid("body-type", "the body is no multipart form", hint)
-    parts = await _parts(request)
+    reader = await parts(request)
     made = await request.app[SERVICES].imports.add_kernel(
-        name, version, cmdline, _part(parts, "vmlinuz"), _part(parts, "initrd"), request[USER].name
+        name, version, cmdline, _part(reader, "vmlinuz"), _part(reader, "initrd"), request[USER].name
     )
     return answer(outward.kernel(made), 201)
 
@@ -81,22 +81,12 @@ async def delete_kernel(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _parts(request: web.Request) -> aiohttp.MultipartReader:
-    try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as error:
-        raise Invalid("body-invalid", f"the form cannot be read: {error}", "send a complete form") from error
-
-
-async def _part(parts: aiohttp.MultipartReader, name: str) -> AsyncIterator[bytes]:
+async def _part(reader: MultipartReader, name: str) -> AsyncIterator[bytes]:
     """The content of the form's next file, which has to be ``name``; nothing where the form ends."""
-    try:
-        part = await parts.next()
-        if part is None:
-            return
-        if not isinstance(part, aiohttp.BodyPartReader) or part.name != name:
-            raise Invalid("form-order", f"the form's next file is not {name}", "send vmlinuz, then initrd", name)
-        while chunk := await part.read_chunk(CHUNK):
-            yield bytes(chunk)
-    except (ValueError, AssertionError) as error:
-        raise Invalid("body-invalid", f"the form cannot be read: {error}", "send a complete form") from error
+    part = await next_part(reader)
+    if part is None:
+        return
+    if part.name != name:
+        raise Invalid("form-order", f"the form's next file is not {name}", "send vmlinuz, then initrd", name)
+    async for chunk in chunks(part, CHUNK):
+        yield chunk

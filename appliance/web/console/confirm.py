@@ -7,6 +7,7 @@ from aiohttp import web
 from appliance.deployment import DiskIdentity
 from appliance.errors import ApplianceError, Conflict
 from appliance.web.console.page import render
+from appliance.web.forms import fields, text
 
 
 def confirm_page(
@@ -48,6 +49,6 @@ def confirm_page(
 
 async def confirmed(request: web.Request, expected: str) -> Conflict | None:
     """None when the right word was typed, else what is wrong."""
-    if str((await request.post()).get("confirm", "")).strip() == expected:
+    if text(await fields(request), "confirm").strip() == expected:
         return None
     return Conflict("confirmation-needed", f"This is not it. Type exactly: {expected}", field="confirm")

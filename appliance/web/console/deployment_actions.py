@@ -11,6 +11,7 @@ from appliance.reconcile.views import DeploymentView, deployment_view, machine_v
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.deployments import WORDS, deployment_page, foresee
 from appliance.web.console.page import see_other, who
+from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
 
@@ -32,8 +33,8 @@ async def act(request: web.Request) -> web.Response:
     """POST /deployments/{key}/{action}, with ``confirm`` where it needs one."""
     action, services = _action(request), request.app[SERVICES]
     view = await deployment_view(services.store, request.match_info["key"])
-    form = await request.post()
-    confirm, content = str(form.get("confirm", "")).strip() or None, str(form.get("content", ""))
+    sent = await fields(request)
+    confirm, content = text(sent, "confirm").strip() or None, text(sent, "content")
     try:
         await services.wishes.act(str(view.deployment.id), action, confirm, who(request), content)
     except Conflict as error:
@@ -48,10 +49,10 @@ async def _again(
 ) -> web.Response:
     """The page as it is now; nothing is wrong with it where nothing was typed yet."""
     foreseen = await foresee(request, view.deployment, action)
-    text = f"This is not it. Type exactly: {foreseen.confirm}"
+    why = f"This is not it. Type exactly: {foreseen.confirm}"
     if error.field == "content":
-        text = "What is on the disk has changed since it was shown. Look at it again, then type its serial once more."
-    return await _page(request, view, action, foreseen, Conflict(error.code, text) if typed else None)
+        why = "What is on the disk has changed since it was shown. Look at it again, then type its serial once more."
+    return await _page(request, view, action, foreseen, Conflict(error.code, why) if typed else None)
 
 
 async def _page(

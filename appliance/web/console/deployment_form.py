@@ -11,6 +11,7 @@ from appliance.store import catalogue, deployments, machines
 from appliance.web.console import deployment_values
 from appliance.web.console.deployment_values import Typed, fits, typed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.forms import fields
 from appliance.web.keys import SERVICES
 
 SHOWN = 50
@@ -54,7 +55,7 @@ async def _surroundings(request: web.Request, form: Typed) -> dict[str, Any]:
 
 async def create(request: web.Request) -> web.Response:
     """POST /deployments/new; on success the page that says what a start would do."""
-    form = typed(_text_fields(await request.post()))
+    form = typed(_text_fields(await fields(request)))
     new = deployment_values.wish(form)
     if not form.errors:
         try:

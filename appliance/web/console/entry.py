@@ -1,23 +1,16 @@
 """The door: first-run set-up, log-in, log-out."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Invalid
 from appliance.web.auth import ACCOUNTS, authenticate, client_address, give_cookie, take_cookie, token_of
 from appliance.web.console.page import render, see_other
+from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 from appliance.web.origin import relative_target
 from appliance.web.passwords import SHORTEST
 from appliance.web.problem import status_of
 from appliance.web.setup import SETUP
-
-
-def _text(form: Mapping[str, Any], name: str) -> str:
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 async def show_login(request: web.Request) -> web.Response:
@@ -42,10 +35,10 @@ def _login_page(request: web.Request, target: str, name: str = "", error: Applia
 
 async def log_in(request: web.Request) -> web.Response:
     """POST /login with ``name``, ``password`` and ``next``."""
-    form = await request.post()
-    name, target = _text(form, "name").strip(), relative_target(_text(form, "next"))
+    sent = await fields(request)
+    name, target = text(sent, "name").strip(), relative_target(text(sent, "next"))
     try:
-        made = await request.app[ACCOUNTS].log_in(name, _text(form, "password"), client_address(request))
+        made = await request.app[ACCOUNTS].log_in(name, text(sent, "password"), client_address(request))
     except ApplianceError as error:
         return _login_page(request, target, name[:80], error)
     response = see_other(target)
@@ -93,9 +86,9 @@ def _refused(request: web.Request, error: ApplianceError) -> web.Response:
 
 async def set_up(request: web.Request) -> web.Response:
     """POST /setup with ``token``, ``name``, ``password``, ``again``; logs the new administrator in."""
-    form = await request.post()
-    token, name, password = _text(form, "token"), _text(form, "name").strip(), _text(form, "password")
-    if password != _text(form, "again"):
+    sent = await fields(request)
+    token, name, password = text(sent, "token"), text(sent, "name").strip(), text(sent, "password")
+    if password != text(sent, "again"):
         error = Invalid("password-differs", "The two passwords differ", "type both again", "again")
         return _setup_page(request, token, name, error)
     try:

@@ -14,6 +14,7 @@ from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
+from appliance.web.forms import chunks, next_part, parts
 from appliance.web.keys import SERVICES
 
 COLUMNS: Mapping[str, Callable[[Image], Any]] = {
@@ -83,10 +84,8 @@ async def _receive(request: web.Request, received: _Upload) -> None:
     """Read the text fields up to the file, whose content is left unread."""
     if not request.content_type.startswith("multipart/"):
         raise Invalid("upload-form", "this is not a form with a file", "use the form on the page for uploads")
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise Invalid("upload-form", "the form holds a part that is neither text nor file")
+    reader = await parts(request)
+    while (part := await next_part(reader)) is not None:
         if part.name == "file":
             received.file = part
             return
@@ -95,7 +94,7 @@ async def _receive(request: web.Request, received: _Upload) -> None:
 
 async def _text(part: BodyPartReader) -> str:
     data = b""
-    while chunk := await part.read_chunk(TEXT_LIMIT):
+    async for chunk in chunks(part, TEXT_LIMIT):
         data += chunk
         if len(data) > TEXT_LIMIT:
             raise Invalid("field-too-long", "a field holds more text than it may", field=str(part.name))
@@ -108,10 +107,11 @@ async def _store(request: web.Request, received: _Upload) -> Image:
     services, name = request.app[SERVICES], received.fields.get("name", "")
     check_name(name)
     await _require_free(request, name)  # said now, not after gigabytes
-    first = await received.file.read_chunk(CHUNK)
+    rest = chunks(received.file, CHUNK)
+    first = await anext(rest, b"")
     kind = "raw.zst" if first.startswith(ZSTD) else "raw"
-    chunks = _chunks(first, received.file)
-    return await services.imports.add_image(name, received.fields.get("description", ""), kind, chunks, who(request))
+    content, description = _again(first, rest), received.fields.get("description", "")
+    return await services.imports.add_image(name, description, kind, content, who(request))
 
 
 async def _require_free(request: web.Request, name: str) -> None:
@@ -122,9 +122,9 @@ async def _require_free(request: web.Request, name: str) -> None:
     raise Conflict("name-taken", f"Another image is called {name}", "choose another name", "name")
 
 
-async def _chunks(first: bytes, part: BodyPartReader) -> AsyncIterator[bytes]:
+async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
-    while chunk := await part.read_chunk(CHUNK):
+    async for chunk in rest:
         yield chunk
 
 

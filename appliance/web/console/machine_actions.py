@@ -11,6 +11,7 @@ from appliance.reconcile.views import MachineView, machine_view
 from appliance.reconcile.wishes import MachineChange
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
 EDITED = ("name", "reserved_address", "hand_over", "notes")
@@ -72,7 +73,7 @@ async def _change(request: web.Request, change: MachineChange) -> web.Response:
 
 async def maintenance(request: web.Request) -> web.Response:
     """POST /machines/{key}/maintenance with ``value`` on or off."""
-    value = (await request.post()).get("value")
+    value = text(await fields(request), "value")
     if value not in ("on", "off"):
         raise Invalid("value-invalid", "maintenance is on or off", field="value")
     return await _change(request, MachineChange(maintenance=value == "on"))
@@ -108,8 +109,8 @@ def _edit_page(
 async def save(request: web.Request) -> web.Response:
     """POST /machines/{key}/edit with those of ``EDITED`` that are to change."""
     view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
-    form = await request.post()
-    given = {name: str(form[name]) for name in EDITED if name in form}
+    sent = await fields(request)
+    given = {name: text(sent, name) for name in EDITED if name in sent}
     try:
         await request.app[SERVICES].wishes.change_machine(view.machine.id, _wanted(given), who(request))
     except (Invalid, Conflict) as error:
