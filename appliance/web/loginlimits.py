@@ -55,6 +55,7 @@ class LoginLimits:
         known = self._failures.get(key)
         if known is None or now - known.last > FORGET or known.count < free:
             return 0.0
+        known.last = min(known.last, now)  # a clock that was set back: the delay begins anew, and ends
         delay = min(2.0 ** min(known.count - free, 10), LONGEST)
         return known.last + delay - now
 

@@ -52,6 +52,14 @@ def test_success_forgets() -> None:
     assert limits.begin("admin", "192.0.2.1", 0.0) == 0
 
 
+def test_a_clock_set_back_makes_nobody_wait_longer() -> None:
+    limits = LoginLimits()
+    for _ in range(FREE_PER_USER):
+        limits.begin("admin", "192.0.2.1", 86_400.0)
+    assert 0 < limits.begin("admin", "192.0.2.1", 0.0) <= LONGEST
+    assert limits.begin("admin", "192.0.2.1", LONGEST) == 0
+
+
 def test_memory_is_bounded() -> None:
     limits = LoginLimits()
     for number in range(REMEMBERED + 500):
