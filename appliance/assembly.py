@@ -199,7 +199,6 @@ class Builder:
             server=lambda address: files.site(address).server,
             control=lambda address: files.site(address).control,
             ca_pem=files.ca_pem.decode(),
-            domain=self._config.site.domain,
         )
         unknown = {str(subnet.address.ip): subnet.unknown_machines for subnet in self._subnets}
         shared = (self._store, self._bus, self._bell, self._clock)

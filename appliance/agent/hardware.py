@@ -61,8 +61,8 @@ class Hardware(Protocol):
     def enter_kernel(self) -> NoReturn:
         """Leave for the loaded kernel. Raises Leaving, if anything."""
 
-    def restart(self, action: str) -> NoReturn:
-        """`reboot` or `poweroff`, now. Raises Leaving, if anything."""
+    def reboot(self) -> NoReturn:
+        """Now. Raises Leaving, if anything."""
 
 
 class ThisComputer:
@@ -117,16 +117,15 @@ class ThisComputer:
         os.sync()
         with suppress(ProgramFailed):
             run(["kexec", "--exec"], timeout=60)
-        self.restart("reboot")  # the same disk, the long way round
+        self.reboot()  # the same disk, the long way round
 
-    def restart(self, action: str) -> NoReturn:
+    def reboot(self) -> NoReturn:
         """Nothing is mounted that a shutdown could save, so the short way is the sure one."""
         os.sync()
-        for argv in ([action, "-f"], ["busybox", action, "-f"]):
+        for argv in (["reboot", "-f"], ["busybox", "reboot", "-f"]):
             with suppress(ProgramFailed):
                 run(argv, timeout=30)
-        letter = {"reboot": "b", "poweroff": "o"}[action]
         with suppress(OSError):
-            Path("/proc/sysrq-trigger").write_text(letter)
+            Path("/proc/sysrq-trigger").write_text("b")
         signal.pause()
         raise Leaving

@@ -45,7 +45,7 @@ def run_for_ever(hardware: Hardware, screen: Screen) -> None:
             refusals += error.session_is_over
             _show_refusal(screen, error, refusals)
             if refusals >= REFUSALS:
-                hardware.restart("reboot")
+                hardware.reboot()
         except AgentError as error:
             screen.trouble(error)
         hardware.pause(next(pauses))

@@ -9,9 +9,9 @@
 - written by the agent: `run/` (its state, gone when the machine restarts: empty it to play a power cut),
   `screen`, and `actions`, one JSON object a line: `{"action": "set-clock", "now": ...}`,
   `{"action": "load-kernel", "linux", "initrd", "cmdline"}` (with SHA-256 of both files), `{"action": "kexec"}`,
-  `{"action": "reboot"}`, `{"action": "poweroff"}`.
+  `{"action": "reboot"}`.
 
-The network is as it is. After kexec, reboot and poweroff the process ends with exit code 0. Needs root, for
+The network is as it is. After kexec and reboot the process ends with exit code 0. Needs root, for
 loop devices and mounts; both go away with the process when it has a mount namespace of its own.
 """
 
@@ -78,8 +78,8 @@ class RecordedComputer:
         self._record(action="kexec")
         raise Leaving
 
-    def restart(self, action: str) -> NoReturn:
-        self._record(action=action)
+    def reboot(self) -> NoReturn:
+        self._record(action="reboot")
         raise Leaving
 
     def _record(self, **what: object) -> None:

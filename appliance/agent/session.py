@@ -22,7 +22,6 @@ class Session:
     machine: str
     name: str
     poll: str
-    ssh_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ def open_session(directory: Path, boot: Boot, identity: Identity, control: Contr
 def _load(directory: Path, boot: Boot) -> Session | None:
     try:
         stored = json.loads((directory / "session.json").read_text())
-        session = Session(**{**stored, "ssh_keys": tuple(stored["ssh_keys"])})
-    except (OSError, ValueError, KeyError, TypeError):
+        session = Session(**stored)
+    except (OSError, ValueError, TypeError):
         return None
     return session if session.nonce == boot.nonce else None
 
@@ -73,8 +72,7 @@ def _redeem(directory: Path, boot: Boot, identity: Identity, control: Control) -
 
 def _session(boot: Boot, token: str, answer: dict[str, Any]) -> Session:
     try:
-        keys = tuple(str(key) for key in answer.get("ssh_keys") or ())
-        return Session(boot.nonce, token, str(answer["machine"]), str(answer["name"]), str(answer["poll"]), keys)
+        return Session(boot.nonce, token, str(answer["machine"]), str(answer["name"]), str(answer["poll"]))
     except (KeyError, TypeError) as error:
         raise AgentError(f"the appliance's answer to the boot token makes no sense: {error}") from error
 

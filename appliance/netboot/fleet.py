@@ -41,7 +41,6 @@ class Welcome:
     machine: str
     name: str
     poll: str
-    ssh_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

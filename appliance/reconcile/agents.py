@@ -48,7 +48,6 @@ class SiteUrls:
     server: Callable[[str], str]
     control: Callable[[str], str]
     ca_pem: str
-    domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +269,6 @@ class Agents:
             self._urls.server(server),
             self._urls.control(server),
             self._urls.ca_pem,
-            self._urls.domain,
             begun=tuple(await attempts.latest_of(db, deployment.id)),
         )
         if attempt.step is not None and attempt.step.name == WRITE:

@@ -26,7 +26,6 @@ class Surroundings:
     """Plain HTTP base URL as this machine sees it."""
     control: str
     ca_pem: str
-    domain: str
     download_token: str = ""
     resident_token: str = ""
     begun: tuple[str, ...] = ()
@@ -82,7 +81,6 @@ def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     return {
         "disk": _disk(disk),
         "hostname": deployment.name,
-        "domain": around.domain,
         "machine_id": deployment.machine_uuid,
         "ssh_keys": list(deployment.ssh_keys),
         "network": [{"mac": boot_mac, "method": "dhcp"}],

@@ -170,7 +170,7 @@ class FakeAppliance:
 
     def _control(self, call: Call, name: str) -> Answer:
         if name == "redeem":
-            return 200, {"machine": "m1", "name": "node-1", "poll": "p1", "ssh_keys": []}
+            return 200, {"machine": "m1", "name": "node-1", "poll": "p1"}
         if name == "inventory":
             return 200, {"state": "idle", "name": "node-1"}
         if name == "work":

@@ -51,7 +51,7 @@ def test_the_clock_is_set_before_any_tls(appliance: FakeAppliance, bench: Bench)
 
     def redeem(call: Call) -> tuple[int, object]:
         seen.append(len(bench.actions))
-        return 200, {"machine": "m1", "name": "node-1", "poll": "p1", "ssh_keys": []}
+        return 200, {"machine": "m1", "name": "node-1", "poll": "p1"}
 
     appliance.answers["GET", "/time"] = tell_time
     appliance.answers["POST", "/control/v1/redeem"] = redeem
@@ -133,7 +133,7 @@ def test_a_lost_answer_to_the_token_is_asked_for_again_with_the_same_one(
     def busy_twice(call: Call) -> tuple[int, object]:
         if appliance.paths().count("POST /control/v1/redeem") < 3:
             return 503, {"code": "busy", "message": "starting", "hint": ""}
-        return 200, {"machine": "m1", "name": "node-1", "poll": "p1", "ssh_keys": []}
+        return 200, {"machine": "m1", "name": "node-1", "poll": "p1"}
 
     appliance.answers["POST", "/control/v1/redeem"] = busy_twice
     with bench.running(appliance.command_line()):
@@ -169,12 +169,12 @@ def test_an_unknown_poll_id_makes_the_agent_ask_the_control_side(appliance: Fake
 def test_a_machine_that_is_called_does_its_work_and_goes(appliance: FakeAppliance, bench: Bench) -> None:
     with bench.running(appliance.command_line()) as agent:
         appliance.wait_for(lambda: "GET /poll/p1" in appliance.paths())
-        appliance.work = [{"attempt": "a9", "kind": "stop", "step": "restart", "params": {"action": "poweroff"}}]
-        said = appliance.report_of("restart")
+        appliance.work = [{"attempt": "a9", "kind": "start", "step": "hand-over", "params": {"method": "reboot"}}]
+        said = appliance.report_of("hand-over")
         assert agent.wait(20) == 0
     assert said["attempt"] == "a9"
     assert said["status"] == "done"
-    assert bench.actions[-1] == {"action": "poweroff"}
+    assert bench.actions[-1] == {"action": "reboot"}
 
 
 def test_an_unknown_step_fails_with_a_reason(appliance: FakeAppliance, bench: Bench) -> None:
@@ -186,9 +186,9 @@ def test_an_unknown_step_fails_with_a_reason(appliance: FakeAppliance, bench: Be
 
 
 def test_a_stale_step_is_left(appliance: FakeAppliance, bench: Bench) -> None:
-    """The restart is not done: the first word about it was answered with 409."""
-    appliance.stale = {"restart"}
-    appliance.work = [{"attempt": "old", "kind": "stop", "step": "restart", "params": {"action": "reboot"}}]
+    """The reboot is not done: the first word about it was answered with 409."""
+    appliance.stale = {"hand-over"}
+    appliance.work = [{"attempt": "old", "kind": "start", "step": "hand-over", "params": {"method": "reboot"}}]
     with bench.running(appliance.command_line()):
         appliance.wait_for(lambda: len(appliance.reports) >= 2)
     assert {said["status"] for said in appliance.reports} == {"running"}

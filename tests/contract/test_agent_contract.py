@@ -38,7 +38,7 @@ TOKEN = "ab" * 32
 def appliance(tmp_path: Path) -> Iterator[FakeAppliance]:
     """Answers as the daemon's own types encode them."""
     fake = FakeAppliance(tmp_path)
-    welcome = Welcome("m-1", "node-1", "poll-1", ("ssh-ed25519 AAAA",))
+    welcome = Welcome("m-1", "node-1", "poll-1")
     fake.answers["POST", "/control/v1/redeem"] = lambda call: (200, msgspec.json.encode(welcome))
     yield fake
     fake.close()
@@ -108,7 +108,6 @@ def surroundings(appliance: FakeAppliance, bench: Bench, image: Path, disk: Disk
         appliance.server,
         appliance.control,
         appliance.certificates.ca_pem,
-        "lab.test",
         download_token=TOKEN,
         resident_token=TOKEN,
     )

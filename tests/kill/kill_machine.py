@@ -273,7 +273,7 @@ class PlayedMachine:
 
     def _look(self) -> None:
         new = self.actions[self._actions_seen :]
-        leaving = next((each["action"] for each in new if each["action"] in ("reboot", "poweroff", "kexec")), None)
+        leaving = next((each["action"] for each in new if each["action"] in ("reboot", "kexec")), None)
         assert self._process is not None
         if self.phase is Phase.STACK and self._process.poll() is None:
             return

@@ -51,7 +51,7 @@ class World:
 
     def __post_init__(self):
         shared = (self.store, self.bus, self.bell, lambda: self.now)
-        urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM", "lab.test")
+        urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown), Agents(*shared, urls, lambda i: Path(f"/images/{i}")), Residents(*shared)
         )

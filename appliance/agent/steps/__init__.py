@@ -7,7 +7,6 @@ from .configure import configure
 from .grow import grow
 from .hand_over import hand_over
 from .prepare_disk import prepare_disk
-from .restart import restart
 from .wipe_disk import wipe_disk
 from .write_image import write_image
 
@@ -18,5 +17,4 @@ STEPS: dict[str, Callable[[Job], Outcome]] = {
     "configure": configure,
     "hand-over": hand_over,
     "wipe-disk": wipe_disk,
-    "restart": restart,
 }

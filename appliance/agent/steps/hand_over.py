@@ -29,7 +29,7 @@ def hand_over(job: Job) -> Outcome:
             hardware = job.hardware
             return Outcome({"method": "kexec"}, "", afterwards=hardware.enter_kernel, undo=hardware.unload_kernel)
     result = {"method": "reboot", "reason": reason}
-    return Outcome(result, f"reboot: {reason}", afterwards=lambda: job.hardware.restart("reboot"))
+    return Outcome(result, f"reboot: {reason}", afterwards=job.hardware.reboot)
 
 
 def _try_kexec(job: Job) -> str:
