@@ -21,7 +21,7 @@ from appliance.lab.daemon import Daemon
 from appliance.lab.directory import LabDirectory
 from appliance.lab.machine import Machine
 from appliance.lab.network import build_switch
-from appliance.lab.plan import DirectKernel, LabPlan
+from appliance.lab.plan import Start, LabPlan
 
 
 class Inside:
@@ -100,8 +100,8 @@ class Inside:
         }
 
     async def _power_on(self, order: control.Order) -> None:
-        direct = order.get("direct")
-        await self._machine(order).power_on(self._owner, msgspec.convert(direct, DirectKernel | None))
+        start = msgspec.convert(order.get("start") or {}, Start)
+        await self._machine(order).power_on(self._owner, start)
 
     async def _power_off(self, order: control.Order) -> None:
         await self._machine(order).power_off()

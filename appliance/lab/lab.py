@@ -17,7 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.lab import control, namespace
 from appliance.lab.card import Card, write_card, write_plan
 from appliance.lab.directory import LabDirectory, create, default_base, open_kept, remove
-from appliance.lab.plan import DirectKernel, LabPlan, MachinePlan
+from appliance.lab.plan import LabPlan, MachinePlan, Start
 from appliance.lab.process import Finished, end, run, start
 from appliance.lab.serial import read_log
 
@@ -39,12 +39,13 @@ class LabMachine:
     async def _order(self, order: str, **arguments: Any) -> Any:
         return await control.ask(self._directory.control, order, machine=self.name, **arguments)
 
-    async def power_on(self, direct: DirectKernel | None = None) -> None:
+    async def power_on(self, start: Start | None = None) -> None:
         """Switch it on; nothing happens when it is on. Raises ``lab-qemu`` when QEMU refuses.
 
-        With ``direct`` QEMU loads that kernel itself, this time: neither firmware's boot order nor netboot is asked.
+        ``start`` holds for this time: a kernel that QEMU itself loads, past boot order and netboot, or another disk
+        to try first.
         """
-        await self._order("power-on", direct=asdict(direct) if direct else None)
+        await self._order("power-on", start=asdict(start or Start()))
 
     async def kill(self) -> None:
         """Pull the plug."""

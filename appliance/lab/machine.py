@@ -13,7 +13,7 @@ from typing import Any
 from appliance.errors import ApplianceError
 from appliance.lab import qemu
 from appliance.lab.directory import LabDirectory
-from appliance.lab.plan import Accelerator, DirectKernel, MachinePlan
+from appliance.lab.plan import Accelerator, MachinePlan, Start
 from appliance.lab.process import end, start
 from appliance.lab.qmp import LONGEST_LINE, Qmp
 from appliance.lab.serial import BoundedLog, SerialPort
@@ -54,23 +54,22 @@ class Machine:
         if name and not (self._directory.path / name).exists():
             shutil.copyfile(qemu.OVMF_VARIABLES, self._directory.path / name)
 
-    async def power_on(self, owner: asyncio.TaskGroup, direct: DirectKernel | None = None) -> None:
+    async def power_on(self, owner: asyncio.TaskGroup, how: Start) -> None:
         """Start QEMU; tasks that serve it belong to ``owner``. Nothing happens when it is on.
 
-        A ``direct`` kernel is loaded by QEMU itself, this time. Raises ``lab-qemu`` with what QEMU said when it
-        refuses to start.
+        Raises ``lab-qemu`` with what QEMU said when it refuses to start.
         """
         async with self._switching:
             if self._running is None:
-                await self._start(owner, direct)
+                await self._start(owner, how)
 
-    async def _start(self, owner: asyncio.TaskGroup, direct: DirectKernel | None) -> None:
+    async def _start(self, owner: asyncio.TaskGroup, how: Start) -> None:
         with ExitStack() as stack:
             qmp_here, qmp_there = _socket_pair(stack)
             serial_here, serial_there = _socket_pair(stack)
             channels = qemu.Channels(qmp=qmp_there.fileno(), serial=serial_there.fileno())
             process = await start(
-                qemu.command_line(self.plan, self._directory.path, channels, self._accelerator, direct),
+                qemu.command_line(self.plan, self._directory.path, channels, self._accelerator, how),
                 log=self._directory.qemu_log(self.plan.name),
                 pass_fds=(channels.qmp, channels.serial),
             )

@@ -70,6 +70,15 @@ class DirectKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """How a machine is switched on this time: what its owner chose in firmware's set-up."""
+
+    direct: DirectKernel | None = None
+    first_disk: int = 0
+    """The disk, counted from 0, that firmware tries before the others; a BIOS tries no other."""
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonPlan:
     """The appliance of the lab: directories of the maintenance stack, the boot programs, and demo images."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.lab.plan import Accelerator, Bus, DirectKernel, Disk, Firmware, MachinePlan, Nic
+from appliance.lab.plan import Accelerator, Bus, DirectKernel, Disk, Firmware, MachinePlan, Nic, Start
 
 PROGRAM = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -29,11 +29,11 @@ def command_line(
     directory: Path,
     channels: Channels,
     accelerator: Accelerator = "tcg",
-    direct: DirectKernel | None = None,
+    how: Start = Start(),  # noqa: B008 - a frozen value
 ) -> list[str]:
     """Program and arguments; files of the machine are looked for in ``directory``.
 
-    With ``direct`` QEMU loads that kernel before it asks any boot device.
+    With ``how.direct`` QEMU loads that kernel before it asks any boot device.
     """
     return [
         PROGRAM,
@@ -45,8 +45,8 @@ def command_line(
         *_channels(channels),
         *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
         *_nics(machine),
-        *_disks(machine, directory),
-        *_direct(direct),
+        *_disks(machine, directory, how.first_disk),
+        *_direct(how.direct),
     ]
 
 
@@ -120,11 +120,12 @@ def _nic(nic: Nic, index: int, firmware: Firmware) -> list[str]:
     return ["-netdev", f"tap,id={netdev(index)},ifname={nic.tap},script=no,downscript=no", "-device", device]
 
 
-def _disks(machine: MachinePlan, directory: Path) -> list[str]:
+def _disks(machine: MachinePlan, directory: Path, first: int) -> list[str]:
     arguments = ["-device", "virtio-scsi-pci,id=scsi"] if _has_scsi(machine) else []
     for index, disk in enumerate(machine.disks):
-        # The network comes first, then the disks in their order, as firmware of a managed machine is set up.
-        arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + index + 1)
+        # The network comes first, as firmware of a managed machine is set up, then the chosen disk, then the others.
+        place = 0 if index == first else index + 1
+        arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + place + 1)
     return arguments
 
 

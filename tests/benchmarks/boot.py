@@ -14,7 +14,7 @@ from pathlib import Path
 
 from appliance.errors import ApplianceError
 from appliance.lab.operator import Operator
-from appliance.lab.plan import DirectKernel
+from appliance.lab.plan import DirectKernel, Start
 from tests.benchmarks.bench import SERVER, Bench, became, moment
 from tests.benchmarks.figure import Figure
 
@@ -45,7 +45,7 @@ async def _netboot(operator: Operator) -> float:
 
 
 async def _direct(bench: Bench, operator: Operator) -> float:
-    await operator.machine.power_on(await _as_served(bench, operator))
+    await operator.machine.power_on(Start(await _as_served(bench, operator)))
     started = float((await operator.machine.status())["powered_on_at"])
     await operator.become_idle()
     return await moment(operator, started, became("idle")) - started

@@ -12,7 +12,7 @@ from lab_processes import until
 from appliance.errors import ApplianceError
 from appliance.lab.artefacts import build
 from appliance.lab.lab import Lab
-from appliance.lab.plan import DirectKernel, LabPlan, MachinePlan, plan_machine
+from appliance.lab.plan import DirectKernel, LabPlan, MachinePlan, Start, plan_machine
 from appliance.lab.process import run
 
 pytestmark = pytest.mark.vm
@@ -61,7 +61,7 @@ async def test_a_kernel_can_be_started_past_firmware_and_without_a_cable(tmp_pat
     direct = DirectKernel(str(stack / "vmlinuz"), str(stack / "initrd"), "console=ttyS0,115200n8 panic=1")
     async with Lab(LabPlan((plan,)), base=tmp_path) as lab:
         machine = lab.machine("node1")
-        await machine.power_on(direct)
+        await machine.power_on(Start(direct))
         await until(lambda: "Linux version" in machine.serial_text())
         assert "link_down" in str(await machine.qmp("human-monitor-command", **{"command-line": "info network"}))
         await machine.kill()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from appliance.lab.plan import DirectKernel, Disk, plan_machine
+from appliance.lab.plan import DirectKernel, Disk, Start, plan_machine
 from appliance.lab.qemu import OVMF_CODE, Channels, command_line, escape, variables_file
 
 HERE = Path("/lab/x")
@@ -51,7 +51,7 @@ def test_network_comes_before_the_disks_in_boot_order() -> None:
 
 
 def test_a_direct_kernel_is_loaded_by_qemu() -> None:
-    argv = command_line(plan_machine(0, "bios"), HERE, CHANNELS, direct=DirectKernel("/k", "/i", "quiet a=b,c"))
+    argv = command_line(plan_machine(0, "bios"), HERE, CHANNELS, how=Start(DirectKernel("/k", "/i", "quiet a=b,c")))
     assert [options(argv, name) for name in ("-kernel", "-initrd", "-append")] == [["/k"], ["/i"], ["quiet a=b,c"]]
     assert "-kernel" not in command_line(plan_machine(0, "bios"), HERE, CHANNELS)
 
@@ -86,3 +86,12 @@ def test_a_comma_in_a_path_does_not_become_an_option() -> None:
     assert escape("a,b") == "a,,b"
     argv = command_line(plan_machine(0, "bios"), Path("/lab/a,readonly=on"), CHANNELS)
     assert "file=/lab/a,,readonly=on/node1-disk1.raw" in options(argv, "-drive")[0]
+
+
+def test_firmware_tries_the_network_then_the_chosen_disk() -> None:
+    plan = plan_machine(0, "bios", disks=3)
+    for first, expected in ((0, ["disk0", "disk1", "disk2"]), (2, ["disk2", "disk0", "disk1"])):
+        argv = command_line(plan, HERE, CHANNELS, how=Start(first_disk=first))
+        found = [dict(part.split("=", 1) for part in value.split(",")[1:]) for value in options(argv, "-device")]
+        ordered = sorted((each for each in found if "bootindex" in each), key=lambda each: int(each["bootindex"]))
+        assert [each.get("drive", each.get("netdev")) for each in ordered] == ["net0", *expected]

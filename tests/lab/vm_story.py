@@ -19,7 +19,7 @@ from appliance.lab.administrator import Administrator, first_administrator
 from appliance.lab.artefacts import build
 from appliance.lab.lab import Lab
 from appliance.lab.operator import BOOT_SECONDS, DEPLOY_SECONDS, Operator, until
-from appliance.lab.plan import Disk, LabPlan, MachinePlan, plan_machine
+from appliance.lab.plan import Disk, LabPlan, MachinePlan, Start, plan_machine
 from appliance.lab.qemu import netdev
 from appliance.lab.redact import redact
 from appliance.lab.report import last_lines, timeline_lines
@@ -196,9 +196,8 @@ class Teller:
             return True if text in facts.said_alone else None
 
         await operator.machine.kill()
-        await operator.machine.power_on()
-        if facts.firmware == "bios":
-            await _choose_in_set_up(operator)
+        # A BIOS tries one disk only, the one that its owner puts first in its set-up.
+        await operator.machine.power_on(Start(first_disk=1 if facts.firmware == "bios" else 0))
         async with asyncio.timeout(BOOT_SECONDS):
             if facts.firmware == "uefi":
                 await until(lambda: said("Start PXE over IPv6"))
@@ -216,15 +215,6 @@ class Teller:
     async def _look_back(self, operator: Operator, facts: Facts) -> None:
         facts.foreign_after = await asyncio.to_thread(self._foreign(operator).read_bytes)
         facts.timeline = sorted(await operator.timeline(), key=lambda item: (item["at"], item["id"]))
-
-
-async def _choose_in_set_up(operator: Operator) -> None:
-    """A BIOS tries one disk only, the one that its owner puts first in its set-up: make that the deployment's."""
-    foreign, target = len(operator.machine.plan.nics) + 3, len(operator.machine.plan.nics) + 1
-    for disk, index in (("dev0", foreign), ("dev1", target)):
-        path = f"/machine/peripheral/{disk}"
-        await operator.machine.qmp("qom-set", path=path, property="bootindex", value=index)
-    await operator.machine.qmp("system_reset")
 
 
 def _is_writing(seen: Any) -> bool:
