@@ -11,10 +11,23 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Words = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
+def _at_most(length: int) -> msgspec.Meta:
+    return msgspec.Meta(max_length=length)
+
+
+class _Partition(msgspec.Struct):
+    number: Count | None = None
+    bytes: Count | None = None
+    type: Words | None = None
+    filesystem: Words | None = None
+    label: Words | None = None
+
+
 class _Content(msgspec.Struct):
     empty: bool | None = None
     fingerprint: Words | None = None
     summary: Words | None = None
+    partitions: Annotated[list[_Partition], _at_most(4096)] | None = None
 
 
 class _Disk(msgspec.Struct):
@@ -24,32 +37,99 @@ class _Disk(msgspec.Struct):
     wwn: Words | None = None
     bytes: Count | None = None
     sector_size: Count | None = None
+    physical_sector_size: Count | None = None
+    rotational: bool | None = None
+    transport: Words | None = None
     read_only: bool | None = None
+    smart: Words | None = None
     content: _Content | None = None
 
 
 class _Nic(msgspec.Struct):
+    name: Words | None = None
     mac: Words | None = None
+    driver: Words | None = None
+    speed_mbps: Count | None = None
+    link: bool | None = None
+    pci: Words | None = None
+    addresses: Annotated[list[Words], _at_most(256)] | None = None
 
 
 class _Cpu(msgspec.Struct):
+    model: Words | None = None
+    sockets: Count | None = None
+    cores: Count | None = None
     threads: Count | None = None
+    mhz: Count | None = None
+    architecture: Words | None = None
+    flags: Annotated[list[Words], _at_most(4096)] | None = None
+
+
+class _Module(msgspec.Struct):
+    locator: Words | None = None
+    bytes: Count | None = None
+    type: Words | None = None
+    speed_mhz: Count | None = None
+    manufacturer: Words | None = None
+    serial: Words | None = None
+    part: Words | None = None
 
 
 class _Memory(msgspec.Struct):
     bytes: Count | None = None
+    modules: Annotated[list[_Module], _at_most(4096)] | None = None
+
+
+class _Made(msgspec.Struct):
+    """What the firmware says of the system, or of one part of it: each part has some of these."""
+
+    manufacturer: Words | None = None
+    product: Words | None = None
+    version: Words | None = None
+    serial: Words | None = None
+    uuid: Words | None = None
+    sku: Words | None = None
+    vendor: Words | None = None
+    date: Words | None = None
+    type: Words | None = None
+    asset_tag: Words | None = None
+
+
+class _Device(msgspec.Struct):
+    """A PCI device; its ``class`` is a word that Python keeps for itself."""
+
+    slot: Words | None = None
+    kind: Words | None = msgspec.field(default=None, name="class")
+    vendor: Words | None = None
+    device: Words | None = None
+    vendor_id: Words | None = None
+    device_id: Words | None = None
+    driver: Words | None = None
+
+
+class _Bmc(msgspec.Struct):
+    address: Words | None = None
+    mac: Words | None = None
 
 
 class _Shape(msgspec.Struct):
-    """What is read of an inventory. Null stands for what the agent could not find out."""
+    """What is read of an inventory, by the console too. Null stands for what the agent could not find out."""
 
-    disks: Annotated[list[_Disk], msgspec.Meta(max_length=4096)] | None
-    nics: Annotated[list[_Nic], msgspec.Meta(max_length=1024)] | None
+    disks: Annotated[list[_Disk], _at_most(4096)] | None
+    nics: Annotated[list[_Nic], _at_most(1024)] | None
     cpu: _Cpu | None
     memory: _Memory | None
-    system: dict[str, Any] | None
+    system: _Made | None
+    board: _Made | None = None
+    bios: _Made | None = None
+    chassis: _Made | None = None
+    pci: Annotated[list[_Device], _at_most(4096)] | None = None
+    bmc: _Bmc | None = None
     firmware: Words | None = None
+    secure_boot: bool | None = None
     boot_mac: Words | None = None
+    kernel: Words | None = None
+    agent: Words | None = None
 
 
 def checked(inventory: dict[str, Any]) -> list[MacAddress]:
