@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.agent.steps import STEPS as AGENT_STEPS
+
 ROOT = Path(__file__).parent.parent / "appliance"
 PACKAGE = "appliance"
 LONGEST_FILE = 500
@@ -40,8 +42,8 @@ LAYERS = (WORDS, MIDDLE, {"reconcile"}, {"web"}, {"daemon", "assembly", "cli", "
 SERVICES = {"certificates", "config", "listening", "notify", "state"}
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
 ELSEWHERE = {"agent", "resident"}
-PROGRAMS = {"command", "agent", "resident", "lab"}
-"""Rooms that may start programs."""
+PROGRAMS = {"command", "agent.run", "resident.system", "lab.process"}
+"""Modules that start programs, each the one of what it belongs to."""
 
 
 def name_of(path):
@@ -144,12 +146,17 @@ def test_pure_modules_touch_nothing(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_programs_are_started_in_one_place(name):
-    if room(name) in PROGRAMS:
+    if name in PROGRAMS:
         return
     assert "subprocess" not in {full.split(".")[0] for full in imports(name)}
     for node in ast.walk(tree(name)):
         called = node.attr if isinstance(node, ast.Attribute) else ""
         assert called not in {"create_subprocess_exec", "create_subprocess_shell", "popen", "posix_spawn", "execv"}
+
+
+def test_the_steps_of_the_agent_are_steps():
+    files = {name.rpartition(".")[2].replace("_", "-") for name in MODULES if name.startswith("agent.steps.")}
+    assert files == set(AGENT_STEPS)
 
 
 @pytest.mark.parametrize("name", MODULES)

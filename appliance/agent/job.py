@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .disk.erase import Agreement
 from .disk.model import Disk, Wanted, find
 from .errors import StepFailed
 from .hardware import Hardware
@@ -67,6 +68,10 @@ class Params:
         disk = self.inner("disk")
         size = disk.integer("size") if disk.has("size") else None
         return Wanted(disk.text("serial", ""), disk.text("wwn", ""), size)
+
+    def agreement(self) -> Agreement:
+        """What may be lost, as `content`, `owned` and `begun` say."""
+        return Agreement(self.text("content", ""), self.flag("owned"), frozenset(self.texts("begun")))
 
     def _get(self, key: str, default: object) -> object:
         value = self.values.get(key)

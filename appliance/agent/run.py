@@ -9,6 +9,9 @@ SHOWN_OUTPUT = 600
 """Characters of a failed program's output that are worth carrying to the console: its last words."""
 
 
+Running = subprocess.Popen[bytes]
+
+
 class ProgramFailed(AgentError):
     """A program is missing, took too long, or ended with an exit code that nobody expected."""
 
@@ -23,15 +26,29 @@ def run(argv: Sequence[str], *, text: str | None = None, timeout: float = 60.0, 
         done = subprocess.run(
             list(argv), input=text, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
         )
-    except FileNotFoundError as error:
-        raise ProgramFailed(f"{argv[0]}: not there") from error
     except OSError as error:
-        raise ProgramFailed(f"{argv[0]}: {error.strerror}") from error
+        raise _did_not_start(argv, error) from error
     except subprocess.TimeoutExpired as error:
         raise ProgramFailed(f"{argv[0]}: no end after {timeout:g} s") from error
     if done.returncode not in good:
         raise ProgramFailed(_what_it_said(argv, done.returncode, done.stderr or done.stdout))
     return done.stdout
+
+
+def start(argv: Sequence[str]) -> Running:
+    """Start `argv` with pipes at its standard input, output and error; the caller sees to its end.
+
+    Raises ProgramFailed.
+    """
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(list(argv), stdin=pipe, stdout=pipe, stderr=pipe)
+    except OSError as error:
+        raise _did_not_start(argv, error) from error
+
+
+def _did_not_start(argv: Sequence[str], error: OSError) -> ProgramFailed:
+    return ProgramFailed(f"{argv[0]}: {'not there' if isinstance(error, FileNotFoundError) else error.strerror}")
 
 
 def _what_it_said(argv: Sequence[str], code: int, output: str) -> str:

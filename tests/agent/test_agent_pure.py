@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.agent import commandline, network, screen
+from appliance.agent import commandline, efi_entry, network, screen
 from appliance.agent.bootconfig import bls, extlinux, grub
 from appliance.agent.disk import content, free, marker
 from appliance.agent.disk.content import NOTHING, Found, Signature
@@ -21,7 +21,6 @@ from appliance.agent.image.writer import exactly
 from appliance.agent.job import Params
 from appliance.agent.pauses import growing
 from appliance.agent.run import ProgramFailed, run
-from appliance.agent.steps import efi_entry
 
 LINE = (
     "BOOT_IMAGE=vmlinuz qrm.server=http://10.77.0.1 qrm.control=https://10.77.0.1:443/ qrm.token=ab12 "

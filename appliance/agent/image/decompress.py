@@ -1,13 +1,12 @@
 """From stored bytes to disk bytes."""
 
-import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
 from ..errors import StepFailed
-from ..run import SHOWN_OUTPUT
+from ..run import SHOWN_OUTPUT, Running, start
 
 CHUNK = 1 << 20
 
@@ -29,12 +28,7 @@ def unpacked(stored: Iterator[bytes], form: str) -> Iterator[Iterator[bytes]]:
 
 @contextmanager
 def _zstd(stored: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
-    process = subprocess.Popen(
-        ["zstd", "--decompress", "--stdout", "--quiet", "--no-progress", "--long=31"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start(["zstd", "--decompress", "--stdout", "--quiet", "--no-progress", "--long=31"])
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -50,9 +44,7 @@ def _zstd(stored: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
         process.stderr.close()
 
 
-def _blocks(
-    process: subprocess.Popen[bytes], output: IO[bytes], errors: IO[bytes], feeder: "_Feeder"
-) -> Generator[bytes, None, None]:
+def _blocks(process: Running, output: IO[bytes], errors: IO[bytes], feeder: "_Feeder") -> Generator[bytes, None, None]:
     while block := output.read(CHUNK):
         yield block
     words = errors.read(SHOWN_OUTPUT).decode("utf-8", "replace").strip()

@@ -5,6 +5,7 @@ from typing import Any
 from ..disk import block
 from ..disk.model import Disk
 from ..disk.table import Table, read_table
+from ..efi_entry import put_after_network
 from ..installed import identity
 from ..installed.cloudinit import write_seed
 from ..installed.netconfig import nics_of, write_network
@@ -12,7 +13,6 @@ from ..installed.residentfiles import install_resident
 from ..installed.root import Root
 from ..installed.system import BootSource, find_boot, find_system, opened
 from ..job import Job, Outcome, Params
-from .efi_entry import put_after_network
 
 
 def configure(job: Job) -> Outcome:

@@ -3,7 +3,6 @@
 from ..disk import block, content, erase, free
 from ..disk.model import Disk, must_be_writable, must_fit
 from ..job import Job, Outcome
-from .agreement import agreement_of
 
 
 def prepare_disk(job: Job) -> Outcome:
@@ -15,7 +14,7 @@ def prepare_disk(job: Job) -> Outcome:
     with block.vanishing(disk.name):
         block.look_anew(disk.device)
         found = content.read_content(disk)
-        erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
+        erase.must_be_agreed(disk, found, job.params.agreement(), job.attempt)
         free.release(disk)
         _clear(job, disk, found)
         block.reread_partitions(disk.device)

@@ -6,7 +6,6 @@ from ..disk import block, content, erase, free
 from ..disk.model import Disk, must_be_writable
 from ..errors import StepFailed
 from ..job import Job, Outcome
-from .agreement import agreement_of
 
 SAMPLES = 512
 """Places that are read back, spread evenly, besides both ends of the disk."""
@@ -20,7 +19,7 @@ def wipe_disk(job: Job) -> Outcome:
     with block.vanishing(disk.name):
         block.look_anew(disk.device)
         found = content.read_content(disk)
-        erase.must_be_agreed(disk, found, agreement_of(job.params), job.attempt)
+        erase.must_be_agreed(disk, found, job.params.agreement(), job.attempt)
         free.release(disk)
         with block.owned(disk.device) as fd:
             _zero(job, disk, fd)

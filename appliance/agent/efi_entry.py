@@ -7,9 +7,9 @@ has the fallback loader path, and later boots come through the network anyway.
 import re
 from dataclasses import dataclass
 
-from ..disk.model import Disk
-from ..disk.table import Table
-from ..run import ProgramFailed, run
+from .disk.model import Disk
+from .disk.table import Table
+from .run import ProgramFailed, run
 
 LABEL = "qrm disk"
 LOADER = r"\EFI\BOOT\BOOTX64.EFI"
