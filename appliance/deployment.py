@@ -1,6 +1,6 @@
 """Deployments: what the user wants to run, and which machine and disk fit. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -41,8 +41,11 @@ class DiskIdentity:
     content: str = ""
     """Fingerprint of what was on it when the user agreed."""
     summary: str = ""
+    """The same for people; nothing is decided by it."""
     owned: bool = False
     """The deployment has begun to write it: what it holds now is ours to overwrite when the user says so."""
+    empty: bool = False
+    """The agent looked at it and found nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,19 @@ def disk_identity(disk: dict[str, Any]) -> DiskIdentity:
         bytes=int(disk.get("bytes") or 0),
         model=str(disk.get("model") or ""),
         content=str(content.get("fingerprint") or ""),
-        summary=str(content.get("summary") or ("empty" if content.get("empty") else "unknown content")),
+        summary=content_in_words(content),
+        empty=_is_empty(content),
     )
+
+
+def content_in_words(content: Mapping[str, Any] | None) -> str:
+    """What is on a disk, from the ``content`` of its entry in an inventory, which may be missing."""
+    said = (content or {}).get("summary")
+    return str(said) if said else "empty" if _is_empty(content) else "unknown content"
+
+
+def _is_empty(content: Mapping[str, Any] | None) -> bool:
+    return (content or {}).get("empty") is True
 
 
 def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes: int | None = None) -> DiskIdentity:
@@ -125,7 +139,7 @@ def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes:
             raise Conflict("disk-not-found", f"{machine.name} has {found} with serial or WWN {wanted!r}", field="disk")
         candidates = named
     else:
-        candidates = [disk for disk in disks if (disk.get("content") or {}).get("empty")]
+        candidates = [disk for disk in disks if _is_empty(disk.get("content"))]
     fitting = [disk for disk in candidates if disk_objection(disk, image, least_bytes) is None]
     if fitting:
         return disk_identity(min(fitting, key=lambda disk: int(disk["bytes"])))

@@ -11,12 +11,12 @@ from appliance.deployment import (
     check_delivery,
     choose_disk,
     choose_machine,
+    content_in_words,
     disk_identity,
     machine_objection,
 )
 from appliance.errors import Conflict, Invalid
 from appliance.machine import MacAddress, Machine, MachineId, State
-from appliance.reconcile.consequences import Action, consequences_of
 from appliance.workflow import DeploymentId
 
 GIB = 1 << 30
@@ -62,6 +62,29 @@ def test_the_smallest_empty_disk_that_fits():
 def test_a_disk_that_was_named_whatever_is_on_it(name):
     chosen = choose_disk(machine("m", disk("S1"), disk("OLD", content=FULL)), IMAGE, name)
     assert (chosen.serial, chosen.content, chosen.summary, chosen.owned) == ("OLD", "f", "ext4 'x'", False)
+
+
+@pytest.mark.parametrize(
+    ("content", "empty", "words"),
+    [
+        (EMPTY, True, "empty"),
+        (
+            {"empty": True, "summary": "empty; attempt 7 began to write here"},
+            True,
+            "empty; attempt 7 began to write here",
+        ),
+        ({"empty": True}, True, "empty"),
+        (FULL, False, "ext4 'x'"),
+        ({"empty": False, "summary": "empty"}, False, "empty"),
+        ({"summary": "empty"}, False, "empty"),
+        ({}, False, "unknown content"),
+        (None, False, "unknown content"),
+    ],
+)
+def test_only_the_agent_s_own_word_makes_a_disk_empty(content, empty, words):
+    """What it says of it for people is no such word."""
+    found = disk_identity(disk("S1", content=content))
+    assert (found.empty, found.summary, content_in_words(content)) == (empty, words, words)
 
 
 @pytest.mark.parametrize("unread", [None, {}, {"empty": None}, {"empty": False, "summary": "cannot be read"}])
@@ -179,18 +202,3 @@ def test_deliveries():
     assert check_delivery("disk") == "disk"
     with pytest.raises(Invalid):
         check_delivery("aoe")
-
-
-def test_what_is_destroyed_is_named_before_it_is():
-    chosen = replace(deployment(), machine=MachineId("m"), disk=disk_identity(disk("S1", content=FULL)))
-    start = consequences_of(deployment(), None, Action.START, chosen)
-    assert start.confirm == "S1"
-    assert "ext4 'x'" in start.texts[0]
-    empty = replace(chosen, disk=disk_identity(disk("S1")))
-    assert consequences_of(deployment(), None, Action.START, empty).confirm is None
-    running = machine(state=State.ACTIVE)
-    for action in (Action.REDEPLOY, Action.RELEASE):
-        foreseen = consequences_of(chosen, running, action)
-        assert foreseen.confirm == "web-1"
-        assert "S1" in " ".join(foreseen.texts)
-    assert consequences_of(chosen, running, Action.STOP).confirm is None

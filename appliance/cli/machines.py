@@ -8,6 +8,7 @@ from appliance.cli.client import segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.output import as_json, attempt_words, event_line, fields, gigabytes, gives_up, moment, table
+from appliance.deployment import content_in_words
 
 
 @click.group(cls=Listing)
@@ -69,9 +70,8 @@ def show(machine: str, json_out: bool) -> None:
         }
     )
     for disk in (found["inventory"] or {}).get("disks") or []:
-        content = disk.get("content") or {}
-        summary = "empty" if content.get("empty") else content.get("summary")
-        names = [disk.get("serial"), gigabytes(disk.get("bytes")), disk.get("model"), summary]
+        content = content_in_words(disk.get("content"))
+        names = [disk.get("serial"), gigabytes(disk.get("bytes")), disk.get("model"), content]
         fields({"disk": ", ".join(str(name) for name in names if name)})
 
 

@@ -101,8 +101,7 @@ def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
     if choice is None or choice.disk is None:
         return Consequences((f"{deployment.name} boots again from its disk, with its data.",))
     text = f"Everything on {describe(choice.disk)} is overwritten."
-    empty = choice.disk.summary in ("", "empty")
-    return Consequences((text,), None if empty else choice.disk.serial or choice.disk.wwn, choice=choice)
+    return Consequences((text,), None if choice.disk.empty else choice.disk.serial or choice.disk.wwn, choice=choice)
 
 
 def _destructive(deployment: Deployment, machine: Machine | None, action: Action) -> Consequences:
@@ -125,4 +124,4 @@ def describe(disk: DiskIdentity) -> str:
     """A disk in words: model, serial, size, content."""
     identity = f"serial {disk.serial}" if disk.serial else f"WWN {disk.wwn}"
     model = disk.model or "disk"
-    return f"{model}, {identity}, {disk.bytes / 1e9:.1f} GB ({disk.summary or 'empty'})"
+    return f"{model}, {identity}, {disk.bytes / 1e9:.1f} GB ({disk.summary or 'unknown content'})"

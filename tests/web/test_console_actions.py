@@ -172,6 +172,17 @@ async def test_a_disk_that_was_filled_since_the_page_was_shown_is_shown_again(fl
     assert (await deployment(fleet, "new-2")).machine == "m0006"
 
 
+async def test_a_disk_that_nobody_could_read_is_not_called_empty(fleet: Visitor) -> None:
+    found = (await machine(fleet, "m0006")).inventory
+    assert found is not None
+    found["disks"][0]["content"] = None
+    await fleet.services.store.write(lambda db: machines.put_inventory(db, MachineId("m0006"), found))
+    page = said(await fleet.get("/deployments/new?machine=m0006&image=debian-13"))
+    assert "S4EVNX0R00006, 480 GB (unknown content)" in page
+    for path in ("/machines/m0006", "/machines/m0006/inventory"):
+        assert "unknown content" in said(await fleet.get(path))
+
+
 async def test_a_start_that_finds_no_machine_says_why_for_each(fleet: Visitor) -> None:
     form = {"name": "new-3", "image": "debian-13", "memory": "4096", "disk_rule": "empty"}
     page = said(await fleet.get(await fleet.post("/deployments/new", data=form)))

@@ -8,6 +8,7 @@ import jinja2
 from aiohttp import web
 
 from appliance import __version__
+from appliance.deployment import content_in_words
 from appliance.errors import ApplianceError
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.web.console import words
@@ -60,6 +61,7 @@ class Pages:
             "OFFLINE": words.OFFLINE,
         }
         for function in (
+            content_in_words,
             words.memory,
             words.disk_size,
             words.percent,
