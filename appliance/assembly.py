@@ -41,6 +41,7 @@ from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
+from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.upkeep import Upkeep
@@ -129,13 +130,16 @@ class Builder:
         await fleet.boots.remember_disks()
         await projection.refresh()
         dhcp = self._dhcp(projection, observations)
+        proof = Proof(self._subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
         reservations = Reservations(self._store, self._bus, self._clock, self._subnets, dhcp.set_reservations)
         await reservations.refresh()
         loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
         upkeep = Upkeep(self._store)
         return Assembly(
             servers=tuple(self._servers(fleet.boots, dhcp, observations)),
-            sites=tuple(self._sites(authority, files, fleet, imports, observations)),
+            sites=tuple(
+                self._sites(authority, files, fleet, imports, self._boot_app(fleet, files, observations, proof))
+            ),
             loops={
                 "reconcile": loop.run,
                 "projection": projection.run,
@@ -246,16 +250,20 @@ class Builder:
         networks = [address.network for address in self._addresses]
         return DnsServer(addresses, section.port, self._zone, forwarder, networks, observations.other)
 
+    def _boot_app(
+        self, fleet: StoredFleet, files: BootFiles, observations: Observations, proof: Proof
+    ) -> web.Application:
+        return BootHttp(fleet, files, self._clock, observations.http, proof).make_app()
+
     def _sites(
         self,
         authority: Authority,
         files: BootFiles,
         fleet: StoredFleet,
         imports: Imports,
-        observations: Observations,
+        boot: web.Application,
     ) -> list[Site]:
         addresses = [str(address.ip) for address in self._addresses]
-        boot = BootHttp(fleet, files, self._clock, observations.http).make_app()
         control_tls = self._tls(authority, addresses or ["127.0.0.1"])
         return [
             Site("boot HTTP", boot, tuple((each, files.port) for each in addresses), per_source=PER_SOURCE),

@@ -16,11 +16,19 @@ ip link add br0 type bridge
 ip link add port0 type veth peer name port1
 ip link set port0 master br0
 ip link set port0 up
+ip link set port1 address 52:54:00:00:00:01
 ip link set port1 up
 ip address add 10.77.0.1/24 dev br0
 ip link set br0 up
 echo made
 exec cat
+"""
+SCRIPT_URL = "http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&platform=pcbios"
+LEASE_SCRIPT = """#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip address flush dev "$interface"
+ip address add "$ip/32" dev "$interface"
+echo "leased $ip"
 """
 CONFIGURATION = """
 [site]
@@ -130,6 +138,11 @@ class Daemon:
         return self.process.wait(20)
 
     def boot(self):
-        """Boot token and nonce of a machine that asks for its script."""
-        _, script = self.namespace.curl("http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&platform=pcbios")
+        """Boot token and nonce of a machine that asks for its script, from the address that it was leased."""
+        lease = self.path / "lease"
+        lease.write_text(LEASE_SCRIPT)
+        lease.chmod(0o755)
+        asked = ["-i", "port1", "-s", lease, "-n", "-q", "-t", "5", "-T", "1"]
+        address = re.search(r"^leased (\S+)$", self.namespace.run("busybox", "udhcpc", *asked), re.MULTILINE)[1]
+        _, script = self.namespace.curl(SCRIPT_URL, "--interface", address)
         return re.search(r"qrm\.token=(\w+) qrm\.nonce=(\w+)", script).groups()

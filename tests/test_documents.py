@@ -315,7 +315,7 @@ def routes(app):
 
 def boot_routes():
     files = BootFiles(Path("/"), Path("/"), "/stack/{hash}", b"", "", 80, 443)
-    return routes(BootHttp(None, files, lambda: 0.0, None).make_app())
+    return routes(BootHttp(None, files, lambda: 0.0, None, None).make_app())
 
 
 @pytest.mark.parametrize(("method", "path"), boot_routes())

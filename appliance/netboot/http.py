@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Denied, Invalid, NotFound
-from appliance.machine import meaningful_serial, meaningful_uuid, parse_mac
+from appliance.machine import MacAddress, meaningful_serial, meaningful_uuid, parse_mac
 from appliance.netboot import ipxe
 from appliance.netboot.answers import bearer, status_of
 from appliance.netboot.fleet import Fleet
@@ -18,6 +18,8 @@ from appliance.netboot.sending import send_file
 
 Fetched = Callable[[str, str, int], Awaitable[None]]
 """Told (client address, path, bytes) when a boot file has been sent."""
+Proves = Callable[[MacAddress, str, str], bool]
+"""Whether a request for this interface's script, from the first address to the second, ours, comes from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,11 @@ class BootFiles:
 class BootHttp:
     """The handlers; the daemon mounts ``make_app``."""
 
-    def __init__(self, fleet: Fleet, files: BootFiles, clock: Callable[[], float], fetched: Fetched) -> None:
-        self._fleet, self._files, self._clock, self._fetched = fleet, files, clock, fetched
+    def __init__(
+        self, fleet: Fleet, files: BootFiles, clock: Callable[[], float], fetched: Fetched, proves: Proves
+    ) -> None:
+        self._fleet, self._files, self._clock = fleet, files, clock
+        self._fetched, self._proves = fetched, proves
 
     def make_app(self) -> web.Application:
         """The aiohttp application."""
@@ -69,7 +74,7 @@ class BootHttp:
         return web.Response(text=ipxe.start_script(self._files.site(_server(request)).server))
 
     async def _script(self, request: web.Request) -> web.Response:
-        asked = boot_request(dict(request.query), _peer(request), _server(request))
+        asked = boot_request(dict(request.query), _peer(request), _server(request), self._proves)
         boot = await self._fleet.boot(asked)
         # A script may hold a boot token: no cache may keep it.
         headers = {"Cache-Control": "no-store"}
@@ -110,12 +115,13 @@ class BootHttp:
         return await send_file(request, path)
 
 
-def boot_request(query: dict[str, str], address: str, server: str) -> BootRequest:
+def boot_request(query: dict[str, str], address: str, server: str, proves: Proves) -> BootRequest:
     """A boot request from the query of a script's URL; raises Invalid without a usable MAC address."""
     if "mac" not in query:
         raise Invalid("mac-missing", "the request names no machine", "add ?mac=${netX/mac:hexhyp}", "mac")
+    mac = parse_mac(query["mac"])
     return BootRequest(
-        mac=parse_mac(query["mac"]),
+        mac=mac,
         uuid=meaningful_uuid(query.get("uuid")),
         serial=meaningful_serial(cleaned(query.get("serial"))),
         firmware="uefi" if query.get("platform") == "efi" else "bios",
@@ -123,6 +129,7 @@ def boot_request(query: dict[str, str], address: str, server: str) -> BootReques
         manufacturer=cleaned(query.get("manufacturer")),
         address=address,
         server=server,
+        proven=proves(mac, address, server),
     )
 
 

@@ -40,6 +40,8 @@ class BootRequest:
     """IPv4 address that the request came from."""
     server: str
     """Our own IPv4 address that it was sent to."""
+    proven: bool
+    """Whether that address is the machine's; others must not speak for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ def decide(machine: Machine, attempt: Attempt | None, deployment: Deployment | N
     if machine.state is State.ACTIVE:
         return Decision(_disk(deployment), f"its deployment {_name(deployment)} is active", machine)
     return Decision(MaintenanceStack(armed=False), _why_stack(machine, deployment), machine)
+
+
+def decide_unproven(machine: Machine, attempt: Attempt | None, deployment: Deployment | None, now: float) -> BootSpec:
+    """What the machine would get, without the rights of an attempt, for somebody who may be another.
+
+    Nothing of the decision is to be stored: it was not the machine that restarted.
+    """
+    spec = decide(machine, attempt, deployment, now).spec
+    return MaintenanceStack(armed=False) if isinstance(spec, MaintenanceStack) else spec
 
 
 def _why_stack(machine: Machine, deployment: Deployment | None) -> str:

@@ -90,9 +90,12 @@ class Agents:
         machine = await machines.get(db, token.machine)
         taken_by = tokens.hash_token(redemption.machine_token)
         refused = _objection(token, await tokens.session(db, redemption.machine_token), taken_by, self._clock())
+        if refused is None and not token.proven and await attempts.live_of(db, machine.id):
+            # It would end the session of the agent that works on the attempt.
+            refused = Refusal("token-unproven", "it was asked for from an address that is not the machine's")
         if refused is not None:
             await tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
-            if token.redeemed_by not in (None, taken_by):
+            if token.proven and token.redeemed_by not in (None, taken_by):
                 await self._quarantine(db, tell, machine, address)
             else:
                 text = f"a boot token was refused to {address}"
@@ -118,7 +121,8 @@ class Agents:
         armed = attempt is not None and attempt.armed and attempt.id == token.attempt
         poll = secrets.token_hex(16)
         taken_by = tokens.hash_token(redemption.machine_token)
-        session = MachineSession(taken_by, machine.id, poll, token.attempt if armed else None, token.issued)
+        rights = token.attempt if armed else None
+        session = MachineSession(taken_by, machine.id, poll, rights, token.issued, token.proven)
         await tokens.redeem(db, token, session)
         if attempt is not None and armed:
             await attempts.put(db, replace(attempt, armed=False, step_seen=now))
@@ -151,7 +155,7 @@ class Agents:
             await machines.put_inventory(db, machine.id, inventory)
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             attempt = await attempts.live_of(db, machine.id)
-            if attempt is not None and attempt.step is not None and attempt.step.actor is Actor.BOOT:
+            if attempt is not None and session.proven and attempt.step and attempt.step.actor is Actor.BOOT:
                 return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
             if machine.state in (State.DISCOVERED, State.INSPECTING):
                 updated = moved(updated, State.IDLE)
@@ -388,4 +392,4 @@ def _objection(token: BootToken, session: MachineSession | None, taken_by: str, 
 
 def _entitled(session: MachineSession, attempt: Attempt) -> bool:
     """Secrets go to a boot that this attempt armed, or to the one under way when the user began the attempt."""
-    return session.attempt == attempt.id or session.created <= attempt.started
+    return session.proven and (session.attempt == attempt.id or session.created <= attempt.started)

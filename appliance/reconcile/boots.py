@@ -19,18 +19,23 @@ from appliance.netboot.policy import (
     UnknownPolicy,
     decide,
     decide_unknown,
+    decide_unproven,
 )
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import inventory_macs
 from appliance.reconcile.looping import loop_event
+from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, events, machines, tokens
 from appliance.store.store import Store
-from appliance.workflow import BOOT_LOOP
+from appliance.workflow import BOOT_LOOP, AttemptId
 
 ADOPTED_SECONDS = 3600.0
 """How far back a new machine's timeline reaches before it was enlisted."""
+
+IMPOSTURES, IMPOSTURE_SECONDS = 10, 60.0
+"""Requests in the name of machines that are told at once, and seconds to each further one."""
 
 _FROM_DISK = (State.ACTIVE, State.DEPLOYING, State.STARTING)
 
@@ -50,9 +55,12 @@ class Boots:
         self._store, self._bus, self._bell, self._clock, self._unknown = store, bus, bell, clock, unknown
         self.disk_decided: dict[str, BootSpec] = {}
         """The last decision of each interface that was to boot its disk, for boot loaders that ask by TFTP."""
+        self._impostures = Ration(IMPOSTURES, IMPOSTURE_SECONDS)
 
     async def boot(self, request: BootRequest) -> Boot:
         """Decide, and store what the decision changes together with its reason."""
+        if not request.proven:
+            return await self._unproven(request)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> tuple[Boot, Machine | None]:
             machine = await self._identify(db, tell, request)
@@ -67,6 +75,34 @@ class Boots:
             self.disk_decided[request.mac] = boot.spec
         if machine is not None:
             self._bell.ring(machine.id)
+        return boot
+
+    async def _unproven(self, request: BootRequest) -> Boot:
+        """What the machine would boot, for somebody who may be another: it has not restarted for that."""
+        now = self._clock()
+        held_back = self._impostures.admit(None, now)
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Boot:
+            machine = await machines.by_mac(db, request.mac)
+            reason = f"{request.address} asked, which was not leased to {request.mac}: nothing is changed by that"
+            if held_back is not None:
+                what = f"somebody asked for the boot script of {machine.name if machine else request.mac}"
+                detail = {"mac": request.mac, "address": request.address}
+                whose = machine.id if machine else None
+                await tell(Event("machine.conflict", now, more(what, held_back), reason, whose, detail=detail))
+            if machine is None:
+                return Boot(NextEntry(), request.mac, reason)
+            attempt = await attempts.live_of(db, machine.id)
+            spec = decide_unproven(machine, attempt, await deployments.of_machine(db, machine.id), now)
+            if not isinstance(spec, MaintenanceStack):
+                return Boot(spec, machine.name, reason)
+            token, nonce = secrets.token_hex(32), secrets.token_hex(8)
+            await self._give(db, machine, token, nonce, None, proven=False)
+            return Boot(spec, machine.name, reason, token, nonce)
+
+        boot = await record(self._store, self._bus, job)
+        if isinstance(boot.spec, LocalDisk):
+            self.disk_decided[request.mac] = boot.spec
         return boot
 
     async def remember_disks(self) -> None:
@@ -166,22 +202,34 @@ class Boots:
             )
         else:
             await change_machine(db, tell, before, after, now)
-        boot = await self._rendered(db, after, decision, now)
+        boot = await self._rendered(db, after, decision)
         looping = loop_event(after, decision.spec, await events.silent_boots(db, machine.id, BOOT_LOOP), now)
         await self._tell_decision(tell, after, decision, request, now)
         if looping is not None and attempt is None:
             await tell(looping)
         return boot
 
-    async def _rendered(self, db: aiosqlite.Connection, machine: Machine, decision: Decision, now: float) -> Boot:
+    async def _rendered(self, db: aiosqlite.Connection, machine: Machine, decision: Decision) -> Boot:
         if not isinstance(decision.spec, MaintenanceStack):
             return Boot(decision.spec, machine.name, decision.reason)
         token, nonce = secrets.token_hex(32), secrets.token_hex(8)
         attempt = decision.attempt if decision.spec.armed else None
-        armed = attempt.id if attempt else None
-        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, now + tokens.TOKEN_SECONDS, None)
-        await tokens.add_boot(db, stored)
+        await self._give(db, machine, token, nonce, attempt.id if attempt else None, proven=True)
         return Boot(decision.spec, machine.name, decision.reason, token, nonce)
+
+    async def _give(
+        self,
+        db: aiosqlite.Connection,
+        machine: Machine,
+        token: str,
+        nonce: str,
+        armed: AttemptId | None,
+        *,
+        proven: bool,
+    ) -> None:
+        expires = self._clock() + tokens.TOKEN_SECONDS
+        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, expires, None, proven)
+        await tokens.add_boot(db, stored)
 
     async def _tell_decision(
         self, tell: Tell, machine: Machine, decision: Decision, request: BootRequest, now: float

@@ -82,6 +82,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX interface_claims_machine ON interface_claims(machine);
     """,
+    """
+    ALTER TABLE boot_tokens ADD COLUMN proven INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE machine_sessions ADD COLUMN proven INTEGER NOT NULL DEFAULT 1;
+    """,
 )
 
 

@@ -32,6 +32,8 @@ class BootToken:
     expires: float
     redeemed_by: str | None
     """Hash of the machine token it was traded for."""
+    proven: bool = True
+    """Whether the request for it came from the machine's own address."""
 
     @property
     def issued(self) -> float:
@@ -49,14 +51,16 @@ class MachineSession:
     attempt: AttemptId | None
     created: float
     """When the boot began."""
+    proven: bool = True
+    """As of the boot token; without, no attempt's secrets are given to it, whenever that attempt began."""
 
 
 async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:
     """Store a boot token and forget those that expired a day ago."""
     await db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
     await db.execute(
-        "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?)",
-        (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by),
+        "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?,?)",
+        (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by, token.proven),
     )
 
 
@@ -76,8 +80,8 @@ async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSes
     await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (token.machine,))
     await db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
     await db.execute(
-        "INSERT INTO machine_sessions VALUES(?,?,?,?,?)",
-        (session.hash, session.machine, session.poll, session.attempt, session.created),
+        "INSERT INTO machine_sessions VALUES(?,?,?,?,?,?)",
+        (session.hash, session.machine, session.poll, session.attempt, session.created, session.proven),
     )
     await db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
     await db.execute(

@@ -34,6 +34,15 @@ class Bench:
         """What curl prints, run in the lab's network; raises ApplianceError with what it said."""
         return (await self.lab.run(["curl", "--silent", "--show-error", "--fail", *arguments])).check("curl").stdout
 
+    async def fetch_as(self, address: str, url: str) -> str:
+        """The same from the address that a machine was leased, which is off: scripts go to nobody else."""
+        where = [f"{address}/32", "dev", "lo"]
+        (await self.lab.run(["ip", "address", "add", *where])).check("ip")
+        try:
+            return await self.fetch("--interface", address, url)
+        finally:
+            (await self.lab.run(["ip", "address", "delete", *where])).check("ip")
+
     async def darken(self) -> None:
         """Switch every machine off, so that the next measurement has the computer for itself."""
         for operator in self.operators:

@@ -29,8 +29,9 @@ async def measure(bench: Bench) -> list[Figure]:
     netboots, directs = [], []
     for _ in range(bench.rounds):
         netboots.append(await _netboot(operator))
+        address = str((await operator.look())["address"])
         await bench.forget(operator)
-        directs.append(await _direct(bench, operator))
+        directs.append(await _direct(bench, operator, address))
         await bench.forget(operator)
     netboot, direct = statistics.median(netboots), statistics.median(directs)
     detail = f"{netboot:.1f} s / {direct:.1f} s, medians of {bench.rounds}"
@@ -44,18 +45,18 @@ async def _netboot(operator: Operator) -> float:
     return await moment(operator, before, became("idle")) - first
 
 
-async def _direct(bench: Bench, operator: Operator) -> float:
-    await operator.machine.power_on(Start(await _as_served(bench, operator)))
+async def _direct(bench: Bench, operator: Operator, address: str) -> float:
+    await operator.machine.power_on(Start(await _as_served(bench, operator, address)))
     started = float((await operator.machine.status())["powered_on_at"])
     await operator.become_idle()
     return await moment(operator, started, became("idle")) - started
 
 
-async def _as_served(bench: Bench, operator: Operator) -> DirectKernel:
-    """The files and the command line that the machine would get if it asked now."""
+async def _as_served(bench: Bench, operator: Operator, address: str) -> DirectKernel:
+    """The files and the command line that the machine, which is off, would get if it asked now."""
     plan = operator.machine.plan
     query = f"mac={plan.nics[0].mac}&uuid={plan.uuid}&serial={plan.serial}&platform=pcbios&buildarch=x86_64"
-    script = await bench.fetch(f"{SERVER}/boot/script?{query}")
+    script = await bench.fetch_as(address, f"{SERVER}/boot/script?{query}")
     found = KERNEL.search(script)
     if found is None:
         raise ApplianceError("bench-script", f"the boot script starts no kernel: {script[:300]}")

@@ -118,6 +118,13 @@ class Pool:
             return binding.lease.mac if binding.lease.state is LeaseState.BOUND else ""
         return self._reserved_for.get(address)
 
+    def holder(self, address: IPv4Address) -> str | None:
+        """The machine that has the address, or had it last and got no other: iPXE goes on after its lease is over."""
+        binding = self._bindings.get(address)
+        if binding is None or binding.lease.state is LeaseState.DECLINED:
+            return None
+        return binding.lease.mac if self._address_of.get(binding.lease.mac) == address else None
+
     def offered(self, mac: str, now: float) -> IPv4Address | None:
         """The address that the machine is offered at the moment."""
         offer = self._offers.get(mac)

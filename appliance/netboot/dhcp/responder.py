@@ -40,6 +40,11 @@ class Responder:
         for service in self._services.values():
             service.pool.set_reservations(reservations)
 
+    def holder(self, address: IPv4Address) -> str | None:
+        """The machine that has an address of any subnet, or had it last."""
+        pools = (each.pool for each in self._services.values() if address in each.subnet.address.network)
+        return next((mac for pool in pools if (mac := pool.holder(address)) is not None), None)
+
     def receive_datagram(self, data: bytes, arrival: Arrival, now: float) -> list[Effect]:
         """A datagram came to port 67."""
         try:

@@ -56,6 +56,10 @@ class DhcpServer:
         self._reservations = reservations
         self._responder.set_reservations(reservations)
 
+    def holder(self, address: IPv4Address) -> str | None:
+        """The machine that was leased an address last, as the server knows it this very moment."""
+        return self._responder.holder(address)
+
     async def start(self) -> None:
         """Load the leases and bind every interface; nothing is answered yet. Raises ApplianceError."""
         self._responder = self._build(await self._store.load())

@@ -62,3 +62,36 @@ def test_expiries_come_in_order_and_once() -> None:
     assert expiries.due(12.0) == [ip("10.0.0.1"), ip("10.0.0.2")]
     assert expiries.due(100.0) == []
     assert expiries.first() is None
+
+
+def leased(mac: str, address: str, start: float, state: LeaseState = LeaseState.BOUND, end: float = 50.0) -> Lease:
+    return Lease(mac, ip(address), "br0", b"", "", start, end, state)
+
+
+def test_an_address_is_held_by_whom_it_was_leased_to_last() -> None:
+    pool = Pool(subnet("10.0.0.10", "10.0.0.20"))
+    assert pool.holder(ip("10.0.0.10")) is None
+    pool.hold(MAC, ip("10.0.0.10"), 1.0)
+    assert pool.holder(ip("10.0.0.10")) is None, "an offer is no lease"
+    pool.bind(leased(MAC, "10.0.0.10", 1.0), 1.0)
+    assert pool.holder(ip("10.0.0.10")) == MAC
+    pool.release(MAC, 60.0)
+    assert pool.holder(ip("10.0.0.10")) == MAC, "iPXE does not renew, and asks on"
+    pool.bind(leased("52:54:00:00:00:02", "10.0.0.10", 70.0), 70.0)
+    assert pool.holder(ip("10.0.0.10")) == "52:54:00:00:00:02"
+
+
+def test_an_address_that_was_left_for_another_or_set_aside_is_nobody_s() -> None:
+    pool = Pool(subnet("10.0.0.10", "10.0.0.20"))
+    pool.bind(leased(MAC, "10.0.0.10", 1.0), 1.0)
+    pool.bind(leased(MAC, "10.0.0.11", 2.0), 2.0)
+    assert (pool.holder(ip("10.0.0.10")), pool.holder(ip("10.0.0.11"))) == (None, MAC)
+    pool.quarantine(leased(MAC, "10.0.0.11", 3.0, LeaseState.DECLINED))
+    assert pool.holder(ip("10.0.0.11")) is None
+
+
+def test_leases_of_the_disk_are_held_at_once_after_a_start() -> None:
+    released = leased("52:54:00:00:00:02", "10.0.0.11", 9.0, LeaseState.RELEASED)
+    pool = Pool(subnet("10.0.0.10", "10.0.0.20"), leases=[leased(MAC, "10.0.0.10", 5.0), released])
+    assert pool.holder(ip("10.0.0.10")) == MAC
+    assert pool.holder(ip("10.0.0.11")) == "52:54:00:00:00:02"

@@ -25,7 +25,7 @@ class Site:
     """Directories, the fleet, what was told as fetched, and the application."""
 
     def __init__(self, path):
-        self.path, self.fleet, self.fetched = path, TalkingFleet(), []
+        self.path, self.fleet, self.fetched, self.proven = path, TalkingFleet(), [], True
         for name in ("programs", "stack", "extra"):
             (path / name).mkdir()
         (path / "programs" / "undionly.kpxe").write_bytes(b"0123456789")
@@ -43,6 +43,10 @@ class Site:
     async def told(self, address, path, size):
         self.fetched.append((address, path, size))
 
+    def proves(self, *asked):
+        self.asked = asked
+        return self.proven
+
     def app(self):
         files = BootFiles(
             self.path / "programs",
@@ -54,7 +58,7 @@ class Site:
             443,
             self.path / "extra",
         )
-        return BootHttp(self.fleet, files, lambda: 5.5, self.told).make_app()
+        return BootHttp(self.fleet, files, lambda: 5.5, self.told, self.proves).make_app()
 
 
 @pytest.fixture
@@ -195,6 +199,14 @@ async def test_a_script_of_this_machine(site, port):
     assert answer.body.startswith(b"#!ipxe\n")
     assert b"qrm.token=" + b"t" * 64 in answer.body
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("proven", [True, False])
+async def test_a_request_says_whether_it_is_the_machine_s_own(site, port, proven):
+    site.proven = proven
+    await ask(port, "/boot/script?mac=52-54-00-AA-BB-CC")
+    assert site.asked == ("52:54:00:aa:bb:cc", "127.0.0.1", "127.0.0.1")
+    assert site.fleet.asked[0][1].proven is proven
 
 
 async def test_head_of_a_script_is_no_boot(site, port):
@@ -385,7 +397,7 @@ async def test_a_file_that_shrinks_ends_the_connection_instead_of_lying(site, po
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_hostile_queries_become_clean_values_or_a_refusal(query):
     try:
-        asked = boot_request(query, "10.0.0.1", "10.0.0.2")
+        asked = boot_request(query, "10.0.0.1", "10.0.0.2", lambda *_: True)
     except Invalid:
         return
     for text in (asked.product, asked.manufacturer, asked.serial or ""):
