@@ -21,7 +21,7 @@ from appliance.lab.daemon import Daemon
 from appliance.lab.directory import LabDirectory
 from appliance.lab.machine import Machine
 from appliance.lab.network import build_switch
-from appliance.lab.plan import Start, LabPlan
+from appliance.lab.plan import LabPlan, Start
 
 
 class Inside:

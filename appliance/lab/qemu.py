@@ -122,10 +122,10 @@ def _nic(nic: Nic, index: int, firmware: Firmware) -> list[str]:
 
 def _disks(machine: MachinePlan, directory: Path, first: int) -> list[str]:
     arguments = ["-device", "virtio-scsi-pci,id=scsi"] if _has_scsi(machine) else []
+    # The network comes first, as firmware of a managed machine is set up, then the chosen disk, then the others.
+    order = sorted(range(len(machine.disks)), key=lambda index: (index != first, index))
     for index, disk in enumerate(machine.disks):
-        # The network comes first, as firmware of a managed machine is set up, then the chosen disk, then the others.
-        place = 0 if index == first else index + 1
-        arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + place + 1)
+        arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + order.index(index) + 1)
     return arguments
 
 
