@@ -36,7 +36,8 @@ async def _streams(end: socket.socket) -> tuple[asyncio.StreamReader, asyncio.St
 
 
 async def test_consoles_see_the_machine_and_type_to_it(tmp_path: Path) -> None:
-    port = SerialPort(BoundedLog(tmp_path / "log"))
+    log = BoundedLog(tmp_path / "log")
+    port = SerialPort(log)
     line, guest = socket.socketpair()
     console_a, user_a = socket.socketpair()
     console_b, user_b = socket.socketpair()
@@ -54,8 +55,25 @@ async def test_consoles_see_the_machine_and_type_to_it(tmp_path: Path) -> None:
         assert await reader_b.readexactly(7) == b"login: ", "a late console is shown what was said last"
         for writer in (guest_writer, writer_a, writer_b):
             writer.close()
+    log.close()
     assert read_log(tmp_path / "log") == "login: "
 
 
 async def test_typing_to_a_machine_without_power_is_lost(tmp_path: Path) -> None:
-    SerialPort(BoundedLog(tmp_path / "log")).type(b"anybody there?")
+    log = BoundedLog(tmp_path / "log")
+    port = SerialPort(log)
+    port.type(b"anybody there?\n")
+    line, guest = socket.socketpair()
+    console, user = socket.socketpair()
+    guest_reader, guest_writer = await _streams(guest)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(port.pump(*await _streams(line)))
+        group.create_task(port.attach(*await _streams(console)))
+        user_reader, user_writer = await _streams(user)
+        guest_writer.write(b"booted")
+        assert await user_reader.readexactly(6) == b"booted", "the power is on"
+        port.type(b"root\n")
+        assert await guest_reader.readline() == b"root\n", "and nothing before it"
+        for writer in (guest_writer, user_writer):
+            writer.close()
+    log.close()

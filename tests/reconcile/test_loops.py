@@ -53,9 +53,15 @@ async def test_a_ring_has_the_condition_asked_again_and_only_for_that_machine():
 async def test_waiting_ends_and_leaves_nothing_behind():
     bell = Bell()
     assert not await bell.wait(M, never, 0.01)
+    asked = asyncio.Event()
+
+    async def not_yet():
+        asked.set()
+        return False
+
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(bell.wait(M, never, 30))
-        await asyncio.sleep(0)
+        waiting = tasks.create_task(bell.wait(M, not_yet, 30))
+        await asked.wait()
         waiting.cancel()
     assert bell._waiting == {}
 
@@ -84,13 +90,21 @@ async def test_a_poll_of_a_session_that_ends_while_it_waits_is_told_so(world, no
     assert told.code == "session-unknown"
 
 
-async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node):
+async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node, monkeypatch):
     await node.usable()
     await world.deploy()
+    rested, a_round = asyncio.Event(), world.loop.round
+
+    async def told_round():
+        pause = await a_round()
+        rested.set()
+        return pause
+
+    monkeypatch.setattr(world.loop, "round", told_round)
     with world.bus.subscribe() as heard:
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(world.loop.run())
-            await asyncio.sleep(0)
+            await rested.wait()
             await world.wishes.act("web-1", Action.START, None, "ada")
             while not (isinstance(event := await heard.get(), Event) and event.kind == "attempt.started"):
                 continue
