@@ -20,19 +20,22 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """Sentences, what must be typed to confirm (None: nothing), and why it is refused (empty: it is not)."""
+    """What an action would do, worked out once: whoever shows it works out nothing more."""
 
     texts: tuple[str, ...] = ()
+    """Sentences for people."""
     confirm: str | None = None
+    """What must be typed; None: nothing."""
     refused: str = ""
-    choice: Deployment | None = None
-    """The deployment with machine and disk chosen, for a start on a machine yet to be found."""
-
-    @property
-    def content(self) -> str:
-        """Fingerprint of what is on the disk that is overwritten: it comes back with the confirmation."""
-        disk = self.choice.disk if self.choice else None
-        return disk.content if disk and self.confirm is not None else ""
+    """Why it cannot be done; empty: it can."""
+    machine: str = ""
+    """Name of the machine that it is done to; empty for none."""
+    disk: DiskIdentity | None = None
+    """The disk that it overwrites or wipes, with what is on it now as its summary; None for none."""
+    destroys: bool = False
+    """Whether something on that disk is lost."""
+    content: str = ""
+    """Fingerprint of what is on the disk that is overwritten: it comes back with the confirmation."""
 
 
 def check_agreement(foreseen: Consequences, confirm: str | None, content: str) -> None:
@@ -51,20 +54,28 @@ def check_agreement(foreseen: Consequences, confirm: str | None, content: str) -
 
 
 def consequences_of(
-    deployment: Deployment, machine: Machine | None, action: Action, choice: Deployment | None = None
+    deployment: Deployment,
+    machine: Machine | None,
+    action: Action,
+    choice: tuple[Machine, DiskIdentity] | None = None,
 ) -> Consequences:
-    """``choice`` is the deployment with machine and disk chosen, for a start on a machine yet to be found."""
+    """``machine`` is the one it is on; ``choice`` what a start would take that has yet to find one."""
     refusal = _refusal(deployment, machine, action)
     if refusal:
         return Consequences(refused=refusal)
-    if action is Action.START:
-        return _start(deployment, choice)
-    if action is Action.STOP:
-        return Consequences((f"{deployment.name} is shut down; its machine and disk stay reserved.",))
-    if action is Action.RETRY:
-        assert machine is not None
-        return Consequences((f"What failed is tried again: {machine.failed_from} {deployment.name}.",))
-    return _destructive(deployment, machine, action)
+    if machine is None:
+        assert choice is not None
+        return _overwriting(*choice)
+    match action:
+        case Action.START:
+            text = f"{deployment.name} boots again from its disk, with its data."
+        case Action.STOP:
+            text = f"{deployment.name} is shut down; its machine and disk stay reserved."
+        case Action.RETRY:
+            text = f"What failed is tried again: {machine.failed_from} {deployment.name}."
+        case Action.REDEPLOY | Action.RELEASE:
+            return _ending(deployment, machine, action)
+    return Consequences((text,), machine=machine.name)
 
 
 def _refusal(deployment: Deployment, machine: Machine | None, action: Action) -> str:
@@ -97,27 +108,39 @@ def _start_refusal(deployment: Deployment, machine: Machine) -> str:
     return f"{deployment.name} is wanted running already" if deployment.wanted is Wanted.RUNNING else ""
 
 
-def _start(deployment: Deployment, choice: Deployment | None) -> Consequences:
-    if choice is None or choice.disk is None:
-        return Consequences((f"{deployment.name} boots again from its disk, with its data.",))
-    text = f"Everything on {describe(choice.disk)} is overwritten."
-    return Consequences((text,), None if choice.disk.empty else choice.disk.serial or choice.disk.wwn, choice=choice)
+def _overwriting(machine: Machine, disk: DiskIdentity) -> Consequences:
+    text = f"Everything on {describe(disk)} is overwritten."
+    if disk.empty:
+        return Consequences((text,), machine=machine.name, disk=disk)
+    word = disk.serial or disk.wwn
+    return Consequences((text,), word, machine=machine.name, disk=disk, destroys=True, content=disk.content)
 
 
-def _destructive(deployment: Deployment, machine: Machine | None, action: Action) -> Consequences:
-    assert machine is not None
-    # What was noted at the start was there before this deployment; what is lost now is its own.
-    disk = replace(deployment.disk, summary=f"system and data of {deployment.name}") if deployment.disk else None
+def _ending(deployment: Deployment, machine: Machine, action: Action) -> Consequences:
+    """What its deployment holds now comes to an end, on the disk or only for the appliance."""
+    disk = _held(deployment)
     on = describe(disk) if disk else "its disk"
+    destroys = False
     if machine.state is State.BROKEN:
         text = f"{deployment.name} is taken off {machine.name}, which is broken; what is on {on} stays as it is."
     elif action is Action.REDEPLOY:
+        destroys = True
         text = f"The image is written anew: everything of {deployment.name} on {on} in {machine.name} is lost."
     elif deployment.wipes:
+        destroys = True
         text = f"{deployment.name} is shut down and {on} in {machine.name} is wiped: everything on it is lost."
     else:
         text = f"{deployment.name} is shut down and {machine.name} goes back to the fleet; what is on {on} stays there."
-    return Consequences((text,), deployment.name)
+    lost = disk if destroys else None
+    return Consequences((text,), deployment.name, machine=machine.name, disk=lost, destroys=destroys)
+
+
+def _held(deployment: Deployment) -> DiskIdentity | None:
+    """The deployment's disk with what is on it now: once it was written, that is no longer what was found there."""
+    disk = deployment.disk
+    if disk is None or not disk.owned:
+        return disk
+    return replace(disk, summary=f"system and data of {deployment.name}")
 
 
 def describe(disk: DiskIdentity) -> str:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import aiosqlite
 
-from appliance.deployment import Deployment, Requirements, Wanted, check_delivery, choose_machine, detached
+from appliance.deployment import (
+    Deployment,
+    DiskIdentity,
+    Requirements,
+    Wanted,
+    check_delivery,
+    choose_machine,
+    detached,
+)
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
@@ -160,22 +168,19 @@ class Wishes:
 
     async def _consequences(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Consequences:
         machine = await machines.find(db, deployment.machine) if deployment.machine else None
-        choice = None
-        if action is Action.START and machine is None:
-            choice = await self._choose(db, deployment)
+        seeks = action is Action.START and machine is None
+        choice = await self._choose(db, deployment) if seeks else None
         return consequences_of(deployment, machine, action, choice)
 
-    async def _choose(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+    async def _choose(self, db: aiosqlite.Connection, deployment: Deployment) -> tuple[Machine, DiskIdentity]:
         image = await catalogue.image(db, deployment.image)
         every, taken = await machines.every(db), await deployments.taken(db)
-        machine, disk = choose_machine(deployment, image, every, taken, self._clock() - OFFLINE_AFTER)
-        return replace(deployment, machine=machine.id, disk=disk)
+        return choose_machine(deployment, image, every, taken, self._clock() - OFFLINE_AFTER)
 
     async def _applied(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Deployment:
         match action:
             case Action.START:
-                chosen = deployment if deployment.machine else await self._choose(db, deployment)
-                return replace(chosen, wanted=Wanted.RUNNING)
+                return replace(await self._assigned(db, deployment), wanted=Wanted.RUNNING)
             case Action.STOP:
                 return replace(deployment, wanted=Wanted.STOPPED)
             case Action.RELEASE:
@@ -184,6 +189,12 @@ class Wishes:
                 return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
             case Action.RETRY:
                 return replace(deployment, retry=True)
+
+    async def _assigned(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+        if deployment.machine:
+            return deployment
+        machine, disk = await self._choose(db, deployment)
+        return replace(deployment, machine=machine.id, disk=disk)
 
     async def _released(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
         """A broken machine takes no part in anything: its deployment is taken off it at once."""

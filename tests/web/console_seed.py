@@ -281,7 +281,9 @@ async def _machine(db: aiosqlite.Connection, number: int, row: Row, image: Image
 
 
 async def _deployment(db: aiosqlite.Connection, row: Row, machine: Machine, image: Image, now: float) -> Deployment:
-    target = DiskIdentity(f"S4EVNX0R{int(machine.id[1:]):05d}", None, 480_103_981_056, "Samsung PM893", "p", "empty")
+    target = DiskIdentity(
+        f"S4EVNX0R{int(machine.id[1:]):05d}", None, 480_103_981_056, "Samsung PM893", "p", "empty", owned=True
+    )
     return await deployments.add(
         db,
         Deployment(

@@ -40,6 +40,7 @@ async def test_start_stays_a_wish(admin: World) -> None:
     foreseen = await admin.api("GET", "/deployments/web-1/consequences?action=start")
     assert foreseen["confirm"] is None
     assert "overwritten" in foreseen["texts"][0]
+    assert (foreseen["machine"], foreseen["disk"]["serial"], foreseen["destroys"]) == ("node-1", "D1", False)
     started = await admin.api("POST", "/deployments/web-1/start", 202)
     assert started["wanted"] == "running"
     assert started["machine"] == {"id": "m1", "name": "node-1", "address": None}
@@ -59,6 +60,7 @@ async def test_a_disk_with_content_has_to_be_confirmed(admin: World) -> None:
     foreseen = await admin.api("GET", "/deployments/web-1/consequences?action=start")
     assert "precious" in foreseen["texts"][0]
     assert foreseen["confirm"] == "D1"
+    assert (foreseen["disk"]["summary"], foreseen["destroys"]) == ("ext4 'precious'", True)
     for body in (None, {}, {"confirm": "d1"}, {"confirm": "web-1"}):
         problem = (
             await admin.api("POST", "/deployments/web-1/start", 409, json=body)

@@ -1,6 +1,7 @@
 """What forms do: each act, its refusal, and that nothing typed is lost."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -193,7 +194,7 @@ async def test_a_start_that_finds_no_machine_says_why_for_each(fleet: Visitor) -
 async def test_release_and_redeploy_need_the_name(fleet: Visitor) -> None:
     page = said(await fleet.get("/deployments/db-1/release"))
     assert "Wipe S4EVNX0R00002 and release db-1" in page
-    assert "What is on it db-1: debian-13" in page
+    assert "What is on it system and data of db-1" in page
     assert "(empty)" not in page
     for action in ("release", "redeploy"):
         await fleet.post(f"/deployments/db-1/{action}", 422, {"confirm": "db-2"})
@@ -202,6 +203,19 @@ async def test_release_and_redeploy_need_the_name(fleet: Visitor) -> None:
     assert (await deployment(fleet, "db-1")).generation == 2
     await fleet.post("/deployments/db-1/release", data={"confirm": "db-1"})
     assert (await deployment(fleet, "db-1")).wanted is Wanted.RELEASED
+
+
+async def test_the_page_is_red_only_where_something_is_lost(fleet: Visitor) -> None:
+    """A broken machine is not wiped, whatever was wanted, and a disk that nothing was written to is not either."""
+    assert 'class="form confirm danger"' in await fleet.get("/deployments/db-1/release")
+    assert 'class="form confirm"' in await fleet.get("/deployments/web-1/release")
+    on = await machine(fleet, "m0002")
+    await fleet.services.store.write(lambda db: machines.put(db, replace(on, state=State.BROKEN)))
+    page = await fleet.get("/deployments/db-1/release")
+    assert 'class="form confirm"' in page
+    assert "Everything on this disk is lost" not in said(page)
+    assert "Wipe" not in said(page)
+    assert "Release db-1" in said(page)
 
 
 async def test_retry_and_start_of_a_stopped_one_take_one_click(fleet: Visitor) -> None:

@@ -51,8 +51,7 @@ async def delete(request: web.Request) -> web.Response:
 async def consequences(request: web.Request) -> web.Response:
     """What an action would do; nothing is changed."""
     found = await request.app[SERVICES].wishes.consequences(key(request), _action(text(request, "action")))
-    texts, confirm = list(found.texts), found.confirm
-    return answer(shapes.ConsequencesOut(texts=texts, confirm=confirm, content=found.content, refused=found.refused))
+    return answer(outward.consequences(found))
 
 
 async def act(request: web.Request) -> web.Response:

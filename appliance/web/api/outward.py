@@ -9,6 +9,7 @@ from appliance.catalogue import Image, Kernel
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
 from appliance.machine import State
+from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.views import DeploymentView, MachineView
 from appliance.web.api import shapes
 
@@ -75,6 +76,19 @@ def disks_summary(disks: object) -> str:
     listed = disks if isinstance(disks, list) else []
     sizes = [each["bytes"] for each in listed if isinstance(each, dict) and isinstance(each.get("bytes"), int)]
     return ", ".join(f"{size / 1e9:.1f} GB" for size in sizes[:8]) + (", ..." if len(sizes) > 8 else "")
+
+
+def consequences(of: Consequences) -> shapes.ConsequencesOut:
+    """What an action would do."""
+    return shapes.ConsequencesOut(
+        texts=list(of.texts),
+        confirm=of.confirm,
+        content=of.content,
+        refused=of.refused,
+        machine=of.machine,
+        disk=_disk(of.disk),
+        destroys=of.destroys,
+    )
 
 
 def _disk(of: DiskIdentity | None) -> shapes.DiskOut | None:

@@ -227,7 +227,7 @@ class RequirementsOut(_Out):
 
 
 class DiskOut(_Out):
-    """One disk, and what was on it when it was chosen."""
+    """One disk, and what is on it: of a deployment's, what was there when it was chosen."""
 
     serial: str | None
     wwn: str | None
@@ -278,3 +278,9 @@ class ConsequencesOut(_Out):
     content: str
     """Fingerprint of what is on the disk that is overwritten, to be sent with ``confirm``; empty: nothing."""
     refused: str
+    machine: str
+    """Name of the machine that it is done to; empty: none."""
+    disk: DiskOut | None
+    """The disk that it overwrites or wipes, with what is on it now; null: none."""
+    destroys: bool
+    """Whether something on that disk is lost."""

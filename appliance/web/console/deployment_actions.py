@@ -1,13 +1,10 @@
 """Start, stop, release, re-deploy, retry and delete, each with what it would do said before."""
 
-from dataclasses import replace
-
 from aiohttp import web
 
-from appliance.deployment import Deployment, DiskIdentity
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.reconcile.consequences import Action, Consequences
-from appliance.reconcile.views import DeploymentView, deployment_view, machine_view
+from appliance.reconcile.views import DeploymentView, deployment_view
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.deployments import WORDS, deployment_page, foresee
 from appliance.web.console.page import see_other, who
@@ -26,7 +23,7 @@ async def ask(request: web.Request) -> web.Response:
     """GET /deployments/{key}/{action}: what it would do, and the button that does it."""
     action = _action(request)
     view = await deployment_view(request.app[SERVICES].store, request.match_info["key"])
-    return await _page(request, view, action, await foresee(request, view.deployment, action))
+    return _page(request, view, action, await foresee(request, view.deployment, action))
 
 
 async def act(request: web.Request) -> web.Response:
@@ -52,10 +49,10 @@ async def _again(
     why = f"This is not it. Type exactly: {foreseen.confirm}"
     if error.field == "content":
         why = "What is on the disk has changed since it was shown. Look at it again, then type its serial once more."
-    return await _page(request, view, action, foreseen, Conflict(error.code, why) if typed else None)
+    return _page(request, view, action, foreseen, Conflict(error.code, why) if typed else None)
 
 
-async def _page(
+def _page(
     request: web.Request,
     view: DeploymentView,
     action: Action,
@@ -63,67 +60,30 @@ async def _page(
     wrong: ApplianceError | None = None,
 ) -> web.Response:
     deployment = view.deployment
-    machine, disk = await _target(request, view, action, foreseen)
     return confirm_page(
         request,
         title=f"{WORDS[action]} {deployment.name}",
         texts=foreseen.texts,
-        button=_button_word(deployment, action, disk, machine),
+        button=_button_word(deployment.name, action, foreseen),
         back=f"/deployments/{deployment.id}",
         confirm=foreseen.confirm,
         content=foreseen.content,
-        disk=disk,
-        machine=machine,
+        disk=foreseen.disk,
+        machine=foreseen.machine,
         refused=foreseen.refused,
-        danger=_destroys(deployment, action, foreseen),
+        danger=foreseen.destroys,
         wrong=wrong,
     )
 
 
-def _destroys(deployment: Deployment, action: Action, foreseen: Consequences) -> bool:
-    """Whether data is lost, so that the page may be red."""
-    match action:
-        case Action.REDEPLOY:
-            return True
-        case Action.RELEASE:
-            return deployment.wipe_on_release
-        case Action.START:
-            return foreseen.confirm is not None
-        case _:
-            return False
-
-
-def _button_word(deployment: Deployment, action: Action, disk: DiskIdentity | None, machine: str) -> str:
-    which = (disk.serial or disk.wwn) if disk else None
-    if action is Action.RELEASE and deployment.wipe_on_release and which:
-        return f"Wipe {which} and release {deployment.name}"
-    if action is Action.REDEPLOY and which:
-        return f"Overwrite {which} and re-deploy {deployment.name}"
-    if action is Action.START and which and deployment.machine is None:
-        return f"Overwrite {which} and start {deployment.name} on {machine}"
-    return f"{WORDS[action]} {deployment.name}"
-
-
-async def _target(
-    request: web.Request, view: DeploymentView, action: Action, foreseen: Consequences
-) -> tuple[str, DiskIdentity | None]:
-    """Name of the machine, and the disk that the action writes to; None where it writes to none."""
-    if view.on is not None:
-        return view.on.machine.name, _written(view, action)
-    choice = foreseen.choice
-    if choice is None or choice.machine is None or choice.disk is None:
-        return "", None
-    machine = await machine_view(request.app[SERVICES].store, choice.machine)
-    return machine.machine.name, replace(choice.disk, summary=choice.disk.summary or "empty")
-
-
-def _written(view: DeploymentView, action: Action) -> DiskIdentity | None:
-    """The assigned disk where the action writes to it, with what is on it now, not what was when it was chosen."""
-    deployment = view.deployment
-    writes = action is Action.REDEPLOY or (action is Action.RELEASE and deployment.wipe_on_release)
-    if not writes or deployment.disk is None:
-        return None
-    return replace(deployment.disk, summary=f"{deployment.name}: {view.image.name} and whatever was stored since")
+def _button_word(name: str, action: Action, foreseen: Consequences) -> str:
+    """The act, and the disk where it writes to one."""
+    disk = foreseen.disk
+    if disk is None:
+        return f"{WORDS[action]} {name}"
+    verb = "Wipe" if action is Action.RELEASE else "Overwrite"
+    on = f" on {foreseen.machine}" if action is Action.START else ""
+    return f"{verb} {disk.serial or disk.wwn} and {WORDS[action].lower()} {name}{on}"
 
 
 async def ask_delete(request: web.Request) -> web.Response:
