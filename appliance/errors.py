@@ -1,4 +1,4 @@
-"""Errors a user can act on: a stable code, a sentence, a hint. Translated to HTTP or exit codes at one edge."""
+"""Errors a user can act on: a stable code, a sentence, a hint. Translated to HTTP or exit codes at one edge. Pure."""
 
 
 class ApplianceError(Exception):

@@ -1,4 +1,4 @@
-"""What can go wrong, by what is done about it."""
+"""What can go wrong, by what is done about it (pure)."""
 
 
 class AgentError(Exception):

@@ -1,4 +1,4 @@
-"""What the netboot servers ask of the rest of the product: one protocol, implemented by ``reconcile``."""
+"""What the netboot servers ask of the rest of the product: one protocol, implemented by ``reconcile``. Pure."""
 
 from dataclasses import dataclass
 from pathlib import Path

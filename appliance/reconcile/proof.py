@@ -1,4 +1,4 @@
-"""Whether a request for a boot script comes from the machine that it names."""
+"""Whether a request for a boot script comes from the machine that it names. Pure."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address

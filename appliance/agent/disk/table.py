@@ -1,4 +1,4 @@
-"""Partition tables, from sfdisk's JSON (pure but for `read_table`)."""
+"""Partition tables, from sfdisk's JSON; only `read_table` touches a disk."""
 
 import json
 from dataclasses import dataclass

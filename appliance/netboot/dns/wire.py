@@ -1,4 +1,4 @@
-"""Answers of the zone in wire form, made with dnslib; the only place that knows it.
+"""Answers of the zone in wire form, made with dnslib; the only place that knows it. Pure.
 
 dnslib packs what we made; it never reads what others sent (see message.py).
 """

@@ -1,4 +1,4 @@
-"""What the TFTP server tells the rest of the product. Facts, never orders."""
+"""What the TFTP server tells the rest of the product. Facts, never orders. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The limits that keep one client, or a forged one, from harming the others."""
+"""The limits that keep one client, or a forged one, from harming the others. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One file on its way to one client: the sending side of RFC 1350 and RFC 7440, without any I/O.
+"""One file on its way to one client: the sending side of RFC 1350 and RFC 7440, without any I/O. Pure.
 
 The owner moves datagrams in and out and says what time it is:
 

@@ -1,4 +1,4 @@
-"""Values of the inside as shapes of the API. Pure."""
+"""Values of the inside as shapes of the API; nothing is looked up here."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was typed into the form for a deployment, turned into a wish; and which machines would do. Pure."""
+"""What was typed into the form for a deployment, as a wish; and which machines would do. Nothing is looked up."""
 
 import math
 from collections.abc import Iterable, Mapping
