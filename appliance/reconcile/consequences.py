@@ -1,11 +1,12 @@
-"""What an action on a deployment would do, said before it is done. Pure."""
+"""What an action on a deployment would do, said before it is done, and what cannot be done to a machine. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from appliance.deployment import Deployment, DiskIdentity, Wanted
 from appliance.errors import Conflict
-from appliance.machine import BUSY, Machine, State
+from appliance.machine import BUSY, TRANSITIONS, Machine, State
+from appliance.workflow import Attempt
 
 
 class Action(StrEnum):
@@ -16,6 +17,14 @@ class Action(StrEnum):
     RELEASE = "release"
     REDEPLOY = "redeploy"
     RETRY = "retry"
+
+
+class MachineAction(StrEnum):
+    """What a user can do to a machine that is not always possible."""
+
+    BREAK = "break"
+    """Call it broken."""
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,24 @@ def _held(deployment: Deployment) -> DiskIdentity | None:
     if disk is None or not disk.owned:
         return disk
     return replace(disk, summary=f"system and data of {deployment.name}")
+
+
+def machine_refusal(
+    machine: Machine, deployment: Deployment | None, live: Attempt | None, action: MachineAction
+) -> Conflict | None:
+    """Why it cannot be done to the machine now, None where it can.
+
+    ``deployment`` is what is assigned to it, ``live`` its attempt that goes on.
+    """
+    wait = "wait until that has ended"
+    if action is MachineAction.DELETE and deployment is not None:
+        message = f"{machine.name} is assigned to {deployment.name}"
+        return Conflict("machine-used", message, f"release {deployment.name} first")
+    if machine.state in BUSY or live is not None:
+        return Conflict("machine-busy", f"{machine.name} is {machine.state}", wait)
+    if action is MachineAction.BREAK and State.BROKEN not in TRANSITIONS[machine.state]:
+        return Conflict("state-forbids", f"{machine.name} is {machine.state} and cannot be called broken", wait)
+    return None
 
 
 def describe(disk: DiskIdentity) -> str:

@@ -17,13 +17,20 @@ from appliance.deployment import (
 )
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
-from appliance.machine import BUSY, Machine, State, check_hand_over, check_name, moved
+from appliance.machine import Machine, State, check_hand_over, check_name, moved
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.addresses import check_address
-from appliance.reconcile.consequences import Action, Consequences, check_agreement, consequences_of
+from appliance.reconcile.consequences import (
+    Action,
+    Consequences,
+    MachineAction,
+    check_agreement,
+    consequences_of,
+    machine_refusal,
+)
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.views import OFFLINE_AFTER
-from appliance.store import catalogue, deployments, machines, tokens
+from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import DeploymentId
 
@@ -71,6 +78,8 @@ class Wishes:
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             before = await machines.get(db, key)
+            if change.broken and before.state is not State.BROKEN:
+                await _check(db, before, MachineAction.BREAK)
             after = _changed(before, change)
             if change.reserved_address is not None:
                 after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
@@ -92,10 +101,7 @@ class Wishes:
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> None:
             machine = await machines.get(db, key)
-            deployment = await deployments.of_machine(db, machine.id)
-            if deployment:
-                hint = f"release {deployment.name} first"
-                raise Conflict("machine-used", f"{machine.name} is assigned to {deployment.name}", hint)
+            await _check(db, machine, MachineAction.DELETE)
             await machines.delete(db, machine.id)
             await tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
 
@@ -220,6 +226,13 @@ def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(key.strip() for key in keys)
 
 
+async def _check(db: aiosqlite.Connection, machine: Machine, action: MachineAction) -> None:
+    """Raise Conflict where this cannot be done to the machine now."""
+    deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
+    if refusal := machine_refusal(machine, deployment, live, action):
+        raise refusal
+
+
 def _changed(machine: Machine, change: MachineChange) -> Machine:
     if change.name is not None:
         machine = replace(machine, name=check_name(change.name))
@@ -230,15 +243,9 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
     if change.hand_over is not None:
         machine = replace(machine, hand_over=check_hand_over(change.hand_over))
     if change.broken is not None and change.broken != (machine.state is State.BROKEN):
-        machine = _broken(machine, change.broken)
+        mended = State.IDLE if machine.inventory else State.DISCOVERED
+        machine = moved(machine, State.BROKEN if change.broken else mended)
     return machine
-
-
-def _broken(machine: Machine, broken: bool) -> Machine:
-    if broken and machine.state in BUSY:
-        raise Conflict("machine-busy", f"{machine.name} is {machine.state}", "wait until that has ended")
-    mended = State.IDLE if machine.inventory else State.DISCOVERED
-    return moved(machine, State.BROKEN if broken else mended)
 
 
 _SHOWN = {

@@ -6,9 +6,9 @@ import pytest
 
 from appliance.catalogue import ImageId
 from appliance.deployment import Deployment, DiskIdentity, Wanted
-from appliance.machine import MacAddress, Machine, MachineId, State
-from appliance.reconcile.consequences import Action, consequences_of, describe
-from appliance.workflow import DeploymentId
+from appliance.machine import BUSY, TRANSITIONS, MacAddress, Machine, MachineId, State
+from appliance.reconcile.consequences import Action, MachineAction, consequences_of, describe, machine_refusal
+from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, begin, steps_for
 
 EMPTY = DiskIdentity("S1", None, 8_000_000_000, "QEMU", "e", "empty", empty=True)
 FULL = DiskIdentity("S1", None, 8_000_000_000, "QEMU", "f", "ext4 'x'")
@@ -93,3 +93,32 @@ def test_nothing_else_destroys(action: Action) -> None:
     foreseen = consequences_of(deployment(replace(FULL, owned=True)), machine(state), action)
     assert (foreseen.refused, foreseen.confirm, foreseen.disk, foreseen.destroys) == ("", None, None, False)
     assert foreseen.machine == "node-1"
+
+
+def live(kind: Kind) -> Attempt:
+    steps = steps_for(kind, system_runs=False)
+    return begin(AttemptId("a1"), kind, MachineId("m1"), None, steps, nonce="n", armed=True, now=0.0)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_machine_is_called_broken_whenever_nothing_goes_on(state: State) -> None:
+    refusal = machine_refusal(machine(state), None, None, MachineAction.BREAK)
+    assert (refusal is None) is (State.BROKEN in TRANSITIONS[state] and state not in BUSY)
+    if state in BUSY:
+        assert refusal is not None
+        assert (refusal.code, refusal.message) == ("machine-busy", f"node-1 is {state}")
+
+
+def test_a_machine_that_is_used_or_at_work_is_not_deleted() -> None:
+    idle = machine(State.IDLE)
+    assert machine_refusal(idle, None, None, MachineAction.DELETE) is None
+    used = machine_refusal(idle, deployment(EMPTY), None, MachineAction.DELETE)
+    busy = machine_refusal(machine(State.DEPLOYING), None, live(Kind.DEPLOY), MachineAction.DELETE)
+    assert used is not None
+    assert (used.code, used.message, used.hint) == (
+        "machine-used",
+        "node-1 is assigned to web-1",
+        "release web-1 first",
+    )
+    assert busy is not None
+    assert (busy.code, busy.message) == ("machine-busy", "node-1 is deploying")

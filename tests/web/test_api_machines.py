@@ -104,6 +104,14 @@ async def test_a_busy_machine_cannot_be_called_broken(admin: World) -> None:
     assert problem["code"] == "machine-busy"
 
 
+async def test_a_machine_at_work_is_not_deleted(admin: World) -> None:
+    machine = await admin.machine(state=State.DEPLOYING)
+    await admin.attempt(machine, Kind.DEPLOY)
+    problem = await admin.api("DELETE", "/machines/m1", 409)
+    assert (problem["code"], problem["detail"]) == ("machine-busy", "node-1 is deploying")
+    assert (await admin.api("GET", "/machines/m1"))["attempt"]["status"] == "live"
+
+
 async def test_timeline_in_pages(admin: World) -> None:
     await admin.machine()
     for number in range(5):

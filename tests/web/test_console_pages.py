@@ -104,7 +104,7 @@ async def test_what_cannot_be_done_says_why(fleet: Visitor) -> None:
     page = said(await fleet.get("/deployments/web-1"))
     assert "Not possible: web-1 is wanted running already" in page
     assert "Not possible: it is on a machine; release it first" in page
-    assert "Not possible: it is assigned to web-1; release that first" in said(await fleet.get("/machines/m0000"))
+    assert "Not possible: node-11 is assigned to web-1; release web-1 first" in said(await fleet.get("/machines/m0000"))
 
 
 async def test_progress_counts_all_steps(fleet: Visitor) -> None:

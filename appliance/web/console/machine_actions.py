@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.machine import BUSY, HAND_OVERS, TRANSITIONS, Machine, State
+from appliance.machine import HAND_OVERS, Machine, State
+from appliance.reconcile.consequences import MachineAction, machine_refusal
 from appliance.reconcile.views import MachineView, machine_view
 from appliance.reconcile.wishes import MachineChange
 from appliance.web.console.confirm import confirm_page, confirmed
@@ -44,25 +45,16 @@ def actions_for(view: MachineView) -> list[Button]:
     broken = (
         Button("Call it mended", "rotate-ccw", f"{link}/mend", value="yes", menu=True)
         if machine.state is State.BROKEN
-        else Button("Mark broken", "x", f"{link}/broken", _no_breaking(view), menu=True)
+        else Button("Mark broken", "x", f"{link}/broken", _refused(view, MachineAction.BREAK), menu=True)
     )
-    delete = Button("Delete", "trash-2", f"{link}/delete", _no_deleting(view), menu=True)
+    delete = Button("Delete", "trash-2", f"{link}/delete", _refused(view, MachineAction.DELETE), menu=True)
     return [flag, Button("Edit", "pencil", f"{link}/edit"), broken, delete]
 
 
-def _no_breaking(view: MachineView) -> str:
-    machine = view.machine
-    if machine.state in BUSY:
-        return f"it is {machine.state}; wait until that has ended"
-    if State.BROKEN not in TRANSITIONS[machine.state]:
-        return f"a machine that is {machine.state} cannot be marked broken"
-    return ""
-
-
-def _no_deleting(view: MachineView) -> str:
-    if view.deployment:
-        return f"it is assigned to {view.deployment.name}; release that first"
-    return f"it is {view.machine.state}; wait until that has ended" if view.live else ""
+def _refused(view: MachineView, action: MachineAction) -> str:
+    """Why it cannot be done now; empty where it can."""
+    refusal = machine_refusal(view.machine, view.deployment, view.live, action)
+    return f"{refusal.message}; {refusal.hint}" if refusal else ""
 
 
 async def _change(request: web.Request, change: MachineChange) -> web.Response:
@@ -140,7 +132,7 @@ async def ask_broken(request: web.Request) -> web.Response:
         ),
         button=f"Mark {view.machine.name} broken",
         back=f"/machines/{view.machine.id}",
-        refused=_no_breaking(view),
+        refused=_refused(view, MachineAction.BREAK),
     )
 
 
@@ -176,6 +168,6 @@ def _delete_page(request: web.Request, view: MachineView, wrong: Conflict | None
         confirm=machine.name,
         button=f"Delete {machine.name}",
         back=f"/machines/{machine.id}",
-        refused=_no_deleting(view),
+        refused=_refused(view, MachineAction.DELETE),
         wrong=wrong,
     )
