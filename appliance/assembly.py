@@ -134,7 +134,7 @@ class Builder:
         reservations = Reservations(self._store, self._bus, self._clock, self._subnets, dhcp.set_reservations)
         await reservations.refresh()
         loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
-        upkeep = Upkeep(self._store)
+        upkeep = Upkeep(self._store, self._bus, self._clock)
         return Assembly(
             servers=tuple(self._servers(fleet.boots, dhcp, observations)),
             sites=tuple(

@@ -24,7 +24,7 @@ KINDS: dict[str, str] = {
     "machine.changed": "a user changed a machine, or a silent kexec its hand-over",
     "machine.conflict": "two machines claim one identity",
     "machine.looping": "a machine boots over and over and never reports",
-    "machine.deleted": "a user deleted a machine",
+    "machine.deleted": "a user deleted a machine, or it never came up",
     "inventory.taken": "the agent sent the inventory",
     "attempt.started": "an attempt began",
     "attempt.done": "an attempt ended well",

@@ -20,6 +20,7 @@ from appliance.reconcile.params import Surroundings, params
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, catalogue, deployments, machines, tokens
+from appliance.store.documents import dump
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken, MachineSession
 from appliance.workflow import (
@@ -37,6 +38,8 @@ from appliance.workflow import (
 
 POLL_SECONDS = 50.0
 """How long a poll is held; below the minute at which proxies and NAT forget a connection."""
+RESULT_BYTES = 64 << 10
+"""What a step may have found out, as JSON; it is kept in the attempt and in the timeline."""
 SEEN_SECONDS = 20.0
 """Signs of a machine closer together than this are not written again."""
 
@@ -303,6 +306,8 @@ class Agents:
         """Take a report on the present step of the live attempt."""
         if not math.isfinite(report.progress):
             raise Invalid("progress-invalid", "progress is a number from 0 to 1")
+        if len(dump(report.result)) > RESULT_BYTES:
+            raise Invalid("result-too-large", f"a result has {RESULT_BYTES} bytes at most")
         if report.status == "running":
             return await self._report_running(token, report)
 

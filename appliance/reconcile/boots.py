@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import aiosqlite
 
+from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.machine import MacAddress, Machine, MachineId, State, default_name
 from appliance.netboot.fleet import Boot
@@ -37,7 +38,18 @@ ADOPTED_SECONDS = 3600.0
 IMPOSTURES, IMPOSTURE_SECONDS = 10, 60.0
 """Requests in the name of machines that are told at once, and seconds to each further one."""
 
+NEW_AT_ONCE, NEW_SECONDS = 120, 1.0
+"""Machines that are enlisted at once, a few racks that are switched on, and seconds to each further one."""
+CROWD_SECONDS = 600.0
+"""Seconds between two complaints that there are more."""
+SCRIPTS_AT_ONCE, SCRIPT_SECONDS = 30, 20.0
+"""Boots of one machine that are told at once, and seconds to each further one."""
+
 _FROM_DISK = (State.ACTIVE, State.DEPLOYING, State.STARTING)
+
+
+class Crowded(ApplianceError):
+    """Too many new machines at once; iPXE asks again by itself."""
 
 
 class Boots:
@@ -55,6 +67,9 @@ class Boots:
         self._store, self._bus, self._bell, self._clock, self._unknown = store, bus, bell, clock, unknown
         self.disk_decided: dict[str, BootSpec] = {}
         """The last decision of each interface that was to boot its disk, for boot loaders that ask by TFTP."""
+        self._newcomers = Ration(NEW_AT_ONCE, NEW_SECONDS)
+        self._crowds = Ration(1, CROWD_SECONDS)
+        self._scripts = Ration(SCRIPTS_AT_ONCE, SCRIPT_SECONDS)
         self._impostures = Ration(IMPOSTURES, IMPOSTURE_SECONDS)
 
     async def boot(self, request: BootRequest) -> Boot:
@@ -69,7 +84,11 @@ class Boots:
                 return Boot(spec, request.mac, "this subnet leaves unknown machines alone"), None
             return await self._decide(db, tell, machine, request), machine
 
-        boot, machine = await record(self._store, self._bus, job)
+        try:
+            boot, machine = await record(self._store, self._bus, job)
+        except Crowded as error:
+            await self._tell_crowd(error)
+            raise
         self.disk_decided.pop(request.mac, None)
         if isinstance(boot.spec, LocalDisk):
             self.disk_decided[request.mac] = boot.spec
@@ -163,10 +182,21 @@ class Boots:
         text = f"{machine.name} claims {what}; it was made a machine of its own, in maintenance"
         await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
 
+    async def _tell_crowd(self, error: ApplianceError) -> None:
+        now = self._clock()
+        held_back = self._crowds.admit(None, now)
+        if held_back is not None:
+            event = Event("daemon.trouble", now, more(error.message, held_back), error.hint)
+            await record(self._store, self._bus, lambda _, tell: tell(event))
+
     async def _enlist(
         self, db: aiosqlite.Connection, tell: Tell, request: BootRequest, macs: tuple[MacAddress, ...]
     ) -> Machine:
         now = self._clock()
+        if self._newcomers.admit(None, now) is None:
+            raise Crowded(
+                "enlist-busy", f"{request.mac} is one of too many new machines at once", "it asks again by itself"
+            )
         name = default_name([request.mac])
         if await machines.find(db, name):
             name = f"{name}-{secrets.token_hex(2)}"
@@ -239,8 +269,11 @@ class Boots:
             LocalDisk: "sent it to its disk",
             NextEntry: "left it to its firmware",
         }[type(decision.spec)]
-        detail = {"mac": request.mac, "firmware": request.firmware, "address": request.address}
-        await tell(Event("script.served", now, what, decision.reason, machine.id, detail=detail))
+        held_back = self._scripts.admit(machine.id, now)
+        if held_back is not None:
+            detail = {"mac": request.mac, "firmware": request.firmware, "address": request.address}
+            text = more(what, held_back)
+            await tell(Event("script.served", now, text, decision.reason, machine.id, detail=detail))
 
 
 async def _fits(db: aiosqlite.Connection, machine: Machine, mac: MacAddress) -> bool:

@@ -22,6 +22,7 @@ from appliance.netboot.dhcp.facts import (
 from appliance.netboot.firmware import Firmware
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.reconcile.projection import Projection
+from appliance.reconcile.ration import Ration, more
 from appliance.store import events
 from appliance.store.store import Store
 
@@ -33,6 +34,10 @@ STRANGERS_PER_MINUTE = 300
 """Events of interfaces that belong to no machine: made-up addresses must not fill the log."""
 
 
+FACTS_AT_ONCE, FACT_SECONDS = 200, 5.0
+"""Events of one machine that are kept at once, and seconds to each further one; a boot has some twenty."""
+
+
 class Observations:
     """Turns facts into events; ``run`` stores them."""
 
@@ -42,6 +47,7 @@ class Observations:
         self._leased: dict[str, tuple[str, str]] = {}
         """Address and name of each interface, as told last."""
         self._strangers = (0.0, 0)
+        self._facts = Ration(FACTS_AT_ONCE, FACT_SECONDS)
         self.dropped = 0
 
     def dhcp(self, fact: Fact) -> None:
@@ -100,6 +106,10 @@ class Observations:
             self.dropped += len(batch)
             log.warning("%d events are not in the timelines: %s", len(batch), error.message)
             return
+        except Exception:  # nor must a defect of ours
+            self.dropped += len(batch)
+            log.exception("%d events are not in the timelines", len(batch))
+            return
         for event in stored:
             self._bus.publish(event)
 
@@ -116,8 +126,9 @@ class Observations:
     def _of_mac(self, mac: str, kind: str, text: str, reason: str = "", at: float = 0.0) -> None:
         machine = self._projection.machine_of.get(MacAddress(mac))
         at = at or self._clock()
-        if machine is not None or self._stranger_allowed(at):
-            self._put(Event(kind, at, text, reason, machine, detail={"mac": mac}))
+        held_back = self._facts.admit(machine, at) if machine is not None else 0
+        if held_back is not None and (machine is not None or self._stranger_allowed(at)):
+            self._put(Event(kind, at, more(text, held_back), reason, machine, detail={"mac": mac}))
 
     def _of_address(self, address: str, kind: str, text: str, reason: str = "") -> None:
         mac = self._projection.mac_of.get(address)

@@ -2,27 +2,69 @@
 
 import asyncio
 import logging
+import re
+from collections.abc import Callable
+
+import aiosqlite
 
 from appliance.errors import ApplianceError
-from appliance.store import events
+from appliance.events import Bus, Event
+from appliance.machine import Machine, State
+from appliance.reconcile.record import Tell, record
+from appliance.store import deployments, events, machines
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
 
 HOUR = 3600.0
+FORGET_SECONDS = 7 * 86400.0
+"""How long a machine is remembered that asked for a boot script and was never heard of again."""
+SLICE = 200
+"""Machines that are forgotten in one transaction at most: others wait for it."""
+_GIVEN = re.compile(r"node-[0-9a-f]{6}(-[0-9a-f]{4})?")
+"""Names that we gave."""
 
 
 class Upkeep:
     """Forgets what nobody needs any more."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float]) -> None:
+        self._store, self._bus, self._clock = store, bus, clock
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
-                await self._store.write(events.prune)
+                await self.round()
             except ApplianceError as error:
-                log.warning("old events stay: %s", error.message)  # the next hour may have a better disk
+                log.warning("what is old stays: %s", error.message)  # the next hour may have a better disk
             await asyncio.sleep(HOUR)
+
+    async def round(self) -> None:
+        """Forget everything that is due, in slices; raises ApplianceError when the disk does not take it."""
+        while await self._store.write(events.prune):
+            continue
+        while await record(self._store, self._bus, self._forget):
+            continue
+
+    async def _forget(self, db: aiosqlite.Connection, tell: Tell) -> bool:
+        """Forget some of the machines that never came up; whether there may be more."""
+        now = self._clock()
+        wanted = {each for made in await deployments.every(db) for each in (made.machine, made.wanted_machine)}
+        strangers = await machines.without_inventory(db, State.DISCOVERED)
+        due = [
+            each
+            for each in strangers
+            if each.id not in wanted and _untouched(each) and now - (each.last_seen or each.created) > FORGET_SECONDS
+        ]
+        for machine in due[:SLICE]:
+            await machines.delete(db, machine.id)
+            why = f"it asked for a boot script {FORGET_SECONDS / 86400:.0f} days ago and never came up"
+            await tell(Event("machine.deleted", now, f"{machine.name} was forgotten", why, machine.id))
+        return len(due) > SLICE
+
+
+def _untouched(machine: Machine) -> bool:
+    """Whether no user has changed anything of it."""
+    plain = machine.maintenance and not machine.notes and machine.reserved_address is None
+    return plain and _GIVEN.fullmatch(machine.name) is not None

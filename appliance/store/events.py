@@ -11,6 +11,8 @@ from appliance.store.documents import dump, load, rows
 
 KEEP_PER_MACHINE = 5000
 KEEP_IN_ALL = 200_000
+SLICE = 5000
+"""Events that are forgotten in one transaction, about: others wait for it."""
 
 
 async def add(db: aiosqlite.Connection, event: Event) -> Event:
@@ -69,11 +71,20 @@ async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, s
         await db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, adopted, number))
 
 
-async def prune(db: aiosqlite.Connection) -> None:
-    """Forget the oldest beyond what is kept."""
-    await db.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (KEEP_IN_ALL,))
-    await db.execute(
-        "DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
-        " (PARTITION BY machine ORDER BY id DESC) AS place FROM events WHERE machine IS NOT NULL) WHERE place > ?)",
-        (KEEP_PER_MACHINE,),
-    )
+async def prune(db: aiosqlite.Connection) -> bool:
+    """Forget the oldest beyond what is kept, SLICE of each kind at most; whether to call it once more."""
+    sql = "SELECT id FROM events WHERE id <= (SELECT max(id) FROM events) - ? ORDER BY id LIMIT ?"
+    gone = [await _delete(db, sql, KEEP_IN_ALL, SLICE)]
+    full = "SELECT machine FROM events WHERE machine IS NOT NULL GROUP BY machine HAVING count(*) > ?"
+    for (machine,) in await rows(db, full, KEEP_PER_MACHINE):
+        sql = "SELECT id FROM events WHERE machine = ? ORDER BY id DESC LIMIT ? OFFSET ?"
+        gone.append(await _delete(db, sql, machine, SLICE, KEEP_PER_MACHINE))
+        if sum(gone) > SLICE:
+            break
+    return max(gone) >= SLICE or sum(gone) > SLICE
+
+
+async def _delete(db: aiosqlite.Connection, which: str, *values: object) -> int:
+    """How many events went; ``which`` is a query for their numbers."""
+    async with db.execute(f"DELETE FROM events WHERE id IN ({which})", values) as cursor:  # noqa: S608 - ours
+        return cursor.rowcount

@@ -6,7 +6,7 @@ from typing import Any
 import aiosqlite
 
 from appliance.errors import Conflict, NotFound
-from appliance.machine import MacAddress, Machine, MachineId
+from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.store.documents import dump, load, one, rows
 
 _SELECT = "SELECT m.doc, i.doc FROM machines m LEFT JOIN inventories i ON i.machine = m.id"
@@ -25,6 +25,12 @@ async def every(db: aiosqlite.Connection) -> list[Machine]:
 async def briefs(db: aiosqlite.Connection) -> list[Machine]:
     """All machines by name, without their inventories."""
     return [load(row[0], Machine) for row in await rows(db, "SELECT doc FROM machines ORDER BY name")]
+
+
+async def without_inventory(db: aiosqlite.Connection, state: State) -> list[Machine]:
+    """The machines in a state of which no agent ever sent an inventory."""
+    sql = "SELECT doc FROM machines WHERE state = ? AND id NOT IN (SELECT machine FROM inventories)"
+    return [load(row[0], Machine) for row in await rows(db, sql, state)]
 
 
 async def find(db: aiosqlite.Connection, key: str) -> Machine | None:

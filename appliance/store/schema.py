@@ -86,6 +86,12 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE boot_tokens ADD COLUMN proven INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE machine_sessions ADD COLUMN proven INTEGER NOT NULL DEFAULT 1;
     """,
+    """
+    CREATE INDEX boot_tokens_machine ON boot_tokens(machine, proven);
+    CREATE INDEX boot_tokens_expires ON boot_tokens(expires);
+    CREATE INDEX download_tokens_attempt ON download_tokens(attempt);
+    DELETE FROM download_tokens WHERE attempt IN (SELECT id FROM attempts WHERE status <> 'live');
+    """,
 )
 
 

@@ -12,6 +12,10 @@ from appliance.workflow import AttemptId, DeploymentId
 
 TOKEN_SECONDS = 600.0
 """How long a boot token can be redeemed: the slowest of kernels and initrds take minutes."""
+KEEP_BOOTS = 8
+"""Boot tokens of one machine: a replay of an older one is no longer told from a made-up one."""
+KEEP_RESIDENTS = 16
+"""Resident tokens of one deployment; its agent put one of the last on the disk."""
 
 
 def hash_token(token: str) -> str:
@@ -56,8 +60,16 @@ class MachineSession:
 
 
 async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:
-    """Store a boot token and forget those that expired a day ago."""
+    """Store a boot token; forget those that expired a day ago, and all but the last few of the machine.
+
+    Those that were not proven are counted apart: nobody pushes out what the machine itself was given.
+    """
     await db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
+    await db.execute(
+        "DELETE FROM boot_tokens WHERE rowid IN"
+        " (SELECT rowid FROM boot_tokens WHERE machine = ? AND proven = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+        (token.machine, token.proven, KEEP_BOOTS - 1),
+    )
     await db.execute(
         "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?,?)",
         (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by, token.proven),
@@ -135,6 +147,11 @@ async def put_resident(
     One attempt may hand out several, and only its agent knows which of them is on the disk.
     """
     await db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND created < ?", (deployment, since))
+    await db.execute(
+        "DELETE FROM resident_tokens WHERE rowid IN"
+        " (SELECT rowid FROM resident_tokens WHERE deployment = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+        (deployment, KEEP_RESIDENTS - 1),
+    )
     await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, now))
 
 
@@ -155,7 +172,17 @@ async def end_resident(db: aiosqlite.Connection, deployment: DeploymentId) -> No
 
 
 async def put_download(db: aiosqlite.Connection, token: str, attempt: AttemptId, image: ImageId) -> None:
-    """Allow one image to be read while one attempt lives."""
+    """Allow one image to be read while one attempt lives.
+
+    Tokens of the machine's ended attempts go, and those of this one but for the last: its answer may be on its way.
+    """
+    ended = "SELECT id FROM attempts WHERE status <> 'live' AND machine = (SELECT machine FROM attempts WHERE id = ?)"
+    await db.execute(f"DELETE FROM download_tokens WHERE attempt IN ({ended})", (attempt,))  # noqa: S608 - ours
+    await db.execute(
+        "DELETE FROM download_tokens WHERE rowid IN"
+        " (SELECT rowid FROM download_tokens WHERE attempt = ? ORDER BY rowid DESC LIMIT -1 OFFSET 1)",
+        (attempt,),
+    )
     await db.execute("INSERT INTO download_tokens VALUES(?,?,?)", (hash_token(token), attempt, image))
 
 

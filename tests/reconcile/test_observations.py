@@ -148,3 +148,41 @@ async def test_a_refresh_by_the_clock_outlives_a_store_that_fails(tmp_path, monk
         monkeypatch.setattr(watched.projection, "refresh", real)
         await StoredLeases(watched.store).save([replace(LEASE, hostname="laptop")])
         await watched.zone.has(("laptop", "10.77.0.50"))
+
+
+async def test_a_machine_that_asks_without_end_does_not_fill_its_timeline(tmp_path, monkeypatch):
+    monkeypatch.setattr(observing, "FACTS_AT_ONCE", 5)
+    async with watching(tmp_path) as watched:
+        machine = Machine(MachineId("m"), "node-1", State.IDLE, (MAC,), 1.0)
+        await watched.store.write(lambda db: machines.put(db, machine))
+        await watched.projection.refresh()
+        for number in range(50):
+            watched.observations.dhcp(LeaseGranted(replace(LEASE, address=LEASE.address + number), CLIENT, 9.0, 100.0))
+        last = replace(LEASE, address=IPv4Address("10.77.0.200"))
+        watched.observations.dhcp(LeaseGranted(last, CLIENT, 9.0, 5000.0))
+        async with asyncio.timeout(10):
+            while len(told := await watched.told()) < 6:
+                await asyncio.sleep(0)
+        assert len(told) == 6
+        assert told[-1] == "was leased 10.77.0.200 (45 more were not told)"
+
+
+async def test_a_defect_in_storing_facts_is_logged_and_the_next_are_stored(tmp_path, monkeypatch, caplog):
+    async with watching(tmp_path) as watched:
+        real, broken = watched.store.write, asyncio.Event()
+
+        async def fails(job):
+            broken.set()
+            raise KeyError("a defect")
+
+        monkeypatch.setattr(watched.store, "write", fails)
+        watched.observations.dhcp(LeaseGranted(LEASE, CLIENT, 9.0, 100.0))
+        async with asyncio.timeout(10):
+            await broken.wait()
+        monkeypatch.setattr(watched.store, "write", real)
+        await watched.leases(replace(LEASE, address=IPv4Address("10.77.0.51")))
+        async with asyncio.timeout(10):
+            while await watched.told() != ["was leased 10.77.0.51"]:
+                await asyncio.sleep(0)
+    assert watched.observations.dropped == 1
+    assert "a defect" in caplog.text
