@@ -1,6 +1,7 @@
 """The reconcile loop: wakes on any change and every 30 seconds, compares wanted with observed, acts."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,8 @@ from appliance.store import attempts, deployments, machines
 from appliance.store.documents import rows
 from appliance.store.store import Store
 from appliance.workflow import Attempt, AttemptId, Status, begin, timed_out
+
+log = logging.getLogger(__name__)
 
 LONGEST = 30.0
 """Seconds between two rounds at most: a lost event costs time, never correctness."""
@@ -39,7 +42,7 @@ class ReconcileLoop:
                 pause = LONGEST
                 try:
                     pause = await self.round()
-                except ApplianceError as error:
+                except Exception as error:
                     self._trouble(error)
                 await _woken(subscription, pause)
 
@@ -51,15 +54,18 @@ class ReconcileLoop:
         for action in actions:
             try:
                 await self._apply(action)
-            except ApplianceError as error:
+            except Exception as error:
                 self._trouble(error)  # of one machine; the others get their turn
                 shortest = BREATH
         if actions:
             observed = await self._store.read(self._observe)
         return max(shortest, next_wake(observed, self._clock(), LONGEST))
 
-    def _trouble(self, error: ApplianceError) -> None:
-        self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error.message}"))
+    def _trouble(self, error: Exception) -> None:
+        """Tell it; a defect of ours in one machine must not end the service of all others."""
+        if not isinstance(error, ApplianceError):
+            log.error("reconciling", exc_info=error)
+        self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error}"))
 
     async def _observe(self, db: aiosqlite.Connection) -> Observed:
         every = {machine.id: machine for machine in await machines.briefs(db)}

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from fleet_world import Played
 from test_plan import M
 
@@ -111,12 +112,13 @@ async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node, mon
             running.cancel()
 
 
-async def test_rounds_that_fail_are_told_and_do_not_spin(world, monkeypatch):
+@pytest.mark.parametrize("error", [FULL, KeyError("a defect")])
+async def test_rounds_that_fail_are_told_and_do_not_spin(world, monkeypatch, error):
     rounds = []
 
     async def fails():
         rounds.append(1)
-        raise FULL
+        raise error
 
     monkeypatch.setattr(world.loop, "round", fails)
     with world.bus.subscribe() as heard:
@@ -204,7 +206,7 @@ async def test_upkeep_outlives_a_full_disk(monkeypatch):
     monkeypatch.setattr(upkeep, "HOUR", 0.0)
     store = FullStore()
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(upkeep.Upkeep(store).run())
+        running = tasks.create_task(upkeep.Upkeep(store, Bus(), lambda: 0.0).run())
         for _ in range(3):
             await store.asked.acquire()
         running.cancel()
