@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 HEAD = 4096 + 512
 """Bytes at the start of a disk or a kernel that tell its format."""
 DEFAULT_SECTOR_SIZE = 512
+RESERVE = 1 << 30
+"""Bytes that uploads leave free; a twentieth of a file system that is small."""
 UNPACK = ("zstd", "--decompress", "--stdout", "--quiet", "--long=31")
 """As the agent does it: what it takes, an upload may be."""
 
@@ -87,14 +89,15 @@ class Imports:
         return self.images / str(int(image))
 
     async def add_image(
-        self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: str
+        self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: str, expected: int = 0
     ) -> Image:
         """Store an upload as an image; raises Invalid for content that is not what it claims to be.
 
-        ``image_format`` is ``raw`` or ``raw.zst``. Nothing is left behind when it fails.
+        ``image_format`` is ``raw`` or ``raw.zst``; ``expected`` is its length in bytes, where the sender says it.
+        Raises ApplianceError ``upload-failed`` when there is no room. Nothing is left behind when it fails.
         """
         check_name(name)
-        async with _receive(self.images, chunks) as received:
+        async with _receive(self.images, chunks, expected) as received:
             new = await asyncio.to_thread(self._described, name, description, image_format, received)
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
@@ -139,7 +142,17 @@ class Imports:
             if described["name"] not in present:
                 content = directory / f"image.{described['format']}"
                 text = str(described.get("description", ""))
-                await self.add_image(described["name"], text, described["format"], _file(content), "the appliance")
+                await self._preload(described["name"], text, described["format"], content)
+
+    async def _preload(self, name: str, text: str, image_format: str, content: Path) -> None:
+        """Add one; a disk that is full must not keep the appliance from starting."""
+        size = (await asyncio.to_thread(content.stat)).st_size
+        try:
+            await self.add_image(name, text, image_format, _file(content), "the appliance", size)
+        except ApplianceError as error:
+            if error.code != "upload-failed":
+                raise
+            log.warning("image %s is not in the catalogue: %s", name, error.message)
 
     async def delete_image(self, key: str, by: str) -> None:
         """Forget an image and its content; raises Conflict while a deployment uses it."""
@@ -239,16 +252,19 @@ async def _file(path: Path) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def _receive(directory: Path, chunks: AsyncIterator[bytes]) -> AsyncIterator[_Received]:
+async def _receive(directory: Path, chunks: AsyncIterator[bytes], expected: int = 0) -> AsyncIterator[_Received]:
     """The stream in a file of ours, synced; the file is removed at the end unless it was renamed."""
     received = _Received(directory / f"{os.urandom(8).hex()}.part")
     try:
         descriptor = os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
+            _check_room(descriptor, expected)
             await _take(received, descriptor, chunks)
         finally:
             os.close(descriptor)
         yield received
+    except (ConnectionError, TimeoutError) as error:
+        raise Invalid("upload-cut-off", "the upload ended before its end", "upload it again") from error
     except OSError as error:
         message = f"the upload could not be stored: {error.strerror}"
         raise ApplianceError("upload-failed", message, "free some space, then upload again") from error
@@ -267,7 +283,20 @@ async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[byte
     received.sha256 = digest.hexdigest()
 
 
+def _check_room(descriptor: int, needed: int) -> None:
+    """Leases, and all other state, are written to the same file system: uploads leave them some of it."""
+    found = os.fstatvfs(descriptor)
+    free, reserve = found.f_bavail * found.f_frsize, min(RESERVE, found.f_blocks * found.f_frsize // 20)
+    if free - reserve < needed:
+        message = (
+            f"there is no room for the upload: {free / 1e9:.1f} GB are free, of which {reserve / 1e9:.1f} GB are kept"
+            f" for the state, and {needed / 1e9:.1f} GB are needed at least"
+        )
+        raise ApplianceError("upload-failed", message, "delete images that nobody needs, or free other space")
+
+
 def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:
+    _check_room(descriptor, len(chunk))
     digest.update(chunk)
     view = memoryview(chunk)
     while view:

@@ -1,6 +1,7 @@
 """Files of images and kernels: what a crash left over goes at the next start, and no content is ever lost."""
 
 import errno
+import os
 import struct
 import subprocess
 from contextlib import asynccontextmanager
@@ -200,3 +201,80 @@ async def test_a_directory_that_cannot_be_read_or_a_full_disk_keeps_nobody_from_
         assert files(imports) == {"images/unnamed/7"}
     assert "disk is full" in caplog.text
     assert f"{tmp_path}/kernels" in caplog.text
+
+
+def room(monkeypatch, free, of=1000 << 30):
+    """A file system with so many bytes free, less what was written since."""
+    real, written = os.write, []
+
+    def writes(descriptor, data):
+        written.append(len(data))
+        return real(descriptor, data)
+
+    def found(_):
+        left = (free - sum(written)) // 512
+        return os.statvfs_result((512, 512, of // 512, left, left, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(os, "write", writes)
+    monkeypatch.setattr(os, "fstatvfs", found)
+
+
+async def counted(taken, chunks):
+    async for chunk in stream(*chunks):
+        taken.append(chunk)
+        yield chunk
+
+
+async def test_an_upload_that_is_larger_than_what_is_free_is_refused_before_its_first_byte(tmp_path, monkeypatch):
+    room(monkeypatch, (1 << 30) + 8192)
+    async with opened(tmp_path) as imports:
+        taken = []
+        with pytest.raises(ApplianceError) as refused:
+            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 3), "ada", 3 * 4096)
+        assert (refused.value.code, taken, files(imports)) == ("upload-failed", [], set())
+        assert "1.1 GB are free, of which 1.1 GB are kept" in refused.value.message
+        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 8192), "ada", 8192)).size == 8192
+
+
+async def test_an_upload_of_unknown_size_leaves_room_for_leases_and_the_state(tmp_path, monkeypatch):
+    room(monkeypatch, (1 << 30) + 8192)
+    async with opened(tmp_path) as imports:
+        taken = []
+        with pytest.raises(ApplianceError) as refused:
+            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 9), "ada")
+        assert (refused.value.code, len(taken), files(imports)) == ("upload-failed", 3, set())
+
+
+async def test_a_small_file_system_keeps_a_twentieth(tmp_path, monkeypatch):
+    room(monkeypatch, 1 << 20, of=10 << 20)
+    async with opened(tmp_path) as imports:
+        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "ada")).size == 4096
+        with pytest.raises(ApplianceError):
+            await imports.add_image("more", "", "raw", stream(b"\0" * (600 << 10)), "ada")
+
+
+async def test_a_full_disk_costs_the_image_that_came_along_and_not_the_start(tmp_path, monkeypatch, caplog):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/image.json").write_text('{"name": "demo", "format": "raw"}')
+    (tmp_path / "demo/image.raw").write_bytes(b"\0" * 4096)
+    async with opened(tmp_path) as imports:
+        with monkeypatch.context() as patched:
+            room(patched, 1 << 20)
+            await imports.preload([tmp_path / "demo"])
+        assert await imports._store.read(catalogue.images) == []
+        assert "demo" in caplog.text
+        await imports.preload([tmp_path / "demo"])
+        assert [image.name for image in await imports._store.read(catalogue.images)] == ["demo"]
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(errno.ECONNRESET, "gone"), TimeoutError(errno.ETIMEDOUT, "")])
+async def test_a_sender_that_is_gone_is_no_matter_of_space(tmp_path, error):
+    async def breaks_off():
+        yield b"\0" * 512
+        raise error
+
+    async with opened(tmp_path) as imports:
+        with pytest.raises(Invalid) as refused:
+            await imports.add_image("demo", "", "raw", breaks_off(), "ada")
+        assert refused.value.code == "upload-cut-off"
+        assert files(imports) == set()
