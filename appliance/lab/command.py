@@ -17,18 +17,7 @@ from appliance.lab.process import run
 from appliance.lab.run import Options, run_lab
 
 
-class _LabGroup(click.Group):
-    """Shows an error of ours as click shows its own: exit code 1, the hint below the message."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except ApplianceError as error:
-            raise click.ClickException("\n".join(filter(None, [error.message, error.hint]))) from error
-
-
-@click.group(cls=_LabGroup, invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @click.option("--nodes", type=click.IntRange(0, MOST_MACHINES), default=2, show_default=True, help="Machines.")
 @click.option("--firmware", type=click.Choice(["bios", "uefi", "mixed"]), default="mixed", show_default=True)
 @click.option("--memory", type=click.IntRange(128), default=1024, show_default=True, help="MiB per machine.")

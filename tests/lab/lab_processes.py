@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[2]
-MAIN = "from appliance.lab.command import lab; lab()"
+MAIN = "import sys; from appliance.cli.main import main; sys.argv[1:1] = ['lab']; sys.exit(main())"
 WAIT_SECONDS = 60
 OWN_TUN = 'mount -t tmpfs -o mode=755 tun /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec "$@"'
 

@@ -1,14 +1,18 @@
 """The words of ``qrm lab``: usage errors, listings, errors with their hints."""
 
+import io
 import json
 import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner, Result
 
+from appliance.cli.main import main
 from appliance.lab.card import Card, write_card, write_plan
-from appliance.lab.command import lab
 from appliance.lab.directory import create, default_base
 from appliance.lab.plan import LabPlan, plan_machines
 
@@ -18,8 +22,17 @@ def _own_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(lab, list(arguments))
+@dataclass(frozen=True)
+class Said:
+    exit_code: int
+    output: str
+
+
+def invoke(*arguments: str) -> Said:
+    """``qrm lab ARGUMENTS``, errors told as ``qrm`` tells them."""
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output), patch.object(sys, "argv", ["qrm", "lab", *arguments]):
+        return Said(main(), output.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +66,8 @@ def test_no_lab_is_said_with_what_to_do() -> None:
     result = invoke("console", "node1")
     assert result.exit_code == 1
     assert "no lab is running" in result.output
-    assert "qrm lab" in result.output
+    assert "start one with: qrm lab" in result.output
+    assert "(lab-none)" in result.output
 
 
 def test_a_running_lab_is_listed_and_its_machines_are_known() -> None:
