@@ -13,6 +13,7 @@ from uuid import UUID
 
 from appliance.netboot.dhcp.options import Code, Options, decode_encapsulated
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.ipxe import SCRIPT_QUERY
 
 
 class Firmware(StrEnum):
@@ -59,13 +60,6 @@ _IPXE_FEATURES: Final = range(16, 64)
 _IPXE_HTTP: Final = 19
 _NO_PROXY_WAIT: Final = b"\xb0\x01\x01"
 """no-pxedhcp: we have said it all, so do not wait two seconds for a proxy DHCP server."""
-
-# Filled in by iPXE itself, which expands settings in a boot file name. The MAC is ours: iPXE's
-# ${mac} is that of whichever card it looked at last, and the server needs the one that asked.
-_IPXE_SETTINGS: Final = (
-    "uuid=${uuid}&serial=${serial:uristring}&platform=${platform}&arch=${buildarch}"
-    "&product=${product:uristring}&manufacturer=${manufacturer:uristring}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +134,8 @@ def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
 
 
 def _script_url(subnet: Subnet, mac: str) -> str:
-    return f"{subnet.boot_url}/boot/script?mac={mac.replace(':', '-')}&{_IPXE_SETTINGS}"
+    # The MAC is ours: iPXE's ${mac} is that of whichever card it looked at last, and the one that asked is wanted.
+    return f"{subnet.boot_url}/boot/script?mac={mac.replace(':', '-')}&{SCRIPT_QUERY}"
 
 
 def _names_ipxe(user_class: bytes) -> bool:

@@ -15,6 +15,11 @@ _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
 
 GRUB = "grub-i386-pc.pxe"
 """Network GRUB, on our TFTP server."""
+SCRIPT_QUERY = (
+    "uuid=${uuid}&serial=${serial:uristring}&platform=${platform}"
+    "&product=${product:uristring}&manufacturer=${manufacturer:uristring}"
+)
+"""What a boot script is asked for with, besides the MAC; iPXE fills it in, in a boot file name too."""
 PAUSES = (1, 2, 5, 10, 20, 30, 60)
 """Seconds between attempts; the last one repeats."""
 
@@ -40,10 +45,7 @@ def shown(text: str, limit: int = 200) -> str:
 
 def start_script(server: str) -> str:
     """The first script of any machine: asks for its own, with everything that iPXE knows of the computer."""
-    query = (
-        "mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&platform=${platform}&buildarch=${buildarch}"
-        "&product=${product:uristring}&manufacturer=${manufacturer:uristring}"
-    )
+    query = f"mac=${{netX/mac:hexhyp}}&{SCRIPT_QUERY}"
     return "\n".join(
         [
             "#!ipxe",
