@@ -8,10 +8,10 @@ from appliance.netboot.dhcp.effects import Effect, Publish
 from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen
 from appliance.netboot.dhcp.options import DecodeError
 from appliance.netboot.dhcp.packet import NOWHERE
-from appliance.netboot.dhcp.ratelimit import RateLimit
 from appliance.netboot.dhcp.request import Arrival, Request, parse_request
-from appliance.netboot.dhcp.service import SubnetService
+from appliance.netboot.dhcp.service import REPORT_SECONDS, SubnetService
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.quiet import Quiet
 
 
 class Responder:
@@ -33,7 +33,7 @@ class Responder:
             subnet.interface: SubnetService(subnet, is_known, reservations, _of_interface(leases, subnet))
             for subnet in subnets
         }
-        self._bad_packets = RateLimit()
+        self._bad_packets: dict[str, Quiet] = {}
 
     def set_reservations(self, reservations: Sequence[Reservation]) -> None:
         """Replace all reservations; running leases stay until their machines ask anew."""
@@ -64,10 +64,9 @@ class Responder:
         return next((each for each in services if request.link in each.subnet.address.network), None)
 
     def _bad_packet(self, arrival: Arrival, reason: str, now: float) -> list[Effect]:
-        suppressed = self._bad_packets.admit(arrival.interface, now)
-        if suppressed is None:
-            return []
-        return [Publish(BadPacket(arrival.interface, arrival.source, reason, suppressed, now))]
+        quiet = self._bad_packets.setdefault(arrival.interface, Quiet(REPORT_SECONDS))
+        count = quiet.count(now)
+        return [Publish(BadPacket(arrival.interface, arrival.source, reason, count - 1, now))] if count else []
 
     def probe_result(self, interface: str, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """A `Probe` is done."""

@@ -13,15 +13,17 @@ from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
 from appliance.netboot.dhcp.pool import Binding, Pool
 from appliance.netboot.dhcp.proxy import proxy_answer
-from appliance.netboot.dhcp.ratelimit import RateLimit
 from appliance.netboot.dhcp.reply import Terms
 from appliance.netboot.dhcp.request import Request
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import BootFile, boot_file
+from appliance.netboot.quiet import Quiet
 
 QUARANTINE_SECONDS = 3600.0
 MAX_PROBES = 1024
 """Conflict probes at the same time; who comes on top is dropped and asks again."""
+REPORT_SECONDS = 1.0
+"""Between two reports of the same trouble; the next one says how many were left out."""
 MIN_GRANT_SECONDS = 30
 """A shorter rest of a lease is not worth acknowledging: wait for the disk instead."""
 MAX_TRIES = 3
@@ -53,7 +55,7 @@ class SubnetService:
         self._probing: dict[IPv4Address, Look] = {}
         self._unsaved: dict[str, Request] = {}
         self._declines = Declines()
-        self._reports = RateLimit()
+        self._quiet = Quiet(REPORT_SECONDS)
 
     def serves(self, request: Request) -> bool:
         """Whether this client is ours to answer."""
@@ -109,10 +111,8 @@ class SubnetService:
     def _exhausted(self, request: Request, now: float) -> list[Effect]:
         if self.subnet.mode != "authoritative":
             return []
-        suppressed = self._reports.admit(PoolExhausted, now)
-        if suppressed is None:
-            return []
-        return [Publish(PoolExhausted(self.subnet.interface, request.mac, suppressed, now))]
+        count = self._quiet.count(now)
+        return [Publish(PoolExhausted(self.subnet.interface, request.mac, count - 1, now))] if count else []
 
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
