@@ -8,7 +8,7 @@ import click
 from appliance.cli.client import form_of_files, segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, table
+from appliance.cli.output import as_json, fields, moment, table
 from appliance.machine import check_name
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -32,6 +32,18 @@ def list_kernels(json_out: bool) -> None:
         for each in answer["items"]
     ]
     table(("name", "version", "", "command line"), rows, "No kernel yet. Add one with: qrm kernels add VMLINUZ")
+
+
+@kernels.command()
+@click.argument("kernel")
+@json_option
+def show(kernel: str, json_out: bool) -> None:
+    """One kernel, by name or id."""
+    found = api().get(f"/kernels/{segment(kernel)}")
+    if json_out:
+        as_json(found)
+        return
+    fields(found | {"created": moment(found["created"]), "builtin": "yes" if found["builtin"] else ""})
 
 
 @kernels.command()

@@ -57,6 +57,17 @@ async def chunks(part: BodyPartReader, size: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
+async def file(reader: MultipartReader, name: str, size: int) -> AsyncIterator[bytes]:
+    """The content of the form's next file, which has to be ``name``; nothing where the form ends. Raises Invalid."""
+    part = await next_part(reader)
+    if part is None:
+        return
+    if part.name != name:
+        raise Invalid("form-order", f"the form's next file is not {name}", "send vmlinuz, then initrd", name)
+    async for chunk in chunks(part, size):
+        yield chunk
+
+
 async def _chunk(part: BodyPartReader, size: int) -> bytes:
     with readable():
         return bytes(await part.read_chunk(size))

@@ -104,6 +104,12 @@ async def test_kernels(qrm: Cli, tmp_path: Path) -> None:
     initrd.write_bytes(b"x" * 3_000_000)
     await qrm.run("kernels", "add", str(vmlinuz), "--initrd", str(initrd), "--name", "trixie", "--version", "6.12")
     assert "trixie" in (await qrm.run("kernels")).out
+    shown = (await qrm.run("kernels", "show", "trixie")).out
+    assert "6.12" in shown
+    item = (await qrm.run("kernels", "show", "1", "--json")).json
+    assert item["name"] == "trixie"
+    assert item["vmlinuz_sha256"] in shown
+    await qrm.run("kernels", "show", "none", code=4)
     stored = qrm.world.services.state_dir / "kernels" / "1.initrd"
     assert stored.stat().st_size == 3_000_000
     await qrm.run("kernels", "delete", "trixie", "--confirm", "trixie")

@@ -278,3 +278,50 @@ async def test_an_image_in_use_and_a_built_in_kernel_stay(fleet: Visitor) -> Non
     assert "uses this image" in said(await fleet.post("/images/debian-13/delete", 409, {"confirm": "debian-13"}))
     assert await fleet.post("/images/rocky-10/delete", data={"confirm": "rocky-10"}) == "/images"
     await fleet.post("/kernels/maintenance/delete", 409, {"confirm": "maintenance"})
+
+
+BZIMAGE = b"\0" * 0x202 + b"HdrS" + b"\0" * 1000
+
+
+def kernel_upload(name: str, vmlinuz: bytes, initrd: bytes, **fields: str) -> aiohttp.FormData:
+    """As browsers send it: a file that was not chosen is a part without name and content."""
+    form = aiohttp.FormData()
+    for field, value in {"name": name, **fields}.items():
+        form.add_field(field, value)
+    form.add_field("vmlinuz", vmlinuz, filename="vmlinuz" if vmlinuz else "")
+    form.add_field("initrd", initrd, filename="initrd.img" if initrd else "")
+    return form
+
+
+async def test_a_kernel_is_uploaded(fleet: Visitor) -> None:
+    form = kernel_upload("trixie", BZIMAGE, b"ramdisk", version="6.12", cmdline="console=<tty0>")
+    page = said(await fleet.get(await fleet.post("/kernels/new", data=form)))
+    for fact in ("trixie", "6.12", "console=<tty0>", "2 kernels"):
+        assert fact in page
+    stored = await fleet.services.store.read(lambda db: catalogue.kernel(db, "trixie"))
+    directory = fleet.services.imports.kernels
+    assert (directory / f"{stored.id}.vmlinuz").read_bytes() == BZIMAGE
+    assert (directory / f"{stored.id}.initrd").read_bytes() == b"ramdisk"
+
+
+async def test_a_kernel_needs_no_initrd(fleet: Visitor) -> None:
+    await fleet.post("/kernels/new", data=kernel_upload("alone", BZIMAGE, b""))
+    stored = await fleet.services.store.read(lambda db: catalogue.kernel(db, "alone"))
+    assert (stored.version, stored.initrd_sha256) == ("", None)
+
+
+async def test_a_kernel_that_is_refused_leaves_nothing_and_loses_nothing_typed(fleet: Visitor) -> None:
+    for name, vmlinuz, why, field in (
+        ("maintenance", BZIMAGE, "Another kernel is called maintenance", "name"),
+        ("Not A Name", BZIMAGE, "cannot be a name", "name"),
+        ("text", b"#!/bin/sh", "this is no Linux kernel", "vmlinuz"),
+        ("none", b"", "Choose the kernel to upload", "vmlinuz"),
+    ):
+        form = kernel_upload(name, vmlinuz, b"x", version="6.12", cmdline="quiet")
+        page = await fleet.post("/kernels/new", 422, form)
+        assert why in said(page)
+        assert f'id="{field}-error"' in page
+        for typed in (name, "6.12", "quiet"):
+            assert f'value="{typed}"' in page
+    assert "not a form with a file" in said(await fleet.post("/kernels/new", 422, {"name": "mine"}))
+    assert list(fleet.services.imports.kernels.iterdir()) == []

@@ -206,6 +206,20 @@ async def test_an_image_is_uploaded_and_a_refusal_keeps_the_form(tab: Tab, tmp_p
     await expect(tab.page.locator("h1")).to_have_text("mine")
 
 
+async def test_a_kernel_is_uploaded_and_a_refusal_keeps_the_form(tab: Tab, tmp_path: Path) -> None:
+    file = tmp_path / "vmlinuz"
+    file.write_bytes(b"#!/bin/sh")
+    await tab.page.goto(f"{tab.console.url}/kernels/new")
+    await tab.page.fill("#name", "trixie")
+    await tab.page.set_input_files("#vmlinuz", file)
+    await tab.page.click("button.primary")
+    await expect(tab.page.locator("[data-upload-error]")).to_contain_text("no Linux kernel")
+    file.write_bytes(b"\0" * 0x202 + b"HdrS")
+    await tab.page.set_input_files("#vmlinuz", file)
+    await tab.page.click("button.primary")
+    await expect(tab.page.locator("tbody tr", has_text="trixie")).to_contain_text("just now")
+
+
 async def test_the_keyboard_searches(tab: Tab) -> None:
     await tab.page.goto(f"{tab.console.url}/events")
     await tab.page.keyboard.press("/")

@@ -42,6 +42,7 @@ PAGES = (
     "/images/rocky-10/delete",
     "/images/new",
     "/kernels",
+    "/kernels/new",
     "/kernels/maintenance/delete",
     "/events",
     "/events?kind=dhcp.lease&machine=node-18",

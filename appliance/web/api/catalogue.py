@@ -1,14 +1,12 @@
 """Images and kernels for programs. Uploads are streamed: only the disk bounds their size."""
 
-from collections.abc import AsyncIterator
-
-from aiohttp import MultipartReader, web
+from aiohttp import web
 
 from appliance.errors import Invalid
 from appliance.store import catalogue
 from appliance.web.api import outward, shapes
 from appliance.web.api.body import answer, key, text
-from appliance.web.forms import chunks, next_part, parts
+from appliance.web.forms import file, parts
 from appliance.web.keys import SERVICES, USER
 
 CHUNK = 1 << 20
@@ -70,7 +68,7 @@ async def add_kernel(request: web.Request) -> web.Response:
         raise Invalid("body-type", "the body is no multipart form", hint)
     reader = await parts(request)
     made = await request.app[SERVICES].imports.add_kernel(
-        name, version, cmdline, _part(reader, "vmlinuz"), _part(reader, "initrd"), request[USER].name
+        name, version, cmdline, file(reader, "vmlinuz", CHUNK), file(reader, "initrd", CHUNK), request[USER].name
     )
     return answer(outward.kernel(made), 201)
 
@@ -79,14 +77,3 @@ async def delete_kernel(request: web.Request) -> web.Response:
     """Forget a kernel."""
     await request.app[SERVICES].imports.delete_kernel(key(request), request[USER].name)
     return web.Response(status=204)
-
-
-async def _part(reader: MultipartReader, name: str) -> AsyncIterator[bytes]:
-    """The content of the form's next file, which has to be ``name``; nothing where the form ends."""
-    part = await next_part(reader)
-    if part is None:
-        return
-    if part.name != name:
-        raise Invalid("form-order", f"the form's next file is not {name}", "send vmlinuz, then initrd", name)
-    async for chunk in chunks(part, CHUNK):
-        yield chunk

@@ -1,10 +1,9 @@
 """Images: list, one, upload, delete."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from appliance.catalogue import Image
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
@@ -14,7 +13,8 @@ from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
-from appliance.web.forms import chunks, next_part, parts
+from appliance.web.console.uploads import CHUNK, Upload, receive
+from appliance.web.forms import chunks
 from appliance.web.keys import SERVICES
 
 COLUMNS: Mapping[str, Callable[[Image], Any]] = {
@@ -23,9 +23,6 @@ COLUMNS: Mapping[str, Callable[[Image], Any]] = {
     "stored": lambda image: image.stored_size,
     "created": lambda image: -image.created,
 }
-CHUNK = 1 << 18
-TEXT_LIMIT = 4096
-"""Bytes of a text field at most; longer ones are refused."""
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -63,54 +60,27 @@ async def form(request: web.Request) -> web.Response:
     return render(request, "image_new.html", typed={}, error=None)
 
 
-@dataclass(slots=True)
-class _Upload:
-    fields: dict[str, str] = field(default_factory=dict)
-    file: BodyPartReader | None = None
-
-
 async def upload(request: web.Request) -> web.Response:
     """POST /images/new, multipart: the text fields, then the file, which goes to disk as it comes."""
-    received = _Upload()
+    received = Upload()
     try:
-        await _receive(request, received)
+        await receive(request, received, "file")
         image = await _store(request, received)
     except (Invalid, Conflict) as error:
         return render(request, "image_new.html", status=422, typed=received.fields, error=error)
     return see_other(f"/images/{image.id}")
 
 
-async def _receive(request: web.Request, received: _Upload) -> None:
-    """Read the text fields up to the file, whose content is left unread."""
-    if not request.content_type.startswith("multipart/"):
-        raise Invalid("upload-form", "this is not a form with a file", "use the form on the page for uploads")
-    reader = await parts(request)
-    while (part := await next_part(reader)) is not None:
-        if part.name == "file":
-            received.file = part
-            return
-        received.fields[str(part.name)] = await _text(part)
-
-
-async def _text(part: BodyPartReader) -> str:
-    data = b""
-    async for chunk in chunks(part, TEXT_LIMIT):
-        data += chunk
-        if len(data) > TEXT_LIMIT:
-            raise Invalid("field-too-long", "a field holds more text than it may", field=str(part.name))
-    return data.decode(errors="replace").strip()
-
-
-async def _store(request: web.Request, received: _Upload) -> Image:
-    if received.file is None or not received.file.filename:
+async def _store(request: web.Request, received: Upload) -> Image:
+    if received.file is None:
         raise Invalid("file-missing", "Choose the file to upload", field="file")
-    services, name = request.app[SERVICES], received.fields.get("name", "")
+    services, name = request.app[SERVICES], received.text("name")
     check_name(name)
     await _require_free(request, name)  # said now, not after gigabytes
     rest = chunks(received.file, CHUNK)
     first = await anext(rest, b"")
     kind = "raw.zst" if first.startswith(ZSTD) else "raw"
-    content, description = _again(first, rest), received.fields.get("description", "")
+    content, description = _again(first, rest), received.text("description")
     return await services.imports.add_image(name, description, kind, content, who(request))
 
 

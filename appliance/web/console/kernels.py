@@ -1,4 +1,4 @@
-"""Kernels: list and delete."""
+"""Kernels: list, upload, delete."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from appliance.catalogue import Kernel
-from appliance.errors import Conflict
+from appliance.errors import Conflict, Invalid, NotFound
+from appliance.machine import check_name
 from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
+from appliance.web.console.uploads import CHUNK, Upload, receive
+from appliance.web.forms import chunks, file
 from appliance.web.keys import SERVICES
 
 COLUMNS: Mapping[str, Callable[[Kernel], Any]] = {
@@ -25,6 +28,40 @@ async def index(request: web.Request) -> web.Response:
     query = parse_query("/kernels", request.query, (), tuple(COLUMNS))
     everything = await request.app[SERVICES].store.read(catalogue.kernels)
     return render(request, "kernels.html", listed=listed(everything, query, lambda _: True, COLUMNS))
+
+
+async def form(request: web.Request) -> web.Response:
+    """GET /kernels/new"""
+    return render(request, "kernel_new.html", typed={}, error=None)
+
+
+async def upload(request: web.Request) -> web.Response:
+    """POST /kernels/new, multipart: the text fields, then ``vmlinuz``, then ``initrd``, which may be empty."""
+    received = Upload()
+    try:
+        await receive(request, received, "vmlinuz")
+        await _store(request, received)
+    except (Invalid, Conflict) as error:
+        return render(request, "kernel_new.html", status=422, typed=received.fields, error=error)
+    return see_other("/kernels")
+
+
+async def _store(request: web.Request, received: Upload) -> None:
+    if received.file is None or received.reader is None:
+        raise Invalid("file-missing", "Choose the kernel to upload", field="vmlinuz")
+    name = check_name(received.text("name"))
+    await _require_free(request, name)  # said now, not after the upload
+    vmlinuz, initrd = chunks(received.file, CHUNK), file(received.reader, "initrd", CHUNK)
+    version, cmdline = received.text("version"), received.text("cmdline")
+    await request.app[SERVICES].imports.add_kernel(name, version, cmdline, vmlinuz, initrd, who(request))
+
+
+async def _require_free(request: web.Request, name: str) -> None:
+    try:
+        await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, name))
+    except NotFound:
+        return
+    raise Conflict("name-taken", f"Another kernel is called {name}", "choose another name", "name")
 
 
 async def _kernel(request: web.Request) -> Kernel:

@@ -59,6 +59,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/images/{key}/delete", images.ask_delete),
     ("POST", "/images/{key}/delete", images.delete),
     ("GET", "/kernels", kernels.index),
+    ("GET", "/kernels/new", kernels.form),
+    ("POST", "/kernels/new", kernels.upload),
     ("GET", "/kernels/{key}/delete", kernels.ask_delete),
     ("POST", "/kernels/{key}/delete", kernels.delete),
     ("GET", "/events", eventlog.index),

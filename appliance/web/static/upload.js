@@ -27,7 +27,7 @@ function send(form) {
   request.send(new FormData(form));
 }
 
-// A redirect was followed: that page is the image. Otherwise the answer says what was wrong, and the form stays as
+// A redirect was followed: that page shows what was uploaded. Otherwise the answer says what was wrong, and the form stays as
 // it is: the chosen file cannot be put back by a page, so the page must not be replaced.
 function finish(form, request) {
   if (request.status < 400) {

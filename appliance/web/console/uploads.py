@@ -1,0 +1,49 @@
+"""Forms with files: their text fields are read, and their files go to disk as they come."""
+
+from dataclasses import dataclass, field
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from appliance.errors import Invalid
+from appliance.web.forms import chunks, next_part, parts
+
+CHUNK = 1 << 18
+"""Bytes in memory for one upload."""
+TEXT_LIMIT = 4096
+"""Bytes of a text field at most; longer ones are refused."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """A form as far as it was read; what was typed outlives whatever is wrong with it."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    file: BodyPartReader | None = None
+    """The first file, its content unread; None where none was chosen."""
+    reader: MultipartReader | None = None
+    """What comes after that file."""
+
+    def text(self, name: str) -> str:
+        """A field; empty where it was not sent."""
+        return self.fields.get(name, "")
+
+
+async def receive(request: web.Request, received: Upload, file: str) -> None:
+    """Read the text fields up to the field ``file``; raises Invalid."""
+    if not request.content_type.startswith("multipart/"):
+        raise Invalid("upload-form", "this is not a form with a file", "use the form on the page for uploads")
+    received.reader = await parts(request)
+    while (part := await next_part(received.reader)) is not None:
+        if part.name == file:
+            received.file = part if part.filename else None
+            return
+        received.fields[str(part.name)] = await _text(part)
+
+
+async def _text(part: BodyPartReader) -> str:
+    data = b""
+    async for chunk in chunks(part, TEXT_LIMIT):
+        data += chunk
+        if len(data) > TEXT_LIMIT:
+            raise Invalid("field-too-long", "a field holds more text than it may", field=str(part.name))
+    return data.decode(errors="replace").strip()
