@@ -65,7 +65,7 @@ class Facts:
     markers: list[str] = field(default_factory=list)
     """What the file holds that was written before the first restart."""
     boot_variables: str = ""
-    """Of UEFI, after the appliance was away."""
+    """Of UEFI, as the deployment left them."""
     said_alone: str = ""
     """Serial console while the appliance was away."""
     foreign_before: bytes = b""
@@ -155,6 +155,9 @@ class Teller:
     async def _first_login(self, operator: Operator, facts: Facts) -> None:
         await operator.log_in(f"echo {facts.target} > {MARKER} && sync")
         await self._look_inside(operator, facts)
+        if facts.firmware == "uefi":
+            # Before firmware runs again: QEMU's sorts the entries by what QEMU says, at each of its starts.
+            facts.boot_variables = (await operator.log_in(READ_VARIABLES)).stdout
 
     async def _look_inside(self, operator: Operator, facts: Facts) -> None:
         command = f"{ROOT_DISK}; cat /proc/sys/kernel/random/boot_id {MARKER}"
@@ -209,8 +212,6 @@ class Teller:
         await operator.machine.qmp("set_link", name=OUR_NETDEV, up=True)
         await self._reported_anew(operator, facts)
         await self._look_inside(operator, facts)
-        if facts.firmware == "uefi":
-            facts.boot_variables = (await operator.log_in(READ_VARIABLES)).stdout
 
     async def _look_back(self, operator: Operator, facts: Facts) -> None:
         facts.foreign_after = await asyncio.to_thread(self._foreign(operator).read_bytes)
