@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Denied
+from appliance.web.api.routes import BASE, ENDPOINTS
 from appliance.web.auth import ACCOUNTS, COOKIE, TooOften, authenticate, token_of
 from appliance.web.console.page import problem_page
 from appliance.web.keys import USER
@@ -25,10 +26,9 @@ PUBLIC = frozenset(
         ("GET", "/login"),
         ("POST", "/login"),
         ("GET", "/static/{version}/{name}"),
-        ("POST", "/api/v1/setup"),
-        ("POST", "/api/v1/sessions"),
         ("GET", "/ca.pem"),
         ("GET", "/healthz"),
+        *((each.method, BASE + each.path) for each in ENDPOINTS if each.public),
     }
 )
 """(method, route) of everything that is answered without knowing who asks. Nothing else is."""

@@ -1,10 +1,14 @@
 """Nothing but the public list is reachable without knowing who asks."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 from web_world import World
 
+from appliance.web.api.openapi import document as openapi
+from appliance.web.api.routes import BASE, ENDPOINTS
 from appliance.web.middleware import PUBLIC
 
 
@@ -45,6 +49,25 @@ async def test_the_public_list_is_what_it_says(world: World) -> None:
         async with world.client.request(method, path, allow_redirects=False) as response:
             assert response.status not in (303, 500), f"{method} {path}"
             assert "login-needed" not in await response.text(), f"{method} {path}"
+
+
+def test_the_document_tells_which_addresses_are_public() -> None:
+    """Strangers reach these two of the API and no others, and programs can read that."""
+    document = json.loads(openapi(BASE, ENDPOINTS))
+    said = {
+        (method.upper(), BASE + path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security") == []
+    }
+    assert said == {("POST", f"{BASE}/setup"), ("POST", f"{BASE}/sessions")}
+    assert said == {(method, path) for method, path in PUBLIC if path.startswith(BASE)}
+
+
+def test_what_is_called_public_in_the_table_is_in_the_document() -> None:
+    opened = replace(ENDPOINTS[-1], public=True)
+    (methods,) = json.loads(openapi(BASE, [opened]))["paths"].values()
+    assert [operation["security"] for operation in methods.values()] == [[]]
 
 
 @pytest.mark.parametrize(

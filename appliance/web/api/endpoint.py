@@ -20,3 +20,5 @@ class Endpoint:
     gives: Any = None
     takes: Any = None
     query: tuple[str, ...] = ()
+    public: bool = False
+    """Answered without knowing who asks."""

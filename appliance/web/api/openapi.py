@@ -12,7 +12,6 @@ from appliance.web.api.endpoint import Endpoint
 from appliance.web.problem import Problem
 
 _SCHEMAS = "#/components/schemas/{name}"
-_WITHOUT_LOGIN = frozenset({"/setup", "/sessions"})
 
 
 def document(base: str, endpoints: Sequence[Endpoint]) -> bytes:
@@ -46,7 +45,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
     }
     if of.takes is not None:
         said["requestBody"] = {"content": _content(of.takes)}
-    if of.path in _WITHOUT_LOGIN:
+    if of.public:
         said["security"] = []
     return said
 

@@ -9,8 +9,8 @@ from appliance.web.api.openapi import document
 BASE = "/api/v1"
 _PAGE = ("before", "limit")
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn),
-    Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn),
+    Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
+    Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
     Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
     Endpoint("DELETE", "/sessions/current", accounts.log_out, 204),
     Endpoint("GET", "/machines", machines.index, 200, shapes.Items[shapes.MachineOut]),
