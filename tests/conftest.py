@@ -1,0 +1,64 @@
+"""Whoever leaves a thread, a process or a socket behind fails, and not the test that comes after it."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+GRACE_SECONDS = 5.0
+"""A thread or process that was told to end may take a moment; whoever leaks nothing does not wait at all."""
+
+
+def _threads() -> set[str]:
+    return {f"thread {each.name} ({each.native_id})" for each in threading.enumerate() if each.is_alive()}
+
+
+def _children() -> set[str]:
+    """Running child processes; one that has ended and is not yet collected does no harm."""
+    numbers: list[str] = []
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            numbers += listing.read_text().split()
+    return {f"process {number} ({name})" for number in numbers if (name := _running(number))}
+
+
+def _running(number: str) -> str:
+    """Name of a process; empty when it has ended (proc_pid_stat(5): the state follows the name)."""
+    with suppress(OSError):
+        name, _, rest = Path(f"/proc/{number}/stat").read_text().rpartition(")")
+        return "" if rest.split()[0] in "ZX" else name.partition("(")[2]
+    return ""
+
+
+def _sockets() -> set[str]:
+    found = set()
+    for entry in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{entry}"))
+    return {each for each in found if each.startswith("socket:")}
+
+
+def _all() -> set[str]:
+    return _threads() | _children() | _sockets()
+
+
+def _left(before: set[str], look: Callable[[], set[str]] = _all) -> set[str]:
+    """What is there and was not before, after it had its moment to go."""
+    end = time.monotonic() + GRACE_SECONDS
+    while (new := look() - before) and time.monotonic() < end:
+        gc.collect()  # a socket in a cycle is closed by its collector
+        time.sleep(0.02)
+    return new
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Set up before all else of one test, so that its other fixtures have ended when it looks again."""
+    before = _all()
+    yield
+    assert _left(before) == set(), "the test left these behind"
