@@ -19,7 +19,7 @@ from appliance.reconcile.settle import settle
 from appliance.store import attempts, deployments, machines
 from appliance.store.documents import rows
 from appliance.store.store import Store
-from appliance.workflow import Attempt, AttemptId, Status, begin, timed_out
+from appliance.workflow import Attempt, AttemptId, Status, begin, seen, timed_out
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,22 @@ class ReconcileLoop:
     async def run(self) -> None:
         """Run until cancelled. A round that fails is told and tried again; nothing else stops for it."""
         with self._bus.subscribe(64) as subscription:
+            excused = False
             while True:
                 pause = LONGEST
                 try:
+                    if not excused:
+                        await self._store.write(self._excuse)
+                        excused = True
                     pause = await self.round()
                 except Exception as error:
                     self._trouble(error)
                 await _woken(subscription, pause)
+
+    async def _excuse(self, db: aiosqlite.Connection) -> None:
+        """Whoever was silent while we were away could not be heard: patience begins anew with us."""
+        for attempt in await attempts.live(db):
+            await attempts.put(db, seen(attempt, self._clock()))
 
     async def round(self) -> float:
         """Do what is due; seconds until something can be due by itself."""

@@ -15,6 +15,7 @@ from appliance.reconcile.bell import Bell
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
+from appliance.workflow import MINUTE, Status
 
 FULL = ApplianceError("store-failed", "disk full")
 
@@ -110,6 +111,28 @@ async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node, mon
             while not (isinstance(event := await heard.get(), Event) and event.kind == "attempt.started"):
                 continue
             running.cancel()
+
+
+async def test_a_machine_is_not_blamed_for_the_silence_while_the_daemon_was_away(world, node, monkeypatch):
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.installs(until="write-image")
+    world.now += 30 * MINUTE
+    rested, a_round = asyncio.Event(), world.loop.round
+
+    async def told_round():
+        pause = await a_round()
+        rested.set()
+        return pause
+
+    monkeypatch.setattr(world.loop, "round", told_round)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(world.loop.run())
+        await rested.wait()
+        running.cancel()
+    assert (await node.attempt()).status is Status.LIVE
+    await node.step("grow")
 
 
 @pytest.mark.parametrize("error", [FULL, KeyError("a defect")])

@@ -50,6 +50,14 @@ async def test_bad_uploads_leave_nothing_behind(admin: World) -> None:
     assert not list((admin.services.state_dir / "images").iterdir())
 
 
+async def test_an_upload_that_cannot_fit_is_refused_before_its_first_byte(admin: World) -> None:
+    headers = {"Content-Length": str(1 << 50)}
+    path = "/images?name=demo&format=raw"
+    refused = await admin.api("POST", path, 507, data=b"x" * 512, headers=headers)
+    assert refused["code"] == "upload-failed"
+    assert "1125899.9 GB are needed" in refused["detail"]
+
+
 async def test_a_broken_upload_leaves_nothing_behind(admin: World) -> None:
     url = admin.client.make_url("/api/v1/images?name=demo&format=raw")
     reader, writer = await asyncio.open_connection(url.host, url.port)

@@ -33,7 +33,8 @@ async def add_image(request: web.Request) -> web.Response:
         raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
     content = request.content.iter_chunked(CHUNK)
     imports = request.app[SERVICES].imports
-    made = await imports.add_image(name, description, image_format, content, request[USER].name)
+    by, length = request[USER].name, request.content_length or 0
+    made = await imports.add_image(name, description, image_format, content, by, length)
     return answer(outward.image(made), 201)
 
 
