@@ -93,8 +93,7 @@ class Agents:
         machine = await machines.get(db, token.machine)
         taken_by = tokens.hash_token(redemption.machine_token)
         refused = _objection(token, await tokens.session(db, redemption.machine_token), taken_by, self._clock())
-        if refused is None and not token.proven and await attempts.live_of(db, machine.id):
-            # It would end the session of the agent that works on the attempt.
+        if refused is None and not token.proven and await self._is_at_work(db, machine):
             refused = Refusal("token-unproven", "it was asked for from an address that is not the machine's")
         if refused is not None:
             await tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
@@ -109,6 +108,11 @@ class Agents:
         session = await tokens.session_of(db, machine.id)
         assert session is not None, "this trade made it, or the one that it repeats"
         return Welcome(machine.id, machine.name, session.poll)
+
+    async def _is_at_work(self, db: aiosqlite.Connection, machine: Machine) -> bool:
+        """Whether another session would end that of the machine's own agent, or get in the way of an attempt."""
+        present = await tokens.session_of(db, machine.id)
+        return (present is not None and present.proven) or await attempts.live_of(db, machine.id) is not None
 
     async def _admit(
         self,
@@ -127,6 +131,8 @@ class Agents:
         rights = token.attempt if armed else None
         session = MachineSession(taken_by, machine.id, poll, rights, token.issued, token.proven)
         await tokens.redeem(db, token, session)
+        if not token.proven:
+            return  # that somebody asked for its script was told; the machine has done nothing
         if attempt is not None and armed:
             await attempts.put(db, replace(attempt, armed=False, step_seen=now))
         await machines.put(db, touched(machine, now, address))
@@ -147,18 +153,23 @@ class Agents:
         await tell(Event("agent.refused", now, text, reason, machine.id))
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
-        """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle."""
+        """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle.
+
+        That of an agent which may be another machine's is dropped: its interfaces would be believed from then on.
+        """
         macs = checked(inventory)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
             now = self._clock()
             session = await self._session(db, token)
             machine = await machines.get(db, session.machine)
+            if not session.proven:
+                return machine
             updated = await self._identified(db, tell, machine, inventory, macs)
             await machines.put_inventory(db, machine.id, inventory)
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             attempt = await attempts.live_of(db, machine.id)
-            if attempt is not None and session.proven and attempt.step and attempt.step.actor is Actor.BOOT:
+            if attempt is not None and attempt.step and attempt.step.actor is Actor.BOOT:
                 return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
             if machine.state in (State.DISCOVERED, State.INSPECTING):
                 updated = moved(updated, State.IDLE)
@@ -218,7 +229,8 @@ class Agents:
             return session
 
         session = await self._store.read(session_of)
-        await self._seen(session.machine)
+        if session.proven:
+            await self._seen(session.machine)
 
         async def due() -> bool:
             current = await self._store.read(session_of)
@@ -228,7 +240,7 @@ class Agents:
 
     async def _has_work(self, db: aiosqlite.Connection, session: MachineSession) -> bool:
         attempt = await attempts.live_of(db, session.machine)
-        return attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT
+        return session.proven and attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT
 
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due for this agent, with its parameters; None when there is none."""
@@ -237,7 +249,7 @@ class Agents:
             now = self._clock()
             session = await self._session(db, token)
             attempt = await attempts.live_of(db, session.machine)
-            if attempt is None or attempt.step is None or attempt.step.actor is not Actor.AGENT:
+            if attempt is None or attempt.step is None or not await self._has_work(db, session):
                 return None
             machine = await machines.get(db, session.machine)
             if attempt.step.secret and not _entitled(session, attempt):
@@ -344,7 +356,7 @@ class Agents:
 
     async def _reported(self, db: aiosqlite.Connection, token: str, report: Report) -> tuple[Machine, Attempt]:
         session = await tokens.session(db, token)
-        machine = session.machine if session else None
+        machine = session.machine if session and session.proven else None
         if machine is None and (report.step, report.status) == (HAND_OVER, "done"):
             # It ended its session with this very report, and the answer was lost.
             machine = await tokens.has_left(db, token)
@@ -397,4 +409,4 @@ def _objection(token: BootToken, session: MachineSession | None, taken_by: str, 
 
 def _entitled(session: MachineSession, attempt: Attempt) -> bool:
     """Secrets go to a boot that this attempt armed, or to the one under way when the user began the attempt."""
-    return session.proven and (session.attempt == attempt.id or session.created <= attempt.started)
+    return session.attempt == attempt.id or session.created <= attempt.started

@@ -78,7 +78,8 @@ class ReconcileLoop:
 
     async def _observe(self, db: aiosqlite.Connection) -> Observed:
         every = {machine.id: machine for machine in await machines.briefs(db)}
-        in_stack = frozenset(MachineId(row[0]) for row in await rows(db, "SELECT machine FROM machine_sessions"))
+        sessions = await rows(db, "SELECT machine FROM machine_sessions WHERE proven")
+        in_stack = frozenset(MachineId(row[0]) for row in sessions)
         return Observed(every, await deployments.every(db), await attempts.live(db), in_stack)
 
     async def _apply(self, action: Action) -> None:

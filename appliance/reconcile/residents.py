@@ -84,7 +84,8 @@ class Residents:
         """The machine, trusted with kexec again where one that was given up has worked, if slowly."""
         last = await attempts.last_of(db, machine.id)
         # With a session it has been through firmware since, and something else than kexec started the system.
-        straight = await tokens.session_of(db, machine.id) is None
+        session = await tokens.session_of(db, machine.id)
+        straight = session is None or not session.proven
         return replace(machine, hand_over="kexec") if last and kexec_hung(last) and straight else machine
 
     async def wait(self, token: str, boot_id: str) -> Command:

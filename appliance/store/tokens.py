@@ -56,7 +56,7 @@ class MachineSession:
     created: float
     """When the boot began."""
     proven: bool = True
-    """As of the boot token; without, no attempt's secrets are given to it, whenever that attempt began."""
+    """As of the boot token; without, it gets no work, and what it says changes nothing."""
 
 
 async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:
@@ -88,17 +88,21 @@ async def spend_boot(db: aiosqlite.Connection, token: BootToken) -> None:
 
 
 async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSession) -> None:
-    """Trade the boot token for a session, which ends every earlier session and boot token of the machine."""
-    await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (token.machine,))
-    await db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
+    """Trade the boot token for a session, which ends every earlier session and boot token of the machine.
+
+    One that is not proven ends only such; the caller sees to it that the machine has no other.
+    """
+    await db.execute("DELETE FROM machine_sessions WHERE machine = ? AND proven <= ?", (token.machine, token.proven))
+    if token.proven:
+        await db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
     await db.execute(
         "INSERT INTO machine_sessions VALUES(?,?,?,?,?,?)",
         (session.hash, session.machine, session.poll, session.attempt, session.created, session.proven),
     )
     await db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
     await db.execute(
-        "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND redeemed_by IS NULL",
-        (token.machine, token.hash),
+        "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND redeemed_by IS NULL AND proven <= ?",
+        (token.machine, token.hash, token.proven),
     )
 
 

@@ -5,10 +5,12 @@ from fleet_world import FIRST, Played, boots_disk, state
 
 from appliance.errors import Denied
 from appliance.machine import MacAddress
+from appliance.netboot.fleet import Report
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
 from appliance.reconcile.boots import IMPOSTURES
+from appliance.store import machines, tokens
 from appliance.store.documents import rows
-from appliance.workflow import GROW, WRITE, Status
+from appliance.workflow import GROW, SHUT_DOWN, WRITE, Status
 
 OTHER = MacAddress("52:54:00:00:00:02")
 
@@ -75,37 +77,92 @@ async def test_an_armed_boot_is_still_there_for_the_machine(world, node):
     assert (await node.attempt()).status is Status.LIVE
 
 
-async def test_a_machine_without_proof_is_idle_and_never_trusted_with_secrets(world, node):
+async def the_thief_has_a_session(world, node):
+    """Another in the name of a machine that is usable, and has no session of its own just then."""
     await node.usable()
+    machine = await node.seen()
+    await world.store.write(lambda db: tokens.end_sessions(db, machine.id))
     thief = Played(world, FIRST)
     await thief.redeem(await node.firmware(proven=False))
-    await world.fleet.take_inventory(thief.token, thief.inventory())
+    return thief
+
+
+def with_another_nic(played):
+    inventory = played.inventory()
+    return {**inventory, "firmware": "uefi", "disks": [], "nics": [*inventory["nics"], {"mac": OTHER}]}
+
+
+async def test_nobody_ends_the_session_of_a_machine(world, node):
+    await node.usable()
     world.now += 100
+    before = await stored(world)
+    thief = Played(world, FIRST)
+    with pytest.raises(Denied) as refused:
+        await thief.redeem(await node.firmware(proven=False))
+    assert refused.value.code == "token-unproven"
+    assert await world.fleet.state(node.token) == "idle"
+    assert await stored(world) == before
+
+
+async def test_what_an_unproven_agent_says_changes_nothing(world, node):
+    thief = await the_thief_has_a_session(world, node)
+    before = await stored(world)
+    sql = "SELECT machine, doc FROM inventories"
+    inventory = await world.store.read(lambda db: rows(db, sql))
+    assert inventory
+    world.now += 100
+    name = (await node.seen()).name
+    assert await world.fleet.take_inventory(thief.token, with_another_nic(thief)) == ("idle", name)
+    thief.mac = OTHER
+    assert await world.store.read(lambda db: machines.by_mac(db, OTHER)) is None, "it would be proven from then on"
+    assert await world.store.read(lambda db: rows(db, sql)) == inventory
+    assert await stored(world) == before
+
+
+async def test_a_new_machine_becomes_usable_by_itself_only(world, node):
+    boot = await node.firmware()
+    thief = Played(world, FIRST)
+    await thief.redeem(await node.firmware(proven=False))
+    await world.fleet.take_inventory(thief.token, with_another_nic(thief))
+    assert await state(node) == "discovered"
+    await node.redeem(boot)
+    await world.fleet.take_inventory(node.token, node.inventory())
+    assert await state(node) == "idle"
+    with pytest.raises(Denied):
+        await world.fleet.state(thief.token)
+
+
+async def test_no_attempt_counts_on_a_session_without_proof(world, node):
+    thief = await the_thief_has_a_session(world, node)
     await world.deploy()
     await world.act("start")
+    attempt = await node.attempt()
+    assert attempt.armed, "it is to restart first"
     assert await thief.work() is None
-    assert (await node.attempt()).code == "boot-unasked"
+    with pytest.raises(Denied):
+        await world.fleet.report(thief.token, Report(attempt.id, attempt.step.name, "failed", 0.0, "", "", {}))
+    assert await node.attempt() == attempt
+    await node.boots_stack()
+    await node.installs()
 
 
-async def test_its_inventory_ends_no_wait_of_an_attempt(world, node):
+async def test_a_system_that_runs_is_shut_down_whoever_has_a_session_without_proof(world, node):
     await node.active()
     await world.act("stop")
-    await node.obeys()
-    await node.boots_stack()
-    thief = Played(world, FIRST)
-    await thief.redeem(await node.firmware(proven=False))
+    command = await world.fleet.resident_wait(node.resident, "b1")
+    await world.fleet.resident_report(node.resident, command.attempt, "failed", "busy")
+    assert await state(node) == "failed"
+    await Played(world, FIRST).redeem(await node.firmware(proven=False))
     await world.act("release")
-    before = await node.attempt()
-    await world.fleet.take_inventory(thief.token, thief.inventory())
-    assert (await node.attempt()).index == before.index
+    assert (await node.attempt()).step.name == SHUT_DOWN
 
 
 async def test_its_token_used_twice_puts_nobody_into_quarantine(world, node):
-    await node.usable()
+    thief = await the_thief_has_a_session(world, node)
     boot = await node.firmware(proven=False)
-    await node.redeem(boot)
+    await thief.redeem(boot)
     with pytest.raises(Denied):
-        await node.redeem(boot)
+        await thief.redeem(boot)
     assert not (await node.seen()).maintenance
 
 
