@@ -83,7 +83,7 @@ class Projection:
         Events that come together are one refresh. Not every lease has its event: those of strangers are rationed.
         """
         with self._bus.subscribe(1) as subscription:
-            await self.refresh()
+            await self._refresh_if_possible()
             while True:
                 await _due(subscription)
                 await self._refresh_if_possible()
@@ -94,6 +94,8 @@ class Projection:
             await self.refresh()
         except ApplianceError as error:
             log.warning("names and machines may be out of date: %s", error.message)
+        except Exception:  # nor does a defect of ours end the service of all
+            log.exception("names and machines may be out of date")
 
 
 async def _due(subscription: Subscription) -> None:

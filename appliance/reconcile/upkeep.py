@@ -38,6 +38,8 @@ class Upkeep:
                 await self.round()
             except ApplianceError as error:
                 log.warning("what is old stays: %s", error.message)  # the next hour may have a better disk
+            except Exception:  # a defect in this must not end what machines boot from
+                log.exception("what is old stays")
             await asyncio.sleep(HOUR)
 
     async def round(self) -> None:

@@ -200,12 +200,13 @@ async def test_a_deadline_that_cannot_be_stored_is_tried_again_later_and_not_at_
 class FullStore:
     """Every write and read fails, and is counted."""
 
-    def __init__(self):
+    def __init__(self, error=FULL):
         self.asked = asyncio.Semaphore(0)
+        self._error = error
 
     async def write(self, _):
         self.asked.release()
-        raise FULL
+        raise self._error
 
     read = write
 
@@ -225,9 +226,21 @@ async def test_observations_outlive_a_full_disk():
     assert observations.dropped >= 1
 
 
-async def test_upkeep_outlives_a_full_disk(monkeypatch):
+@pytest.mark.parametrize("error", [FULL, KeyError("a defect")])
+async def test_names_and_machines_outlive_a_store_that_fails(error):
+    store, bus = FullStore(error), Bus()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(Projection(store, bus, print, print).run())
+        for _ in range(3):
+            await store.asked.acquire()
+            bus.publish(Event("machine.changed", 1.0, "x"))
+        running.cancel()
+
+
+@pytest.mark.parametrize("error", [FULL, KeyError("a defect")])
+async def test_upkeep_outlives_a_full_disk(monkeypatch, error):
     monkeypatch.setattr(upkeep, "HOUR", 0.0)
-    store = FullStore()
+    store = FullStore(error)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(upkeep.Upkeep(store, Bus(), lambda: 0.0).run())
         for _ in range(3):
