@@ -175,7 +175,10 @@ async def _until(stop: asyncio.Event, notifier: ServiceNotifier) -> None:
 async def _tell_started(store: Store, bus: Bus, fingerprint: str, setup: Path | None) -> None:
     """``setup`` is the file with the set-up link, if there is one."""
     event = Event("daemon.started", time.time(), f"version {__version__} started")
-    await record(store, bus, lambda _, tell: tell(event))
+    try:
+        await record(store, bus, lambda _, tell: tell(event))
+    except ApplianceError as error:
+        log.warning("the start is in no timeline: %s", error.message)  # a full disk must not keep machines from booting
     log.info("version %s serves", __version__)
     # Public, and what people compare with before they trust a page or a server: console and qrm send them here.
     log.info("the fingerprint of the certificate authority is %s", fingerprint)

@@ -13,7 +13,9 @@ from aiohttp import web
 from daemon_namespace import Daemon, Namespace
 
 from appliance.assembly import Site
-from appliance.daemon import _bind, _listen
+from appliance.daemon import _bind, _listen, _tell_started
+from appliance.errors import ApplianceError
+from appliance.events import Bus
 from appliance.store.schema import MIGRATIONS
 
 MEMORY_LIMIT = 80 * 1000 * 1000
@@ -93,6 +95,17 @@ def test_one_computer_cannot_take_all_connections(daemon, namespace):
         hoarder.kill()
     soft = psutil.Process(daemon.process.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft[0] == soft[1]
+
+
+async def test_a_full_disk_does_not_keep_it_from_starting(caplog):
+    class Full:
+        async def write(self, _):
+            raise ApplianceError("store-failed", "the disk is full")
+
+    with caplog.at_level("INFO"):
+        await _tell_started(Full(), Bus(), "ab" * 32, None)
+    assert "the disk is full" in caplog.text
+    assert "the fingerprint of the certificate authority is abab" in caplog.text
 
 
 async def test_a_connection_that_never_asks_is_closed(monkeypatch):
