@@ -1,12 +1,14 @@
 """Keeps the DHCP server's reservations equal to what is stored."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import aiosqlite
 
 from appliance.errors import ApplianceError
-from appliance.events import Bus, Event
+from appliance.events import Bus, Event, Published, Subscription
 from appliance.lease import Reservation
 from appliance.machine import Machine
 from appliance.netboot.dhcp.subnet import Subnet
@@ -19,10 +21,12 @@ log = logging.getLogger(__name__)
 
 RELEVANT = ("machine.new", "machine.changed", "machine.conflict", "machine.deleted", "inventory.taken")
 """Kinds of events after which another interface may have an address kept for it."""
+AGAIN = 30.0
+"""Seconds until the store is read again that could not be read."""
 
 
 class Reservations:
-    """Read from the store after anything that matters; ``push`` is called with all of them each time."""
+    """Read from the store after anything that matters; ``push`` is called with all of them where they differ."""
 
     def __init__(
         self,
@@ -34,36 +38,59 @@ class Reservations:
     ) -> None:
         self._store, self._bus, self._clock = store, bus, clock
         self._subnets, self._push = subnets, push
+        self._pushed: list[Reservation] | None = None
 
     async def refresh(self) -> list[Machine]:
-        """Push what is stored now; the machines that have an address kept for them."""
+        """Push what is stored now, if it is news; the machines that have an address kept for them."""
         kept = await self._store.read(_kept)
-        self._push(reservations(kept))
+        wanted = reservations(kept)
+        if wanted != self._pushed:
+            self._push(wanted)
+            self._pushed = wanted
         return kept
 
     async def run(self) -> None:
         """Push, say once what the configuration makes impossible, then follow what changes, until cancelled."""
         with self._bus.subscribe(64) as subscription:
-            for trouble in troubles(await self.refresh(), self._subnets):
+            while (kept := await self._refresh_if_possible()) is None:
+                await _due(subscription, AGAIN)
+            for trouble in troubles(kept, self._subnets):
                 log.warning("%s", trouble)
                 await self._tell(trouble)
             while True:
-                item = await subscription.get()
-                if subscription.lost or (isinstance(item, Event) and item.kind in RELEVANT):
-                    subscription.clear()  # all of it is stored already: one look sees it
-                    subscription.lost = 0
-                    await self._refresh_if_possible()
+                await _due(subscription, AGAIN if kept is None else None)
+                kept = await self._refresh_if_possible()
 
     async def _tell(self, trouble: str) -> None:
         event = Event("daemon.trouble", self._clock(), trouble)
-        await record(self._store, self._bus, lambda _, tell: tell(event))
-
-    async def _refresh_if_possible(self) -> None:
-        """The server goes on with what it knows where the store cannot be read."""
         try:
-            await self.refresh()
+            await record(self._store, self._bus, lambda _, tell: tell(event))
+        except ApplianceError as error:
+            log.warning("that is in no timeline: %s", error.message)  # the log has it; machines still boot
+
+    async def _refresh_if_possible(self) -> list[Machine] | None:
+        """The server goes on with what it knows where the store cannot be read: None then."""
+        try:
+            return await self.refresh()
         except ApplianceError as error:
             log.warning("reserved addresses may be out of date: %s", error.message)
+        except Exception:  # nor does a defect of ours end the service of all
+            log.exception("reserved addresses may be out of date")
+        return None
+
+
+async def _due(subscription: Subscription, seconds: float | None) -> None:
+    """Wait for a relevant event, or for one that was lost, so many seconds at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not (_is_relevant(await subscription.get()) or subscription.lost):
+                continue
+    subscription.clear()  # all of it is stored already: one look sees it
+    subscription.lost = 0
+
+
+def _is_relevant(item: Published) -> bool:
+    return isinstance(item, Event) and item.kind in RELEVANT
 
 
 async def _kept(db: aiosqlite.Connection) -> list[Machine]:

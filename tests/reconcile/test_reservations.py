@@ -160,6 +160,62 @@ async def test_a_store_that_cannot_be_read_leaves_the_server_with_what_it_knows(
         running.cancel()
 
 
+@pytest.mark.parametrize("error", [ApplianceError("store-failed", "no"), KeyError("a defect")])
+async def test_a_store_that_fails_at_the_start_is_read_again(world, node, monkeypatch, error):
+    await node.boots_stack()
+    server, failed = Server(), asyncio.Event()
+    monkeypatch.setattr("appliance.reconcile.reservations.AGAIN", 0.01)
+    keeper = Reservations(world.store, world.bus, lambda: world.now, [CLOSED], server.set_reservations)
+
+    async def fails(_self, _job):
+        failed.set()
+        raise error
+
+    async with asyncio.TaskGroup() as tasks:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.store), "read", fails)
+            running = tasks.create_task(keeper.run())
+            await failed.wait()
+        assert await server.next() == {}
+        running.cancel()
+
+
+async def test_what_cannot_be_told_does_not_keep_addresses_from_the_server(world, node, monkeypatch, caplog):
+    await node.boots_stack()
+    server, full = Server(), asyncio.Event()
+
+    async def fails(_self, _job):
+        full.set()
+        raise ApplianceError("store-failed", "the disk is full")
+
+    keeper = Reservations(world.store, world.bus, lambda: world.now, [SUBNET, CLOSED], server.set_reservations)
+    async with asyncio.TaskGroup() as tasks:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.store), "write", fails)
+            running = tasks.create_task(keeper.run())
+            await full.wait()
+            assert await server.next() == {}
+        change = MachineChange(reserved_address="10.77.0.60")
+        wishes = Wishes(world.store, world.bus, lambda: world.now, [SUBNET])
+        await wishes.change_machine((await node.seen()).id, change, "ada")
+        assert await server.next() == {node.mac: "10.77.0.60"}
+        running.cancel()
+    assert "nobody gets an address on br1" in caplog.text
+    assert "the disk is full" in caplog.text
+
+
+async def test_the_server_hears_only_what_is_news(world, node):
+    await node.boots_stack()
+    server = Server()
+    keeper = Reservations(world.store, world.bus, lambda: world.now, [SUBNET], server.set_reservations)
+    wishes = Wishes(world.store, world.bus, lambda: world.now, [SUBNET])
+    for change in (MachineChange(), MachineChange(notes="rack 3"), MachineChange(reserved_address="10.77.0.60")):
+        await wishes.change_machine((await node.seen()).id, change, "ada")
+        await keeper.refresh()
+    await keeper.refresh()
+    assert server.pushed == [{}, {node.mac: "10.77.0.60"}]
+
+
 async def test_two_machines_cannot_be_given_one_address_at_once(world, node):
     for number in (1, 2):
         await world.store.write(lambda db, n=number: machines.put(db, machine(f"m{n}", n)))
