@@ -20,6 +20,8 @@ Fetched = Callable[[str, str, int], Awaitable[None]]
 """Told (client address, path, bytes) when a boot file has been sent."""
 Proves = Callable[[MacAddress, str, str], bool]
 """Whether a request for this interface's script, from the first address to the second, ours, comes from it."""
+_UNAVAILABLE = 503
+"""The status of what passes by itself: a store that fails, too many new machines at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,15 @@ class BootHttp:
 
     async def _script(self, request: web.Request) -> web.Response:
         asked = boot_request(dict(request.query), _peer(request), _server(request), self._proves)
-        boot = await self._fleet.boot(asked)
+        site = self._files.site(asked.server)
+        try:
+            text = ipxe.script(await self._fleet.boot(asked), site, asked.mac)
+        except ApplianceError as error:
+            if status_of(error) != _UNAVAILABLE:
+                raise
+            text = ipxe.busy_script(site.server, error.message)
         # A script may hold a boot token: no cache may keep it.
-        headers = {"Cache-Control": "no-store"}
-        return web.Response(text=ipxe.script(boot, self._files.site(asked.server), asked.mac), headers=headers)
+        return web.Response(text=text, headers={"Cache-Control": "no-store"})
 
     async def _program(self, request: web.Request) -> web.StreamResponse:
         return await self._file(request, self._files.programs, request.match_info["name"])

@@ -22,6 +22,8 @@ SCRIPT_QUERY = (
 """What a boot script is asked for with, besides the MAC; iPXE fills it in, in a boot file name too."""
 PAUSES = (1, 2, 5, 10, 20, 30, 60)
 """Seconds between attempts; the last one repeats."""
+BUSY_SECONDS = 10
+"""Seconds until a machine asks again that was told that we are busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,24 @@ def shown(text: str, limit: int = 200) -> str:
 
 def start_script(server: str) -> str:
     """The first script of any machine: asks for its own, with everything that iPXE knows of the computer."""
-    query = f"mac=${{netX/mac:hexhyp}}&{SCRIPT_QUERY}"
-    return "\n".join(
-        [
-            "#!ipxe",
-            "isset ${netX/ip} || dhcp ||",
-            *_retrying(f"chain --autofree {server}/boot/script?{query}", f"No answer from {server}"),
-            "",
-        ]
-    )
+    asking = f"chain --autofree {_script_url(server)}"
+    return "\n".join(["#!ipxe", "isset ${netX/ip} || dhcp ||", *_retrying(asking, f"No answer from {server}"), ""])
+
+
+def busy_script(server: str, trouble: str) -> str:
+    """What is sent in place of an error that passes: the machine waits, and asks for its script again.
+
+    Firmware that has the script's URL from DHCP would take an error for the end, and go on to its next boot entry.
+    """
+    said = f"echo {shown(trouble)}. Asking again in {BUSY_SECONDS} s."
+    # In place of this script, not inside it: however often it asks, scripts do not pile up.
+    asking = f"chain --replace --autofree {_script_url(server)}"
+    lines = ["#!ipxe", said, f"sleep {BUSY_SECONDS} ||", *_retrying(asking, f"No answer from {server}"), ""]
+    return "\n".join(lines)
+
+
+def _script_url(server: str) -> str:
+    return f"{server}/boot/script?mac=${{netX/mac:hexhyp}}&{SCRIPT_QUERY}"
 
 
 def script(boot: Boot, site: Site, mac: str) -> str:

@@ -49,7 +49,7 @@ _FROM_DISK = (State.ACTIVE, State.DEPLOYING, State.STARTING)
 
 
 class Crowded(ApplianceError):
-    """Too many new machines at once; iPXE asks again by itself."""
+    """Too many new machines at once; its firmware is sent a script that waits and asks again."""
 
 
 class Boots:

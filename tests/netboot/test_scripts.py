@@ -58,6 +58,14 @@ def test_the_stack_is_fetched_again_for_ever_and_told_what_it_needs():
     assert "http://10.77.0.1/stack/abc/vmlinuz" in kernel
 
 
+def test_what_failed_is_shown_as_words_and_asked_again_for_ever():
+    text = ipxe.busy_script("http://10.77.0.1", "no\nshell ${ip} || shell")
+    assert len(text.splitlines()[1].split("||")) == 1
+    assert "${ip}" not in text
+    assert commands(text) <= COMMANDS
+    assert text.endswith("goto again\n")
+
+
 def test_a_script_gives_no_reason_away():
     assert "secret" not in script(NextEntry())
 

@@ -254,9 +254,28 @@ async def test_images_are_for_the_bearer_of_a_token(site, port):
 
 
 async def test_a_store_that_fails_is_503_with_what_to_do(site, port):
-    site.fleet.answers["boot"] = ApplianceError("store-failed", "disk full", "look at the disk")
-    answer = await ask(port, "/boot/script?mac=52-54-00-AA-BB-CC")
+    site.fleet.answers["poll"] = ApplianceError("store-failed", "disk full", "look at the disk")
+    answer = await ask(port, "/poll/abc")
     assert (answer.status, answer.body) == (503, b"store-failed: disk full (look at the disk)\n")
+
+
+async def test_a_boot_that_cannot_be_decided_now_is_a_script_that_asks_again(site, port):
+    """Firmware that has the script's URL from DHCP takes an error for the end, and goes on to the next device."""
+    site.fleet.answers["boot"] = ApplianceError("store-failed", "disk full", "look at the disk")
+    answer = await ask(port, "/boot/script?mac=52-54-00-AA-BB-CC&product=%0ashell")
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    lines = answer.body.decode().splitlines()
+    assert lines[:3] == ["#!ipxe", "echo disk full. Asking again in 10 s.", "sleep 10 ||"]
+    (chain,) = [line for line in lines if line.startswith("chain")]
+    assert chain.startswith("chain --replace --autofree http://127.0.0.1/boot/script?mac=${netX/mac:hexhyp}&uuid=")
+    assert lines[-1] == "goto again"
+    assert b"shell" not in answer.body
+
+
+@pytest.mark.parametrize("error", [Invalid("x", "no"), Denied("x", "no"), NotFound("x", "no")])
+async def test_a_boot_that_is_refused_is_not_asked_for_again(site, port, error):
+    site.fleet.answers["boot"] = error
+    assert (await ask(port, "/boot/script?mac=52-54-00-AA-BB-CC")).status in (401, 403, 404, 422)
 
 
 def big_file(site):
