@@ -46,7 +46,7 @@ async def test_only_so_many_new_machines_are_enlisted_at_once_and_the_others_wai
 
 async def test_machines_that_never_came_up_are_forgotten(world, node):
     await node.boots_stack()
-    silent = [stranger(world, number) for number in range(6)]
+    silent = [stranger(world, number) for number in range(7)]
     for each in silent:
         await each.firmware()
     names = [(await each.seen()).name for each in silent]
@@ -54,6 +54,7 @@ async def test_machines_that_never_came_up_are_forgotten(world, node):
         (names[1], MachineChange(name="mine")),
         (names[2], MachineChange(notes="on order")),
         (names[3], MachineChange(maintenance=False)),
+        (names[6], MachineChange(hand_over="reboot")),
     ):
         await world.wishes.change_machine(name, change, "ada")
     await world.wishes.create_deployment(NewDeployment("web-1", "debian", machine=names[4]), "ada")
@@ -61,12 +62,12 @@ async def test_machines_that_never_came_up_are_forgotten(world, node):
     world.now += FORGET_SECONDS - 10
     await silent[5].firmware()
     await caring.round()
-    assert len(await world.machines()) == 7
+    assert len(await world.machines()) == 8
     world.now += 20
     await caring.round()
     kept = {machine.name for machine in await world.machines()}
     assert names[0] not in kept
-    assert kept >= {"mine", names[2], names[3], names[5], (await node.seen()).name}
+    assert kept >= {"mine", names[2], names[3], names[5], names[6], (await node.seen()).name}
     (said,) = await world.events("machine.deleted")
     assert names[0] in said.text
 
