@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from appliance.errors import Conflict, Invalid
-from appliance.lease import Reservation
+from appliance.lease import Lease, LeaseState, Reservation
 from appliance.machine import MacAddress, Machine
 from appliance.netboot.dhcp.subnet import Subnet
 
@@ -29,6 +29,21 @@ def check_address(text: str, machine: Machine, others: Iterable[Machine], subnet
             hint = f"choose another one, or take it from {other.name} first"
             raise Conflict("address-taken", f"{address} is reserved for {other.name}", hint, FIELD)
     return str(address)
+
+
+def check_unheld(
+    address: str, machine: Machine, others: Iterable[Machine], leases: Iterable[Lease], now: float
+) -> None:
+    """Raise Conflict where an interface of another machine, or of nobody's, is leased the address at this Unix time.
+
+    The reservation would have its next renewal refused, and cut a system off that runs.
+    """
+    for lease in leases:
+        held = lease.state is LeaseState.BOUND and lease.end > now and str(lease.address) == address
+        if held and lease.mac not in machine.macs:
+            holder = next((other.name for other in others if lease.mac in other.macs), lease.mac)
+            hint = f"choose another one, or shut {holder} down and wait until its lease has ended"
+            raise Conflict("address-in-use", f"{address} is leased to {holder} now", hint, FIELD)
 
 
 def _objection(address: IPv4Address, subnets: Sequence[Subnet]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import Machine, State, check_hand_over, check_name, moved
 from appliance.netboot.dhcp.subnet import Subnet
-from appliance.reconcile.addresses import check_address
+from appliance.reconcile.addresses import check_address, check_unheld
 from appliance.reconcile.consequences import (
     Action,
     Consequences,
@@ -30,7 +30,7 @@ from appliance.reconcile.consequences import (
 )
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.views import OFFLINE_AFTER
-from appliance.store import attempts, catalogue, deployments, machines, tokens
+from appliance.store import attempts, catalogue, deployments, leases, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import DeploymentId
 
@@ -94,7 +94,11 @@ class Wishes:
     async def _kept(self, db: aiosqlite.Connection, machine: Machine, text: str) -> str | None:
         if not text.strip():
             return None
-        return check_address(text, machine, await machines.briefs(db), self._subnets)
+        others = await machines.briefs(db)
+        address = check_address(text, machine, others, self._subnets)
+        if address != machine.reserved_address:
+            check_unheld(address, machine, others, await leases.every(db), self._clock())
+        return address
 
     async def delete_machine(self, key: str, by: str) -> None:
         """Forget a machine; it appears again, as new, the next time it boots."""
