@@ -156,7 +156,8 @@ async def put_resident(
         " (SELECT rowid FROM resident_tokens WHERE deployment = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
         (deployment, KEEP_RESIDENTS - 1),
     )
-    await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, now))
+    created = max(now, since)  # the clock may have gone back, and the attempt's next token would end this one
+    await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, created))
 
 
 async def keep_resident(db: aiosqlite.Connection, token: str, deployment: DeploymentId) -> None:

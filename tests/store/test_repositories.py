@@ -234,6 +234,15 @@ async def test_ending_sessions(store):
     assert await read(store, tokens.session_by_poll, "poll-s") is None
 
 
+async def test_resident_tokens_of_one_attempt_outlive_a_clock_that_goes_back(store):
+    await write(store, machines.put, machine())
+    stored = await write(store, catalogue.add_image, image())
+    made = await write(store, deployments.add, deployment(stored.id, machine=M1))
+    await write(store, tokens.put_resident, "first", made.id, M1, 1.0, 2.0)
+    await write(store, tokens.put_resident, "second", made.id, M1, 1.5, 2.0)
+    assert await read(store, tokens.resident, "first") == (made.id, M1)
+
+
 async def test_resident_tokens_are_replaced_kept_and_ended(store):
     await write(store, machines.put, machine())
     stored = await write(store, catalogue.add_image, image())
