@@ -12,7 +12,8 @@ class Quiet:
     def count(self, now: float) -> int | None:
         """The number of events to report at `now`, this one included; None to stay silent."""
         self._suppressed += 1
-        if now < self._next:
+        # A clock that was set back, as it is once a board without a battery hears the time, must not silence us.
+        if now < self._next <= now + self._interval:
             return None
         self._next = now + self._interval
         count, self._suppressed = self._suppressed, 0
