@@ -34,6 +34,8 @@ SHUTDOWN_SECONDS = 1.0
 """How long requests may go on after the stop; long polls just come back to the next daemon."""
 IDLE_SECONDS = 75.0
 """How long a connection may be open without a whole request; each of them holds a descriptor."""
+HANDSHAKE_SECONDS = 15.0
+"""How long a connection may take to agree on TLS: until then nobody counts it among those of its address."""
 
 Listening = tuple[web.AppRunner, Site, list[socket.socket]]
 
@@ -126,7 +128,10 @@ async def _listen(runner: web.AppRunner, site: Site, bound: socket.socket) -> as
     server = runner.server
     assert server is not None, "it was set up when it was bound"
     factory = server if site.per_source is None else PerSource(server, site.per_source)
-    return await asyncio.get_running_loop().create_server(factory, sock=bound, ssl=site.tls, backlog=BACKLOG)
+    patience = HANDSHAKE_SECONDS if site.tls is not None else None
+    return await asyncio.get_running_loop().create_server(
+        factory, sock=bound, ssl=site.tls, backlog=BACKLOG, ssl_handshake_timeout=patience
+    )
 
 
 async def _serve(

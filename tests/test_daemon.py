@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sqlite3
+import ssl
 import time
 from contextlib import AsyncExitStack
 
@@ -117,6 +118,18 @@ async def test_a_connection_that_never_asks_is_closed(monkeypatch):
         bound.callback(server.close)
         reader, writer = await asyncio.open_connection(*listening.getsockname())
         writer.write(b"GET / HTTP/1.1\r\nHost: ")
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_connection_that_never_agrees_on_tls_is_closed(monkeypatch):
+    monkeypatch.setattr("appliance.daemon.HANDSHAKE_SECONDS", 0.05)
+    async with AsyncExitStack() as bound, asyncio.timeout(20):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        runner, site, (listening,) = await _bind(bound, Site("test", web.Application(), (("127.0.0.1", 0),), tls=tls))
+        server = await _listen(runner, site, listening)
+        bound.callback(server.close)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
         assert await reader.read() == b""
         writer.close()
 
