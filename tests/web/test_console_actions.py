@@ -1,5 +1,6 @@
 """What forms do: each act, its refusal, and that nothing typed is lost."""
 
+import errno
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -263,6 +264,22 @@ async def test_an_upload_that_is_refused_leaves_nothing(fleet: Visitor) -> None:
         page = await fleet.post("/images/new", 422, upload(name, content))
         assert why in said(page)
         assert f'value="{name}"' in page
+    assert sorted(fleet.services.imports.images.iterdir()) == before
+
+
+async def test_an_image_that_cannot_fit_is_refused_before_it_is_written(
+    fleet: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, content = sorted(fleet.services.imports.images.iterdir()), bytes(1 << 20)
+    asked: list[int] = []
+
+    def no_room(_: int, expected: int) -> None:
+        asked.append(expected)
+        raise OSError(errno.ENOSPC, "there is no room")
+
+    monkeypatch.setattr("appliance.reconcile.imports._check_room", no_room)
+    assert "there is no room" in said(await fleet.post("/images/new", 507, upload("mine", content)))
+    assert len(content) <= asked[0] < len(content) + 1000
     assert sorted(fleet.services.imports.images.iterdir()) == before
 
 
