@@ -52,8 +52,8 @@ def zstd_content_size(stored: BinaryIO) -> int:
     """Decompressed bytes as the frames of a Zstandard file state them (RFC 8878 section 3.1).
 
     Only headers are read. Programs that compress in parallel, or several files into one, write more than one frame.
-    Raises Invalid where this is no whole Zstandard file, or where a size
-    is absent, as it is when ``zstd`` compressed from a pipe.
+    Raises Invalid where this is no whole Zstandard file, or where a size is absent, as it is when ``zstd`` compressed
+    from a pipe.
     """
     end = stored.seek(0, SEEK_END)
     stored.seek(0)

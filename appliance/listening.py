@@ -86,6 +86,7 @@ class _Counted(asyncio.Protocol):
 
     def __init__(self, factory: Callable[[], asyncio.Protocol], sources: PerSource) -> None:
         self._factory, self._sources = factory, sources
+        self._source = ""
         self._inner: asyncio.Protocol | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -18,6 +18,7 @@ class ServiceNotifier:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._path = environment.get("NOTIFY_SOCKET", "")
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._asking: asyncio.TimerHandle | None = None
         self._watchdog_seconds = int(environment.get("WATCHDOG_USEC", "0")) / 1e6 if ours else 0.0
 
     def tell(self, *assignments: str) -> None:
@@ -38,7 +39,8 @@ class ServiceNotifier:
         try:
             yield
         finally:
-            self._asking.cancel()
+            if self._asking is not None:
+                self._asking.cancel()
 
     def _ask_for_time(self) -> None:
         self.tell(f"EXTEND_TIMEOUT_USEC={MORE_SECONDS * 1_000_000}")

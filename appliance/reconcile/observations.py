@@ -32,8 +32,6 @@ WAITING = 10_000
 """Facts held for the store at most; beyond it facts are dropped, machines still boot."""
 STRANGERS_PER_MINUTE = 300
 """Events of interfaces that belong to no machine: made-up addresses must not fill the log."""
-
-
 FACTS_AT_ONCE, FACT_SECONDS = 200, 5.0
 """Events of one machine that are kept at once, and seconds to each further one; a boot has some twenty."""
 

@@ -1,4 +1,4 @@
-"""How much of the log strangers may fill. Pure."""
+"""How many events are told and how many machines are enlisted at the word of anybody on the network. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
