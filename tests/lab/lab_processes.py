@@ -1,9 +1,11 @@
 """Running ``qrm lab`` as a program of its own, and seeing what is left of it."""
 
 import asyncio
+import fcntl
 import json
 import os
 import pwd
+import signal
 import sys
 import sysconfig
 from asyncio.subprocess import PIPE, Process
@@ -36,7 +38,24 @@ async def start_check(base: Path, *arguments: str) -> Process:
 
 
 async def _start(base: Path, argv: Sequence[str]) -> Process:
-    return await asyncio.create_subprocess_exec(*argv, env=environment(base), stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(
+        *argv, env=environment(base), stdout=PIPE, stderr=PIPE, preexec_fn=_hears_ctrl_c
+    )
+
+
+def _hears_ctrl_c() -> None:
+    """Whoever runs the tests in the background has them, and all they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a process still holds the lock of a lab: the kernel lets go of it last of all."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def ordinary() -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from lab_processes import environment, labs, of_lab, ordinary, start_lab, until
+from lab_processes import environment, is_locked, labs, of_lab, ordinary, start_lab, until
 
 from appliance.errors import ApplianceError
 from appliance.lab.lab import Lab
@@ -136,6 +136,7 @@ async def test_a_killed_lab_takes_everything_with_it_but_files_and_those_go_at_t
         process.send_signal(signal.SIGKILL)
         await process.wait()
         await until(lambda: not in_namespace(space))
+        await until(lambda: not is_locked(card["path"] / "lock"))
         assert of_lab(card["path"]) == []
         assert card["path"].exists()
     async with Lab(EMPTY, base=card["path"].parent):
