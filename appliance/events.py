@@ -1,8 +1,8 @@
 """Events: facts that happened, as they are stored and published."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,18 @@ class Subscription:
     async def get(self) -> Published:
         """The next item, waiting for it."""
         return await self._queue.get()
+
+    async def woken(self, matters: Callable[[Published], bool], seconds: float | None) -> None:
+        """Wait for an item that ``matters``, or until items were lost, so many seconds at most; None: for ever.
+
+        For whoever then looks at the store: all that waits is stored already, and is forgotten here.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not (matters(await self.get()) or self.lost):
+                    continue
+        self.clear()
+        self.lost = 0
 
     def clear(self) -> None:
         """Forget what waits."""

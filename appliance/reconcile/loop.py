@@ -1,16 +1,14 @@
 """The reconcile loop: wakes on any change and every 30 seconds, compares wanted with observed, acts."""
 
-import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 import aiosqlite
 
 from appliance.errors import ApplianceError
-from appliance.events import Bus, Event, Published, Subscription
+from appliance.events import Bus, Event, Published
 from appliance.machine import Machine, MachineId
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
@@ -48,7 +46,7 @@ class ReconcileLoop:
                     pause = await self.round()
                 except Exception as error:
                     self._trouble(error)
-                await _woken(subscription, pause)
+                await subscription.woken(_makes_due, pause)
 
     async def _excuse(self, db: aiosqlite.Connection) -> None:
         """Whoever was silent while we were away could not be heard: patience begins anew with us."""
@@ -130,14 +128,6 @@ class ReconcileLoop:
 def _live(attempt: Attempt) -> Attempt:
     """An attempt without steps as it was for no time at all: machines pass through their busy state."""
     return replace(attempt, status=Status.LIVE, ended=None)
-
-
-async def _woken(subscription: Subscription, seconds: float) -> None:
-    """Wait for an event, at most ``seconds``."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while not _makes_due(await subscription.get()):
-                continue
 
 
 def _makes_due(item: Published) -> bool:

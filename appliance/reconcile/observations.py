@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import aiosqlite
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.lease import Lease
 from appliance.machine import MacAddress
@@ -23,6 +22,7 @@ from appliance.netboot.firmware import Firmware
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.ration import Ration, more
+from appliance.reconcile.surviving import Surviving
 from appliance.store import events
 from appliance.store.store import Store
 
@@ -97,18 +97,12 @@ class Observations:
             await self._write(batch)
 
     async def _write(self, batch: list[Event]) -> None:
-        try:
+        stored: list[Event] | None = None
+        with Surviving(log, f"{len(batch)} events are not in the timelines"):
             stored = await self._store.write(lambda db: _add_all(db, batch))
-        except ApplianceError as error:
-            # A full disk must not end the process: machines boot, and their timelines have a gap.
+        if stored is None:
             self.dropped += len(batch)
-            log.warning("%d events are not in the timelines: %s", len(batch), error.message)
-            return
-        except Exception:  # nor must a defect of ours
-            self.dropped += len(batch)
-            log.exception("%d events are not in the timelines", len(batch))
-            return
-        for event in stored:
+        for event in stored or ():
             self._bus.publish(event)
 
     def _is_news(self, lease: Lease) -> bool:

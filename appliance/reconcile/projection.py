@@ -1,18 +1,16 @@
 """What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 import aiosqlite
 
-from appliance.errors import ApplianceError
-from appliance.events import Bus, Event, Published, Subscription
+from appliance.events import Bus, Event, Published
 from appliance.lease import Lease, LeaseState
 from appliance.machine import MacAddress, Machine, MachineId
 from appliance.reconcile.names import Name, names
+from appliance.reconcile.surviving import Surviving
 from appliance.store import deployments, leases, machines
 from appliance.store.store import Store
 
@@ -85,26 +83,13 @@ class Projection:
         with self._bus.subscribe(1) as subscription:
             await self._refresh_if_possible()
             while True:
-                await _due(subscription)
+                await subscription.woken(_is_relevant, LONGEST)
                 await self._refresh_if_possible()
 
     async def _refresh_if_possible(self) -> None:
         """Servers go on with the last complete state where the store cannot be read."""
-        try:
+        with Surviving(log, "names and machines may be out of date"):
             await self.refresh()
-        except ApplianceError as error:
-            log.warning("names and machines may be out of date: %s", error.message)
-        except Exception:  # nor does a defect of ours end the service of all
-            log.exception("names and machines may be out of date")
-
-
-async def _due(subscription: Subscription) -> None:
-    """Wait for a relevant event, or for one that was lost, LONGEST seconds at most."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LONGEST):
-            while not (_is_relevant(await subscription.get()) or subscription.lost):
-                continue
-    subscription.lost = 0
 
 
 def _is_relevant(item: Published) -> bool:

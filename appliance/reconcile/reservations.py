@@ -1,19 +1,17 @@
 """Keeps the DHCP server's reservations equal to what is stored."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import aiosqlite
 
-from appliance.errors import ApplianceError
-from appliance.events import Bus, Event, Published, Subscription
+from appliance.events import Bus, Event, Published
 from appliance.lease import Reservation
 from appliance.machine import Machine
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.addresses import reservations, troubles
 from appliance.reconcile.record import record
+from appliance.reconcile.surviving import Surviving
 from appliance.store import machines
 from appliance.store.store import Store
 
@@ -53,40 +51,24 @@ class Reservations:
         """Push, say once what the configuration makes impossible, then follow what changes, until cancelled."""
         with self._bus.subscribe(64) as subscription:
             while (kept := await self._refresh_if_possible()) is None:
-                await _due(subscription, AGAIN)
+                await subscription.woken(_is_relevant, AGAIN)
             for trouble in troubles(kept, self._subnets):
                 log.warning("%s", trouble)
                 await self._tell(trouble)
             while True:
-                await _due(subscription, AGAIN if kept is None else None)
+                await subscription.woken(_is_relevant, AGAIN if kept is None else None)
                 kept = await self._refresh_if_possible()
 
     async def _tell(self, trouble: str) -> None:
         event = Event("daemon.trouble", self._clock(), trouble)
-        try:
+        with Surviving(log, "that is in no timeline"):
             await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            log.warning("that is in no timeline: %s", error.message)  # the log has it; machines still boot
 
     async def _refresh_if_possible(self) -> list[Machine] | None:
         """The server goes on with what it knows where the store cannot be read: None then."""
-        try:
+        with Surviving(log, "reserved addresses may be out of date"):
             return await self.refresh()
-        except ApplianceError as error:
-            log.warning("reserved addresses may be out of date: %s", error.message)
-        except Exception:  # nor does a defect of ours end the service of all
-            log.exception("reserved addresses may be out of date")
         return None
-
-
-async def _due(subscription: Subscription, seconds: float | None) -> None:
-    """Wait for a relevant event, or for one that was lost, so many seconds at most."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while not (_is_relevant(await subscription.get()) or subscription.lost):
-                continue
-    subscription.clear()  # all of it is stored already: one look sees it
-    subscription.lost = 0
 
 
 def _is_relevant(item: Published) -> bool:

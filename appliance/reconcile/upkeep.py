@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import aiosqlite
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.machine import Machine, State
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.surviving import Surviving
 from appliance.store import deployments, events, machines
 from appliance.store.store import Store
 
@@ -34,12 +34,8 @@ class Upkeep:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            try:
+            with Surviving(log, "what is old stays for another hour"):
                 await self.round()
-            except ApplianceError as error:
-                log.warning("what is old stays: %s", error.message)  # the next hour may have a better disk
-            except Exception:  # a defect in this must not end what machines boot from
-                log.exception("what is old stays")
             await asyncio.sleep(HOUR)
 
     async def round(self) -> None:
