@@ -17,7 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.lab import control, namespace
 from appliance.lab.card import Card, write_card, write_plan
 from appliance.lab.directory import LabDirectory, create, default_base, open_kept, remove
-from appliance.lab.plan import LabPlan, MachinePlan, Start
+from appliance.lab.plan import AS_SET_UP, LabPlan, MachinePlan, Start
 from appliance.lab.process import Finished, end, run, start
 from appliance.lab.serial import read_log
 
@@ -39,13 +39,13 @@ class LabMachine:
     async def _order(self, order: str, **arguments: Any) -> Any:
         return await control.ask(self._directory.control, order, machine=self.name, **arguments)
 
-    async def power_on(self, start: Start | None = None) -> None:
+    async def power_on(self, start: Start = AS_SET_UP) -> None:
         """Switch it on; nothing happens when it is on. Raises ``lab-qemu`` when QEMU refuses.
 
         ``start`` holds for this time: a kernel that QEMU itself loads, past boot order and netboot, or another disk
         to try first.
         """
-        await self._order("power-on", start=asdict(start or Start()))
+        await self._order("power-on", start=asdict(start))
 
     async def kill(self) -> None:
         """Pull the plug."""

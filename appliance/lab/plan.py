@@ -78,6 +78,10 @@ class Start:
     """The disk, counted from 0, that firmware tries before the others; a BIOS tries no other."""
 
 
+AS_SET_UP = Start()
+"""From firmware's own boot order, the first disk first."""
+
+
 @dataclass(frozen=True, slots=True)
 class DaemonPlan:
     """The appliance of the lab: directories of the maintenance stack, the boot programs, and demo images."""

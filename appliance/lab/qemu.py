@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.lab.plan import Accelerator, Bus, DirectKernel, Disk, Firmware, MachinePlan, Nic, Start
+from appliance.lab.plan import AS_SET_UP, Accelerator, Bus, DirectKernel, Disk, Firmware, MachinePlan, Nic, Start
 
 PROGRAM = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -29,7 +29,7 @@ def command_line(
     directory: Path,
     channels: Channels,
     accelerator: Accelerator = "tcg",
-    how: Start = Start(),  # noqa: B008 - a frozen value
+    how: Start = AS_SET_UP,
 ) -> list[str]:
     """Program and arguments; files of the machine are looked for in ``directory``.
 

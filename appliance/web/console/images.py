@@ -6,14 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from appliance.catalogue import Image
-from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import check_name
 from appliance.reconcile.views import deployment_views
 from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
-from appliance.web.console.uploads import CHUNK, Upload, receive
+from appliance.web.console.uploads import CHUNK, Upload, receive, require_free
 from appliance.web.forms import chunks
 from appliance.web.keys import SERVICES
 
@@ -76,7 +76,7 @@ async def _store(request: web.Request, received: Upload) -> Image:
         raise Invalid("file-missing", "Choose the file to upload", field="file")
     services, name = request.app[SERVICES], received.text("name")
     check_name(name)
-    await _require_free(request, name)  # said now, not after gigabytes
+    await require_free(request, catalogue.image, "image", name)
     rest = chunks(received.file, CHUNK)
     first = await anext(rest, b"")
     kind = "raw.zst" if first.startswith(ZSTD) else "raw"
@@ -84,14 +84,6 @@ async def _store(request: web.Request, received: Upload) -> Image:
     # The whole form is a little longer than its file: near enough to say now that there is no room for it.
     expected = request.content_length or 0
     return await services.imports.add_image(name, description, kind, content, who(request), expected)
-
-
-async def _require_free(request: web.Request, name: str) -> None:
-    try:
-        await request.app[SERVICES].store.read(lambda db: catalogue.image(db, name))
-    except NotFound:
-        return
-    raise Conflict("name-taken", f"Another image is called {name}", "choose another name", "name")
 
 
 async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -6,13 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from appliance.catalogue import Kernel
-from appliance.errors import Conflict, Invalid, NotFound
+from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
 from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
-from appliance.web.console.uploads import CHUNK, Upload, receive
+from appliance.web.console.uploads import CHUNK, Upload, receive, require_free
 from appliance.web.forms import chunks, file
 from appliance.web.keys import SERVICES
 
@@ -50,18 +50,10 @@ async def _store(request: web.Request, received: Upload) -> None:
     if received.file is None or received.reader is None:
         raise Invalid("file-missing", "Choose the kernel to upload", field="vmlinuz")
     name = check_name(received.text("name"))
-    await _require_free(request, name)  # said now, not after the upload
+    await require_free(request, catalogue.kernel, "kernel", name)
     vmlinuz, initrd = chunks(received.file, CHUNK), file(received.reader, "initrd", CHUNK)
     version, cmdline = received.text("version"), received.text("cmdline")
     await request.app[SERVICES].imports.add_kernel(name, version, cmdline, vmlinuz, initrd, who(request))
-
-
-async def _require_free(request: web.Request, name: str) -> None:
-    try:
-        await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, name))
-    except NotFound:
-        return
-    raise Conflict("name-taken", f"Another kernel is called {name}", "choose another name", "name")
 
 
 async def _kernel(request: web.Request) -> Kernel:

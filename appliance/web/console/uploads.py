@@ -1,11 +1,14 @@
 """Forms with files: their text fields are read, and their files go to disk as they come."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import aiosqlite
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from appliance.errors import Invalid
+from appliance.errors import Conflict, Invalid, NotFound
 from appliance.web.forms import chunks, next_part, parts
+from appliance.web.keys import SERVICES
 
 CHUNK = 1 << 18
 """Bytes in memory for one upload."""
@@ -38,6 +41,19 @@ async def receive(request: web.Request, received: Upload, file: str) -> None:
             received.file = part if part.filename else None
             return
         received.fields[str(part.name)] = await _text(part)
+
+
+Finds = Callable[[aiosqlite.Connection, str], Awaitable[object]]
+"""Gives what has a name; raises NotFound."""
+
+
+async def require_free(request: web.Request, finds: Finds, what: str, name: str) -> None:
+    """Raise Conflict where there is a ``what`` of that name: said now, not after gigabytes."""
+    try:
+        await request.app[SERVICES].store.read(lambda db: finds(db, name))
+    except NotFound:
+        return
+    raise Conflict("name-taken", f"Another {what} is called {name}", "choose another name", "name")
 
 
 async def _text(part: BodyPartReader) -> str:
