@@ -1,4 +1,4 @@
-"""Whoever leaves a thread, a process or a socket behind fails, and not the test that comes after it."""
+"""What all tests share: a real daemon to ask for, and that whoever leaves something behind fails, not the next test."""
 
 import gc
 import os
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from daemon_namespace import Daemon, Namespace
 
 GRACE_SECONDS = 5.0
 """A thread or process that was told to end may take a moment; whoever leaks nothing does not wait at all."""
@@ -62,3 +63,21 @@ def nothing_leaks() -> Iterator[None]:
     before = _all()
     yield
     assert _left(before) == set(), "the test left these behind"
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A network of its own."""
+    made = Namespace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def daemon(namespace: Namespace, tmp_path: Path) -> Iterator[Daemon]:
+    """The real daemon in it, not started yet."""
+    made = Daemon(namespace, tmp_path / "one")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import psutil
 import pytest
 from aiohttp import web
-from daemon_namespace import Daemon, Namespace
+from daemon_namespace import Daemon
 
 from appliance.assembly import Site
 from appliance.daemon import _bind, _listen, _tell_started
@@ -26,22 +26,6 @@ BUSY_UDP = (
     "import socket,sys; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{}', {}));"
     " print(1, flush=True); sys.stdin.read()"
 )
-
-
-@pytest.fixture
-def namespace():
-    made = Namespace()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def daemon(namespace, tmp_path):
-    made = Daemon(namespace, tmp_path / "one")
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
 
 
 def test_ready_means_that_everything_is_served(daemon, namespace):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from daemon_namespace import SCRIPT_URL, Daemon, Namespace
+from daemon_namespace import SCRIPT_URL
 
 MAC = "52:54:00:00:00:01"
 API = "https://127.0.0.1:8443/api/v1"
@@ -25,22 +25,6 @@ bound | renew)
 nak) echo nak ;;
 esac
 """
-
-
-@pytest.fixture
-def namespace():
-    made = Namespace()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def daemon(namespace, tmp_path):
-    made = Daemon(namespace, tmp_path / "one")
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
 
 
 class Administrator:

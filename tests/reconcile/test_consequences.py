@@ -1,6 +1,7 @@
 """What an action would do, worked out once, before it is done."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,11 @@ def machine(state: State) -> Machine:
     return Machine(MachineId("m1"), "node-1", state, (MacAddress("52:54:00:00:00:01"),), 0.0, maintenance=False)
 
 
-def deployment(disk: DiskIdentity | None = None, **more: object) -> Deployment:
+def deployment(disk: DiskIdentity | None = None, **more: Any) -> Deployment:
     """On node-1 where it has a disk."""
     where = MachineId("m1") if disk else None
     made = Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, machine=where, disk=disk, wanted=Wanted.RUNNING)
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
 def choice(disk: DiskIdentity) -> tuple[Machine, DiskIdentity]:

@@ -24,6 +24,19 @@ async def never():
     return False
 
 
+def told_when_it_rests(loop, monkeypatch):
+    """Set once the loop has ended a round."""
+    rested, a_round = asyncio.Event(), loop.round
+
+    async def told_round():
+        pause = await a_round()
+        rested.set()
+        return pause
+
+    monkeypatch.setattr(loop, "round", told_round)
+    return rested
+
+
 async def test_a_condition_that_holds_needs_no_ring():
     async def holds():
         return True
@@ -95,14 +108,7 @@ async def test_a_poll_of_a_session_that_ends_while_it_waits_is_told_so(world, no
 async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node, monkeypatch):
     await node.usable()
     await world.deploy()
-    rested, a_round = asyncio.Event(), world.loop.round
-
-    async def told_round():
-        pause = await a_round()
-        rested.set()
-        return pause
-
-    monkeypatch.setattr(world.loop, "round", told_round)
+    rested = told_when_it_rests(world.loop, monkeypatch)
     with world.bus.subscribe() as heard:
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(world.loop.run())
@@ -119,14 +125,7 @@ async def test_a_machine_is_not_blamed_for_the_silence_while_the_daemon_was_away
     await world.act("start")
     await node.installs(until="write-image")
     world.now += 30 * MINUTE
-    rested, a_round = asyncio.Event(), world.loop.round
-
-    async def told_round():
-        pause = await a_round()
-        rested.set()
-        return pause
-
-    monkeypatch.setattr(world.loop, "round", told_round)
+    rested = told_when_it_rests(world.loop, monkeypatch)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(world.loop.run())
         await rested.wait()

@@ -20,7 +20,9 @@ def subnets(**modes):
 
 
 def proves(mac, address, server=OURS, **modes):
-    holder = lambda address: LEASED.get(str(address))  # noqa: E731
+    def holder(leased):
+        return LEASED.get(str(leased))
+
     return Proof(subnets(**modes or {"br0": "authoritative"}), holder, MACHINES.get)(mac, address, server)
 
 

@@ -339,6 +339,12 @@ async def test_a_slow_reader_holds_up_nobody(site, port):
     slow.close()
 
 
+async def descriptors_fall_to(number):
+    async with asyncio.timeout(20):
+        while len(os.listdir("/proc/self/fd")) > number:
+            await asyncio.sleep(0.01)
+
+
 async def test_readers_that_leave_in_the_middle_leave_nothing_behind(site, port):
     big_file(site)
     before = len(os.listdir("/proc/self/fd"))
@@ -347,9 +353,7 @@ async def test_readers_that_leave_in_the_middle_leave_nothing_behind(site, port)
         writer.write(b"GET /stack/0a1b/initrd HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readexactly(1000)
         writer.transport.abort()
-    async with asyncio.timeout(20):
-        while len(os.listdir("/proc/self/fd")) > before:
-            await asyncio.sleep(0.01)
+    await descriptors_fall_to(before)
     assert (await ask(port, "/time")).status == 200
 
 
@@ -395,9 +399,7 @@ async def test_a_reader_that_never_reads_is_given_up(site, port, monkeypatch):
     loop = asyncio.get_running_loop()
     await loop.sock_connect(stalled, ("127.0.0.1", port))
     await loop.sock_sendall(stalled, b"GET /stack/0a1b/initrd HTTP/1.1\r\nHost: x\r\n\r\n")
-    async with asyncio.timeout(20):
-        while len(os.listdir("/proc/self/fd")) > before + 1:  # ours
-            await asyncio.sleep(0.01)
+    await descriptors_fall_to(before + 1)  # ours
     stalled.close()
 
 
