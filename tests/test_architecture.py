@@ -22,7 +22,9 @@ CLOCKS = {"now", "today", "utcnow"}
 """What of ``datetime`` asks what time it is; the rest only reckons."""
 
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
-WORDS = {"machine", "deployment", "catalogue", "workflow", "lease", "events", "errors", "command", "__init__"}
+WORDS = {
+    "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "events", "errors", "command", "__init__",
+}  # fmt: skip
 LAYERS = (WORDS, MIDDLE, {"reconcile"}, {"web"}, {"daemon", "assembly", "cli", "lab", "__main__", "probe"})
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
 SERVICES = {"certificates", "config", "listening", "notify", "state"}

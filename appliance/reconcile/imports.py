@@ -13,6 +13,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 
+from appliance.accounts import APPLIANCE, Asker
 from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
 from appliance.command import first_bytes
 from appliance.errors import ApplianceError, Invalid
@@ -89,7 +90,7 @@ class Imports:
         return self.images / str(int(image))
 
     async def add_image(
-        self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: str, expected: int = 0
+        self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: Asker, expected: int = 0
     ) -> Image:
         """Store an upload as an image; raises Invalid for content that is not what it claims to be.
 
@@ -148,13 +149,13 @@ class Imports:
         """Add one; a disk that is full must not keep the appliance from starting."""
         size = (await asyncio.to_thread(content.stat)).st_size
         try:
-            await self.add_image(name, text, image_format, _file(content), "the appliance", size)
+            await self.add_image(name, text, image_format, _file(content), APPLIANCE, size)
         except ApplianceError as error:
             if error.code != "upload-failed":
                 raise
             log.warning("image %s is not in the catalogue: %s", name, error.message)
 
-    async def delete_image(self, key: str, by: str) -> None:
+    async def delete_image(self, key: str, by: Asker) -> None:
         """Forget an image and its content; raises Conflict while a deployment uses it."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
@@ -174,7 +175,7 @@ class Imports:
         cmdline: str,
         vmlinuz: AsyncIterator[bytes],
         initrd: AsyncIterator[bytes],
-        by: str,
+        by: Asker,
     ) -> Kernel:
         """Store a kernel with its initrd (which may be empty); raises Invalid for what is no Linux kernel."""
         check_name(name)
@@ -195,7 +196,7 @@ class Imports:
 
             return await record(self._store, self._bus, job)
 
-    async def delete_kernel(self, key: str, by: str) -> None:
+    async def delete_kernel(self, key: str, by: Asker) -> None:
         """Forget a kernel; raises Conflict for one that is built in."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import aiosqlite
 
+from appliance.accounts import Asker
 from appliance.deployment import (
     Deployment,
     DiskIdentity,
@@ -73,7 +74,7 @@ class Wishes:
         self._bus = bus
         self._clock = clock
 
-    async def change_machine(self, key: str, change: MachineChange, by: str) -> Machine:
+    async def change_machine(self, key: str, change: MachineChange, by: Asker) -> Machine:
         """Rename a machine, switch its maintenance flag, call it broken or mended, and whatever else changes it."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
@@ -100,7 +101,7 @@ class Wishes:
             check_unheld(address, machine, others, await leases.every(db), self._clock())
         return address
 
-    async def delete_machine(self, key: str, by: str) -> None:
+    async def delete_machine(self, key: str, by: Asker) -> None:
         """Forget a machine; it appears again, as new, the next time it boots."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> None:
@@ -111,7 +112,7 @@ class Wishes:
 
         await record(self._store, self._bus, job)
 
-    async def create_deployment(self, new: NewDeployment, by: str) -> Deployment:
+    async def create_deployment(self, new: NewDeployment, by: Asker) -> Deployment:
         """Make a deployment; nothing is touched before it is started."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
@@ -136,7 +137,7 @@ class Wishes:
 
         return await record(self._store, self._bus, job)
 
-    async def delete_deployment(self, key: str, by: str) -> None:
+    async def delete_deployment(self, key: str, by: Asker) -> None:
         """Forget a deployment that is on no machine."""
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> None:
@@ -156,7 +157,7 @@ class Wishes:
 
         return await self._store.read(job)
 
-    async def act(self, key: str, action: Action, confirm: str | None, by: str, content: str = "") -> Deployment:
+    async def act(self, key: str, action: Action, confirm: str | None, by: Asker, content: str = "") -> Deployment:
         """Start, stop, release, re-deploy or retry.
 
         ``confirm`` and ``content`` are what ``consequences`` told. Raises Conflict ``confirmation-needed`` where they

@@ -12,6 +12,7 @@ from appliance.web import live
 from appliance.web.api import routes as api
 from appliance.web.auth import ACCOUNTS, Accounts
 from appliance.web.console import routes as console
+from appliance.web.doors import DOORS, EVERYBODY, open_door
 from appliance.web.keys import SERVICES
 from appliance.web.middleware import add_headers, errors, guard
 from appliance.web.passwords import Passwords, default_hasher
@@ -30,8 +31,9 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     app[ACCOUNTS] = Accounts(services.store, services.bus, services.clock, passwords)
     app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
     app.on_response_prepare.append(add_headers)
-    app.router.add_get("/healthz", _health)
-    app.router.add_get("/ca.pem", _authority)
+    app[DOORS] = {}
+    open_door(app, "GET", "/healthz", _health, EVERYBODY)
+    open_door(app, "GET", "/ca.pem", _authority, EVERYBODY)
     live.add_routes(app)
     api.add_routes(app)
     console.add_routes(app)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiosqlite
 from aiohttp import web
 
+from appliance.accounts import Asker, Role
 from appliance.errors import ApplianceError, Denied
 from appliance.events import Bus, Event
 from appliance.netboot.answers import bearer
@@ -135,10 +136,11 @@ def token_of(request: web.Request) -> tuple[str | None, bool]:
     return request.cookies.get(COOKIE) or None, True
 
 
-async def authenticate(request: web.Request) -> User | None:
+async def authenticate(request: web.Request) -> Asker | None:
     """Who sends the request, by bearer token (RFC 6750) or by cookie; None for nobody."""
     token, _ = token_of(request)
-    return await request.app[ACCOUNTS].user_of(token) if token else None
+    user = await request.app[ACCOUNTS].user_of(token) if token else None
+    return Asker(user.name, Role(user.role), client_address(request)) if user else None
 
 
 def client_address(request: web.Request) -> str:

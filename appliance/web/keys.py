@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
-from appliance.store.accounts import User
+from appliance.accounts import Asker
 from appliance.web.services import Services
 
 SERVICES = web.AppKey("services", Services)
 """``request.app[SERVICES]``: everything a handler may use."""
 
-USER = web.RequestKey("user", User)
-"""``request[USER]``: who is logged in; set by the middleware on every request that needs it."""
+USER = web.RequestKey("user", Asker)
+"""``request[USER]``: who asks; set by the middleware on every request that needs it."""

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, web
 
+from appliance.accounts import Role
 from appliance.events import Event, Published, Subscription
 from appliance.web.auth import ACCOUNTS, token_of
+from appliance.web.doors import open_door
 from appliance.web.keys import SERVICES
 
 HEARTBEAT = 25.0
@@ -39,8 +41,8 @@ class _EndedError(Exception):
 def add_routes(app: web.Application) -> None:
     """``/live`` for the console, ``/api/v1/live`` for programs."""
     app[_SOCKETS] = set[web.WebSocketResponse]()
-    app.router.add_get("/live", answer)
-    app.router.add_get("/api/v1/live", answer)
+    for path in ("/live", "/api/v1/live"):
+        open_door(app, "GET", path, answer, Role.VIEWER)
     app.on_shutdown.append(_close_all)
 
 

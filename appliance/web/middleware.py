@@ -1,37 +1,21 @@
-"""What every request goes through: errors to answers, who asks, where from."""
+"""What every request goes through: errors to answers, who asks, where from, and whether they may."""
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from appliance.accounts import require
 from appliance.errors import ApplianceError, Denied
-from appliance.web.api.routes import BASE, ENDPOINTS
 from appliance.web.auth import ACCOUNTS, COOKIE, TooOften, authenticate, token_of
 from appliance.web.console.page import problem_page
+from appliance.web.doors import EVERYBODY, Handler, role_for
 from appliance.web.keys import USER
 from appliance.web.origin import SAFE_METHODS, check_host, check_origin
 from appliance.web.problem import from_http, problem_json, status_of
 
 log = logging.getLogger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-PUBLIC = frozenset(
-    {
-        ("GET", "/setup"),
-        ("POST", "/setup"),
-        ("GET", "/login"),
-        ("POST", "/login"),
-        ("GET", "/static/{version}/{name}"),
-        ("GET", "/ca.pem"),
-        ("GET", "/healthz"),
-        *((each.method, BASE + each.path) for each in ENDPOINTS if each.public),
-    }
-)
-"""(method, route) of everything that is answered without knowing who asks. Nothing else is."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -81,21 +65,17 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through who may come in, and set ``request[USER]``."""
     check_host(request.headers)
-    public, user = is_public(request), await authenticate(request)
-    if user is None and not public:
+    least, asker = role_for(request), await authenticate(request)
+    if asker is None and least is not EVERYBODY:
         return await _refuse(request)
     if request.method not in SAFE_METHODS or _is_websocket(request):
-        check_origin(request.headers, by_cookie=not public and token_of(request)[1], secure=request.secure)
-    if user is not None:
-        request[USER] = user
+        by_cookie = least is not EVERYBODY and token_of(request)[1]
+        check_origin(request.headers, by_cookie=by_cookie, secure=request.secure)
+    if asker is not None:
+        request[USER] = asker
+        if least is not EVERYBODY:
+            require(asker, least)
     return await handler(request)
-
-
-def is_public(request: web.Request) -> bool:
-    """Whether the route that will answer is on the list; the path as written is never compared."""
-    resource = request.match_info.route.resource
-    method = "GET" if request.method == "HEAD" else request.method
-    return resource is not None and (method, resource.canonical) in PUBLIC
 
 
 def _is_websocket(request: web.Request) -> bool:

@@ -13,6 +13,7 @@ from appliance.machine import MachineId, State
 from appliance.reconcile.wishes import MachineChange
 from appliance.store import deployments, machines
 from appliance.workflow import Kind
+from tests.people import ADMIN
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE somebody@desk"
 
@@ -71,7 +72,7 @@ async def test_deleting_needs_the_word(qrm: Cli) -> None:
 async def test_hostile_strings_do_not_steer_the_terminal(qrm: Cli) -> None:
     machine = await qrm.world.machine()
     notes = MachineChange(notes="\x1b[2J[red]x\u202e")
-    await qrm.world.services.wishes.change_machine(machine.id, notes, "admin")
+    await qrm.world.services.wishes.change_machine(machine.id, notes, ADMIN)
     hostile = {"disks": [{"serial": "\x1b]0;owned\x07", "bytes": 1, "content": {"summary": "\x9b31m"}}]}
     await qrm.world.services.store.write(lambda db: machines.put_inventory(db, machine.id, hostile))
     for arguments in (["machines", "show", "m1"], ["machines", "timeline", "m1"], ["events"], ["machines"]):
@@ -182,12 +183,12 @@ async def test_wait(qrm: Cli, tmp_path: Path) -> None:
 async def test_events_followed(qrm: Cli) -> None:
     machine = await qrm.world.machine()
     wishes = qrm.world.services.wishes
-    await wishes.change_machine(machine.id, MachineChange(notes="first"), "admin")
+    await wishes.change_machine(machine.id, MachineChange(notes="first"), ADMIN)
     process = await qrm.start("events", "--follow", "--machine", "node-1")
     assert process.stdout is not None
     async with asyncio.timeout(30):
         assert b"notes from none to first" in await process.stdout.readline()
-        await wishes.change_machine(machine.id, MachineChange(notes="second"), "admin")
+        await wishes.change_machine(machine.id, MachineChange(notes="second"), ADMIN)
         assert b"notes from first to second" in await process.stdout.readline()
     process.terminate()
     await process.communicate()

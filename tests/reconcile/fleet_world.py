@@ -21,6 +21,7 @@ from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines
 from appliance.store.store import open_store
 from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
+from tests.people import ADA
 
 SERVER = "10.77.0.1"
 START = 1_000_000.0
@@ -68,12 +69,12 @@ class World:
         return await self.store.write(lambda db: catalogue.add_image(db, new))
 
     async def deploy(self, name="web-1", **more):
-        await self.wishes.create_deployment(NewDeployment(name, "debian", **more), "ada")
+        await self.wishes.create_deployment(NewDeployment(name, "debian", **more), ADA)
 
     async def act(self, action, name="web-1", confirm=None):
         """A wish, and the loop's turn after it. Confirms what it is asked to, as a user who reads does."""
         foreseen = await self.wishes.consequences(name, Action(action))
-        await self.wishes.act(name, Action(action), confirm or foreseen.confirm, "ada", foreseen.content)
+        await self.wishes.act(name, Action(action), confirm or foreseen.confirm, ADA, foreseen.content)
         await self.loop.round()
 
     async def deployment(self, name="web-1"):
@@ -176,7 +177,7 @@ class Played:
     async def usable(self):
         """Booted, idle, out of maintenance."""
         await self.boots_stack()
-        await self.world.wishes.change_machine((await self.seen()).id, MachineChange(maintenance=False), "ada")
+        await self.world.wishes.change_machine((await self.seen()).id, MachineChange(maintenance=False), ADA)
 
     async def active(self):
         """Idle, then deployed."""

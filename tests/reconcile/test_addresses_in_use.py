@@ -12,6 +12,7 @@ from appliance.lease import Lease, LeaseState
 from appliance.reconcile.wishes import MachineChange, Wishes
 from appliance.store import machines
 from appliance.store.leases import StoredLeases
+from tests.people import ADA
 
 ADDRESS = "10.77.0.60"
 STRANGER = "52:54:00:00:00:99"
@@ -25,7 +26,7 @@ async def reserve(world, state=LeaseState.BOUND, mac=STRANGER, seconds=60.0):
     lease = Lease(mac, IPv4Address(ADDRESS), "br0", b"", "", now - 60, now + seconds, state)
     await StoredLeases(world.store).save([lease])
     wishes = Wishes(world.store, world.bus, lambda: now, [SUBNET])
-    return await wishes.change_machine("m1", MachineChange(reserved_address=ADDRESS), "ada")
+    return await wishes.change_machine("m1", MachineChange(reserved_address=ADDRESS), ADA)
 
 
 @pytest.mark.parametrize(("mac", "holder"), [(STRANGER, STRANGER), ("52:54:00:00:00:02", "m2")])
@@ -49,4 +50,4 @@ async def test_a_reservation_that_is_there_stays_whoever_holds_the_address(world
     await StoredLeases(world.store).save([lease])
     wishes = Wishes(world.store, world.bus, lambda: world.now, [SUBNET])
     change = MachineChange(reserved_address=ADDRESS, notes="rack 3")
-    assert (await wishes.change_machine("m1", change, "ada")).notes == "rack 3"
+    assert (await wishes.change_machine("m1", change, ADA)).notes == "rack 3"

@@ -14,6 +14,7 @@ from appliance.reconcile.wishes import Wishes
 from appliance.store import catalogue, deployments, machines
 from appliance.store.store import Store, open_store
 from appliance.workflow import DeploymentId
+from tests.people import SOMEBODY
 
 DISK = DiskIdentity("S1", None, 1 << 30)
 
@@ -37,7 +38,7 @@ async def test_release_takes_it_off_a_broken_machine(tmp_path) -> None:  # type:
         wishes = await _given(store, State.BROKEN)
         said = await wishes.consequences("web", Action.RELEASE)
         assert "node-1, which is broken" in said.texts[0]
-        released = await wishes.act("web", Action.RELEASE, said.confirm, "somebody")
+        released = await wishes.act("web", Action.RELEASE, said.confirm, SOMEBODY)
         assert (released.machine, released.disk, released.wanted) == (None, None, Wanted.RELEASED)
 
 
@@ -46,4 +47,4 @@ async def test_nothing_else_is_done_with_it(tmp_path, action: Action) -> None:  
     async with open_store(tmp_path / "store.db") as store:
         wishes = await _given(store, State.BROKEN)
         with pytest.raises(Conflict, match="broken"):
-            await wishes.act("web", action, "web", "somebody")
+            await wishes.act("web", action, "web", SOMEBODY)

@@ -11,6 +11,7 @@ from appliance.netboot.policy import MaintenanceStack, NextEntry
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange
 from appliance.workflow import CONFIGURE, GROW, PREPARE, WIPE_DISK, WRITE
+from tests.people import ADA
 
 
 async def test_the_whole_life_of_a_deployment(world, node):
@@ -22,7 +23,7 @@ async def test_the_whole_life_of_a_deployment(world, node):
     assert await world.fleet.take_inventory(node.token, node.inventory()) == ("idle", "node-000001")
     assert await node.work() is None
 
-    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), ADA)
     await world.deploy(ssh_keys=("ssh-ed25519 AAAA ada",))
     await world.act("start")
     assert await state(node) == "deploying"
@@ -98,7 +99,7 @@ async def test_a_wiping_release_wipes_only_the_deployments_disk(world, node):
 async def test_a_release_before_anything_was_written_wipes_nothing(world, node):
     await node.usable()
     await world.deploy(wipe_on_release=True)
-    await world.wishes.act("web-1", Action.START, None, "ada")
+    await world.wishes.act("web-1", Action.START, None, ADA)
     await world.act("release")
     assert await state(node) == "idle"
     assert await node.work() is None
@@ -123,7 +124,7 @@ async def test_redeploy_and_release_must_be_confirmed_by_name(world, node):
     await node.active()
     for action in (Action.REDEPLOY, Action.RELEASE):
         with pytest.raises(Conflict) as caught:
-            await world.wishes.act("web-1", action, "other", "ada")
+            await world.wishes.act("web-1", action, "other", ADA)
         assert caught.value.code == "confirmation-needed"
         assert "S1" in caught.value.message
     assert await state(node) == "active"
@@ -151,7 +152,7 @@ async def test_a_disk_with_content_that_was_named_needs_its_serial_typed(world, 
     await node.usable()
     await world.deploy(disk="FULL")
     with pytest.raises(Conflict) as caught:
-        await world.wishes.act("web-1", Action.START, None, "ada")
+        await world.wishes.act("web-1", Action.START, None, ADA)
     assert (caught.value.code, "ext4 'data'" in caught.value.message) == ("confirmation-needed", True)
     assert (await world.deployment()).machine is None
     await world.act("start", confirm="FULL")
@@ -170,7 +171,7 @@ async def test_what_was_seen_on_the_disk_is_what_is_agreed_to(world, node):
     await node.boots_stack()
     for seen, code, field in ((shown.content, "content-changed", "content"), ("", "confirmation-needed", "content")):
         with pytest.raises(Conflict, match="ext4 'the books'") as caught:
-            await world.wishes.act("web-1", Action.START, "FULL", "ada", seen)
+            await world.wishes.act("web-1", Action.START, "FULL", ADA, seen)
         assert (caught.value.code, caught.value.field) == (code, field)
     assert (await world.deployment()).machine is None
     await world.act("start", confirm="FULL")
@@ -186,7 +187,7 @@ async def test_an_empty_disk_that_was_filled_meanwhile_is_not_overwritten(world,
     node.disks = [disk("S1", content=FULL)]
     await node.boots_stack()
     with pytest.raises(Conflict) as caught:
-        await world.wishes.act("web-1", Action.START, shown.confirm, "ada", shown.content)
+        await world.wishes.act("web-1", Action.START, shown.confirm, ADA, shown.content)
     assert (caught.value.code, caught.value.field) == ("confirmation-needed", "confirm")
 
 
@@ -199,7 +200,7 @@ async def test_two_starts_at_once_never_take_the_same_machine(world):
     for n in range(5):
         await world.deploy(f"web-{n}")
     results = await asyncio.gather(
-        *(world.wishes.act(f"web-{n}", Action.START, None, "ada") for n in range(5)), return_exceptions=True
+        *(world.wishes.act(f"web-{n}", Action.START, None, ADA) for n in range(5)), return_exceptions=True
     )
     refused = [each for each in results if isinstance(each, Conflict)]
     taken = [each.machine for each in results if not isinstance(each, Exception)]
@@ -256,9 +257,9 @@ async def test_a_start_of_a_machine_that_is_off_waits_for_its_boot_and_goes_to_t
 async def test_a_machine_called_broken_and_mended_keeps_the_data_of_its_deployment(world, node):
     """Once it idles again it starts what is on its disk; it does not write it anew."""
     await node.active()
-    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
     assert (await node.firmware()).spec == MaintenanceStack(armed=False)
-    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
     await node.boots_stack()
     await world.loop.round()
     assert await state(node) == "starting"
@@ -270,8 +271,8 @@ async def test_a_machine_called_broken_and_mended_keeps_the_data_of_its_deployme
 async def test_a_machine_that_is_mended_while_its_system_runs_is_active_with_its_next_poll(world, node):
     """Its resident polls all the time and has nothing to announce: that it polls says that the system is up."""
     await node.active()
-    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
-    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
     await world.loop.round()
     assert await state(node) == "starting"
     async with asyncio.TaskGroup() as tasks:
@@ -286,9 +287,9 @@ async def test_a_machine_that_is_mended_while_its_system_runs_is_active_with_its
 async def test_names_of_users_and_machines_in_use_are_protected(world, node):
     await node.active()
     with pytest.raises(Conflict, match="assigned to web-1"):
-        await world.wishes.delete_machine("node-000001", "ada")
+        await world.wishes.delete_machine("node-000001", ADA)
     with pytest.raises(Conflict, match="on a machine"):
-        await world.wishes.delete_deployment("web-1", "ada")
+        await world.wishes.delete_deployment("web-1", ADA)
 
 
 async def test_everything_survives_a_restart_of_the_daemon_at_every_step(world, node):

@@ -17,6 +17,7 @@ from appliance.reconcile.wishes import MachineChange, NewDeployment
 from appliance.store import machines
 from appliance.store.tokens import TOKEN_SECONDS
 from appliance.workflow import GROW, HAND_OVER, MINUTE, PREPARE, WIPE_DISK, WRITE, Status
+from tests.people import ADA
 
 OTHER = MacAddress("52:54:00:00:00:02")
 
@@ -293,7 +294,7 @@ async def test_a_failed_release_is_retried_not_released(world, node):
     await world.passes(21 * MINUTE)
     assert await state(node) == "failed"
     with pytest.raises(Conflict, match="retry"):
-        await world.wishes.act("web-1", Action.RELEASE, "web-1", "ada")
+        await world.wishes.act("web-1", Action.RELEASE, "web-1", ADA)
     await world.act("retry")
     await node.boots_stack()
     assert await state(node) == "idle"
@@ -553,9 +554,9 @@ async def test_a_poll_from_before_the_start_says_nothing_of_the_system_now(world
         dead = tasks.create_task(world.fleet.resident_wait(node.resident, "b1"))
         while not world.bell._waiting:
             await asyncio.sleep(0)
-        await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
+        await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
         await node.boots_stack()
-        await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+        await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
         await world.loop.round()
         assert (await dead).command == "none"
     assert await state(node) == "starting"
@@ -565,8 +566,8 @@ async def test_a_poll_from_before_the_start_says_nothing_of_the_system_now(world
 async def test_a_system_that_only_polls_ends_the_wait_for_it_even_past_the_deadline(world, node, monkeypatch):
     monkeypatch.setattr(residents, "POLL_SECONDS", 0.05)
     await node.active()
-    await world.wishes.change_machine("node-000001", MachineChange(broken=True), "ada")
-    await world.wishes.change_machine("node-000001", MachineChange(broken=False), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
+    await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
     await world.loop.round()
     assert await state(node) == "starting"
     await world.passes(21 * MINUTE)
@@ -691,7 +692,7 @@ async def test_what_an_agent_could_not_find_out_is_no_reason_to_refuse_it(world,
     await node.redeem(boot)
     nothing = dict.fromkeys(("system", "cpu", "memory", "disks", "nics", "boot_mac"))
     assert (await world.fleet.take_inventory(node.token, nothing))[0] == "idle"
-    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), "ada")
+    await world.wishes.change_machine("node-000001", MachineChange(maintenance=False), ADA)
     await world.deploy()
     with pytest.raises(Conflict, match="it has no disk"):
         await world.act("start")
@@ -713,14 +714,14 @@ async def test_a_late_resident_address_that_is_none_is_ignored(world, node):
 async def test_what_needs_a_machine_is_refused_without_one(world, node, action):
     await world.deploy()
     with pytest.raises(Conflict, match="on no machine"):
-        await world.wishes.act("web-1", Action(action), "web-1", "ada")
+        await world.wishes.act("web-1", Action(action), "web-1", ADA)
 
 
 @pytest.mark.parametrize("action", list(Action))
 async def test_nothing_is_begun_while_something_goes_on(world, node, action):
     await deploying(world, node, PREPARE)
     with pytest.raises(Conflict, match="wait until that has ended"):
-        await world.wishes.act("web-1", action, "web-1", "ada")
+        await world.wishes.act("web-1", action, "web-1", ADA)
 
 
 @pytest.mark.parametrize(
@@ -737,7 +738,7 @@ async def test_nothing_is_begun_while_something_goes_on(world, node, action):
 )
 async def test_a_deployment_that_cannot_be_is_refused(world, change, code):
     with pytest.raises((Invalid, NotFound)) as caught:
-        await world.wishes.create_deployment(NewDeployment(**{"name": "web-1", "image": "debian", **change}), "ada")
+        await world.wishes.create_deployment(NewDeployment(**{"name": "web-1", "image": "debian", **change}), ADA)
     assert caught.value.code == code
 
 
@@ -758,7 +759,7 @@ async def test_an_attempt_that_ended_is_never_changed_again(world, node):
 async def test_a_deleted_machine_is_new_when_it_comes_back(world, node):
     await node.boots_stack()
     old = (await node.seen()).id
-    await world.wishes.delete_machine(old, "ada")
+    await world.wishes.delete_machine(old, ADA)
     assert await code_of(Denied, node.work()) == "session-unknown"
     await node.boots_stack()
     assert (await node.seen()).id != old

@@ -15,6 +15,7 @@ from appliance.store import events
 from appliance.store.documents import rows
 from appliance.store.tokens import KEEP_BOOTS, KEEP_RESIDENTS
 from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WRITE, Status
+from tests.people import ADA
 
 
 async def count(world, table):
@@ -56,8 +57,8 @@ async def test_machines_that_never_came_up_are_forgotten(world, node):
         (names[3], MachineChange(maintenance=False)),
         (names[6], MachineChange(hand_over="reboot")),
     ):
-        await world.wishes.change_machine(name, change, "ada")
-    await world.wishes.create_deployment(NewDeployment("web-1", "debian", machine=names[4]), "ada")
+        await world.wishes.change_machine(name, change, ADA)
+    await world.wishes.create_deployment(NewDeployment("web-1", "debian", machine=names[4]), ADA)
     caring = Upkeep(world.store, world.bus, lambda: world.now)
     world.now += FORGET_SECONDS - 10
     await silent[5].firmware()

@@ -5,6 +5,7 @@ from fleet_world import FIRST, SERVER, Played, boots_disk, state
 from appliance.machine import MacAddress
 from appliance.netboot.policy import MaintenanceStack
 from appliance.store import machines
+from tests.people import ADA
 
 OTHER_BOARD = "99999999-2222-3333-4444-555555555509"
 SECOND = MacAddress("52:54:00:00:00:02")
@@ -122,7 +123,7 @@ async def test_whose_owner_was_deleted_belongs_to_the_machine_that_claims_it(wor
     await node.boots_stack()
     other = Played(world, FIRST, OTHER_BOARD)
     await other.firmware()
-    await world.wishes.delete_machine((await node.seen()).id, "ada")
+    await world.wishes.delete_machine((await node.seen()).id, ADA)
     await other.firmware()
     (newcomer,) = await world.machines()
     assert (newcomer.macs, newcomer.uuid) == ((FIRST,), OTHER_BOARD)

@@ -14,6 +14,7 @@ from appliance.events import Bus
 from appliance.reconcile.imports import Imports
 from appliance.store import catalogue, events
 from appliance.store.store import open_store
+from tests.people import ADA, ADMIN
 
 BZIMAGE = b"\0" * 0x202 + b"HdrS" + b"\0" * 1000
 
@@ -36,7 +37,7 @@ def zstd(data):
 async def imported(path, image_format, content):
     async with open_store(path / "store.db") as store:
         imports = Imports(store, Bus(), path, lambda: 0.0)
-        return await imports.add_image("demo", "", image_format, stream(content), "admin")
+        return await imports.add_image("demo", "", image_format, stream(content), ADMIN)
 
 
 @pytest.mark.parametrize(("image_format", "stored"), [("raw", bytes), ("raw.zst", zstd)])
@@ -61,7 +62,7 @@ async def test_a_disk_that_cannot_be_unpacked_is_refused(tmp_path):
     async with open_store(tmp_path / "store.db") as store:
         imports = Imports(store, Bus(), tmp_path, lambda: 0.0)
         with pytest.raises(Invalid, match="cannot be unpacked") as caught:
-            await imports.add_image("demo", "", "raw.zst", stream(header + block + b"\xff" * 20), "admin")
+            await imports.add_image("demo", "", "raw.zst", stream(header + block + b"\xff" * 20), ADMIN)
         assert caught.value.code == "image-format"
         assert not list(imports.images.iterdir())
 
@@ -85,8 +86,8 @@ async def troubles(imports):
 
 async def test_an_upload_that_was_cut_off_goes_at_the_next_start(tmp_path):
     async with opened(tmp_path) as imports:
-        image = await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
-        kernel = await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
+        image = await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADMIN)
+        kernel = await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
         kept = files(imports)
         for left in ("images/abcd.part", "kernels/0123.part"):
             (tmp_path / left).write_bytes(b"left")
@@ -98,8 +99,8 @@ async def test_an_upload_that_was_cut_off_goes_at_the_next_start(tmp_path):
 
 async def test_a_store_that_was_lost_costs_no_image(tmp_path):
     async with opened(tmp_path) as imports:
-        await imports.add_image("demo", "", "raw", stream(b"mine" * 1024), "admin")
-        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
+        await imports.add_image("demo", "", "raw", stream(b"mine" * 1024), ADMIN)
+        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
     for path in tmp_path.glob("store.db*"):
         path.unlink()
     async with opened(tmp_path) as imports:
@@ -107,7 +108,7 @@ async def test_a_store_that_was_lost_costs_no_image(tmp_path):
         aside = {"images/unnamed/1", "kernels/unnamed/1.vmlinuz", "kernels/unnamed/1.initrd"}
         assert files(imports) == aside
         # Its number is given again: the content from before is not overwritten.
-        await imports.add_image("other", "", "raw", stream(b"\0" * 4096), "admin")
+        await imports.add_image("other", "", "raw", stream(b"\0" * 4096), ADMIN)
         assert files(imports) == aside | {"images/1"}
         assert (tmp_path / "images/unnamed/1").read_bytes() == b"mine" * 1024
         (said,) = await troubles(imports)
@@ -129,8 +130,8 @@ async def test_what_is_kept_aside_is_told_at_each_start_and_never_replaced(tmp_p
 @pytest.mark.parametrize("done", [0, 1])
 async def test_a_deletion_that_a_crash_cut_off_goes_on_at_the_next_start(tmp_path, monkeypatch, done):
     async with opened(tmp_path) as imports:
-        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
-        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), "admin")
+        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADMIN)
+        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
         unlink, removed = Path.unlink, []
 
         def dies(path, missing_ok=False):
@@ -142,10 +143,10 @@ async def test_a_deletion_that_a_crash_cut_off_goes_on_at_the_next_start(tmp_pat
         with monkeypatch.context() as patched:
             patched.setattr(Path, "unlink", dies)
             with pytest.raises(SystemError):
-                await imports.delete_kernel("mine", "ada")
+                await imports.delete_kernel("mine", ADA)
             removed[:] = [None] * done
             with pytest.raises(SystemError):
-                await imports.delete_image("demo", "ada")
+                await imports.delete_image("demo", ADA)
     async with opened(tmp_path) as imports:
         await imports.sweep()
         assert files(imports) == set()
@@ -154,8 +155,8 @@ async def test_a_deletion_that_a_crash_cut_off_goes_on_at_the_next_start(tmp_pat
 
 async def test_a_deletion_is_forgotten_once_it_is_done(tmp_path):
     async with opened(tmp_path) as imports:
-        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "admin")
-        await imports.delete_image("demo", "ada")
+        await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADMIN)
+        await imports.delete_image("demo", ADA)
         assert files(imports) == set()
         assert await imports._store.read(catalogue.doomed) == {"images/1"}
         await imports.sweep()
@@ -230,10 +231,10 @@ async def test_an_upload_that_is_larger_than_what_is_free_is_refused_before_its_
     async with opened(tmp_path) as imports:
         taken = []
         with pytest.raises(ApplianceError) as refused:
-            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 3), "ada", 3 * 4096)
+            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 3), ADA, 3 * 4096)
         assert (refused.value.code, taken, files(imports)) == ("upload-failed", [], set())
         assert "1.1 GB are free, of which 1.1 GB are kept" in refused.value.message
-        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 8192), "ada", 8192)).size == 8192
+        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 8192), ADA, 8192)).size == 8192
 
 
 async def test_an_upload_of_unknown_size_leaves_room_for_leases_and_the_state(tmp_path, monkeypatch):
@@ -241,16 +242,16 @@ async def test_an_upload_of_unknown_size_leaves_room_for_leases_and_the_state(tm
     async with opened(tmp_path) as imports:
         taken = []
         with pytest.raises(ApplianceError) as refused:
-            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 9), "ada")
+            await imports.add_image("demo", "", "raw", counted(taken, [b"\0" * 4096] * 9), ADA)
         assert (refused.value.code, len(taken), files(imports)) == ("upload-failed", 3, set())
 
 
 async def test_a_small_file_system_keeps_a_twentieth(tmp_path, monkeypatch):
     room(monkeypatch, 1 << 20, of=10 << 20)
     async with opened(tmp_path) as imports:
-        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), "ada")).size == 4096
+        assert (await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADA)).size == 4096
         with pytest.raises(ApplianceError):
-            await imports.add_image("more", "", "raw", stream(b"\0" * (600 << 10)), "ada")
+            await imports.add_image("more", "", "raw", stream(b"\0" * (600 << 10)), ADA)
 
 
 async def test_a_full_disk_costs_the_image_that_came_along_and_not_the_start(tmp_path, monkeypatch, caplog):
@@ -275,6 +276,6 @@ async def test_a_sender_that_is_gone_is_no_matter_of_space(tmp_path, error):
 
     async with opened(tmp_path) as imports:
         with pytest.raises(Invalid) as refused:
-            await imports.add_image("demo", "", "raw", breaks_off(), "ada")
+            await imports.add_image("demo", "", "raw", breaks_off(), ADA)
         assert refused.value.code == "upload-cut-off"
         assert files(imports) == set()

@@ -16,6 +16,7 @@ from appliance.reconcile.consequences import Action
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
 from appliance.workflow import MINUTE, Status
+from tests.people import ADA
 
 FULL = ApplianceError("store-failed", "disk full")
 
@@ -113,7 +114,7 @@ async def test_the_loop_runs_by_itself_when_something_is_wanted(world, node, mon
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(world.loop.run())
             await rested.wait()
-            await world.wishes.act("web-1", Action.START, None, "ada")
+            await world.wishes.act("web-1", Action.START, None, ADA)
             while not (isinstance(event := await heard.get(), Event) and event.kind == "attempt.started"):
                 continue
             running.cancel()
@@ -164,7 +165,7 @@ async def test_an_action_that_fails_does_not_keep_the_others_from_theirs(world, 
     for each, name in ((node, "a-first"), (second, "b-second")):
         await each.usable()
         await world.deploy(name, machine=(await each.seen()).id)
-        await world.wishes.act(name, Action.START, None, "ada")
+        await world.wishes.act(name, Action.START, None, ADA)
     broken, real = (await node.seen()).id, loops.settle
 
     async def settles(db, tell, machine, *rest):

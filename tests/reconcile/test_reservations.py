@@ -15,6 +15,7 @@ from appliance.reconcile.addresses import boot_interface, check_address, reserva
 from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.wishes import MachineChange, Wishes
 from appliance.store import machines
+from tests.people import ADA
 
 RANGE = AddressRange(IPv4Address("10.77.0.50"), IPv4Address("10.77.0.99"))
 SUBNET = Subnet(
@@ -113,17 +114,17 @@ async def test_the_server_hears_of_every_change_that_matters(world, node):
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(keeper.run())
         assert await server.next() == {}
-        await wishes.change_machine(key, MachineChange(reserved_address="10.77.0.60"), "ada")
+        await wishes.change_machine(key, MachineChange(reserved_address="10.77.0.60"), ADA)
         assert await server.next() == {node.mac: "10.77.0.60"}
         other = "52:54:00:00:00:07"
         sent = node.inventory() | {"boot_mac": other, "nics": [{"mac": node.mac}, {"mac": other}]}
         await world.fleet.take_inventory(node.token, sent)
         assert await server.next() == {other: "10.77.0.60"}, "it boots from its other interface now"
-        await wishes.change_machine(key, MachineChange(reserved_address=""), "ada")
+        await wishes.change_machine(key, MachineChange(reserved_address=""), ADA)
         assert await server.next() == {}
-        await wishes.change_machine(key, MachineChange(reserved_address="10.77.0.61"), "ada")
+        await wishes.change_machine(key, MachineChange(reserved_address="10.77.0.61"), ADA)
         assert await server.next() == {other: "10.77.0.61"}
-        await wishes.delete_machine(key, "ada")
+        await wishes.delete_machine(key, ADA)
         assert await server.next() == {}
         running.cancel()
     said = [event.text for event in await world.events("machine.changed")]
@@ -154,7 +155,7 @@ async def test_a_store_that_cannot_be_read_leaves_the_server_with_what_it_knows(
             world.bus.publish(Event("machine.changed", world.now, "something"))
             await looked.wait()
         await Wishes(world.store, world.bus, lambda: world.now, [SUBNET]).change_machine(
-            (await node.seen()).id, MachineChange(reserved_address="10.77.0.60"), "ada"
+            (await node.seen()).id, MachineChange(reserved_address="10.77.0.60"), ADA
         )
         assert await server.next() == {node.mac: "10.77.0.60"}
         running.cancel()
@@ -197,7 +198,7 @@ async def test_what_cannot_be_told_does_not_keep_addresses_from_the_server(world
             assert await server.next() == {}
         change = MachineChange(reserved_address="10.77.0.60")
         wishes = Wishes(world.store, world.bus, lambda: world.now, [SUBNET])
-        await wishes.change_machine((await node.seen()).id, change, "ada")
+        await wishes.change_machine((await node.seen()).id, change, ADA)
         assert await server.next() == {node.mac: "10.77.0.60"}
         running.cancel()
     assert "nobody gets an address on br1" in caplog.text
@@ -210,7 +211,7 @@ async def test_the_server_hears_only_what_is_news(world, node):
     keeper = Reservations(world.store, world.bus, lambda: world.now, [SUBNET], server.set_reservations)
     wishes = Wishes(world.store, world.bus, lambda: world.now, [SUBNET])
     for change in (MachineChange(), MachineChange(notes="rack 3"), MachineChange(reserved_address="10.77.0.60")):
-        await wishes.change_machine((await node.seen()).id, change, "ada")
+        await wishes.change_machine((await node.seen()).id, change, ADA)
         await keeper.refresh()
     await keeper.refresh()
     assert server.pushed == [{}, {node.mac: "10.77.0.60"}]
@@ -221,7 +222,5 @@ async def test_two_machines_cannot_be_given_one_address_at_once(world, node):
         await world.store.write(lambda db, n=number: machines.put(db, machine(f"m{n}", n)))
     wishes = Wishes(world.store, world.bus, lambda: world.now, SUBNETS)
     change = MachineChange(reserved_address="10.77.0.60")
-    done = await asyncio.gather(
-        *(wishes.change_machine(f"m{n}", change, "ada") for n in (1, 2)), return_exceptions=True
-    )
+    done = await asyncio.gather(*(wishes.change_machine(f"m{n}", change, ADA) for n in (1, 2)), return_exceptions=True)
     assert [type(each) for each in done if isinstance(each, Exception)] == [Conflict]

@@ -124,7 +124,7 @@ async def test_a_defect_is_said_and_logged_with_one_reference(
 
 # -- the console's forms
 
-FORMS = [path.replace("{key}", "m1").replace("{action}", "start") for method, path, _ in ROUTES if method == "POST"]
+FORMS = [each.path.replace("{key}", "m1").replace("{action}", "start") for each in ROUTES if each.method == "POST"]
 MULTIPART = "multipart/form-data; boundary=b"
 
 

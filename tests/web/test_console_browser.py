@@ -15,6 +15,7 @@ from appliance.machine import MachineId, State
 from appliance.reconcile.record import record
 from appliance.reconcile.wishes import MachineChange
 from appliance.store import machines
+from tests.people import ADMIN
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -139,7 +140,7 @@ async def test_a_lost_connection_is_said_and_ends_by_itself(tab: Tab) -> None:
     await tab.console.drop_sockets()
     await expect(banner).to_contain_text("Connection lost. What you see is from")
     await expect(tab.page.locator("body")).to_have_class("is-stale")
-    await tab.console.services.wishes.change_machine("m0005", MachineChange(name="renamed"), "admin")
+    await tab.console.services.wishes.change_machine("m0005", MachineChange(name="renamed"), ADMIN)
     await expect(tab.page.locator("h1")).to_have_text("node-16")
     await tab.page.context.set_offline(False)
     await expect(tab.page.locator("h1")).to_have_text("renamed", timeout=30_000)
@@ -163,7 +164,7 @@ async def test_what_was_opened_stays_open(tab: Tab) -> None:
     await tab.open("/machines/m0007/timeline")
     details = tab.page.locator("details.raw", has_text="host_name")
     await details.locator("summary").click()
-    await tab.console.services.wishes.change_machine("m0007", MachineChange(notes="new"), "admin")
+    await tab.console.services.wishes.change_machine("m0007", MachineChange(notes="new"), ADMIN)
     await expect(tab.page.locator("ol.timeline li").first).to_contain_text("admin changed notes")
     assert await tab.page.locator("details.raw[open]").count() == 1
     await expect(tab.page.locator("details.raw[open]")).to_contain_text(HOSTILE)

@@ -33,7 +33,7 @@ async def add_image(request: web.Request) -> web.Response:
         raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
     content = request.content.iter_chunked(CHUNK)
     imports = request.app[SERVICES].imports
-    by, length = request[USER].name, request.content_length or 0
+    by, length = request[USER], request.content_length or 0
     made = await imports.add_image(name, description, image_format, content, by, length)
     return answer(outward.image(made), 201)
 
@@ -44,7 +44,7 @@ def _guess(request: web.Request) -> str:
 
 async def delete_image(request: web.Request) -> web.Response:
     """Forget an image that no deployment uses."""
-    await request.app[SERVICES].imports.delete_image(key(request), request[USER].name)
+    await request.app[SERVICES].imports.delete_image(key(request), request[USER])
     return web.Response(status=204)
 
 
@@ -69,12 +69,12 @@ async def add_kernel(request: web.Request) -> web.Response:
         raise Invalid("body-type", "the body is no multipart form", hint)
     reader = await parts(request)
     made = await request.app[SERVICES].imports.add_kernel(
-        name, version, cmdline, file(reader, "vmlinuz", CHUNK), file(reader, "initrd", CHUNK), request[USER].name
+        name, version, cmdline, file(reader, "vmlinuz", CHUNK), file(reader, "initrd", CHUNK), request[USER]
     )
     return answer(outward.kernel(made), 201)
 
 
 async def delete_kernel(request: web.Request) -> web.Response:
     """Forget a kernel."""
-    await request.app[SERVICES].imports.delete_kernel(key(request), request[USER].name)
+    await request.app[SERVICES].imports.delete_kernel(key(request), request[USER])
     return web.Response(status=204)

@@ -38,13 +38,13 @@ async def create(request: web.Request) -> web.Response:
         ssh_keys=tuple(given.ssh_keys),
         wipe_on_release=given.wipe_on_release,
     )
-    made = await request.app[SERVICES].wishes.create_deployment(new, request[USER].name)
+    made = await request.app[SERVICES].wishes.create_deployment(new, request[USER])
     return await _shown(request, _id(made), 201)
 
 
 async def delete(request: web.Request) -> web.Response:
     """Forget a deployment that is on no machine."""
-    await request.app[SERVICES].wishes.delete_deployment(key(request), request[USER].name)
+    await request.app[SERVICES].wishes.delete_deployment(key(request), request[USER])
     return web.Response(status=204)
 
 
@@ -58,7 +58,7 @@ async def act(request: web.Request) -> web.Response:
     """Ask for an action; the answer comes at once, the action takes its time."""
     action, given = _action(request.match_info["action"]), await body(request, shapes.ActionIn)
     wishes = request.app[SERVICES].wishes
-    after = await wishes.act(key(request), action, given.confirm, request[USER].name, given.content)
+    after = await wishes.act(key(request), action, given.confirm, request[USER], given.content)
     return await _shown(request, _id(after), 202)
 
 

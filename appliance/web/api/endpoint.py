@@ -1,12 +1,10 @@
 """What describes one address of the API."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from appliance.accounts import Role
+from appliance.web.doors import EVERYBODY, Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +20,12 @@ class Endpoint:
     query: tuple[str, ...] = ()
     public: bool = False
     """Answered without knowing who asks."""
+    role: Role | None = None
+    """The least role; None: a viewer for GET, an operator for everything else."""
+
+    @property
+    def least(self) -> Role | None:
+        """The least role that may ask; None: everybody, logged in or not."""
+        if self.public:
+            return EVERYBODY
+        return self.role or (Role.VIEWER if self.method == "GET" else Role.OPERATOR)

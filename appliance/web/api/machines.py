@@ -31,7 +31,7 @@ async def change(request: web.Request) -> web.Response:
     wanted = MachineChange(
         given.name, given.maintenance, given.broken, given.notes, given.hand_over, _address(given.reserved_address)
     )
-    changed = await services.wishes.change_machine(key(request), wanted, request[USER].name)
+    changed = await services.wishes.change_machine(key(request), wanted, request[USER])
     return answer(outward.machine_detail(await machine_view(services.store, changed.id), services.clock()))
 
 
@@ -42,7 +42,7 @@ def _address(given: str | msgspec.UnsetType | None) -> str | None:
 
 async def delete(request: web.Request) -> web.Response:
     """Forget the machine."""
-    await request.app[SERVICES].wishes.delete_machine(key(request), request[USER].name)
+    await request.app[SERVICES].wishes.delete_machine(key(request), request[USER])
     return web.Response(status=204)
 
 

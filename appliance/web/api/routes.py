@@ -2,9 +2,11 @@
 
 from aiohttp import web
 
+from appliance.accounts import Role
 from appliance.web.api import accounts, catalogue, deployments, events, machines, shapes
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.openapi import document
+from appliance.web.doors import open_door
 
 BASE = "/api/v1"
 _PAGE = ("before", "limit")
@@ -12,7 +14,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
     Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
-    Endpoint("DELETE", "/sessions/current", accounts.log_out, 204),
+    Endpoint("DELETE", "/sessions/current", accounts.log_out, 204, role=Role.VIEWER),
     Endpoint("GET", "/machines", machines.index, 200, shapes.Items[shapes.MachineOut]),
     Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail),
     Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
@@ -42,12 +44,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 def add_routes(app: web.Application) -> None:
     """Add every endpoint, and the OpenAPI document that describes them."""
     for endpoint in ENDPOINTS:
-        app.router.add_route(endpoint.method, BASE + endpoint.path, endpoint.handler)
+        open_door(app, endpoint.method, BASE + endpoint.path, endpoint.handler, endpoint.least)
         if endpoint.method == "GET":
-            app.router.add_route("HEAD", BASE + endpoint.path, endpoint.handler)
+            open_door(app, "HEAD", BASE + endpoint.path, endpoint.handler, endpoint.least)
     body = document(BASE, ENDPOINTS)
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type="application/json")
 
-    app.router.add_get(f"{BASE}/openapi.json", openapi)
+    open_door(app, "GET", f"{BASE}/openapi.json", openapi, Role.VIEWER)

@@ -8,6 +8,7 @@ import jinja2
 from aiohttp import web
 
 from appliance import __version__
+from appliance.accounts import Asker
 from appliance.deployment import content_in_words
 from appliance.errors import ApplianceError
 from appliance.reconcile.views import OFFLINE_AFTER
@@ -106,9 +107,9 @@ def see_other(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location})
 
 
-def who(request: web.Request) -> str:
-    """The name of the user who asks, for the event log."""
-    return request[USER].name
+def who(request: web.Request) -> Asker:
+    """Who asks, for wishes and the logs that they leave."""
+    return request[USER]
 
 
 def problem_page(request: web.Request, error: ApplianceError, status: int) -> web.Response:

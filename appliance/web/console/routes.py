@@ -1,10 +1,11 @@
 """The one table of the console's addresses."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
 
 from aiohttp import web
 
+from appliance.accounts import Role
 from appliance.errors import ApplianceError
 from appliance.web.assets import STATIC
 from appliance.web.console import (
@@ -22,54 +23,65 @@ from appliance.web.console import (
 )
 from appliance.web.console.page import PAGES, Pages, problem_page
 from appliance.web.console.static import Static
+from appliance.web.doors import EVERYBODY, Handler, open_door
 from appliance.web.problem import status_of
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/", overview.show),
-    ("GET", "/tasks", overview.tasks),
-    ("GET", "/machines", machines.index),
-    ("GET", "/machines/{key}", machines.show),
-    ("GET", "/machines/{key}/inventory", machines.inventory),
-    ("GET", "/machines/{key}/timeline", machines.timeline),
-    ("GET", "/machines/{key}/timeline.txt", machines.timeline_text),
-    ("POST", "/machines/{key}/maintenance", machine_actions.maintenance),
-    ("POST", "/machines/{key}/mend", machine_actions.mend),
-    ("GET", "/machines/{key}/edit", machine_actions.edit),
-    ("POST", "/machines/{key}/edit", machine_actions.save),
-    ("GET", "/machines/{key}/broken", machine_actions.ask_broken),
-    ("POST", "/machines/{key}/broken", machine_actions.broken),
-    ("GET", "/machines/{key}/delete", machine_actions.ask_delete),
-    ("POST", "/machines/{key}/delete", machine_actions.delete),
-    ("GET", "/deployments", deployments.index),
-    ("GET", "/deployments/new", deployment_form.show),
-    ("POST", "/deployments/new", deployment_form.create),
-    ("GET", "/deployments/new/choices", deployment_form.choices),
-    ("GET", "/deployments/{key}", deployments.show),
-    ("GET", "/deployments/{key}/timeline", deployments.timeline),
-    ("GET", "/deployments/{key}/delete", deployment_actions.ask_delete),
-    ("POST", "/deployments/{key}/delete", deployment_actions.delete),
-    ("GET", "/deployments/{key}/{action}", deployment_actions.ask),
-    ("POST", "/deployments/{key}/{action}", deployment_actions.act),
-    ("GET", "/images", images.index),
-    ("GET", "/images/new", images.form),
-    ("POST", "/images/new", images.upload),
-    ("GET", "/images/{key}", images.show),
-    ("GET", "/images/{key}/delete", images.ask_delete),
-    ("POST", "/images/{key}/delete", images.delete),
-    ("GET", "/kernels", kernels.index),
-    ("GET", "/kernels/new", kernels.form),
-    ("POST", "/kernels/new", kernels.upload),
-    ("GET", "/kernels/{key}/delete", kernels.ask_delete),
-    ("POST", "/kernels/{key}/delete", kernels.delete),
-    ("GET", "/events", eventlog.index),
-    ("GET", "/settings", settings.show),
-    ("GET", "/login", entry.show_login),
-    ("POST", "/login", entry.log_in),
-    ("GET", "/setup", entry.show_setup),
-    ("POST", "/setup", entry.set_up),
-    ("POST", "/logout", entry.log_out),
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address of the console."""
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None = Role.VIEWER
+    """The least role; None: everybody, logged in or not."""
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", overview.show),
+    Route("GET", "/tasks", overview.tasks),
+    Route("GET", "/machines", machines.index),
+    Route("GET", "/machines/{key}", machines.show),
+    Route("GET", "/machines/{key}/inventory", machines.inventory),
+    Route("GET", "/machines/{key}/timeline", machines.timeline),
+    Route("GET", "/machines/{key}/timeline.txt", machines.timeline_text),
+    Route("POST", "/machines/{key}/maintenance", machine_actions.maintenance, Role.OPERATOR),
+    Route("POST", "/machines/{key}/mend", machine_actions.mend, Role.OPERATOR),
+    Route("GET", "/machines/{key}/edit", machine_actions.edit, Role.OPERATOR),
+    Route("POST", "/machines/{key}/edit", machine_actions.save, Role.OPERATOR),
+    Route("GET", "/machines/{key}/broken", machine_actions.ask_broken, Role.OPERATOR),
+    Route("POST", "/machines/{key}/broken", machine_actions.broken, Role.OPERATOR),
+    Route("GET", "/machines/{key}/delete", machine_actions.ask_delete, Role.OPERATOR),
+    Route("POST", "/machines/{key}/delete", machine_actions.delete, Role.OPERATOR),
+    Route("GET", "/deployments", deployments.index),
+    Route("GET", "/deployments/new", deployment_form.show, Role.OPERATOR),
+    Route("POST", "/deployments/new", deployment_form.create, Role.OPERATOR),
+    Route("GET", "/deployments/new/choices", deployment_form.choices, Role.OPERATOR),
+    Route("GET", "/deployments/{key}", deployments.show),
+    Route("GET", "/deployments/{key}/timeline", deployments.timeline),
+    Route("GET", "/deployments/{key}/delete", deployment_actions.ask_delete, Role.OPERATOR),
+    Route("POST", "/deployments/{key}/delete", deployment_actions.delete, Role.OPERATOR),
+    Route("GET", "/deployments/{key}/{action}", deployment_actions.ask, Role.OPERATOR),
+    Route("POST", "/deployments/{key}/{action}", deployment_actions.act, Role.OPERATOR),
+    Route("GET", "/images", images.index),
+    Route("GET", "/images/new", images.form, Role.OPERATOR),
+    Route("POST", "/images/new", images.upload, Role.OPERATOR),
+    Route("GET", "/images/{key}", images.show),
+    Route("GET", "/images/{key}/delete", images.ask_delete, Role.OPERATOR),
+    Route("POST", "/images/{key}/delete", images.delete, Role.OPERATOR),
+    Route("GET", "/kernels", kernels.index),
+    Route("GET", "/kernels/new", kernels.form, Role.OPERATOR),
+    Route("POST", "/kernels/new", kernels.upload, Role.OPERATOR),
+    Route("GET", "/kernels/{key}/delete", kernels.ask_delete, Role.OPERATOR),
+    Route("POST", "/kernels/{key}/delete", kernels.delete, Role.OPERATOR),
+    Route("GET", "/events", eventlog.index),
+    Route("GET", "/settings", settings.show),
+    Route("GET", "/login", entry.show_login, EVERYBODY),
+    Route("POST", "/login", entry.log_in, EVERYBODY),
+    Route("GET", "/setup", entry.show_setup, EVERYBODY),
+    Route("POST", "/setup", entry.set_up, EVERYBODY),
+    Route("POST", "/logout", entry.log_out),
 )
 
 
@@ -77,9 +89,9 @@ def add_routes(app: web.Application) -> None:
     """Add every page, and the files under ``/static/`` that pages are made with."""
     static = Static(STATIC)
     app[PAGES] = Pages(static)
-    app.router.add_get("/static/{version}/{name:.+}", static.answer)
-    for method, path, handler in ROUTES:
-        app.router.add_route(method, path, _with_problem_page(handler))
+    open_door(app, "GET", "/static/{version}/{name:.+}", static.answer, EVERYBODY)
+    for route in ROUTES:
+        open_door(app, route.method, route.path, _with_problem_page(route.handler), route.role)
 
 
 def _with_problem_page(handler: Handler) -> Handler:
