@@ -109,11 +109,23 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._listeners: list[Callable[[Published], None]] = []
 
     def publish(self, item: Published) -> None:
-        """Hand to every subscription; never waits, never fails."""
+        """Hand to every subscription and listener; never waits, never fails."""
         for subscription in self._subscriptions:
             subscription.put(item)
+        for listener in self._listeners:
+            listener(item)
+
+    @contextmanager
+    def listen(self, listener: Callable[[Published], None]) -> Iterator[None]:
+        """Have a function called with each item for the length of the with-block; it must not wait or raise."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     @contextmanager
     def subscribe(self, size: int = 1024) -> Iterator[Subscription]:

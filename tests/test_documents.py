@@ -30,7 +30,7 @@ from appliance.netboot.ipxe import Site, stack_arguments
 from appliance.netboot.policy import NextEntry
 from appliance.reconcile.params import Surroundings, params
 from appliance.web.api.routes import ENDPOINTS
-from appliance.web.live import message_of
+from appliance.web.feed import message_of
 from appliance.workflow import STEPS, Actor, DeploymentId
 
 ROOT = Path(__file__).parent.parent
@@ -295,7 +295,7 @@ def test_live_messages_are_in_the_architecture():
     table = {line[0]: line for line in rows(chapter(ARCHITECTURE, "Live updates"))}
     progress = message_of(Progress(MachineId("m"), "grow", 0.5, "half"))
     assert message_of(Event("machine.new", 0.0, "text"))["kind"] == "event"
-    assert set(table) == {"`resync`", "`event`", f"`{progress['kind']}`"}
+    assert set(table) == {"`hello`", "`resync`", "`event`", f"`{progress['kind']}`"}
     assert set(progress) - {"kind"} <= words(table["`progress`"][1])
 
 

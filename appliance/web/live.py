@@ -1,27 +1,23 @@
 """What happens, as it happens: one WebSocket per browser tab or program.
 
-Messages are JSON objects with ``seq``, which counts from 1 on this connection, and ``kind``:
-``resync`` (what was shown may be old, load it anew; the first message, and after messages were dropped),
-``event`` (with ``event``), ``progress`` (with ``machine``, ``step``, ``progress``, ``message``).
+Messages are JSON objects with ``seq``, which is the same for all readers and grows, and ``kind``: ``hello`` (the first
+message; its ``run`` and the latest ``seq`` go into the next connection as ``?run=&since=``, and what was missed is
+sent), ``resync`` (what is shown may be old, load it anew), ``event`` (with ``event``), ``progress`` (with ``machine``,
+``step``, ``progress``, ``message``).
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
 
-import msgspec
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
-from appliance.accounts import Role
-from appliance.events import Event, Published, Subscription
 from appliance.web.auth import ACCOUNTS, token_of
-from appliance.web.doors import open_door
-from appliance.web.keys import SERVICES
+from appliance.web.feed import Fallen, Feed, hello, resync
+from appliance.web.keys import SERVICES, USER
 
 HEARTBEAT = 25.0
 """Seconds between pings; an answer is due within half of that."""
-HELD = 256
-"""Messages that wait for a slow reader; beyond that it is told to load anew."""
 PATIENCE = 30.0
 """Seconds that a reader may leave what was sent to it unread."""
 CHECK_EVERY = 60.0
@@ -31,6 +27,8 @@ GOODBYE = 1.0
 LARGEST_MESSAGE = 1024
 """Bytes; nothing is expected from the client."""
 
+FEED = web.AppKey("feed", Feed)
+"""``request.app[FEED]``: what readers read from."""
 _SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
 
 
@@ -41,64 +39,75 @@ class _EndedError(Exception):
 def add_routes(app: web.Application) -> None:
     """``/live`` for the console, ``/api/v1/live`` for programs."""
     app[_SOCKETS] = set[web.WebSocketResponse]()
-    for path in ("/live", "/api/v1/live"):
-        open_door(app, "GET", path, answer, Role.VIEWER)
+    app[FEED] = Feed()
+    app.router.add_get("/live", answer)
+    app.router.add_get("/api/v1/live", answer)
+    app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_close_all)
+
+
+async def _listening(app: web.Application) -> AsyncIterator[None]:
+    with app[FEED].listening(app[SERVICES].bus):
+        yield
 
 
 async def answer(request: web.Request) -> web.WebSocketResponse:
     """Tell the client what is published until either side goes away."""
-    socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=LARGEST_MESSAGE)
-    with request.app[SERVICES].bus.subscribe(HELD) as subscription:
-        await socket.prepare(request)
-        request.app[_SOCKETS].add(socket)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_until_closed(socket), name="live reader")
-                tasks.create_task(_until_logged_out(request, socket), name="live log-in")
-                tasks.create_task(_Teller(socket, subscription).run(), name="live teller")
-        except* _EndedError:
-            pass
-        except* (ConnectionError, TimeoutError):
-            _drop(request)
-        finally:
-            request.app[_SOCKETS].discard(socket)
+    # Compression would cost every reader a window of its own, and every message the work anew for each of them.
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=LARGEST_MESSAGE, compress=False)
+    await socket.prepare(request)
+    feed = request.app[FEED]
+    request.app[_SOCKETS].add(socket)
+    feed.readers += 1
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_until_closed(socket), name="live reader")
+            tasks.create_task(_until_logged_out(request, socket), name="live log-in")
+            tasks.create_task(_tell(request, socket, feed), name="live teller")
+    except* _EndedError:
+        pass
+    except* (ConnectionError, TimeoutError):
+        _drop(request)
+    finally:
+        feed.readers -= 1
+        request.app[_SOCKETS].discard(socket)
     return socket
 
 
-class _Teller:
-    """Sends what a subscription holds, numbered."""
-
-    def __init__(self, socket: web.WebSocketResponse, subscription: Subscription) -> None:
-        self._socket, self._subscription = socket, subscription
-        self._seq = 0
-        self._lost = 0
-
-    async def run(self) -> None:
-        """Runs until cancelled; raises TimeoutError for a reader that does not read."""
-        await self._send({"kind": "resync"})
-        while True:
-            item = await self._subscription.get()
-            if self._subscription.lost != self._lost:
-                self._lost = self._subscription.lost
-                self._subscription.clear()  # all of it is older than what the client is about to load
-                await self._send({"kind": "resync"})
-            else:
-                await self._send(message_of(item))
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        self._seq += 1
-        text = msgspec.json.encode({"seq": self._seq, **message}).decode()
-        async with asyncio.timeout(PATIENCE):
-            await self._socket.send_str(text)
+async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed) -> None:
+    """Runs until cancelled; raises TimeoutError for a reader that does not read."""
+    role = _role(request)
+    missed = _position(request, feed)
+    position = feed.seq if missed is None else missed
+    greeting = [hello(feed.run, position)] + ([resync(position)] if missed is None else [])
+    await _send(socket, greeting)
+    while True:
+        await feed.news(position)
+        try:
+            messages, position = feed.after(position, role)
+        except Fallen:
+            position = feed.seq
+            messages = [resync(position)]
+        await _send(socket, messages)
+        await asyncio.sleep(0)  # a reader with much to catch up gives the others their turn
 
 
-def message_of(item: Published) -> dict[str, Any]:
-    """What was published, as a message without its number."""
-    if isinstance(item, Event):
-        return {"kind": "event", "event": item}
-    progress: dict[str, Any] = msgspec.to_builtins(item)
-    return {"kind": "progress", **progress}
+def _role(request: web.Request) -> str:
+    return str(request[USER].role)
+
+
+def _position(request: web.Request, feed: Feed) -> int | None:
+    """The number after which the client wants to go on; None where it has to load everything."""
+    since = request.query.get("since", "")
+    if request.query.get("run") != feed.run or not (since.isascii() and since.isdecimal() and len(since) < 16):
+        return None
+    return int(since) if feed.has(int(since)) else None
+
+
+async def _send(socket: web.WebSocketResponse, messages: Sequence[bytes]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        for message in messages:
+            await socket.send_frame(message, WSMsgType.TEXT)
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:

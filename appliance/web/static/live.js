@@ -1,5 +1,6 @@
 // One WebSocket per tab. Events make the parts of the page that show what they are about load anew; progress is
-// written into the bars directly. While there is no connection, the page says so and since when it is old.
+// written into the bars directly. While there is no connection, the page says so and since when it is old. The next
+// connection goes on where the last one ended; only when the appliance says resync is everything loaded anew.
 
 const GATHER = 150; // milliseconds in which several events cause one refresh
 const REST = 1000; // at least between two refreshes of one part
@@ -10,6 +11,8 @@ const LONGEST_PAUSE = 15000;
 let pause = FIRST_PAUSE;
 let lastHeard = Date.now();
 let connected = false;
+let run = ""; // which life of the daemon numbered its messages
+let seq = 0; // the last message that we have had
 
 const waiting = new Map(); // part of the page -> its timer
 const refreshed = new WeakMap(); // part of the page -> when it was last refreshed
@@ -23,7 +26,8 @@ export function openLive() {
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}/live`);
+  const since = run ? `?${new URLSearchParams({ run, since: seq })}` : "";
+  const socket = new WebSocket(`${scheme}//${location.host}/live${since}`);
   socket.addEventListener("open", () => {
     pause = FIRST_PAUSE;
     connected = true;
@@ -43,7 +47,9 @@ function connect() {
 }
 
 function take(message) {
-  if (message.kind === "event") refresh(topicsOf(message.event));
+  seq = message.seq;
+  if (message.kind === "hello") run = message.run;
+  else if (message.kind === "event") refresh(topicsOf(message.event));
   else if (message.kind === "progress") showProgress(message);
   else refreshAll();
 }
