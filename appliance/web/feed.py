@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.accounts import Role
 from appliance.events import Bus, Event, Published
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ KEPT_BYTES = 8 << 20
 AT_ONCE = 64
 """Messages that one reader takes before others get their turn."""
 
-ADMIN = "admin"
 ADMINS_ONLY = ("user.", "audit.", "token.", "session.")
 """Beginnings of kinds of events that only administrators may know of."""
 
@@ -79,7 +79,7 @@ class Feed:
         """Whether a reader that has had everything up to this number can be sent all that came after."""
         return self._first - 1 <= position <= self.seq
 
-    def after(self, position: int, role: str) -> tuple[list[bytes], int]:
+    def after(self, position: int, role: Role) -> tuple[list[bytes], int]:
         """The next messages for a reader of this role, and its new position; raises Fallen.
 
         Empty with the same position: there is nothing new. Numbers of what the role may not see are left out.
@@ -88,7 +88,8 @@ class Feed:
             raise Fallen
         last = min(position + AT_ONCE, self.seq)
         found = (self._messages[number] for number in range(position + 1, last + 1))
-        return [each.body for each in found if role == ADMIN or not each.for_admins], last
+        all_of_it = role.covers(Role.ADMIN)
+        return [each.body for each in found if all_of_it or not each.for_admins], last
 
     async def news(self, position: int) -> None:
         """Wait until there is a message after this position."""

@@ -12,7 +12,9 @@ from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from appliance.accounts import Role
 from appliance.web.auth import ACCOUNTS, token_of
+from appliance.web.doors import open_door
 from appliance.web.feed import Fallen, Feed, hello, resync
 from appliance.web.keys import SERVICES, USER
 
@@ -40,8 +42,8 @@ def add_routes(app: web.Application) -> None:
     """``/live`` for the console, ``/api/v1/live`` for programs."""
     app[_SOCKETS] = set[web.WebSocketResponse]()
     app[FEED] = Feed()
-    app.router.add_get("/live", answer)
-    app.router.add_get("/api/v1/live", answer)
+    for path in ("/live", "/api/v1/live"):
+        open_door(app, "GET", path, answer, Role.VIEWER)
     app.cleanup_ctx.append(_listening)
     app.on_shutdown.append(_close_all)
 
@@ -92,8 +94,8 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed)
         await asyncio.sleep(0)  # a reader with much to catch up gives the others their turn
 
 
-def _role(request: web.Request) -> str:
-    return str(request[USER].role)
+def _role(request: web.Request) -> Role:
+    return request[USER].role
 
 
 def _position(request: web.Request, feed: Feed) -> int | None:

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from web_world import World
 
+from appliance.accounts import Role
 from appliance.events import Event, Progress
 from appliance.machine import MachineId
 from appliance.web import live
@@ -28,6 +29,12 @@ async def _greeted(socket: "Socket[Any]") -> Any:
     assert said["kind"] == "hello"
     assert await _next(socket) == {"seq": said["seq"], "kind": "resync"}
     return said
+
+
+def _transport(socket: "Socket[Any]") -> Any:
+    """Whoever reads nothing pauses it."""
+    assert socket._conn is not None
+    return socket._conn.transport
 
 
 def _progress(text: str) -> Progress:
@@ -71,13 +78,13 @@ async def test_who_comes_back_is_sent_what_it_missed_and_nothing_else(admin: Wor
     "query", ["run=old&since=0", "run={run}", "run={run}&since=99", "run={run}&since=-1", "run={run}&since=%C2%B2"]
 )
 async def test_who_comes_back_with_what_means_nothing_loads_anew(admin: World, query: str) -> None:
-    path = "/live?" + query.format(run=admin.client.app[FEED].run)  # type: ignore[union-attr]
+    path = "/live?" + query.format(run=admin.client.app[FEED].run)
     async with admin.client.ws_connect(path, headers=admin.headers) as socket:
         await _greeted(socket)
 
 
 async def test_what_is_for_administrators_goes_to_them_only(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for role, expected in (("viewer", ["1", "3"]), ("operator", ["1", "3"]), ("admin", ["1", "2", "3"])):
+    for role, expected in ((Role.VIEWER, ["1", "3"]), (Role.OPERATOR, ["1", "3"]), (Role.ADMIN, ["1", "2", "3"])):
         monkeypatch.setattr(live, "_role", lambda _, role=role: role)
         async with admin.client.ws_connect("/live", headers=admin.headers) as socket:
             start = (await _greeted(socket))["seq"]
@@ -98,7 +105,7 @@ async def test_what_cannot_be_encoded_is_loaded_anew(admin: World) -> None:
 async def test_a_slow_reader_slows_nobody_and_is_told(admin: World) -> None:
     async with admin.client.ws_connect("/live", headers=admin.headers) as slow:
         await _greeted(slow)
-        transport = slow._conn.transport  # type: ignore[union-attr]
+        transport = _transport(slow)
         transport.pause_reading()
         await _published_to_a_quick_reader(admin, 8000)
         transport.resume_reading()
@@ -129,7 +136,7 @@ async def test_fifty_readers_get_everything_in_order_beside_one_that_does_not_re
     *readers, silent = sockets
     for each in sockets:
         await _greeted(each)
-    silent._conn.transport.pause_reading()  # type: ignore[union-attr]
+    _transport(silent).pause_reading()
     longest = 0.0
 
     async def read(socket: "Socket[Any]") -> list[str]:
@@ -153,7 +160,7 @@ async def test_fifty_readers_get_everything_in_order_beside_one_that_does_not_re
     print(f"50 readers, 1000 events: {seconds:.2f} s, {cpu:.2f} s of processor, at most {longest:.3f} s late")
     assert all(task.result() == [change.text for change in changes] for task in reading)
     assert longest < 5
-    silent._conn.transport.resume_reading()  # type: ignore[union-attr]
+    _transport(silent).resume_reading()
     assert [(await _next(silent))["event"]["text"] for _ in changes] == [change.text for change in changes]
     for each in sockets:
         await each.close()
@@ -161,19 +168,19 @@ async def test_fifty_readers_get_everything_in_order_beside_one_that_does_not_re
 
 async def test_a_reader_that_never_reads_is_dropped(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PATIENCE", 0.2)
-    feed = admin.client.app[FEED]  # type: ignore[union-attr]
+    feed = admin.client.app[FEED]
     async with admin.client.ws_connect("/live", headers=admin.headers) as socket:
         await _greeted(socket)
-        socket._conn.transport.pause_reading()  # type: ignore[union-attr]
+        _transport(socket).pause_reading()
         async with asyncio.timeout(30):
             while feed.readers:
                 admin.services.bus.publish(_progress("x" * 200_000))
                 await asyncio.sleep(0.01)
-        socket._conn.transport.resume_reading()  # type: ignore[union-attr]
+        _transport(socket).resume_reading()
 
 
 async def test_leaving_leaves_nothing_behind(admin: World) -> None:
-    feed = admin.client.app[FEED]  # type: ignore[union-attr]
+    feed = admin.client.app[FEED]
     for _ in range(3):
         async with admin.client.ws_connect("/live", headers=admin.headers) as socket:
             await _greeted(socket)
