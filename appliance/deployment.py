@@ -28,6 +28,8 @@ class Requirements:
     disk_bytes: int | None = None
     firmware: str | None = None
     """``bios`` or ``uefi``."""
+    tags: tuple[str, ...] = ()
+    """Every one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,12 @@ def machine_objection(machine: Machine, requirements: Requirements, taken: Itera
         return f"it is {machine.state}"
     if machine.maintenance:
         return "it is in maintenance"
+    if machine.rescue is not None:
+        return "it is about to be rescued"
     if machine.id in taken:
         return "it is reserved for another deployment"
+    if missing := sorted(set(requirements.tags) - set(machine.tags)):
+        return f"it lacks the {'tag' if len(missing) == 1 else 'tags'} {', '.join(missing)}"
     return _too_small(machine, requirements)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NewType
 
 from appliance.errors import Conflict, Invalid
+from appliance.rescue import Rescue
 
 MacAddress = NewType("MacAddress", str)
 """Six octets, lower case, colon separated."""
@@ -91,7 +92,8 @@ BUSY = frozenset({S.INSPECTING, S.DEPLOYING, S.STARTING, S.STOPPING, S.RELEASING
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     S.DISCOVERED: frozenset({S.INSPECTING, S.IDLE, S.RESCUING, S.BROKEN, S.FAILED}),
-    S.INSPECTING: frozenset({S.IDLE, S.FAILED, S.BROKEN}),
+    # Inspecting: a machine that leaves its rescue, too, which may have a stopped deployment.
+    S.INSPECTING: frozenset({S.IDLE, S.STOPPED, S.FAILED, S.BROKEN}),
     # Starting: a machine that was mended while its deployment kept its disk.
     S.IDLE: frozenset(
         {S.DEPLOYING, S.STARTING, S.RELEASING, S.INSPECTING, S.WIPING, S.RESCUING, S.CAPTURING, S.BROKEN}
@@ -104,7 +106,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.RELEASING: frozenset({S.IDLE, S.FAILED}),
     S.WIPING: frozenset({S.IDLE, S.FAILED}),
     S.RESCUING: frozenset({S.RESCUE, S.FAILED}),
-    S.RESCUE: frozenset({S.IDLE, S.STOPPED, S.STARTING, S.RELEASING, S.BROKEN}),
+    # Somebody was root in the stack that runs: only a fresh one leads on, and to rescue again after a restart of its own.
+    S.RESCUE: frozenset({S.INSPECTING, S.RESCUING, S.BROKEN}),
     S.CAPTURING: frozenset({S.IDLE, S.STOPPED, S.ACTIVE, S.FAILED}),
     # A failed machine goes on by retrying what failed, by another try at the same end, or back to the fleet.
     S.FAILED: frozenset(BUSY | {S.IDLE, S.BROKEN, S.ACTIVE}),
@@ -140,6 +143,10 @@ class Machine:
     hand_over: str = "kexec"
     """One of HAND_OVERS: ``reboot`` once a kexec on this machine ended in silence, or when a user says so."""
     notes: str = ""
+    tags: tuple[str, ...] = ()
+    """Words that users sort machines by, sorted; see ``check_tags``."""
+    rescue: Rescue | None = None
+    """What a user wants of a rescue; None: nothing."""
     inventory: dict[str, Any] | None = None
     """As the agent sent it (ARCHITECTURE.md, Inventory), checked for shape at the border."""
 
@@ -157,6 +164,12 @@ def moved(machine: Machine, state: State, *, code: str = "", reason: str = "") -
     return replace(machine, state=state, failed_from=None, failed_code="", failed_reason="")
 
 
+def in_rescue(machine: Machine) -> bool:
+    """Whether somebody else may be root in the stack that runs on it: nothing but a rescue's end is asked of it."""
+    ended_badly = machine.state is State.FAILED and machine.failed_from in (State.RESCUING, State.INSPECTING)
+    return machine.state is State.RESCUE or machine.rescue is not None or ended_badly
+
+
 HAND_OVERS = ("kexec", "reboot")
 
 
@@ -166,6 +179,22 @@ def check_hand_over(method: str) -> str:
         text = f"{method[:80]!r} is no way to hand over"
         raise Invalid("hand-over-invalid", text, f"use {' or '.join(HAND_OVERS)}", "hand_over")
     return method
+
+
+MOST_TAGS = 32
+_TAG = re.compile(r"[a-z0-9_.:-]{1,40}")
+
+
+def check_tags(tags: Iterable[str], field: str = "tags") -> tuple[str, ...]:
+    """Tags, sorted and each once; raises Invalid for what cannot be one, and for too many."""
+    unique = tuple(sorted(set(tags)))
+    for tag in unique:
+        if not _TAG.fullmatch(tag):
+            hint = "use 1 to 40 lower-case letters, digits and - _ . :"
+            raise Invalid("tag-invalid", f"{tag[:80]!r} cannot be a tag", hint, field)
+    if len(unique) > MOST_TAGS:
+        raise Invalid("tags-too-many", f"these are {len(unique)} tags", f"use {MOST_TAGS} at most", field)
+    return unique
 
 
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a letter in it: plain digits are ids

@@ -23,6 +23,10 @@ class Kind(StrEnum):
     STOP = "stop"
     RELEASE = "release"
     WIPE = "wipe"
+    RESCUE = "rescue"
+    """Into the maintenance stack, with SSH open."""
+    END_RESCUE = "end-rescue"
+    """Into a fresh maintenance stack, where nobody else is root."""
 
 
 class Actor(StrEnum):
@@ -63,6 +67,7 @@ PREPARE, WRITE, GROW, CONFIGURE = "prepare-disk", "write-image", "grow", "config
 HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, RETURN, WIPE_DISK = (
     "hand-over", "report-active", "shut-down", "return", "wipe-disk",
 )  # fmt: skip
+OPEN_SSH, RESTART = "rescue", "restart"
 MINUTE = 60.0
 
 STEPS: dict[str, Step] = {
@@ -77,6 +82,9 @@ STEPS: dict[str, Step] = {
         Step(SHUT_DOWN, Actor.RESIDENT, 20 * MINUTE, 30 * MINUTE, "shutting its system down"),
         Step(RETURN, Actor.BOOT, 20 * MINUTE, 60 * MINUTE, "booting the maintenance stack"),
         Step(WIPE_DISK, Actor.AGENT, 20 * MINUTE, 24 * 60 * MINUTE, "wiping the disk", secret=True),
+        # The keys that it hands out are public: a boot that nobody armed may have them too.
+        Step(OPEN_SSH, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "opening SSH"),
+        Step(RESTART, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "restarting the machine"),
     )
 }
 
@@ -86,6 +94,8 @@ BUSY_STATE: dict[Kind, State] = {
     Kind.STOP: State.STOPPING,
     Kind.RELEASE: State.RELEASING,
     Kind.WIPE: State.WIPING,
+    Kind.RESCUE: State.RESCUING,
+    Kind.END_RESCUE: State.INSPECTING,
 }
 END_STATE: dict[Kind, State] = {
     Kind.DEPLOY: State.ACTIVE,
@@ -93,7 +103,10 @@ END_STATE: dict[Kind, State] = {
     Kind.STOP: State.STOPPED,
     Kind.RELEASE: State.IDLE,
     Kind.WIPE: State.IDLE,
+    Kind.RESCUE: State.RESCUE,
+    Kind.END_RESCUE: State.IDLE,
 }
+"""Where it leads; the end of a rescue to ``stopped`` where the machine has a deployment (``end_state``)."""
 SILENT, LIMIT = "step-silent", "step-limit"
 """Codes of an attempt whose deadline has passed."""
 BOOT_LOOP = 3
@@ -114,6 +127,10 @@ def steps_for(kind: Kind, *, system_runs: bool, wipe: bool = False) -> tuple[str
             return (*down, WIPE_DISK) if wipe else down
         case Kind.WIPE:
             return (WIPE_DISK,)
+        case Kind.RESCUE:
+            return (*down, OPEN_SSH)
+        case Kind.END_RESCUE:
+            return down or (RESTART, RETURN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +174,13 @@ class Attempt:
     def finished(self) -> str | None:
         """The step that was finished last, by name; None in the first one."""
         return self.steps[self.index - 1] if self.index else None
+
+
+def end_state(attempt: Attempt) -> State:
+    """The state of its machine once it is done."""
+    if attempt.kind is Kind.END_RESCUE and attempt.deployment is not None:
+        return State.STOPPED
+    return END_STATE[attempt.kind]
 
 
 def begin(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from appliance.deployment import Deployment
 from appliance.machine import MacAddress, Machine, State, moved
+from appliance.rescue import closed
 from appliance.workflow import (
     CONFIGURE,
     HAND_OVER,
@@ -88,6 +89,10 @@ def decide(machine: Machine, attempt: Attempt | None, deployment: Deployment | N
         return _during(machine, restarted(attempt, now), deployment, now)
     if machine.state is State.ACTIVE:
         return Decision(_disk(deployment), f"its deployment {_name(deployment)} is active", machine)
+    if machine.rescue is not None and machine.state is State.RESCUE:
+        # What was open is gone with the stack that ran; the reconcile loop sees that it is wanted, and open nowhere.
+        machine = replace(machine, rescue=closed(machine.rescue))
+        return Decision(MaintenanceStack(armed=False), "it is in rescue, and its SSH opens again", machine)
     return Decision(MaintenanceStack(armed=False), _why_stack(machine, deployment), machine)
 
 
@@ -122,11 +127,10 @@ def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, n
             # Powered on by hand, or the kexec never happened: booting the disk is the hand-over.
             attempt = step_done(attempt, HAND_OVER, {"method": "reboot"}, now)
             return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
-        case "shut-down":
-            attempt = step_done(attempt, SHUT_DOWN, {"seen": "boot"}, now)
-            return Decision(
-                MaintenanceStack(attempt.armed), f"its system shut down to {attempt.kind}", machine, attempt
-            )
+        case "shut-down" | "restart":
+            attempt = step_done(attempt, step.name, {"seen": "boot"}, now)
+            what = "its system shut down" if step.name == SHUT_DOWN else "it left the stack of its rescue"
+            return Decision(MaintenanceStack(attempt.armed), f"{what} to {attempt.kind}", machine, attempt)
         case "prepare-disk" | "write-image" | "grow" | "configure" | "hand-over" | "wipe-disk" if not attempt.armed:
             reason = f"the machine restarted by itself while {step.label}"
             return _give_up(machine, failed(attempt, "restarted", reason, now))

@@ -16,16 +16,15 @@ from appliance.machine import MacAddress, Machine, MachineId, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs
-from appliance.reconcile.params import Surroundings, params
+from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
 from appliance.reconcile.record import Tell, record
-from appliance.reconcile.settle import change_machine, settle, touched
+from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
 from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.documents import dump
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken, MachineSession
 from appliance.workflow import (
     CONFIGURE,
-    HAND_OVER,
     RETURN,
     WRITE,
     Actor,
@@ -155,7 +154,8 @@ class Agents:
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle.
 
-        That of an agent which may be another machine's is dropped: its interfaces would be believed from then on.
+        That of an agent which may be another machine's is dropped: its interfaces would be believed from then on. So
+        is that of a stack in which a rescue has made somebody else root.
         """
         macs = checked(inventory)
 
@@ -163,7 +163,7 @@ class Agents:
             now = self._clock()
             session = await self._session(db, token)
             machine = await machines.get(db, session.machine)
-            if not session.proven:
+            if not session.proven or (machine.rescue is not None and machine.rescue.since is not None):
                 return machine
             updated = await self._identified(db, tell, machine, inventory, macs)
             await machines.put_inventory(db, machine.id, inventory)
@@ -265,11 +265,14 @@ class Agents:
     ) -> Work:
         step = attempt.step
         assert step is not None
-        deployment = await deployments.get(db, attempt.deployment or "")
-        around = await self._surroundings(db, machine, deployment, attempt, server, now)
+        if step.name in MACHINE_STEPS:
+            given, name = machine_params(step.name, machine), machine.name
+        else:
+            deployment = await deployments.get(db, attempt.deployment or "")
+            around = await self._surroundings(db, machine, deployment, attempt, server, now)
+            given, name = params(step.name, around), deployment.name
         await attempts.put(db, replace(attempt, obeyed=True, armed=False, step_seen=now))
-        display = f"{attempt.kind} {deployment.name}: {step.label}"
-        return Work(attempt.id, attempt.kind, step.name, params(step.name, around), display)
+        return Work(attempt.id, attempt.kind, step.name, given, f"{attempt.kind} {name}: {step.label}")
 
     async def _surroundings(
         self,
@@ -357,7 +360,7 @@ class Agents:
     async def _reported(self, db: aiosqlite.Connection, token: str, report: Report) -> tuple[Machine, Attempt]:
         session = await tokens.session(db, token)
         machine = session.machine if session and session.proven else None
-        if machine is None and (report.step, report.status) == (HAND_OVER, "done"):
+        if machine is None and report.step in LEAVING and report.status == "done":
             # It ended its session with this very report, and the answer was lost.
             machine = await tokens.has_left(db, token)
         if machine is None:

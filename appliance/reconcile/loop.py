@@ -101,12 +101,13 @@ class ReconcileLoop:
         observed = await self._observe(db)
         if action not in plan(observed, now):
             return
-        await deployments.put(db, action.deployment)
+        if action.deployment is not None:
+            await deployments.put(db, action.deployment)
         attempt = begin(
             AttemptId(secrets.token_hex(8)),
             action.kind,
             machine.id,
-            action.deployment.id,
+            action.deployment.id if action.deployment else None,
             action.steps,
             nonce=secrets.token_hex(8),
             armed=action.armed,

@@ -5,7 +5,18 @@ from typing import Any
 
 from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
-from appliance.workflow import BUSY_STATE, CONFIGURE, END_STATE, PREPARE, Attempt, Kind, Status, kexec_hung
+from appliance.rescue import opened
+from appliance.workflow import (
+    BUSY_STATE,
+    CONFIGURE,
+    OPEN_SSH,
+    PREPARE,
+    Attempt,
+    Kind,
+    Status,
+    end_state,
+    kexec_hung,
+)
 
 
 def machine_after(machine: Machine, attempt: Attempt) -> Machine:
@@ -14,11 +25,23 @@ def machine_after(machine: Machine, attempt: Attempt) -> Machine:
         case Status.LIVE:
             return machine if machine.state is BUSY_STATE[attempt.kind] else moved(machine, BUSY_STATE[attempt.kind])
         case Status.DONE:
-            return moved(machine, END_STATE[attempt.kind])
+            return _rescued(moved(machine, end_state(attempt)), attempt)
         case Status.FAILED if machine.state in BUSY:
             after = moved(machine, State.FAILED, code=attempt.code, reason=attempt.reason)
+            # A rescue that failed is wanted no longer, as little as its end is: users ask again.
+            after = replace(after, rescue=None) if attempt.kind in _RESCUES else after
             return replace(after, hand_over="reboot") if kexec_hung(attempt) else after
     return machine
+
+
+_RESCUES = (Kind.RESCUE, Kind.END_RESCUE)
+
+
+def _rescued(machine: Machine, attempt: Attempt) -> Machine:
+    if attempt.kind is Kind.RESCUE and machine.rescue is not None:
+        result, now = attempt.results.get(OPEN_SSH, {}), attempt.ended or attempt.step_seen
+        return replace(machine, rescue=opened(machine.rescue, result, machine.address, now))
+    return replace(machine, rescue=None) if attempt.kind is Kind.END_RESCUE else machine
 
 
 def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:

@@ -8,7 +8,7 @@ from appliance.catalogue import Image
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.errors import ApplianceError
 from appliance.machine import Machine
-from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
+from appliance.workflow import CONFIGURE, GROW, HAND_OVER, OPEN_SSH, PREPARE, RESTART, WIPE_DISK, WRITE
 
 APPEND = "panic=30 nmi_watchdog=panic"
 """Extra kernel command line of a kexec. A kernel that panics, or has a CPU stuck for good with interrupts off, must not
@@ -37,6 +37,17 @@ def params(step: str, around: Surroundings) -> dict[str, Any]:
     if around.deployment.disk is None:
         raise ApplianceError("no-disk", f"{around.deployment.name} has no disk chosen", "release it and start it again")
     return _PARAMS[step](around, around.deployment.disk)
+
+
+MACHINE_STEPS = (OPEN_SSH, RESTART)
+"""Steps of a machine, whether it has a deployment or not."""
+
+
+def machine_params(step: str, machine: Machine) -> dict[str, Any]:
+    """The parameters of one of MACHINE_STEPS."""
+    if step == OPEN_SSH:
+        return {"ssh_keys": list(machine.rescue.ssh_keys) if machine.rescue else []}
+    return {}
 
 
 def _disk(disk: DiskIdentity) -> dict[str, Any]:

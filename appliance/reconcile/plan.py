@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from appliance.deployment import Deployment, Wanted
-from appliance.machine import Machine, MachineId, State
+from appliance.machine import Machine, MachineId, State, in_rescue
 from appliance.workflow import Attempt, Kind, deadline, steps_for
 
 
@@ -26,7 +26,8 @@ class Begin:
 
     kind: Kind
     machine: MachineId
-    deployment: Deployment
+    deployment: Deployment | None
+    """As it is to be stored when it begins; None for a machine without one."""
     steps: tuple[str, ...]
     armed: bool
 
@@ -45,14 +46,41 @@ def plan(observed: Observed, now: float) -> list[Action]:
     """Everything that is due now. Applying it twice is the same as once: each action checks again."""
     busy = {attempt.machine for attempt in observed.attempts}
     actions: list[Action] = [Expire(attempt) for attempt in observed.attempts if _overdue(attempt, now)]
+    actions += _rescues(observed, busy)
     for deployment in observed.deployments:
         machine = observed.machines.get(deployment.machine) if deployment.machine else None
-        if machine is None or machine.id in busy:
+        if machine is None or machine.id in busy or in_rescue(machine):
             continue
         kind = _due(deployment, machine)
         if kind is not None:
             actions.append(_begin(kind, deployment, machine, observed))
     return actions
+
+
+def _rescues(observed: Observed, busy: set[MachineId]) -> list[Begin]:
+    on = {deployment.machine: deployment for deployment in observed.deployments if deployment.machine}
+    begun = []
+    for machine in observed.machines.values():
+        kind = _rescue_due(machine)
+        if kind is not None and machine.id not in busy:
+            deployment = on.get(machine.id)
+            steps = steps_for(kind, system_runs=deployment is not None and _system_runs(machine, observed))
+            begun.append(Begin(kind, machine.id, deployment, steps, armed=True))
+    return begun
+
+
+_RESCUED = (State.DISCOVERED, State.IDLE, State.ACTIVE, State.STOPPED, State.FAILED)
+
+
+def _rescue_due(machine: Machine) -> Kind | None:
+    rescue = machine.rescue
+    if rescue is None:
+        return None
+    if rescue.ended:
+        return Kind.END_RESCUE if machine.state in (State.RESCUE, State.FAILED) else None
+    if machine.state is State.RESCUE:  # since its SSH opened the machine has restarted
+        return Kind.RESCUE if rescue.since is None else None
+    return Kind.RESCUE if machine.state in _RESCUED else None
 
 
 def next_wake(observed: Observed, now: float, longest: float) -> float:
@@ -105,8 +133,12 @@ def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
 
 
 def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:
-    in_stack = machine.id in observed.in_stack
-    runs = machine.state is State.ACTIVE or (machine.state is State.FAILED and not in_stack)
-    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes)
+    steps = steps_for(kind, system_runs=_system_runs(machine, observed), wipe=deployment.wipes)
     # It may be off, or restarting although it gave a sign just now: until a step is handed out, its boot is ours.
     return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed=bool(steps))
+
+
+def _system_runs(machine: Machine, observed: Observed) -> bool:
+    """Whether the system of its deployment runs, as far as we know."""
+    away = machine.state is State.FAILED and machine.id not in observed.in_stack
+    return machine.state is State.ACTIVE or away

@@ -11,7 +11,11 @@ from appliance.machine import Machine
 from appliance.reconcile.outcome import deployment_after, machine_after
 from appliance.reconcile.record import Tell
 from appliance.store import attempts, deployments, machines, tokens
-from appliance.workflow import HAND_OVER, STEPS, Attempt, DeploymentId, Kind, Status
+from appliance.workflow import HAND_OVER, RESTART, STEPS, Attempt, DeploymentId, Kind, Status
+
+
+LEAVING = (HAND_OVER, RESTART)
+"""Steps after which the machine runs this maintenance stack no longer."""
 
 
 async def settle(
@@ -42,8 +46,8 @@ async def _store_deployment(db: aiosqlite.Connection, deployment: Deployment, at
 
 async def _end_tokens(db: aiosqlite.Connection, before: Attempt | None, after: Attempt) -> None:
     """Once the machine leaves the maintenance stack, or its deployed system is gone, their tokens are worthless."""
-    handed_over = HAND_OVER in after.results and (before is None or HAND_OVER not in before.results)
-    if handed_over:
+    known = before.results if before else {}
+    if any(step in after.results and step not in known for step in LEAVING):
         await tokens.leave(db, after.machine)
     if after.kind is Kind.RELEASE and after.status is Status.DONE and after.deployment is not None:
         await tokens.end_resident(db, after.deployment)
