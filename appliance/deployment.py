@@ -96,6 +96,11 @@ class Deployment:
         """Whether its release wipes the disk: the user wants it, and the disk was taken into use, if only in part."""
         return self.wipe_on_release and self.disk is not None and self.disk.owned
 
+    @property
+    def current(self) -> bool:
+        """Whether what its disk holds is what is wanted there: the image was written, and not asked for anew since."""
+        return self.installed is not None and self.installed.generation == self.generation
+
 
 def detached(deployment: Deployment) -> Deployment:
     """The deployment on no machine, with nothing left of the one it was on."""

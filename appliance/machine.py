@@ -106,11 +106,12 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.RELEASING: frozenset({S.IDLE, S.FAILED}),
     S.WIPING: frozenset({S.IDLE, S.FAILED}),
     S.RESCUING: frozenset({S.RESCUE, S.FAILED}),
-    # Somebody was root in the stack that runs: only a fresh one leads on, and to rescue again after a restart of its own.
+    # Somebody was root in the stack that runs: only a fresh one leads on, or back after a restart of its own.
     S.RESCUE: frozenset({S.INSPECTING, S.RESCUING, S.BROKEN}),
     S.CAPTURING: frozenset({S.IDLE, S.STOPPED, S.ACTIVE, S.FAILED}),
-    # A failed machine goes on by retrying what failed, by another try at the same end, or back to the fleet.
-    S.FAILED: frozenset(BUSY | {S.IDLE, S.BROKEN, S.ACTIVE}),
+    # A failed machine goes on by retrying what failed, by another try at the same end, or back to the fleet; what was
+    # cancelled before anything was done comes back to where it was.
+    S.FAILED: frozenset(BUSY | {S.DISCOVERED, S.IDLE, S.BROKEN, S.ACTIVE, S.STOPPED}),
     S.BROKEN: frozenset({S.DISCOVERED, S.IDLE}),
 }
 del S

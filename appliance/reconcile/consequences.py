@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from appliance.deployment import Deployment, DiskIdentity, Wanted
 from appliance.errors import Conflict
-from appliance.machine import BUSY, TRANSITIONS, Machine, State
+from appliance.machine import BUSY, TRANSITIONS, Machine, State, in_rescue
 from appliance.workflow import Attempt
 
 
@@ -18,6 +18,11 @@ class Action(StrEnum):
     REDEPLOY = "redeploy"
     RETRY = "retry"
 
+    @property
+    def label(self) -> str:
+        """As a title begins."""
+        return "Re-deploy" if self is Action.REDEPLOY else self.value.capitalize()
+
 
 class MachineAction(StrEnum):
     """What a user can do to a machine that is not always possible."""
@@ -25,6 +30,9 @@ class MachineAction(StrEnum):
     BREAK = "break"
     """Call it broken."""
     DELETE = "delete"
+    RESCUE = "rescue"
+    """Into the maintenance stack, disks untouched, SSH open to the user's keys."""
+    END_RESCUE = "end-rescue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,9 @@ def consequences_of(
         assert choice is not None
         return _overwriting(*choice)
     match action:
+        case Action.START if not deployment.current:
+            # Its deploy failed, and a rescue has followed.
+            return _ending(deployment, machine, Action.REDEPLOY)
         case Action.START:
             text = f"{deployment.name} boots again from its disk, with its data."
         case Action.STOP:
@@ -92,6 +103,8 @@ def _refusal(deployment: Deployment, machine: Machine | None, action: Action) ->
         return "" if action is Action.START else f"{deployment.name} is on no machine"
     if machine.state in BUSY:
         return f"{machine.name} is {machine.state}; wait until that has ended"
+    if in_rescue(machine):
+        return f"{machine.name} is in rescue, or its rescue has failed; end the rescue first"
     if machine.state is State.BROKEN and action is not Action.RELEASE:
         return f"{machine.name} is broken; release {deployment.name}, then start it on another machine"
     if action is Action.RETRY:
@@ -167,6 +180,21 @@ def machine_refusal(
         return Conflict("machine-busy", f"{machine.name} is {machine.state}", wait)
     if action is MachineAction.BREAK and State.BROKEN not in TRANSITIONS[machine.state]:
         return Conflict("state-forbids", f"{machine.name} is {machine.state} and cannot be called broken", wait)
+    if action is MachineAction.RESCUE:
+        return _rescue_refusal(machine, deployment)
+    if action is MachineAction.END_RESCUE and not in_rescue(machine):
+        return Conflict("rescue-none", f"{machine.name} is not in rescue", "rescue it first")
+    return None
+
+
+def _rescue_refusal(machine: Machine, deployment: Deployment | None) -> Conflict | None:
+    if machine.rescue is not None:
+        return Conflict("rescue-already", f"{machine.name} is in rescue already", "end it first, for other keys")
+    if machine.state is State.BROKEN:
+        return Conflict("state-forbids", f"{machine.name} is broken", "say that it is mended first")
+    if deployment is not None and deployment.wanted is Wanted.RELEASED:
+        message = f"{deployment.name} is being released from {machine.name}"
+        return Conflict("machine-busy", message, "wait until that has ended, or retry it where it failed")
     return None
 
 

@@ -125,8 +125,7 @@ def _after_failure(deployment: Deployment, machine: Machine) -> Kind | None:
 
 
 def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
-    current = deployment.installed is not None and deployment.installed.generation == deployment.generation
-    if not current:
+    if not deployment.current:
         return Kind.DEPLOY if machine.state in (State.IDLE, State.STOPPED, State.ACTIVE) else None
     # Idle with its deployment on the disk: it was called broken and mended. Its data is still there.
     return Kind.START if machine.state in (State.STOPPED, State.IDLE) else None

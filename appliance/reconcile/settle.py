@@ -10,9 +10,9 @@ from appliance.events import Event
 from appliance.machine import Machine
 from appliance.reconcile.outcome import deployment_after, machine_after
 from appliance.reconcile.record import Tell
+from appliance.reconcile.tasks import follow
 from appliance.store import attempts, deployments, machines, tokens
 from appliance.workflow import HAND_OVER, RESTART, STEPS, Attempt, DeploymentId, Kind, Status
-
 
 LEAVING = (HAND_OVER, RESTART)
 """Steps after which the machine runs this maintenance stack no longer."""
@@ -30,6 +30,7 @@ async def settle(
         await _store_deployment(db, deployment, after)
     for event in _events(before, after, machine, moved_machine, now):
         await tell(event)
+    await follow(db, tell, before, after, now)
     await _end_tokens(db, before, after)
     return moved_machine
 

@@ -18,9 +18,12 @@ from appliance.deployment import (
 )
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
-from appliance.machine import Machine, State, check_hand_over, check_name, moved
+from appliance.machine import Machine, State, check_hand_over, check_name, check_tags, in_rescue, moved
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_address, check_unheld
+from appliance.reconcile.cancelling import cancel
+from appliance.reconcile.audit import Subject
 from appliance.reconcile.consequences import (
     Action,
     Consequences,
@@ -29,10 +32,14 @@ from appliance.reconcile.consequences import (
     consequences_of,
     machine_refusal,
 )
+from appliance.reconcile.machine_consequences import machine_consequences
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.rescues import begin_rescue, end_rescue
+from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.store import attempts, catalogue, deployments, leases, machines, tokens
 from appliance.store.store import Store
+from appliance.task import Task
 from appliance.workflow import DeploymentId
 
 
@@ -62,6 +69,10 @@ class MachineChange:
     """``kexec`` or ``reboot``: how the maintenance stack gives way to a deployed system."""
     reserved_address: str | None = None
     """IPv4 address that only this machine is leased; empty takes the reservation away."""
+    tags: Sequence[str] | None = None
+    """All of its tags from here on."""
+    add_tags: Sequence[str] = ()
+    remove_tags: Sequence[str] = ()
 
 
 class Wishes:
@@ -82,12 +93,16 @@ class Wishes:
             if change.broken and before.state is not State.BROKEN:
                 await _check(db, before, MachineAction.BREAK)
             after = _changed(before, change)
+            if change.broken and in_rescue(before):
+                # What runs there was somebody else's: nothing of it is believed, and its agent restarts the machine.
+                await tokens.end_sessions(db, before.id)
             if change.reserved_address is not None:
                 after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
             if after != before:
                 await machines.put(db, after)
                 text = f"{by} changed {_differences(before, after)}"
                 await tell(Event("machine.changed", self._clock(), text, machine=before.id))
+                await self._noted(db, by, "machine.change", ("machine", before.id, before.name), before, after)
             return after
 
         return await record(self._store, self._bus, job)
@@ -109,8 +124,42 @@ class Wishes:
             await _check(db, machine, MachineAction.DELETE)
             await machines.delete(db, machine.id)
             await tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
+            await self._noted(db, by, "machine.delete", ("machine", machine.id, machine.name), machine)
 
         await record(self._store, self._bus, job)
+
+    async def machine_consequences(self, key: str, action: MachineAction) -> Consequences:
+        """What an action on a machine would do; nothing is changed."""
+
+        async def job(db: aiosqlite.Connection) -> Consequences:
+            machine = await machines.get(db, key)
+            deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
+            return machine_consequences(machine, deployment, live, action)
+
+        return await self._store.read(job)
+
+    async def rescue(self, key: str, ssh_keys: Sequence[str], by: Asker) -> Machine:
+        """Have the machine in the maintenance stack, its disks untouched, with SSH open to these public keys."""
+        keys = check_ssh_keys(ssh_keys)
+        if not keys:
+            raise Invalid("ssh-key-missing", "nobody could log in", "give at least one SSH public key", "ssh_keys")
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            machine = await machines.get(db, key)
+            await _check(db, machine, MachineAction.RESCUE)
+            return await begin_rescue(db, tell, machine, keys, by, self._clock())
+
+        return await record(self._store, self._bus, job)
+
+    async def end_rescue(self, key: str, by: Asker) -> Machine:
+        """Have the machine in a fresh maintenance stack, without anybody logged in."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+            machine = await machines.get(db, key)
+            await _check(db, machine, MachineAction.END_RESCUE)
+            return await end_rescue(db, tell, machine, by, self._clock())
+
+        return await record(self._store, self._bus, job)
 
     async def create_deployment(self, new: NewDeployment, by: Asker) -> Deployment:
         """Make a deployment; nothing is touched before it is started."""
@@ -124,7 +173,7 @@ class Wishes:
                 image=image.id,
                 created=self._clock(),
                 delivery=check_delivery(new.delivery),
-                requirements=new.requirements,
+                requirements=replace(new.requirements, tags=check_tags(new.requirements.tags, "requirements.tags")),
                 ssh_keys=check_ssh_keys(new.ssh_keys),
                 wipe_on_release=new.wipe_on_release,
                 wanted_machine=machine.id if machine else None,
@@ -133,6 +182,7 @@ class Wishes:
             )
             stored = await deployments.add(db, deployment)
             await self._told(tell, stored, f"{by} created {stored.name}")
+            await self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored
 
         return await record(self._store, self._bus, job)
@@ -146,6 +196,7 @@ class Wishes:
                 raise Conflict("deployment-used", f"{deployment.name} is on a machine", "release it first")
             await deployments.delete(db, deployment.id)
             await self._told(tell, deployment, f"{by} deleted {deployment.name}")
+            await self._noted(db, by, "deployment.delete", _subject(deployment), deployment)
 
         await record(self._store, self._bus, job)
 
@@ -157,14 +208,14 @@ class Wishes:
 
         return await self._store.read(job)
 
-    async def act(self, key: str, action: Action, confirm: str | None, by: Asker, content: str = "") -> Deployment:
-        """Start, stop, release, re-deploy or retry.
+    async def act(self, key: str, action: Action, confirm: str | None, by: Asker, content: str = "") -> Task:
+        """Start, stop, release, re-deploy or retry: the task that follows it.
 
         ``confirm`` and ``content`` are what ``consequences`` told. Raises Conflict ``confirmation-needed`` where they
         are not, and ``content-changed`` where the disk holds something else by now than what was agreed to.
         """
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
             deployment = await deployments.get(db, key)
             foreseen = await self._consequences(db, deployment, action)
             if foreseen.refused:
@@ -173,9 +224,18 @@ class Wishes:
             after = await self._applied(db, deployment, action)
             await deployments.put(db, after)
             await self._told(tell, after, f"{by} asked to {action.value} {after.name}")
-            return after
+            await self._noted(db, by, f"deployment.{action.value}", _subject(after), deployment, after)
+            on = f" on {foreseen.machine}" if foreseen.machine else ""
+            asked = Asked(f"deployment.{action}", f"{action.label} {after.name}{on}", by, self._clock())
+            return await open_action(db, tell, asked, deployment, after)
 
         return await record(self._store, self._bus, job)
+
+    async def cancel_task(self, key: str, by: Asker) -> Task:
+        """Cancel a task; raises NotFound, and Conflict ``cancel-refused`` with the reason."""
+        return await record(
+            self._store, self._bus, lambda db, tell: cancel(db, tell, key, by, self._clock())
+        )
 
     async def _consequences(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Consequences:
         machine = await machines.find(db, deployment.machine) if deployment.machine else None
@@ -215,9 +275,24 @@ class Wishes:
             return detached(after)
         return after
 
+    async def _noted(
+        self,
+        db: aiosqlite.Connection,
+        by: Asker,
+        action: str,
+        subject: Subject,
+        before: object = None,
+        after: object = None,
+    ) -> None:
+        await audit.note(db, by, action, subject, before, after, now=self._clock())
+
     async def _told(self, tell: Tell, deployment: Deployment, text: str) -> None:
         event = Event("deployment.changed", self._clock(), text, machine=deployment.machine, deployment=deployment.id)
         await tell(event)
+
+
+def _subject(deployment: Deployment) -> Subject:
+    return "deployment", deployment.id, deployment.name
 
 
 def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:
@@ -247,16 +322,23 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
         machine = replace(machine, notes=change.notes[:4000])
     if change.hand_over is not None:
         machine = replace(machine, hand_over=check_hand_over(change.hand_over))
+    machine = replace(machine, tags=_tagged(machine, change))
     if change.broken is not None and change.broken != (machine.state is State.BROKEN):
         mended = State.IDLE if machine.inventory else State.DISCOVERED
-        machine = moved(machine, State.BROKEN if change.broken else mended)
+        machine = replace(moved(machine, State.BROKEN if change.broken else mended), rescue=None)
     return machine
+
+
+def _tagged(machine: Machine, change: MachineChange) -> tuple[str, ...]:
+    start = machine.tags if change.tags is None else change.tags
+    return check_tags((set(start) | set(change.add_tags)) - set(change.remove_tags))
 
 
 _SHOWN = {
     "name": "name",
     "maintenance": "maintenance",
     "notes": "notes",
+    "tags": "tags",
     "state": "state",
     "hand_over": "hand-over",
     "reserved_address": "reserved address",
@@ -273,4 +355,6 @@ def _differences(before: Machine, after: Machine) -> str:
 
 
 def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     return "none" if value is None or value == "" else str(value)

@@ -1,0 +1,41 @@
+"""What an action on a machine would do, said before it is done. Pure."""
+
+from appliance.deployment import Deployment
+from appliance.machine import Machine, State
+from appliance.reconcile.consequences import Consequences, MachineAction, machine_refusal
+from appliance.workflow import Attempt
+
+
+def machine_consequences(
+    machine: Machine, deployment: Deployment | None, live: Attempt | None, action: MachineAction
+) -> Consequences:
+    """``deployment`` is what is assigned to it, ``live`` its attempt that goes on. Nothing on a disk is ever lost."""
+    refusal = machine_refusal(machine, deployment, live, action)
+    if refusal is not None:
+        return Consequences(refused=f"{refusal.message}; {refusal.hint}", machine=machine.name)
+    confirm, texts = None, tuple[str, ...]()
+    match action:
+        case MachineAction.BREAK:
+            texts = (f"{machine.name} is never chosen for anything until somebody says that it is mended.",)
+        case MachineAction.DELETE:
+            texts = (f"{machine.name} is forgotten with its inventory; it appears again, as new, when it next boots.",)
+            confirm = machine.name
+        case MachineAction.RESCUE:
+            texts = _rescue(machine, deployment)
+        case MachineAction.END_RESCUE:
+            texts = _end_rescue(machine, deployment)
+    return Consequences(texts, confirm, machine=machine.name)
+
+
+def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
+    texts = [f"{machine.name} boots the maintenance stack with SSH open to these keys. Its disks are not touched."]
+    if deployment is not None and machine.state in (State.ACTIVE, State.FAILED):
+        texts.insert(0, f"{deployment.name} is shut down if it runs.")
+    if deployment is not None:
+        texts.append(f"{deployment.name} is stopped then, and can be started again once the rescue has ended.")
+    return tuple(texts)
+
+
+def _end_rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
+    then = f"{deployment.name} stays stopped." if deployment else "The machine is idle then."
+    return (f"Everybody is logged out: {machine.name} restarts into a fresh maintenance stack.", then)
