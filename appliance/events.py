@@ -34,7 +34,11 @@ KINDS: dict[str, str] = {
     "deployment.changed": "a user changed a deployment, or asked something of it",
     "image.changed": "an image was added or deleted",
     "kernel.changed": "a kernel was added or deleted",
+    "task.changed": "a task was asked for, or has ended",
     "user.login": "somebody logged in, or failed to",
+    "user.changed": "a user was made, changed or deleted",
+    "token.changed": "an API token was made or deleted",
+    "certificate.changed": "another certificate was put in for the console",
     "daemon.started": "the daemon started",
     "daemon.trouble": "a service of the daemon has a problem",
 }

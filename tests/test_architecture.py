@@ -23,7 +23,8 @@ CLOCKS = {"now", "today", "utcnow"}
 
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
-    "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "events", "errors", "command", "__init__",
+    "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "sighting", "task", "events", "errors", "command",
+    "__init__",
 }  # fmt: skip
 LAYERS = (WORDS, MIDDLE, {"reconcile"}, {"web"}, {"daemon", "assembly", "cli", "lab", "__main__", "probe"})
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""

@@ -23,6 +23,7 @@ from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.documents import dump
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken, MachineSession
+from appliance.task import CANCELLED
 from appliance.workflow import (
     CONFIGURE,
     RETURN,
@@ -318,7 +319,7 @@ class Agents:
         return await self._store.read(job)
 
     async def report(self, token: str, report: Report) -> bool:
-        """Take a report on the present step of the live attempt."""
+        """Take a report on the present step of the live attempt; False: abandon the step, it was cancelled."""
         if not math.isfinite(report.progress):
             raise Invalid("progress-invalid", "progress is a number from 0 to 1")
         if len(dump(report.result)) > RESULT_BYTES:
@@ -329,6 +330,8 @@ class Agents:
         async def job(db: aiosqlite.Connection, tell: Tell) -> Attempt:
             now = self._clock()
             machine, attempt = await self._reported(db, token, report)
+            if attempt.code == CANCELLED:
+                return attempt
             if report.status == "done":
                 after = step_done(attempt, report.step, report.result, now)
             else:
@@ -341,12 +344,14 @@ class Agents:
 
         attempt = await record(self._store, self._bus, job)
         self._bell.ring(attempt.machine)
-        return True
+        return attempt.code != CANCELLED
 
     async def _report_running(self, token: str, report: Report) -> bool:
         async def job(db: aiosqlite.Connection) -> Attempt:
             now = self._clock()
             machine, attempt = await self._reported(db, token, report)
+            if attempt.code == CANCELLED:
+                return attempt
             after = progressed(attempt, report.step, report.progress, report.message, now)
             await attempts.put(db, after)
             if now - (machine.last_seen or 0) > SEEN_SECONDS:  # it does not poll while it works
@@ -354,6 +359,8 @@ class Agents:
             return after
 
         attempt = await self._store.write(job)
+        if attempt.code == CANCELLED:
+            return False
         self._bus.publish(Progress(attempt.machine, report.step, attempt.progress, attempt.message))
         return True
 

@@ -14,6 +14,7 @@ from appliance.reconcile.bell import Bell
 from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import settle
+from appliance.reconcile.tasks import amend, amendments
 from appliance.store import attempts, deployments, machines
 from appliance.store.documents import rows
 from appliance.store.store import Store
@@ -64,9 +65,16 @@ class ReconcileLoop:
             except Exception as error:
                 self._trouble(error)  # of one machine; the others get their turn
                 shortest = BREATH
+        await self._amend_tasks()
         if actions:
             observed = await self._store.read(self._observe)
         return max(shortest, next_wake(observed, self._clock(), LONGEST))
+
+    async def _amend_tasks(self) -> None:
+        """Tasks end with what they follow, in its transaction; this is for what no attempt ever told."""
+        now = self._clock()
+        if await self._store.read(lambda db: amendments(db, now)):
+            await record(self._store, self._bus, lambda db, tell: amend(db, tell, now))
 
     def _trouble(self, error: Exception) -> None:
         """Tell it; a defect of ours in one machine must not end the service of all others."""

@@ -11,7 +11,7 @@ from appliance.events import Bus, Event
 from appliance.machine import Machine, State
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
-from appliance.store import deployments, events, machines
+from appliance.store import audit, deployments, events, machines, tasks
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,10 @@ class Upkeep:
     async def round(self) -> None:
         """Forget everything that is due, in slices; raises ApplianceError when the disk does not take it."""
         while await self._store.write(events.prune):
+            continue
+        while await self._store.write(tasks.prune):
+            continue
+        while await self._store.write(lambda db: audit.prune(db, self._clock())):
             continue
         while await record(self._store, self._bus, self._forget):
             continue

@@ -22,8 +22,8 @@ from appliance.machine import Machine, State, check_hand_over, check_name, check
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_address, check_unheld
-from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.audit import Subject
+from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.consequences import (
     Action,
     Consequences,

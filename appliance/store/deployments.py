@@ -16,6 +16,12 @@ async def every(db: aiosqlite.Connection) -> list[Deployment]:
     return [load(row[0], Deployment) for row in await rows(db, "SELECT doc FROM deployments ORDER BY name")]
 
 
+async def find(db: aiosqlite.Connection, deployment: DeploymentId) -> Deployment | None:
+    """The deployment with this id."""
+    row = await one(db, "SELECT doc FROM deployments WHERE id = ?", deployment)
+    return load(row[0], Deployment) if row else None
+
+
 async def get(db: aiosqlite.Connection, key: DeploymentId | str) -> Deployment:
     """The deployment with this id or name; raises NotFound."""
     row = await one(db, "SELECT doc FROM deployments WHERE name = ? OR id = ?", str(key), key)

@@ -92,6 +92,101 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX download_tokens_attempt ON download_tokens(attempt);
     DELETE FROM download_tokens WHERE attempt IN (SELECT id FROM attempts WHERE status <> 'live');
     """,
+    """
+    CREATE TABLE tasks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, title TEXT NOT NULL, owner TEXT NOT NULL,
+        kind TEXT NOT NULL, status TEXT NOT NULL, job INTEGER NOT NULL, machine TEXT, deployment INTEGER, attempt TEXT,
+        ended REAL, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX tasks_open ON tasks(id) WHERE ended IS NULL;
+    CREATE INDEX tasks_ended ON tasks(id) WHERE ended IS NOT NULL;
+    CREATE INDEX tasks_status ON tasks(status, id);
+    CREATE INDEX tasks_title ON tasks(title, id);
+    CREATE INDEX tasks_owner ON tasks(owner, id);
+    CREATE INDEX tasks_kind ON tasks(kind, id);
+    CREATE INDEX tasks_machine ON tasks(machine, id);
+    CREATE INDEX tasks_deployment ON tasks(deployment, id);
+    CREATE INDEX tasks_open_attempt ON tasks(attempt) WHERE ended IS NULL;
+    CREATE TABLE task_log (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, task INTEGER NOT NULL REFERENCES tasks(id) ON DELETE CASCADE,
+        at REAL NOT NULL, text TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX task_log_task ON task_log(task, number);
+    CREATE TABLE task_items (
+        task INTEGER NOT NULL REFERENCES tasks(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        status TEXT NOT NULL, doc BLOB NOT NULL, PRIMARY KEY (task, position)
+    ) STRICT;
+    """,
+    # Log-ins of before end here: their tokens could not be replaced while they are in use.
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL,
+        via TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+        name TEXT NOT NULL, outcome TEXT NOT NULL, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_at ON audit(at, id);
+    CREATE INDEX audit_who ON audit(who, id);
+    CREATE INDEX audit_action ON audit(action, id);
+    CREATE INDEX audit_subject ON audit(subject, id);
+    CREATE INDEX audit_name ON audit(name, id);
+    ALTER TABLE users ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE users ADD COLUMN last_log_in REAL;
+    DROP TABLE user_sessions;
+    CREATE TABLE log_ins (
+        id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,
+        created REAL NOT NULL, used REAL NOT NULL, expires REAL NOT NULL,
+        address TEXT NOT NULL, program TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX log_ins_user ON log_ins(user, used);
+    CREATE TABLE log_in_tokens (
+        hash TEXT PRIMARY KEY, log_in TEXT NOT NULL REFERENCES log_ins(id) ON DELETE CASCADE,
+        created REAL NOT NULL, used REAL, retired REAL
+    ) STRICT;
+    CREATE INDEX log_in_tokens_log_in ON log_in_tokens(log_in, created);
+    CREATE TABLE api_tokens (
+        id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE, name TEXT NOT NULL,
+        hash TEXT NOT NULL UNIQUE, scope TEXT NOT NULL, created REAL NOT NULL, expires REAL, used REAL,
+        used_from TEXT NOT NULL, UNIQUE (user, name)
+    ) STRICT;
+    """,
+    # The network: what was heard on it, other DHCP servers, addresses and names that users keep, leases to be listed.
+    """
+    CREATE TABLE sightings (
+        mac TEXT PRIMARY KEY, interface TEXT NOT NULL, first REAL NOT NULL, last REAL NOT NULL, stage INTEGER NOT NULL,
+        search TEXT NOT NULL, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX sightings_last ON sightings(last, mac);
+    CREATE INDEX sightings_first ON sightings(first, mac);
+    CREATE INDEX sightings_stage ON sightings(stage, mac);
+    CREATE INDEX sightings_interface ON sightings(interface, mac);
+    CREATE TABLE foreign_servers (
+        interface TEXT NOT NULL, address TEXT NOT NULL, last REAL NOT NULL, doc BLOB NOT NULL,
+        PRIMARY KEY (interface, address)
+    ) STRICT;
+    CREATE TABLE reservations (
+        mac TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, name TEXT UNIQUE, note TEXT NOT NULL, created REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE dns_records (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
+        note TEXT NOT NULL, created REAL NOT NULL, UNIQUE (name, type, value)
+    ) STRICT;
+    ALTER TABLE leases ADD COLUMN mac TEXT GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.mac')) VIRTUAL;
+    ALTER TABLE leases ADD COLUMN hostname TEXT
+        GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.hostname')) VIRTUAL;
+    ALTER TABLE leases ADD COLUMN state TEXT GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.state')) VIRTUAL;
+    ALTER TABLE leases ADD COLUMN since REAL GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.start')) VIRTUAL;
+    ALTER TABLE leases ADD COLUMN until REAL GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.end')) VIRTUAL;
+    ALTER TABLE leases ADD COLUMN number INTEGER GENERATED ALWAYS AS (
+        json_extract('[' || replace(address, '.', ',') || ']', '$[0]') * 16777216
+        + json_extract('[' || replace(address, '.', ',') || ']', '$[1]') * 65536
+        + json_extract('[' || replace(address, '.', ',') || ']', '$[2]') * 256
+        + json_extract('[' || replace(address, '.', ',') || ']', '$[3]')
+    ) VIRTUAL;
+    CREATE INDEX leases_number ON leases(number);
+    CREATE INDEX leases_mac ON leases(mac);
+    CREATE INDEX leases_hostname ON leases(hostname);
+    CREATE INDEX leases_until ON leases(until);
+    """,
 )
 
 

@@ -1,0 +1,61 @@
+"""Cancelling a task: what has not begun is taken back, what goes on is given up."""
+
+from dataclasses import replace
+
+import aiosqlite
+
+from appliance.accounts import Asker
+from appliance.events import Event
+from appliance.machine import moved
+from appliance.reconcile.record import Tell
+from appliance.reconcile.settle import change_machine, settle
+from appliance.reconcile.tasks import changed
+from appliance.store import attempts, deployments, machines, tasks
+from appliance.task import CANCELLED, Status, Task, brought_back, check_cancel, ended, with_canceller, withdrawn
+from appliance.workflow import Attempt, failed
+
+
+async def cancel(db: aiosqlite.Connection, tell: Tell, key: str, by: Asker, now: float) -> Task:
+    """Cancel the task with this number.
+
+    Raises NotFound, and Conflict ``cancel-refused`` where it cannot be cancelled, with the reason.
+    """
+    task = await tasks.get(db, key)
+    attempt = await attempts.find(db, task.attempt) if task.attempt else None
+    check_cancel(task, attempt)
+    why = f"{by} cancelled it"
+    if task.job:
+        return await changed(db, tell, task, with_canceller(task, by.name), now)
+    if attempt is not None:
+        await _give_up(db, tell, task, attempt, why, now)
+        return await tasks.get(db, key)  # it ended with its attempt
+    await _withdraw(db, tell, task, why, now)
+    return await changed(db, tell, task, ended(task, Status.CANCELLED, now, CANCELLED, why), now)
+
+
+async def _give_up(db: aiosqlite.Connection, tell: Tell, task: Task, attempt: Attempt, why: str, now: float) -> None:
+    machine = await machines.get(db, attempt.machine)
+    after = await settle(db, tell, machine, attempt, failed(attempt, CANCELLED, why, now), now)
+    if (state := brought_back(task, attempt)) is not None:
+        await change_machine(db, tell, after, moved(after, state), now)
+        await _withdraw(db, tell, task, why, now)
+
+
+async def _withdraw(db: aiosqlite.Connection, tell: Tell, task: Task, why: str, now: float) -> None:
+    """What was wanted before is wanted again; a machine that was chosen for it is free."""
+    if task.deployment is None:
+        await _no_rescue(db, task)
+        return
+    deployment = await deployments.find(db, task.deployment)
+    if deployment is not None and task.before is not None:
+        await deployments.put(db, withdrawn(deployment, task.before))
+        event = Event("deployment.changed", now, f"{task.title}: taken back", why, task.machine, deployment.id)
+        await tell(event)
+
+
+async def _no_rescue(db: aiosqlite.Connection, task: Task) -> None:
+    """A rescue, or its end, that has not begun is wanted no longer."""
+    machine = await machines.find(db, task.machine) if task.machine else None
+    if machine is not None and machine.rescue is not None:
+        rescue = replace(machine.rescue, ended=False) if task.kind == "machine.end-rescue" else None
+        await machines.put(db, replace(machine, rescue=rescue))

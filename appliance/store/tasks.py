@@ -1,0 +1,184 @@
+"""Tasks, what jobs say, and what became of each item of a job; the oldest that have ended are forgotten."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import aiosqlite
+
+from appliance.errors import NotFound
+from appliance.machine import MachineId
+from appliance.store.documents import dump, load, one, rows
+from appliance.store.listing import Filter, Listing, Number, Sort, Test, any_of, equals, flag
+from appliance.task import Status, Task, TaskId
+from appliance.workflow import AttemptId, DeploymentId
+
+KEEP_ENDED = 10_000
+KEEP_LINES = 2000
+"""Lines of one job's log, the newest."""
+LONGEST_LINE = 1000
+SLICE = 500
+"""Tasks that are forgotten in one transaction: others wait for it."""
+
+_OPEN = "ended IS NULL"
+"""Word for word the condition of the partial indexes: SQLite uses them only then."""
+
+
+def _named(column: str, table: str) -> Test:
+    """The column is the id, or that of the row with this name; what was deleted is still found by its id."""
+    sql = f"{column} IN (?, (SELECT id FROM {table} WHERE name = ?))"  # noqa: S608 - ours
+    return lambda value, _: [(sql, (value, value))]
+
+
+LISTING = Listing(
+    table="tasks",
+    columns="doc",
+    id="id",
+    sorts={"created": Sort("id", Number), "title": Sort("title"), "owner": Sort("owner"), "kind": Sort("kind")},
+    default="-created",
+    filters={
+        "open": Filter(bool, flag(_OPEN), "whether it still goes on"),
+        "status": Filter(list[Status], any_of("status"), "only with this status; several may be given"),
+        "owner": Filter(str, equals("owner"), "only of this user"),
+        "kind": Filter(str, equals("kind"), "only of this kind, such as deployment.start"),
+        "machine": Filter(str, _named("machine", "machines"), "only of this machine, by id or name"),
+        "deployment": Filter(str, _named("deployment", "deployments"), "only of this deployment, by id or name"),
+    },
+)
+"""How tasks are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a job's log."""
+
+    number: int
+    at: float
+    text: str
+
+
+ItemStatus = Literal["done", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What became of one item of a job. ``code`` and ``text`` say why it is not done."""
+
+    id: str
+    name: str
+    status: ItemStatus
+    code: str = ""
+    text: str = ""
+
+
+async def add(db: aiosqlite.Connection, task: Task) -> Task:
+    """Store a new task and return it with its number."""
+    async with db.execute(
+        "INSERT INTO tasks(created, title, owner, kind, status, job, doc) VALUES(?,?,?,?,?,?,?)",
+        (task.created, task.title, task.owner, task.kind, task.status, task.job, b""),
+    ) as cursor:
+        stored = replace(task, id=TaskId(int(cursor.lastrowid or 0)))
+    await put(db, stored)
+    return stored
+
+
+async def put(db: aiosqlite.Connection, task: Task) -> None:
+    """Store a changed task."""
+    await db.execute(
+        "UPDATE tasks SET status=?, machine=?, deployment=?, attempt=?, ended=?, doc=? WHERE id=?",
+        (task.status, task.machine, task.deployment, task.attempt, task.ended, dump(task), task.id),
+    )
+
+
+async def find(db: aiosqlite.Connection, task: TaskId) -> Task | None:
+    """The task with this number."""
+    row = await one(db, "SELECT doc FROM tasks WHERE id = ?", task)
+    return load(row[0], Task) if row else None
+
+
+async def get(db: aiosqlite.Connection, key: TaskId | str) -> Task:
+    """The task with this number; raises NotFound."""
+    text = str(key)
+    found = await find(db, TaskId(int(text))) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+    if found is None:
+        raise NotFound("task-unknown", f"there is no task {text[:40]!r}", "list them with: qrm tasks")
+    return found
+
+
+async def opened(db: aiosqlite.Connection, *, jobs: bool) -> list[Task]:
+    """The tasks that go on: those that follow attempts, or the jobs; the oldest first."""
+    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND job = ? ORDER BY id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql, jobs)]
+
+
+async def open_of_deployment(db: aiosqlite.Connection, deployment: DeploymentId) -> list[Task]:
+    """What goes on for a deployment."""
+    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND deployment = ? ORDER BY id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql, deployment)]
+
+
+async def open_of_machine(db: aiosqlite.Connection, machine: MachineId) -> list[Task]:
+    """What goes on for a machine."""
+    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND machine = ? ORDER BY id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql, machine)]
+
+
+async def open_of_attempt(db: aiosqlite.Connection, attempt: AttemptId) -> list[Task]:
+    """What follows an attempt and goes on."""
+    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND attempt = ? ORDER BY id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql, attempt)]
+
+
+async def note(db: aiosqlite.Connection, task: TaskId, at: float, text: str) -> None:
+    """Add a line to a job's log, and forget the oldest beyond KEEP_LINES."""
+    values = (task, at, text[:LONGEST_LINE])
+    async with db.execute("INSERT INTO task_log(task, at, text) VALUES(?,?,?)", values) as cursor:
+        number = int(cursor.lastrowid or 0)
+    if number % 100 == 0:
+        keep = "SELECT number FROM task_log WHERE task = ? ORDER BY number DESC LIMIT 1 OFFSET ?"
+        await db.execute(
+            f"DELETE FROM task_log WHERE task = ? AND number <= ({keep})",  # noqa: S608 - ours
+            (task, task, KEEP_LINES),
+        )
+
+
+async def lines(db: aiosqlite.Connection, task: TaskId, after: int, limit: int) -> list[Line]:
+    """Lines of a job's log after number ``after``, oldest first."""
+    sql = "SELECT number, at, text FROM task_log WHERE task = ? AND number > ? ORDER BY number LIMIT ?"
+    return [Line(*row) for row in await rows(db, sql, task, after, limit)]
+
+
+async def put_item(db: aiosqlite.Connection, task: TaskId, position: int, item: Item) -> None:
+    """Note what became of an item; the first word on it stands."""
+    sql = "INSERT OR IGNORE INTO task_items(task, position, status, doc) VALUES(?,?,?,?)"
+    await db.execute(sql, (task, position, item.status, dump(item)))
+
+
+async def items(db: aiosqlite.Connection, task: TaskId) -> list[Item]:
+    """What became of the items so far, in their order."""
+    sql = "SELECT doc FROM task_items WHERE task = ? ORDER BY position"
+    return [load(row[0], Item) for row in await rows(db, sql, task)]
+
+
+async def positions(db: aiosqlite.Connection, task: TaskId) -> frozenset[int]:
+    """Which items are through."""
+    return frozenset(row[0] for row in await rows(db, "SELECT position FROM task_items WHERE task = ?", task))
+
+
+async def counts(db: aiosqlite.Connection, task: TaskId) -> dict[str, int]:
+    """How many items are done, failed, skipped."""
+    sql = "SELECT status, count(*) FROM task_items WHERE task = ? GROUP BY status"
+    found: list[tuple[str, int]] = await rows(db, sql, task)
+    return dict(found)
+
+
+async def prune(db: aiosqlite.Connection) -> bool:
+    """Forget the oldest that have ended beyond KEEP_ENDED, SLICE at most; whether to call it once more."""
+    oldest: Any = await one(
+        db, "SELECT id FROM tasks WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?", KEEP_ENDED
+    )
+    if oldest is None:
+        return False
+    which = "SELECT id FROM tasks WHERE ended IS NOT NULL AND id <= ? ORDER BY id LIMIT ?"
+    sql = f"DELETE FROM tasks WHERE id IN ({which})"  # noqa: S608 - ours
+    async with db.execute(sql, (oldest[0], SLICE)) as cursor:
+        return cursor.rowcount >= SLICE

@@ -1,0 +1,303 @@
+"""Tasks: long pieces of work that users watch and can cancel. Pure.
+
+A task follows an attempt, or a job of the daemon. What an attempt knows (how far it is, what it is at) is worked out
+from it when somebody looks, and never stored twice.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, NewType
+
+from appliance.deployment import Deployment, Wanted, detached
+from appliance.errors import Conflict
+from appliance.machine import Machine, MachineId, State
+from appliance.workflow import (
+    CONFIGURE,
+    GROW,
+    HAND_OVER,
+    PREPARE,
+    REPORT_ACTIVE,
+    RETURN,
+    SHUT_DOWN,
+    WIPE_DISK,
+    WRITE,
+    Attempt,
+    AttemptId,
+    DeploymentId,
+)
+from appliance.workflow import Status as AttemptStatus
+
+TaskId = NewType("TaskId", int)
+
+CANCELLED = "cancelled"
+"""Code of an attempt, and of a task, that somebody cancelled."""
+OVERTAKEN = "overtaken"
+"""Code of a task whose wish was followed by another one before anything of it began."""
+
+
+class Status(StrEnum):
+    """Where a task stands."""
+
+    WAITING = "waiting"
+    """Nothing of it has begun."""
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({Status.WAITING, Status.RUNNING})
+ENDED = frozenset(Status) - OPEN
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.WAITING: frozenset({Status.RUNNING}) | ENDED,
+    Status.RUNNING: ENDED,
+    Status.DONE: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a wish found, and what its cancellation brings back while nothing of it was done."""
+
+    state: State | None = None
+    """Of the machine."""
+    wanted: Wanted | None = None
+    """Of the deployment, as all that follows; None where the wish was about a machine alone."""
+    generation: int = 1
+    retry: bool = False
+    assigned: bool = True
+    """Whether the deployment was on a machine already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One long piece of work. Times are Unix time."""
+
+    id: TaskId
+    kind: str
+    """Those of ACTIONS follow an attempt; all others are jobs of the daemon."""
+    title: str
+    owner: str
+    """The name of whoever asked for it."""
+    created: float
+    status: Status = Status.WAITING
+    progress: float = 0.0
+    """0 to 1, of a job; see ``progress_of``."""
+    message: str = ""
+    machine: MachineId | None = None
+    deployment: DeploymentId | None = None
+    attempt: AttemptId | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+    """What a job has brought; empty for what follows an attempt."""
+    code: str = ""
+    reason: str = ""
+    """Why it failed or was cancelled."""
+    ended: float | None = None
+    job: bool = False
+    """The daemon does it itself; False: it follows an attempt."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """What a job was asked to do."""
+    before: Before | None = None
+    cancelled_by: str = ""
+    """Who wants a job to end; it does once the item that it is at is finished."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it still goes on."""
+        return self.status in OPEN
+
+
+ACTIONS: dict[str, frozenset[str]] = {
+    "deployment.start": frozenset({"deploy", "start"}),
+    "deployment.stop": frozenset({"stop"}),
+    "deployment.release": frozenset({"release"}),
+    "deployment.redeploy": frozenset({"deploy"}),
+    "deployment.retry": frozenset({"deploy", "start", "stop", "release"}),
+    "machine.rescue": frozenset({"rescue"}),
+    "machine.end-rescue": frozenset({"end-rescue"}),
+}
+"""The kinds of tasks that follow an attempt, and the kinds of attempts that they lead to."""
+
+
+def awaits(task: Task, attempt: Attempt) -> bool:
+    """Whether the attempt is what the task waits for."""
+    if task.status is not Status.WAITING or attempt.kind not in ACTIONS.get(task.kind, ()):
+        return False
+    return task.machine == attempt.machine and task.deployment in (None, attempt.deployment)
+
+
+def begun(task: Task, attempt: AttemptId | None = None) -> Task:
+    """The task, at work; ``attempt`` is what it follows. One that has ended stays as it is."""
+    if not task.open:
+        return task
+    return replace(task, status=Status.RUNNING, attempt=attempt or task.attempt)
+
+
+def ended(
+    task: Task, status: Status, now: float, code: str = "", reason: str = "", result: dict[str, Any] | None = None
+) -> Task:
+    """The task, ended as ``status`` says; a second end does not overwrite the first one."""
+    if status not in TRANSITIONS[task.status] or status not in ENDED:
+        return task
+    progress = 1.0 if status is Status.DONE else task.progress
+    outcome = task.result if result is None else result
+    return replace(task, status=status, progress=progress, code=code, reason=reason, result=outcome, ended=now)
+
+
+def followed(task: Task, attempt: Attempt, now: float) -> Task:
+    """The task as its attempt makes it: at work, or ended as that did."""
+    if attempt.status is AttemptStatus.LIVE:
+        return begun(task, attempt.id)
+    if attempt.status is AttemptStatus.DONE:
+        return ended(begun(task, attempt.id), Status.DONE, now)
+    status = Status.CANCELLED if attempt.code == CANCELLED else Status.FAILED
+    return ended(begun(task, attempt.id), status, now, attempt.code, attempt.reason)
+
+
+WEIGHTS = {
+    SHUT_DOWN: 2.0,
+    RETURN: 6.0,
+    PREPARE: 2.0,
+    WRITE: 10.0,
+    GROW: 1.0,
+    CONFIGURE: 2.0,
+    HAND_OVER: 1.0,
+    REPORT_ACTIVE: 6.0,
+    WIPE_DISK: 20.0,
+}
+"""How long steps take beside each other, about: a bar that moves evenly, and promises nothing."""
+
+
+def progress_of(task: Task, attempt: Attempt | None) -> float:
+    """How far the task is, 0 to 1; ``attempt`` is what it follows."""
+    if task.status is Status.DONE:
+        return 1.0
+    if attempt is None or not attempt.steps:
+        return task.progress
+    weights = [WEIGHTS.get(step, 1.0) for step in attempt.steps]
+    past = sum(weights[: attempt.index])
+    present = weights[attempt.index] * attempt.progress if attempt.step else 0.0
+    return min((past + present) / sum(weights), 1.0)
+
+
+def message_of(task: Task, attempt: Attempt | None) -> str:
+    """What the task is at, in words; empty once it has ended."""
+    if not task.open:
+        return ""
+    if attempt is None or attempt.step is None:
+        return task.message
+    return ": ".join(words for words in (attempt.step.label, attempt.message) if words)
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Whether a task can be cancelled, and in words what that would mean, or why it cannot."""
+
+    possible: bool
+    text: str
+
+
+_LOST = "What was on the disk is lost."
+_THEN = "Its machine is failed then: retry or release."
+_CUT: dict[str, str] = {
+    SHUT_DOWN: "Its system was told to shut down, and does.",
+    RETURN: "Its system is shut down already, and stays so.",
+    PREPARE: f"Clearing the disk stops. {_LOST}",
+    WRITE: f"Writing the image stops, and the disk cannot boot. {_LOST}",
+    GROW: "The disk stays without its identity, and is not started.",
+    CONFIGURE: "The disk stays without its identity, and is not started.",
+    HAND_OVER: "Its system is not started.",
+    WIPE_DISK: f"The disk stays wiped in part. {_LOST}",
+}
+
+
+def untouched(attempt: Attempt) -> bool:
+    """Whether nothing was done for it yet: its first step was handed to nobody, and no boot was decided for it."""
+    return attempt.index == 0 and not attempt.obeyed and attempt.boots == 0
+
+
+_BROUGHT_BACK = (State.DISCOVERED, State.IDLE, State.ACTIVE, State.STOPPED)
+
+
+def brought_back(task: Task, attempt: Attempt) -> State | None:
+    """The state to which the machine comes back when the task is cancelled now; None where it fails instead."""
+    state = task.before.state if task.before else None
+    return state if untouched(attempt) and state in _BROUGHT_BACK else None
+
+
+def prospect(task: Task, attempt: Attempt | None) -> Prospect:
+    """Whether it can be cancelled now; ``attempt`` is what it follows."""
+    if not task.open:
+        return Prospect(False, f"It is {task.status} already.")
+    if task.job:
+        if task.cancelled_by:
+            return Prospect(False, f"{task.cancelled_by} has cancelled it; it ends after what it is at.")
+        return Prospect(True, "What is done stays done; the rest is left as it is.")
+    if attempt is None:
+        return Prospect(True, "Nothing of it has begun. The wish is taken back.")
+    if brought_back(task, attempt):
+        return Prospect(True, "Nothing was done to the machine yet. Everything is as it was before.")
+    step = attempt.step
+    if step is None or step.name == REPORT_ACTIVE:
+        return Prospect(False, "The machine was handed over, and its system starts. Stop it once it is active.")
+    return Prospect(True, f"{_CUT.get(step.name, f'{step.label.capitalize()} stops.')} {_THEN}")
+
+
+def withdrawn(deployment: Deployment, before: Before) -> Deployment:
+    """The deployment as it was before a wish of which nothing was done."""
+    if before.wanted is None:
+        return deployment
+    after = replace(deployment, wanted=before.wanted, generation=before.generation, retry=before.retry)
+    return after if before.assigned else detached(after)
+
+
+def with_canceller(task: Task, name: str) -> Task:
+    """A job that somebody wants to end."""
+    return replace(task, cancelled_by=name) if task.open else task
+
+
+def check_cancel(task: Task, attempt: Attempt | None) -> None:
+    """Raise Conflict ``cancel-refused`` where it cannot be cancelled now."""
+    found = prospect(task, attempt)
+    if not found.possible:
+        raise Conflict("cancel-refused", f"{task.title} cannot be cancelled: {found.text}", "look at it again later")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What there is of the things that a task is about."""
+
+    attempt: Attempt | None
+    """The one that it follows, or that was begun for it."""
+    deployment: Deployment | None
+    machine: Machine | None
+
+
+def judged(task: Task, facts: Facts, now: float) -> Task:
+    """The task as it has to be, whatever was missed: the same where nothing was."""
+    if facts.attempt is not None:
+        return followed(task, facts.attempt, now)
+    if task.attempt is not None:
+        return ended(task, Status.FAILED, now, "attempt-gone", "what it followed is not known any more")
+    if task.deployment is not None and facts.deployment is None:
+        return ended(task, Status.CANCELLED, now, "deployment-deleted", "its deployment was deleted")
+    if facts.deployment is not None and settled(facts.deployment, facts.machine):
+        return ended(task, Status.DONE, now)
+    if task.machine is not None and facts.machine is None:
+        return ended(task, Status.CANCELLED, now, "machine-deleted", "its machine was deleted")
+    if facts.machine is not None and facts.machine.state is State.BROKEN:
+        return ended(task, Status.FAILED, now, "machine-broken", f"{facts.machine.name} was called broken")
+    return task
+
+
+def settled(deployment: Deployment, machine: Machine | None) -> bool:
+    """Whether the deployment is what was asked for last; ``machine`` is the one that it is on."""
+    if deployment.machine is None or machine is None:
+        return deployment.wanted is Wanted.RELEASED and deployment.machine is None
+    if deployment.wanted is Wanted.STOPPED:
+        return machine.state is State.STOPPED
+    current = deployment.installed is not None and deployment.installed.generation == deployment.generation
+    return deployment.wanted is Wanted.RUNNING and machine.state is State.ACTIVE and current
