@@ -26,6 +26,8 @@ LICENSES = {
 ICONS = (
     "arrow-down",
     "arrow-up",
+    "book-open",
+    "command",
     "cpu",
     "disc-3",
     "ellipsis",
@@ -45,6 +47,8 @@ ICONS = (
     "trash-2",
     "undo-2",
     "upload",
+    "user",
+    "network",
     "wrench",
     "x",
     "copy",

@@ -1,5 +1,6 @@
 """What pages do in a real browser, over TLS and under their own policy."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,6 +161,50 @@ async def test_the_filter_is_in_the_address_and_stays(tab: Tab) -> None:
     assert "state=active" in tab.page.url
 
 
+async def test_anything_is_found_by_keys_alone(tab: Tab) -> None:
+    await tab.open("/")
+    await tab.page.keyboard.press("Control+k")
+    box = tab.page.get_by_role("combobox")
+    await expect(box).to_be_focused()
+    await box.press_sequentially("web-")
+    chosen = tab.page.locator("#palette [aria-selected=true]")
+    await expect(chosen).to_contain_text("web-1")
+    await box.press("ArrowDown")
+    await expect(chosen).to_contain_text("web-2")
+    assert await box.get_attribute("aria-activedescendant") == await chosen.get_attribute("id")
+    await box.press("Escape")
+    await expect(box).to_be_hidden()
+    await tab.page.keyboard.press("/")
+    await box.press_sequentially("52:54:00")
+    await expect(chosen).to_contain_text("machine")
+    await box.fill("new dep")
+    await expect(chosen).to_contain_text("New deployment")
+    await box.press("Enter")
+    await tab.page.wait_for_url("**/deployments/new")
+    assert tab.complaints == []
+
+
+async def test_the_slash_goes_to_the_filter_of_a_list(tab: Tab) -> None:
+    await tab.open("/machines")
+    await tab.page.keyboard.press("/")
+    await expect(tab.page.locator("form.filters input[type=search]")).to_be_focused()
+
+
+async def test_times_are_told_in_the_zone_of_the_browser(tab: Tab) -> None:
+    """The first page is loaded again once the browser has said where it is."""
+    context = await tab.page.context.browser.new_context(ignore_https_errors=True, timezone_id="Asia/Kathmandu")  # type: ignore[union-attr]
+    page = await context.new_page()
+    await page.goto(f"{tab.console.url}/login")
+    await page.fill("#name", "admin")
+    await page.fill("#password", PASSWORD)
+    await page.click("text=Log in >> nth=-1")
+    told = page.locator("ol.timeline time").first
+    await expect(told).to_have_attribute("datetime", re.compile(r"\+05:45$"))
+    await expect(told).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"))
+    moment = (await told.get_attribute("datetime") or "").replace("T", " ").removesuffix("+05:45")
+    assert await told.inner_text() == moment
+
+
 async def test_what_was_opened_stays_open(tab: Tab) -> None:
     await tab.open("/machines/m0007/timeline")
     details = tab.page.locator("details.raw", has_text="host_name")
@@ -221,9 +266,10 @@ async def test_a_kernel_is_uploaded_and_a_refusal_keeps_the_form(tab: Tab, tmp_p
     await expect(tab.page.locator("tbody tr", has_text="trixie")).to_contain_text("just now")
 
 
-async def test_the_keyboard_searches(tab: Tab) -> None:
-    await tab.page.goto(f"{tab.console.url}/events")
+async def test_who_types_fast_gets_what_was_typed(tab: Tab) -> None:
+    """Enter comes before the list has answered: it is waited for."""
+    await tab.page.goto(f"{tab.console.url}/settings")
     await tab.page.keyboard.press("/")
     await tab.page.keyboard.type("node-13")
     await tab.page.keyboard.press("Enter")
-    await expect(tab.page.locator("tbody tr")).to_have_count(1)
+    await expect(tab.page.locator("h1")).to_have_text("node-13")

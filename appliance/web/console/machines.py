@@ -1,6 +1,7 @@
 """The list of machines and the pages of one: overview, inventory, timeline."""
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from appliance.web.console import words
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.machine_actions import actions_for
 from appliance.web.console.page import render
+from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
 COLUMNS: Mapping[str, Callable[[MachineView], Any]] = {
@@ -127,11 +129,12 @@ async def timeline_text(request: web.Request) -> web.Response:
     view = await machine_view(store, request.match_info["key"])
     entries = await read_timeline(store, view.machine.id, limit=1000)
     head = f"{view.machine.name}, {view.machine.state}, {', '.join(view.machine.macs)}"
-    return web.Response(text="\n".join([head, "", *map(timeline_line, entries), ""]))
+    zone = zone_of(request)
+    return web.Response(text="\n".join([head, "", *(timeline_line(each, zone) for each in entries), ""]))
 
 
-def timeline_line(event: Event) -> str:
+def timeline_line(event: Event, zone: tzinfo | None = None) -> str:
     """One entry in one line; a machine's line breaks and control characters do not survive."""
     why = f" ({event.reason})" if event.reason else ""
-    line = f"{words.moment(event.at)}  {event.text}{why}"
+    line = f"{words.moment(event.at, zone)}  {event.text}{why}"
     return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import aiosqlite
 from aiohttp import web
@@ -12,6 +13,7 @@ from appliance.reconcile.views import MachineView, machine_views
 from appliance.store import attempts, deployments, events, machines
 from appliance.web.console import words
 from appliance.web.console.page import render
+from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
 RECENT = 12
@@ -47,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
         maintenance=sum(view.machine.maintenance for view in views),
         total=len(views),
         running=running(views),
-        attention=attention(views, now),
+        attention=attention(views, now, zone_of(request)),
         waiting=[view for view in views if view.machine.maintenance and view.machine.state is State.IDLE],
         events=recent,
         names={view.machine.id: view.machine.name for view in views},
@@ -78,20 +80,20 @@ def running(views: list[MachineView]) -> list[MachineView]:
     return sorted(busy, key=lambda view: -(view.live.started if view.live else 0))
 
 
-def attention(views: list[MachineView], now: float) -> list[Attention]:
+def attention(views: list[MachineView], now: float, zone: tzinfo | None = None) -> list[Attention]:
     """What wants a person, the worst first."""
-    found = [item for view in views if (item := _trouble(view, now))]
+    found = [item for view in views if (item := _trouble(view, now, zone))]
     return sorted(found, key=lambda item: (item.mark.tone != "bad", item.name))
 
 
-def _trouble(view: MachineView, now: float) -> Attention | None:
+def _trouble(view: MachineView, now: float, zone: tzinfo | None) -> Attention | None:
     machine = view.machine
     link = f"/machines/{machine.id}"
     if machine.state is State.FAILED:
         before = f"failed while {machine.failed_from}: " if machine.failed_from else ""
         return Attention(words.mark(machine.state), machine.name, before + machine.failed_reason, f"{link}/timeline")
     if view.deadline and view.advice(now):
-        text = f"{view.advice(now)}. It gives up at {words.clock(view.deadline)}."
+        text = f"{view.advice(now)}. It gives up at {words.clock(view.deadline, zone)}."
         return Attention(words.OFFLINE, machine.name, text, link)
     if machine.state is State.ACTIVE and view.deployment and view.offline(now):
         silent = words.ago(machine.last_seen, now)

@@ -1,11 +1,14 @@
 """Templates and what every page needs: navigation, who is logged in, words for values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from aiohttp import web
+from jinja2.runtime import Context
 
 from appliance import __version__
 from appliance.accounts import Asker
@@ -14,6 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.web.console import words
 from appliance.web.console.static import Static
+from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES, USER
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -68,9 +72,6 @@ class Pages:
             words.percent,
             words.span,
             words.running_time,
-            words.moment,
-            words.clock,
-            words.iso,
             words.step_label,
             words.overall,
             words.hardware,
@@ -78,10 +79,22 @@ class Pages:
             words.pairs_of_hex,
         ):
             self._jinja.filters[function.__name__] = function
+        for told in (words.moment, words.clock, words.iso):
+            self._jinja.filters[told.__name__] = _in_zone(told)
 
     def text(self, template: str, **values: Any) -> str:
         """The template as text; one that is missing a value is a bug and raises."""
         return self._jinja.get_template(template).render(**values)
+
+
+def _in_zone(told: Callable[[float, tzinfo | None], str]) -> Callable[[Context, float], str]:
+    """A filter that tells a time in the zone of whoever looks."""
+
+    @jinja2.pass_context
+    def shown(context: Context, at: float) -> str:
+        return told(at, context["zone"])
+
+    return shown
 
 
 PAGES = web.AppKey("pages", Pages)
@@ -96,6 +109,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         ago=lambda at: words.ago(at, now),
         path=request.path,
         user=request.get(USER),
+        zone=zone_of(request),
         domain=request.app[SERVICES].domain,
         **values,
     )

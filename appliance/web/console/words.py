@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from appliance.machine import BUSY, State
@@ -93,23 +93,23 @@ def running_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def moment(at: float) -> str:
-    """Date and time in the appliance's time zone: ``2026-11-20 19:24:37``."""
-    return _local(at).strftime("%Y-%m-%d %H:%M:%S")
+def moment(at: float, zone: tzinfo | None = None) -> str:
+    """Date and time in a time zone, None for the appliance's: ``2026-11-20 19:24:37``."""
+    return _local(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def clock(at: float) -> str:
-    """The time of day, in the appliance's time zone: ``14:32``."""
-    return _local(at).strftime("%H:%M")
+def clock(at: float, zone: tzinfo | None = None) -> str:
+    """The time of day in a time zone, None for the appliance's: ``14:32``."""
+    return _local(at, zone).strftime("%H:%M")
 
 
-def iso(at: float) -> str:
+def iso(at: float, zone: tzinfo | None = None) -> str:
     """The same moment for programs, with its offset from UTC (RFC 3339)."""
-    return _local(at).isoformat(timespec="seconds")
+    return _local(at, zone).isoformat(timespec="seconds")
 
 
-def _local(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC).astimezone()
+def _local(at: float, zone: tzinfo | None = None) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone(zone)
 
 
 def step_label(attempt: Attempt) -> str:

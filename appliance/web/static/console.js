@@ -4,9 +4,13 @@ import "./patch.js";
 import { openLive } from "./live.js";
 import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
+import { wirePalette } from "./palette.js";
 import { wireUpload } from "./upload.js";
+import { nameZone } from "./zone.js";
 
+nameZone();
 openLive();
 wireKeys();
+wirePalette();
 wireForms();
 wireUpload();

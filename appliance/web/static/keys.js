@@ -1,10 +1,13 @@
-// The keyboard: "/" or Ctrl-K searches, Escape closes what is open. And buttons that copy text.
+// The keyboard: "/" goes to this list's filter, or finds anything; Escape closes what is open. And buttons that copy.
+
+import { openPalette } from "./palette.js";
 
 export function wireKeys() {
   document.addEventListener("keydown", (event) => {
     if (isSearch(event)) {
       event.preventDefault();
-      document.getElementById("search")?.select();
+      const filter = document.querySelector("form[data-filter] input[type=search]");
+      filter ? filter.select() : openPalette();
     } else if (event.key === "Escape") {
       closeMenus(null);
     }
@@ -20,7 +23,6 @@ export function wireKeys() {
 }
 
 function isSearch(event) {
-  if (event.key === "k" && (event.ctrlKey || event.metaKey)) return true;
   const typing = event.target.closest("input, textarea, select");
   return event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
 }

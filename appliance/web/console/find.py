@@ -1,0 +1,86 @@
+"""Anything by name: pages, things to do, machines, deployments, images, kernels. The palette of Ctrl-K shows it."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from appliance.accounts import Role
+from appliance.store import finding
+from appliance.web.console.page import NAVIGATION, render
+from appliance.web.keys import SERVICES, USER
+
+MOST = 6
+"""Results of one kind: it is to go somewhere, not to browse."""
+LONGEST = 100
+"""Characters of the text that is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One place to go."""
+
+    path: str
+    word: str
+    kind: str
+    icon: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to do that has a page of its own."""
+
+    path: str
+    word: str
+    icon: str
+    also: str
+    """Other words that people look for it with."""
+    role: Role = Role.OPERATOR
+
+
+ACTS = (
+    Act("/deployments/new", "New deployment", "plus", "create deploy install run"),
+    Act("/images/new", "Upload an image", "upload", "add"),
+    Act("/kernels/new", "Upload a kernel", "upload", "add initrd"),
+    Act("/machines?state=failed", "Machines that failed", "server", "trouble error", Role.VIEWER),
+    Act("/machines?state=maintenance", "Machines in maintenance", "wrench", "new", Role.VIEWER),
+    Act("/machines?state=offline", "Machines that are offline", "server", "gone lost", Role.VIEWER),
+    Act("/account", "My account", "user", "password token session", Role.VIEWER),
+    Act("/docs/api", "API documentation", "book-open", "openapi rest help", Role.VIEWER),
+)
+
+_PLACES = {
+    "machine": ("/machines/", "server"),
+    "deployment": ("/deployments/", "layers"),
+    "image": ("/images/", "disc-3"),
+    "kernel": ("/kernels?q=", "cpu"),
+}
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /find?q=: what matches, the places to go first where nothing was typed."""
+    text = request.query.get("q", "").strip()[:LONGEST]
+    results = _pages(text, request[USER].role)
+    if text:
+        found = await request.app[SERVICES].store.read(lambda db: finding.named(db, text.lower(), MOST))
+        results = [_result(each) for each in found] + results
+    return render(request, "find.html", results=results, text=text)
+
+
+def _pages(text: str, role: Role) -> list[Result]:
+    """Pages and acts whose words begin with those typed."""
+    typed = text.lower().split()
+    pages = [Result(each.path, each.word, "page", each.icon) for each in NAVIGATION if _fits(typed, each.word)]
+    acts = [act for act in ACTS if role.covers(act.role) and _fits(typed, f"{act.word} {act.also}")]
+    return pages + [Result(act.path, act.word, "action", act.icon) for act in acts]
+
+
+def _fits(typed: list[str], words: str) -> bool:
+    known = words.lower().split()
+    return all(any(word.startswith(part) for word in known) for part in typed)
+
+
+def _result(found: finding.Found) -> Result:
+    prefix, icon = _PLACES[found.kind]
+    key = found.name if found.kind == "kernel" else found.id
+    return Result(prefix + key, found.name, found.kind, icon, found.note)
