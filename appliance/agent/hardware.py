@@ -12,9 +12,11 @@ from .disk.listing import read_disks
 from .disk.model import Disk
 from .errors import Leaving
 from .inventory import dmi, nics
+from .kernel_messages import read_messages
 from .network import Link, bring_up
 from .run import ProgramFailed, run
 from .screen import Screen, console_devices
+from .ssh_server import end_everything, start_server
 
 EFI = Path("/sys/firmware/efi")
 CLOCK_TOLERANCE = 2.0
@@ -63,6 +65,15 @@ class Hardware(Protocol):
 
     def reboot(self) -> NoReturn:
         """Now. Raises Leaving, if anything."""
+
+    def kernel_messages(self) -> str:
+        """What the kernel said since it started, bounded; "" where that cannot be read."""
+
+    def open_ssh(self, keys: str) -> list[str]:
+        """Start an SSH server with this content of authorized_keys; its public host keys. Raises ProgramFailed."""
+
+    def leave_rescue(self) -> NoReturn:
+        """End what users run, write out what they mounted, and restart. Raises Leaving, if anything."""
 
 
 class ThisComputer:
@@ -129,3 +140,13 @@ class ThisComputer:
             Path("/proc/sysrq-trigger").write_text("b")
         signal.pause()
         raise Leaving
+
+    def kernel_messages(self) -> str:
+        return read_messages()
+
+    def open_ssh(self, keys: str) -> list[str]:
+        return start_server(self.run_directory / "rescue", keys)
+
+    def leave_rescue(self) -> NoReturn:
+        end_everything()
+        self.reboot()

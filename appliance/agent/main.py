@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .commandline import Boot, parse
@@ -10,6 +11,7 @@ from .errors import AgentError, Leaving
 from .hardware import Hardware, ThisComputer
 from .inventory.collect import collect
 from .pauses import growing
+from .plainhttp import Unreachable
 from .poll import wait_for_work
 from .recorded import RecordedComputer
 from .screen import Screen
@@ -72,7 +74,19 @@ def live(hardware: Hardware, screen: Screen) -> None:
     answer = control.insist("POST", "inventory", collect(hardware, link.mac)).body
     screen.well()
     screen.show(name=str(answer.get("name", session.name)), state=str(answer.get("state", "idle")), doing="")
+    send_messages(hardware, control, session)
     serve(hardware, screen, control, boot, session)
+
+
+def send_messages(hardware: Hardware, control: Control, session: Session) -> None:
+    """What the kernel said while it started, once a boot. They are for people: nothing waits for them."""
+    mark = hardware.run_directory / f"messages-of-{session.machine}"
+    text = "" if mark.exists() else hardware.kernel_messages()
+    if not text:
+        return
+    with suppress(Unreachable, Refused):
+        control.call("POST", "boot-messages", {"text": text})
+        mark.touch()
 
 
 def _identity(hardware: Hardware, mac: str) -> Identity:

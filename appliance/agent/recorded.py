@@ -3,13 +3,14 @@
 `python3 -m appliance.agent --test-platform DIR`. DIR holds
 
 - `cmdline`: the kernel command line;
+- `kmsg`: what the kernel said; optional;
 - `platform.json`: `{"firmware": "bios", "uuid": "...", "macs": ["..."], "kexec": true, "pause_scale": 1.0,
   "disks": [{"file": "a.img", "serial": "S1", "wwn": "", "model": "", "sector_size": 512, "read_only": false}]}`,
   everything optional, files relative to DIR;
 - written by the agent: `run/` (its state, gone when the machine restarts: empty it to play a power cut),
   `screen`, and `actions`, one JSON object a line: `{"action": "set-clock", "now": ...}`,
   `{"action": "load-kernel", "linux", "initrd", "cmdline"}` (with SHA-256 of both files), `{"action": "kexec"}`,
-  `{"action": "reboot"}`.
+  `{"action": "reboot"}`, `{"action": "open-ssh", "keys": ...}`, `{"action": "leave-rescue"}`.
 
 The network is as it is. After kexec and reboot the process ends with exit code 0. Needs root, for
 loop devices and mounts; both go away with the process when it has a mount namespace of its own.
@@ -27,6 +28,9 @@ from .errors import Leaving
 from .network import Link
 from .run import ProgramFailed
 from .screen import Screen
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFU8bzEWXL8tLMHoHFtQCtNTZ2yQSTVcKXjXJYgWJgVh"
+"""A public key that nobody has the other half of."""
 
 
 class RecordedComputer:
@@ -80,6 +84,18 @@ class RecordedComputer:
 
     def reboot(self) -> NoReturn:
         self._record(action="reboot")
+        raise Leaving
+
+    def kernel_messages(self) -> str:
+        messages = self.directory / "kmsg"
+        return messages.read_text() if messages.exists() else ""
+
+    def open_ssh(self, keys: str) -> list[str]:
+        self._record(action="open-ssh", keys=keys)
+        return [HOST_KEY]
+
+    def leave_rescue(self) -> NoReturn:
+        self._record(action="leave-rescue")
         raise Leaving
 
     def _record(self, **what: object) -> None:

@@ -7,6 +7,7 @@ from .configure import configure
 from .grow import grow
 from .hand_over import hand_over
 from .prepare_disk import prepare_disk
+from .rescue import rescue, restart
 from .wipe_disk import wipe_disk
 from .write_image import write_image
 
@@ -17,4 +18,6 @@ STEPS: dict[str, Callable[[Job], Outcome]] = {
     "configure": configure,
     "hand-over": hand_over,
     "wipe-disk": wipe_disk,
+    "rescue": rescue,
+    "restart": restart,
 }
