@@ -34,6 +34,7 @@ from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, Re
 from appliance.netboot.tftp.server import TftpServer
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.imports import Imports
@@ -206,7 +207,12 @@ class Builder:
         )
         unknown = {str(subnet.address.ip): subnet.unknown_machines for subnet in self._subnets}
         shared = (self._store, self._bus, self._bell, self._clock)
-        return StoredFleet(Boots(*shared, unknown), Agents(*shared, urls, imports.image_path), Residents(*shared))
+        return StoredFleet(
+            Boots(*shared, unknown),
+            Agents(*shared, urls, imports.image_path),
+            Residents(*shared),
+            MachineMessages(self._store, self._clock),
+        )
 
     def _dhcp(self, projection: Projection, observations: Observations) -> DhcpServer:
         def seen(fact: Fact) -> None:

@@ -60,6 +60,23 @@ class ObeyBody(msgspec.Struct):
     message: str = ""
 
 
+LARGEST_MESSAGES = 260 << 10
+"""Characters; senders shorten them to 256 kB."""
+
+
+class MessagesBody(msgspec.Struct):
+    """``POST /control/v1/boot-messages``"""
+
+    text: Annotated[str, msgspec.Meta(max_length=LARGEST_MESSAGES)]
+
+
+class SystemMessagesBody(msgspec.Struct):
+    """``POST /control/v1/resident/boot-messages``"""
+
+    boot_id: Short
+    text: Annotated[str, msgspec.Meta(max_length=LARGEST_MESSAGES)]
+
+
 class Control:
     """The handlers; the daemon mounts ``make_app`` behind TLS."""
 
@@ -73,9 +90,11 @@ class Control:
             [
                 web.post("/control/v1/redeem", self._redeem),
                 web.post("/control/v1/inventory", self._inventory),
+                web.post("/control/v1/boot-messages", self._messages),
                 web.get("/control/v1/work", self._work),
                 web.post("/control/v1/report", self._report),
                 web.post("/control/v1/resident/active", self._active),
+                web.post("/control/v1/resident/boot-messages", self._system_messages),
                 web.get("/control/v1/resident/wait", self._wait),
                 web.post("/control/v1/resident/report", self._obey),
             ]
@@ -101,6 +120,11 @@ class Control:
         state, name = await self._fleet.take_inventory(_bearer(request), inventory)
         return _json({"state": state, "name": name})
 
+    async def _messages(self, request: web.Request) -> web.Response:
+        body = await _body(request, MessagesBody)
+        await self._fleet.boot_messages(_bearer(request), body.text)
+        return _json({})
+
     async def _work(self, request: web.Request) -> web.Response:
         token = _bearer(request)
         server = request.transport.get_extra_info("sockname")[0] if request.transport else ""
@@ -118,6 +142,11 @@ class Control:
         body = await _body(request, ActiveBody)
         activity = Activity(body.boot_id, body.hostname, tuple(body.host_keys), tuple(body.addresses))
         await self._fleet.resident_active(_bearer(request), activity)
+        return _json({})
+
+    async def _system_messages(self, request: web.Request) -> web.Response:
+        body = await _body(request, SystemMessagesBody)
+        await self._fleet.resident_boot_messages(_bearer(request), body.boot_id, body.text)
         return _json({})
 
     async def _wait(self, request: web.Request) -> web.Response:

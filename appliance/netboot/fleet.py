@@ -100,6 +100,9 @@ class Fleet(Protocol):
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store the inventory; the machine's state and name afterwards."""
 
+    async def boot_messages(self, token: str, text: str) -> None:
+        """What the kernel of the maintenance stack said; dropped where it is not the machine's own."""
+
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due; ``server`` is our address as the machine sees it."""
 
@@ -120,3 +123,6 @@ class Fleet(Protocol):
 
     async def resident_report(self, token: str, attempt: str, status: str, message: str) -> None:
         """The resident obeys, or cannot."""
+
+    async def resident_boot_messages(self, token: str, boot_id: str, text: str) -> None:
+        """What the kernel of a deployed system said."""

@@ -7,6 +7,7 @@ from typing import Any
 from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report, Welcome, Work
 from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
+from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.residents import Residents
 
@@ -18,6 +19,7 @@ class StoredFleet:
     boots: Boots
     agents: Agents
     residents: Residents
+    messages: MachineMessages
 
     async def boot(self, request: BootRequest) -> Boot:
         """See ``Boots.boot``."""
@@ -34,6 +36,10 @@ class StoredFleet:
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """See ``Agents.take_inventory``."""
         return await self.agents.take_inventory(token, inventory)
+
+    async def boot_messages(self, token: str, text: str) -> None:
+        """See ``MachineMessages.of_stack``."""
+        await self.messages.of_stack(token, text)
 
     async def work(self, token: str, server: str) -> Work | None:
         """See ``Agents.work``."""
@@ -62,3 +68,7 @@ class StoredFleet:
     async def resident_report(self, token: str, attempt: str, status: str, message: str) -> None:
         """See ``Residents.report``."""
         await self.residents.report(token, attempt, status, message)
+
+    async def resident_boot_messages(self, token: str, boot_id: str, text: str) -> None:
+        """See ``MachineMessages.of_system``."""
+        await self.messages.of_system(token, boot_id, text)

@@ -44,6 +44,10 @@ class Client:
         """Say that a command is about to be obeyed, or could not be."""
         self._call("POST", "report", {"attempt": attempt, "status": status, "message": message}, CALL)
 
+    def boot_messages(self, boot_id: str, text: str) -> None:
+        """Hand in what the kernel said in this boot."""
+        self._call("POST", "boot-messages", {"boot_id": boot_id, "text": text}, CALL)
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> dict[str, Any]:
         url = f"{self.settings.control}/control/v1/resident/{path}"
         parts = urlsplit(url)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import system
+from . import kernel_messages, system
 from .client import Client, Refused, Unreachable
 from .settings import BadSettings, load
 
@@ -56,7 +56,10 @@ class Resident:
     pause: Callable[[float], None]
     shut_down: Callable[[str], str]
     ssh: Path
+    messages: Callable[[], str] = kernel_messages.read_messages
     pauses: Iterator[float] = field(default_factory=growing)
+    told: bool = False
+    """What the kernel said was sent, or refused."""
 
     def run(self) -> None:
         """Return once a command to go down is on its way.
@@ -85,6 +88,20 @@ class Resident:
         self.client.active(body)
         self.pauses = growing()
         say(f"active; the appliance at {self.client.settings.control} knows")
+        self._tell_messages()
+
+    def _tell_messages(self) -> None:
+        """For people: nothing waits for them, and an appliance that does not want them is not asked twice."""
+        if self.told:
+            return
+        self.told = True
+        text = self.messages()
+        if not text:
+            return
+        try:
+            self.client.boot_messages(system.boot_id(), text)
+        except (Refused, Unreachable) as error:
+            say(f"the kernel's messages were not taken: {error}")
 
     def _follow(self) -> bool:
         """Wait for a command to go down; says whether it is on its way."""

@@ -187,6 +187,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX leases_hostname ON leases(hostname);
     CREATE INDEX leases_until ON leases(until);
     """,
+    """
+    CREATE TABLE boot_messages (
+        machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, source TEXT NOT NULL, boot TEXT NOT NULL,
+        at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY (machine, source)
+    ) STRICT;
+    """,
 )
 
 

@@ -12,6 +12,7 @@ from appliance.netboot.fleet import Activity, Redemption, Report
 from appliance.netboot.policy import BootRequest, LocalDisk, MaintenanceStack
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.fleet import StoredFleet
@@ -54,7 +55,10 @@ class World:
         shared = (self.store, self.bus, self.bell, lambda: self.now)
         urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
         self.fleet = StoredFleet(
-            Boots(*shared, self.unknown), Agents(*shared, urls, lambda i: Path(f"/images/{i}")), Residents(*shared)
+            Boots(*shared, self.unknown),
+            Agents(*shared, urls, lambda i: Path(f"/images/{i}")),
+            Residents(*shared),
+            MachineMessages(self.store, lambda: self.now),
         )
         self.loop = ReconcileLoop(*shared)
         self.wishes = Wishes(self.store, self.bus, lambda: self.now)

@@ -1,0 +1,80 @@
+"""Takes what kernels said while they started; it is for people, and hostile until cleaned."""
+
+from collections.abc import Callable
+
+import aiosqlite
+
+from appliance.errors import Denied
+from appliance.machine import MachineId
+from appliance.reconcile.ration import Ration
+from appliance.store import boot_messages, deployments, machines, tokens
+from appliance.store.boot_messages import STACK, SYSTEM, BootMessages
+from appliance.store.store import Store
+
+LIMIT = 256 << 10
+"""Bytes that are kept of one boot: of more, the beginning and the end."""
+BOOTS_AT_ONCE, BOOT_SECONDS = 5, 60.0
+"""Boots of one machine of which the messages are kept at once, and seconds to each further one."""
+_LEFT_OUT = "\n... left out ...\n"
+
+
+class MachineMessages:
+    """The part of ``netboot.fleet.Fleet`` that takes them."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store, self._clock = store, clock
+        self._ration = Ration(BOOTS_AT_ONCE, BOOT_SECONDS)
+
+    async def of_stack(self, token: str, text: str) -> None:
+        """Those of the maintenance stack that holds this machine token; an unproven one's are dropped."""
+
+        async def job(db: aiosqlite.Connection) -> None:
+            session = await tokens.session(db, token)
+            if session is None:
+                raise Denied("session-unknown", "this session has ended", "restart the machine")
+            if session.proven:
+                await self._keep(db, session.machine, STACK, session.hash, text)
+
+        await self._store.write(job)
+
+    async def of_system(self, token: str, boot_id: str, text: str) -> None:
+        """Those of the deployed system that holds this resident token."""
+
+        async def job(db: aiosqlite.Connection) -> None:
+            whose = await tokens.resident(db, token)
+            if whose is None or (await deployments.get(db, whose[0])).machine != whose[1]:
+                raise Denied("session-unknown", "this system belongs to no deployment (any more)")
+            await self._keep(db, whose[1], SYSTEM, boot_id, text)
+
+        await self._store.write(job)
+
+    async def _keep(self, db: aiosqlite.Connection, machine: MachineId, source: str, boot: str, text: str) -> None:
+        """Once a boot: what is sent again has lost its beginning by then."""
+        now = self._clock()
+        if await boot_messages.boot_of(db, machine, source) == boot:
+            return
+        if self._ration.admit((machine, source), now) is not None:
+            await boot_messages.put(db, machine, boot, BootMessages(source, now, cleaned(text)))
+
+
+async def messages_of(store: Store, key: str) -> list[BootMessages]:
+    """What is kept of the machine with this id or name; raises NotFound."""
+
+    async def job(db: aiosqlite.Connection) -> list[BootMessages]:
+        return await boot_messages.of_machine(db, (await machines.get(db, key)).id)
+
+    return await store.read(job)
+
+
+def cleaned(text: str) -> str:
+    """Printable lines of LIMIT bytes together at most; what steers a terminal or the direction of text is replaced."""
+    printable = "".join(c if c.isprintable() or c == "\n" else _REPLACED.get(c, "\ufffd") for c in text)
+    encoded = printable.encode()
+    if len(encoded) <= LIMIT:
+        return printable
+    half = LIMIT // 2 - len(_LEFT_OUT)
+    begin, end = encoded[:half].decode(errors="ignore"), encoded[-half:].decode(errors="ignore")
+    return begin + _LEFT_OUT + end
+
+
+_REPLACED = {"\t": " ", "\r": ""}
