@@ -5,36 +5,40 @@ from dataclasses import replace
 
 import aiosqlite
 
-from appliance.accounts import Asker
-from appliance.deployment import Wanted
+from appliance.deployment import Deployment, Wanted
 from appliance.events import Event
 from appliance.machine import Machine, State
+from appliance.reconcile import audit
 from appliance.reconcile.record import Tell
+from appliance.reconcile.tasks import Asked, changed, open_machine_action, overtake
 from appliance.rescue import Rescue
 from appliance.store import deployments, machines
-from appliance.workflow import DeploymentId
+from appliance.task import Status, Task, ended
 
 
 async def begin_rescue(
-    db: aiosqlite.Connection, tell: Tell, machine: Machine, keys: Sequence[str], by: Asker, now: float
-) -> Machine:
-    """The machine, wanted in rescue. Its deployment is wanted stopped: it must not start by itself afterwards."""
+    db: aiosqlite.Connection, tell: Tell, machine: Machine, keys: Sequence[str], asked: Asked
+) -> Task:
+    """The task of a machine that is wanted in rescue from here on.
+
+    Its deployment is wanted stopped: it must not start by itself afterwards.
+    """
     deployment = await deployments.of_machine(db, machine.id)
     if deployment is not None:
+        await overtake(db, tell, deployment.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
         await deployments.put(db, replace(deployment, wanted=Wanted.STOPPED, retry=False))
     after = replace(machine, rescue=Rescue(tuple(keys)))
-    await machines.put(db, after)
-    await tell(_event(after, f"{by} asked to rescue {machine.name}", now, deployment.id if deployment else None))
-    return after
+    return await _wanted(db, tell, machine, after, deployment, asked)
 
 
-async def end_rescue(db: aiosqlite.Connection, tell: Tell, machine: Machine, by: Asker, now: float) -> Machine:
-    """The machine, wanted out of its rescue; one whose rescue has not begun is just left as it is."""
-    after = replace(machine, rescue=_ended(machine))
-    await machines.put(db, after)
+async def end_rescue(db: aiosqlite.Connection, tell: Tell, machine: Machine, asked: Asked) -> Task:
+    """The task of a machine that is wanted out of its rescue; one whose rescue has not begun is left as it is."""
     deployment = await deployments.of_machine(db, machine.id)
-    await tell(_event(after, f"{by} ended the rescue of {machine.name}", now, deployment.id if deployment else None))
-    return after
+    after = replace(machine, rescue=_ended(machine))
+    task = await _wanted(db, tell, machine, after, deployment, asked)
+    if after.rescue is not None:
+        return task
+    return await changed(db, tell, task, ended(task, Status.DONE, asked.at), asked.at)
 
 
 def _ended(machine: Machine) -> Rescue | None:
@@ -43,5 +47,12 @@ def _ended(machine: Machine) -> Rescue | None:
     return replace(machine.rescue or Rescue(), ended=True)
 
 
-def _event(machine: Machine, text: str, now: float, deployment: DeploymentId | None) -> Event:
-    return Event("machine.changed", now, text, machine=machine.id, deployment=deployment)
+async def _wanted(
+    db: aiosqlite.Connection, tell: Tell, before: Machine, after: Machine, deployment: Deployment | None, asked: Asked
+) -> Task:
+    await machines.put(db, after)
+    text = f"{asked.by} asked: {asked.title[0].lower()}{asked.title[1:]}"
+    of = deployment.id if deployment else None
+    await tell(Event("machine.changed", asked.at, text, machine=after.id, deployment=of))
+    await audit.note(db, asked.by, asked.kind, ("machine", after.id, after.name), before, after, now=asked.at)
+    return await open_machine_action(db, tell, asked, before)

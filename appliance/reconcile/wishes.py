@@ -138,26 +138,28 @@ class Wishes:
 
         return await self._store.read(job)
 
-    async def rescue(self, key: str, ssh_keys: Sequence[str], by: Asker) -> Machine:
+    async def rescue(self, key: str, ssh_keys: Sequence[str], by: Asker) -> Task:
         """Have the machine in the maintenance stack, its disks untouched, with SSH open to these public keys."""
         keys = check_ssh_keys(ssh_keys)
         if not keys:
             raise Invalid("ssh-key-missing", "nobody could log in", "give at least one SSH public key", "ssh_keys")
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
             machine = await machines.get(db, key)
             await _check(db, machine, MachineAction.RESCUE)
-            return await begin_rescue(db, tell, machine, keys, by, self._clock())
+            asked = Asked("machine.rescue", f"Rescue {machine.name}", by, self._clock())
+            return await begin_rescue(db, tell, machine, keys, asked)
 
         return await record(self._store, self._bus, job)
 
-    async def end_rescue(self, key: str, by: Asker) -> Machine:
+    async def end_rescue(self, key: str, by: Asker) -> Task:
         """Have the machine in a fresh maintenance stack, without anybody logged in."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
             machine = await machines.get(db, key)
             await _check(db, machine, MachineAction.END_RESCUE)
-            return await end_rescue(db, tell, machine, by, self._clock())
+            asked = Asked("machine.end-rescue", f"End the rescue of {machine.name}", by, self._clock())
+            return await end_rescue(db, tell, machine, asked)
 
         return await record(self._store, self._bus, job)
 
@@ -233,9 +235,7 @@ class Wishes:
 
     async def cancel_task(self, key: str, by: Asker) -> Task:
         """Cancel a task; raises NotFound, and Conflict ``cancel-refused`` with the reason."""
-        return await record(
-            self._store, self._bus, lambda db, tell: cancel(db, tell, key, by, self._clock())
-        )
+        return await record(self._store, self._bus, lambda db, tell: cancel(db, tell, key, by, self._clock()))
 
     async def _consequences(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Consequences:
         machine = await machines.find(db, deployment.machine) if deployment.machine else None
