@@ -85,7 +85,7 @@ class Task:
     created: float
     status: Status = Status.WAITING
     progress: float = 0.0
-    """0 to 1, of a job; see ``progress_of``."""
+    """0 to 1: of a job, and how far the attempt came where that has ended; see ``progress_of``."""
     message: str = ""
     machine: MachineId | None = None
     deployment: DeploymentId | None = None
@@ -149,12 +149,15 @@ def ended(
 
 def followed(task: Task, attempt: Attempt, now: float) -> Task:
     """The task as its attempt makes it: at work, or ended as that did."""
+    if not task.open:
+        return task
     if attempt.status is AttemptStatus.LIVE:
         return begun(task, attempt.id)
+    task = begun(task, attempt.id)
     if attempt.status is AttemptStatus.DONE:
-        return ended(begun(task, attempt.id), Status.DONE, now)
+        return ended(task, Status.DONE, now)
     status = Status.CANCELLED if attempt.code == CANCELLED else Status.FAILED
-    return ended(begun(task, attempt.id), status, now, attempt.code, attempt.reason)
+    return ended(replace(task, progress=progress_of(task, attempt)), status, now, attempt.code, attempt.reason)
 
 
 WEIGHTS = {
@@ -173,9 +176,7 @@ WEIGHTS = {
 
 def progress_of(task: Task, attempt: Attempt | None) -> float:
     """How far the task is, 0 to 1; ``attempt`` is what it follows."""
-    if task.status is Status.DONE:
-        return 1.0
-    if attempt is None or not attempt.steps:
+    if not task.open or attempt is None or not attempt.steps:
         return task.progress
     weights = [WEIGHTS.get(step, 1.0) for step in attempt.steps]
     past = sum(weights[: attempt.index])

@@ -49,6 +49,25 @@ async def query(
     return [replace(load(row[1], Event), id=row[0]) for row in await rows(db, sql, *values, limit)]
 
 
+async def between(
+    db: aiosqlite.Connection,
+    machine: str | None,
+    deployment: int | None,
+    since: float,
+    until: float | None,
+    *,
+    after: int = 0,
+    limit: int = 1000,
+) -> list[Event]:
+    """Events of a machine or a deployment in a stretch of time, oldest first, behind number ``after``."""
+    # One index for each of the two: joined by OR, SQLite would walk through all events.
+    part = "SELECT id FROM events WHERE {} = ? AND id > ? AND at >= ? AND at <= ?"
+    bounds = (after, since, until if until is not None else 1e12)
+    sql = f"SELECT id, doc FROM events WHERE id IN ({part.format('machine')} UNION {part.format('deployment')})"  # noqa: S608 - ours
+    found = await rows(db, f"{sql} ORDER BY id LIMIT ?", machine, *bounds, deployment, *bounds, limit)
+    return [replace(load(row[1], Event), id=row[0]) for row in found]
+
+
 async def silent_boots(db: aiosqlite.Connection, machine: MachineId, most: int) -> list[float]:
     """When the machine booted since its agent or its system was last heard of, newest first, ``most`` at most."""
     # The kinds are those of the index events_boots, word for word: SQLite uses a partial index only then.

@@ -1,9 +1,11 @@
 """Tasks, what jobs say, and what became of each item of a job; the oldest that have ended are forgotten."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import aiosqlite
+import msgspec
 
 from appliance.errors import NotFound
 from appliance.machine import MachineId
@@ -16,6 +18,7 @@ KEEP_ENDED = 10_000
 KEEP_LINES = 2000
 """Lines of one job's log, the newest."""
 LONGEST_LINE = 1000
+Word = Annotated[str, msgspec.Meta(max_length=200)]
 SLICE = 500
 """Tasks that are forgotten in one transaction: others wait for it."""
 
@@ -30,21 +33,26 @@ def _named(column: str, table: str) -> Test:
 
 
 LISTING = Listing(
-    table="tasks",
-    columns="doc",
-    id="id",
-    sorts={"created": Sort("id", Number), "title": Sort("title"), "owner": Sort("owner"), "kind": Sort("kind")},
+    table="tasks LEFT JOIN machines m ON m.id = tasks.machine LEFT JOIN deployments d ON d.id = tasks.deployment",
+    columns="tasks.doc, m.name, d.name",
+    id="tasks.id",
+    sorts={
+        "created": Sort("tasks.id", Number),
+        "title": Sort("tasks.title"),
+        "owner": Sort("tasks.owner"),
+        "kind": Sort("tasks.kind"),
+    },
     default="-created",
     filters={
-        "open": Filter(bool, flag(_OPEN), "whether it still goes on"),
-        "status": Filter(list[Status], any_of("status"), "only with this status; several may be given"),
-        "owner": Filter(str, equals("owner"), "only of this user"),
-        "kind": Filter(str, equals("kind"), "only of this kind, such as deployment.start"),
-        "machine": Filter(str, _named("machine", "machines"), "only of this machine, by id or name"),
-        "deployment": Filter(str, _named("deployment", "deployments"), "only of this deployment, by id or name"),
+        "open": Filter(bool, flag(f"tasks.{_OPEN}"), "whether it still goes on"),
+        "status": Filter(list[Status], any_of("tasks.status"), "only with this status; several may be given"),
+        "owner": Filter(Word, equals("tasks.owner"), "only of this user"),
+        "kind": Filter(Word, equals("tasks.kind"), "only of this kind, such as deployment.start"),
+        "machine": Filter(Word, _named("tasks.machine", "machines"), "only of this machine, by id or name"),
+        "deployment": Filter(Word, _named("tasks.deployment", "deployments"), "only of this deployment, by id or name"),
     },
 )
-"""How tasks are listed."""
+"""How tasks are listed: the task's document, and the names of its machine and deployment, NULL once deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Line:
     text: str
 
 
-ItemStatus = Literal["done", "failed", "skipped"]
+ItemStatus = Literal["waiting", "done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,12 @@ async def get(db: aiosqlite.Connection, key: TaskId | str) -> Task:
     return found
 
 
+async def row(db: aiosqlite.Connection, task: TaskId) -> tuple[Any, ...]:
+    """What LISTING gives of one task that is there."""
+    sql = f"SELECT {LISTING.columns} FROM {LISTING.table} WHERE tasks.id = ?"  # noqa: S608 - ours
+    return tuple(await one(db, sql, task))
+
+
 async def opened(db: aiosqlite.Connection, *, jobs: bool) -> list[Task]:
     """The tasks that go on: those that follow attempts, or the jobs; the oldest first."""
     sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND job = ? ORDER BY id"  # noqa: S608 - ours
@@ -147,25 +161,33 @@ async def lines(db: aiosqlite.Connection, task: TaskId, after: int, limit: int) 
     return [Line(*row) for row in await rows(db, sql, task, after, limit)]
 
 
+async def add_items(db: aiosqlite.Connection, task: TaskId, found: Sequence[Item]) -> None:
+    """Store what a job has to do, in its order."""
+    sql = "INSERT INTO task_items(task, position, status, doc) VALUES(?,?,?,?)"
+    await db.executemany(sql, [(task, number, item.status, dump(item)) for number, item in enumerate(found)])
+
+
 async def put_item(db: aiosqlite.Connection, task: TaskId, position: int, item: Item) -> None:
-    """Note what became of an item; the first word on it stands."""
-    sql = "INSERT OR IGNORE INTO task_items(task, position, status, doc) VALUES(?,?,?,?)"
-    await db.execute(sql, (task, position, item.status, dump(item)))
+    """Store what became of an item."""
+    sql = "UPDATE task_items SET status = ?, doc = ? WHERE task = ? AND position = ?"
+    await db.execute(sql, (item.status, dump(item), task, position))
 
 
 async def items(db: aiosqlite.Connection, task: TaskId) -> list[Item]:
-    """What became of the items so far, in their order."""
+    """All items in their order."""
     sql = "SELECT doc FROM task_items WHERE task = ? ORDER BY position"
     return [load(row[0], Item) for row in await rows(db, sql, task)]
 
 
-async def positions(db: aiosqlite.Connection, task: TaskId) -> frozenset[int]:
-    """Which items are through."""
-    return frozenset(row[0] for row in await rows(db, "SELECT position FROM task_items WHERE task = ?", task))
+async def next_item(db: aiosqlite.Connection, task: TaskId, after: int) -> tuple[int, Item] | None:
+    """The first item that waits, behind position ``after``."""
+    sql = "SELECT position, doc FROM task_items WHERE task = ? AND position > ? AND status = 'waiting'"
+    row = await one(db, f"{sql} ORDER BY position LIMIT 1", task, after)
+    return (int(row[0]), load(row[1], Item)) if row else None
 
 
 async def counts(db: aiosqlite.Connection, task: TaskId) -> dict[str, int]:
-    """How many items are done, failed, skipped."""
+    """How many items are waiting, done, failed, skipped; those that are none are left out."""
     sql = "SELECT status, count(*) FROM task_items WHERE task = ? GROUP BY status"
     found: list[tuple[str, int]] = await rows(db, sql, task)
     return dict(found)

@@ -38,7 +38,9 @@ async def test_release_takes_it_off_a_broken_machine(tmp_path) -> None:  # type:
         wishes = await _given(store, State.BROKEN)
         said = await wishes.consequences("web", Action.RELEASE)
         assert "node-1, which is broken" in said.texts[0]
-        released = await wishes.act("web", Action.RELEASE, said.confirm, SOMEBODY)
+        task = await wishes.act("web", Action.RELEASE, said.confirm, SOMEBODY)
+        assert task.status == "done", "nothing has to be done on the machine"
+        released = await store.read(lambda db: deployments.get(db, "web"))
         assert (released.machine, released.disk, released.wanted) == (None, None, Wanted.RELEASED)
 
 

@@ -7,7 +7,7 @@ from appliance.errors import Invalid
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.views import deployment_view, deployment_views
 from appliance.reconcile.wishes import NewDeployment
-from appliance.web.api import outward, shapes
+from appliance.web.api import outward, shapes, tasks
 from appliance.web.api.body import answer, body, key, text
 from appliance.web.keys import SERVICES, USER
 
@@ -55,11 +55,11 @@ async def consequences(request: web.Request) -> web.Response:
 
 
 async def act(request: web.Request) -> web.Response:
-    """Ask for an action; the answer comes at once, the action takes its time."""
+    """Ask for an action; the answer is the task that follows it."""
     action, given = _action(request.match_info["action"]), await body(request, shapes.ActionIn)
     wishes = request.app[SERVICES].wishes
-    after = await wishes.act(key(request), action, given.confirm, request[USER], given.content)
-    return await _shown(request, _id(after), 202)
+    task = await wishes.act(key(request), action, given.confirm, request[USER], given.content)
+    return await tasks.shown(request, str(task.id))
 
 
 def _action(text: str) -> Action:

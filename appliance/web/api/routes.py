@@ -3,8 +3,9 @@
 from aiohttp import web
 
 from appliance.accounts import Role
-from appliance.web.api import accounts, catalogue, deployments, events, machines, shapes
+from appliance.web.api import accounts, catalogue, deployments, events, machines, metrics, shapes, tasks
 from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.listing import Page
 from appliance.web.api.openapi import document
 from appliance.web.doors import open_door
 
@@ -36,7 +37,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", "/deployments/{key}/consequences", deployments.consequences, 200, shapes.ConsequencesOut,
         query=("action",),
     ),
-    Endpoint("POST", "/deployments/{key}/{action}", deployments.act, 202, shapes.DeploymentOut, shapes.ActionIn),
+    Endpoint("POST", "/deployments/{key}/{action}", deployments.act, 202, tasks.TaskDetail, shapes.ActionIn),
+    Endpoint("GET", "/tasks", tasks.index, 200, Page[tasks.TaskOut], query=tuple(each.name for each in tasks.QUERY)),
+    Endpoint("GET", "/tasks/{key}", tasks.show, 200, tasks.TaskDetail),
+    Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=("after", "limit")),
+    Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
+    Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=("seconds",)),
     Endpoint("GET", "/events", events.index, 200, shapes.EventPage, query=("machine", "deployment", *_PAGE)),
 )  # fmt: skip
 
