@@ -41,6 +41,7 @@ class Api:
 
     def __init__(self, url: str, tls: ssl.SSLContext, token: str = "") -> None:
         self.url, self.tls, self.token = url, tls, token
+        self.seconds: float = SECONDS
         parts = urlsplit(url)
         self._address = parts.hostname or "", parts.port
 
@@ -81,7 +82,7 @@ class Api:
     ) -> tuple[int, bytes]:
         """Status and body of an answer, whatever it is."""
         host, port = self._address
-        connection = http.client.HTTPSConnection(host, port, timeout=SECONDS, context=self.tls)
+        connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
         login = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             connection.request(method, target, body, {**headers, **login, "Accept": "application/json"})

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("appliance.cli.events:events", "What happened, and what happens."),
     "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
     "config": ("appliance.cli.server:config", "Check or show a configuration file."),
+    "probe": ("appliance.probe.command:probe", "Examine the network as a machine sees it."),
+    "completion": ("appliance.cli.completion:completion", "Print the completion script of a shell."),
     "lab": ("appliance.lab.command:lab", "Run the virtual data centre."),
 }
 """Name, where it is, and its line in the help: the help imports nothing."""
