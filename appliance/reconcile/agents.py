@@ -164,13 +164,15 @@ class Agents:
             now = self._clock()
             session = await self._session(db, token)
             machine = await machines.get(db, session.machine)
-            if not session.proven or (machine.rescue is not None and machine.rescue.since is not None):
+            attempt = await attempts.live_of(db, machine.id)
+            returns = attempt is not None and attempt.step is not None and attempt.step.actor is Actor.BOOT
+            opened = machine.rescue is not None and machine.rescue.since is not None and not returns
+            if not session.proven or opened:
                 return machine
             updated = await self._identified(db, tell, machine, inventory, macs)
             await machines.put_inventory(db, machine.id, inventory)
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
-            attempt = await attempts.live_of(db, machine.id)
-            if attempt is not None and attempt.step and attempt.step.actor is Actor.BOOT:
+            if attempt is not None and returns:
                 return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
             if machine.state in (State.DISCOVERED, State.INSPECTING):
                 updated = moved(updated, State.IDLE)

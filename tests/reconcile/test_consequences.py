@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from appliance.catalogue import ImageId
-from appliance.deployment import Deployment, DiskIdentity, Wanted
+from appliance.deployment import Deployment, DiskIdentity, Installed, Wanted
 from appliance.machine import BUSY, TRANSITIONS, MacAddress, Machine, MachineId, State
 from appliance.reconcile.consequences import Action, MachineAction, consequences_of, describe, machine_refusal
 from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, begin, steps_for
@@ -51,9 +51,16 @@ def test_a_start_asks_before_it_overwrites_what_is_not_empty(
 
 
 def test_a_stopped_one_that_starts_again_destroys_nothing() -> None:
-    stopped = deployment(replace(FULL, owned=True), wanted=Wanted.STOPPED)
+    disk = replace(FULL, owned=True)
+    stopped = deployment(disk, wanted=Wanted.STOPPED, installed=Installed(1, disk, None, None))
     foreseen = consequences_of(stopped, machine(State.STOPPED), Action.START)
     assert (foreseen.machine, foreseen.disk, foreseen.destroys) == ("node-1", None, False)
+
+
+def test_a_stopped_one_that_was_never_written_whole_is_written_anew_at_its_start() -> None:
+    stopped = deployment(FULL, wanted=Wanted.STOPPED)
+    foreseen = consequences_of(stopped, machine(State.STOPPED), Action.START)
+    assert (foreseen.confirm, foreseen.disk, foreseen.destroys) == ("web-1", FULL, True)
 
 
 def test_a_redeploy_destroys_what_the_deployment_holds() -> None:
