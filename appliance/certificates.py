@@ -74,7 +74,7 @@ def _kept(directory: Path, now: float) -> Authority:
                 raise ValueError("it is gone, and ca.pem says that there was one")
             made = _make_authority(_moment(now))
             write_whole(path, _key_pem(made.key) + made.pem)
-        return _parsed(path.read_bytes())
+        return parse_authority(path.read_bytes())
     except OSError as error:
         hint = "give it to the user that runs the daemon, and look at the disk"
         raise ApplianceError("authority-unreadable", f"{path}: {error.strerror}", hint) from error
@@ -83,7 +83,8 @@ def _kept(directory: Path, now: float) -> Authority:
         raise ApplianceError("authority-unreadable", f"{path}: {error}", hint) from error
 
 
-def _parsed(content: bytes) -> Authority:
+def parse_authority(content: bytes) -> Authority:
+    """The authority in the content of ``authority.pem``; raises ValueError or TypeError where it is none."""
     certificate = x509.load_pem_x509_certificate(content)
     key = serialization.load_pem_private_key(content, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():

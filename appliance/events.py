@@ -39,6 +39,7 @@ KINDS: dict[str, str] = {
     "user.changed": "a user was made, changed or deleted",
     "token.changed": "an API token was made or deleted",
     "certificate.changed": "another certificate was put in for the console",
+    "state.restored": "the state was restored from a backup",
     "daemon.started": "the daemon started",
     "daemon.trouble": "a service of the daemon has a problem",
 }

@@ -50,6 +50,14 @@ def _lock(descriptor: int, path: Path) -> None:
         raise ApplianceError("state-unusable", f"{path}: it cannot be locked: {error.strerror}", hint) from error
 
 
+def key_files(path: Path) -> list[Path]:
+    """The files in the state directory that cannot be made again: keys, each with its certificate, by name.
+
+    Every one of them is called ``*.pem``; ``ca.pem`` is made from ``authority.pem`` at each start.
+    """
+    return sorted(each for each in path.glob("*.pem") if each.name != "ca.pem" and each.is_file())
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """What fails in the with-block failed for ``path``: raises ApplianceError ``state-unwritable`` for an OSError."""

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deployments": ("appliance.cli.deployments:deployments", "Deployments: create, start, stop, release and more."),
     "events": ("appliance.cli.events:events", "What happened, and what happens."),
     "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
+    "state": ("appliance.cli.state:state", "Back up and restore the state; reset a lost password."),
     "config": ("appliance.cli.server:config", "Check or show a configuration file."),
     "probe": ("appliance.probe.command:probe", "Examine the network as a machine sees it."),
     "completion": ("appliance.cli.completion:completion", "Print the completion script of a shell."),
