@@ -34,7 +34,7 @@ async def create(request: web.Request) -> web.Response:
         delivery=given.delivery,
         machine=given.machine,
         disk=given.disk,
-        requirements=Requirements(asked.cpus, asked.memory_bytes, asked.disk_bytes, asked.firmware),
+        requirements=Requirements(asked.cpus, asked.memory_bytes, asked.disk_bytes, asked.firmware, tuple(asked.tags)),
         ssh_keys=tuple(given.ssh_keys),
         wipe_on_release=given.wipe_on_release,
     )

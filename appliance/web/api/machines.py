@@ -29,7 +29,15 @@ async def change(request: web.Request) -> web.Response:
     """Change what users may change."""
     services, given = request.app[SERVICES], await body(request, shapes.MachineIn)
     wanted = MachineChange(
-        given.name, given.maintenance, given.broken, given.notes, given.hand_over, _address(given.reserved_address)
+        given.name,
+        given.maintenance,
+        given.broken,
+        given.notes,
+        given.hand_over,
+        _address(given.reserved_address),
+        given.tags,
+        given.add_tags,
+        given.remove_tags,
     )
     changed = await services.wishes.change_machine(key(request), wanted, request[USER])
     return answer(outward.machine_detail(await machine_view(services.store, changed.id), services.clock()))

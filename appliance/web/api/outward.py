@@ -11,6 +11,7 @@ from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.views import DeploymentView, MachineView
+from appliance.rescue import Rescue
 from appliance.web.api import shapes
 
 
@@ -52,6 +53,8 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
     return {
         **{name: getattr(of, name) for name in (*same.split(), "reserved_address", "hand_over", "notes", "created")},
         "macs": list(of.macs),
+        "tags": list(of.tags),
+        "rescue": rescue(of.rescue),
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),
         "attempt": attempt(view, now),
@@ -59,6 +62,20 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         "memory_bytes": _number(inventory, "memory", "bytes"),
         "disks_summary": disks_summary(inventory.get("disks")),
     }
+
+
+def rescue(of: Rescue | None) -> shapes.RescueOut | None:
+    """A rescue, where one is wanted."""
+    if of is None:
+        return None
+    return shapes.RescueOut(
+        since=of.since,
+        address=of.address,
+        fingerprints=list(of.fingerprints),
+        host_keys=list(of.host_keys),
+        ssh_keys=list(of.ssh_keys),
+        ended=of.ended,
+    )
 
 
 def _reference(of: Deployment | Image | None) -> shapes.Reference | None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from appliance.accounts import Role
-from appliance.web.api import accounts, catalogue, deployments, events, machines, metrics, shapes, tasks
+from appliance.web.api import accounts, catalogue, deployments, events, machines, metrics, rescue, shapes, tasks
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
 from appliance.web.api.openapi import document
@@ -21,6 +21,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
     Endpoint("DELETE", "/machines/{key}", machines.delete, 204),
     Endpoint("GET", "/machines/{key}/timeline", machines.events, 200, shapes.EventPage, query=_PAGE),
+    Endpoint("GET", "/machines/{key}/boot-messages", rescue.boot_messages, 200, rescue.BootMessagesOut),
+    Endpoint(
+        "GET", "/machines/{key}/consequences", rescue.consequences, 200, shapes.ConsequencesOut, query=("action",)
+    ),
+    Endpoint("POST", "/machines/{key}/rescue", rescue.rescue, 202, tasks.TaskDetail, rescue.RescueIn),
+    Endpoint("POST", "/machines/{key}/end-rescue", rescue.end, 202, tasks.TaskDetail, rescue.EmptyIn),
     Endpoint("GET", "/images", catalogue.images, 200, shapes.Items[shapes.ImageOut]),
     Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, ("name", "format", "description")),
     Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut),

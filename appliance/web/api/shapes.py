@@ -11,6 +11,9 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=2**20)]
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
+Tags = Annotated[list[Annotated[str, msgspec.Meta(max_length=40)]], msgspec.Meta(max_length=32)]
+
+
 class _In(msgspec.Struct, forbid_unknown_fields=True):
     """A body: an unknown field is a mistake that its sender wants to hear of."""
 
@@ -45,6 +48,10 @@ class MachineIn(_In):
     """How the maintenance stack gives way to a deployed system; ``reboot`` where kexec does not work."""
     reserved_address: Line | msgspec.UnsetType | None = msgspec.UNSET
     """IPv4 address that only this machine is leased; null takes the reservation away."""
+    tags: Tags | None = None
+    """All of its tags from here on."""
+    add_tags: Tags = []
+    remove_tags: Tags = []
 
 
 class RequirementsIn(_In):
@@ -54,6 +61,8 @@ class RequirementsIn(_In):
     memory_bytes: Bytes | None = None
     disk_bytes: Bytes | None = None
     firmware: Literal["bios", "uefi"] | None = None
+    tags: Tags = []
+    """A machine must have all of them."""
 
 
 class DeploymentIn(_In):
@@ -135,6 +144,20 @@ class AttemptOut(_Out):
     reason: str
 
 
+class RescueOut(_Out):
+    """A rescue of a machine. ``since`` is Unix time; null: SSH is not open now."""
+
+    since: float | None
+    address: str | None
+    fingerprints: list[str]
+    """Of the SSH host keys, made for this boot only, as ``ssh`` shows them."""
+    host_keys: list[str]
+    ssh_keys: list[str]
+    """Who may log in."""
+    ended: bool
+    """Whether its end was asked for."""
+
+
 class MachineOut(_Out):
     """A machine as lists show it. Times are Unix time."""
 
@@ -156,6 +179,8 @@ class MachineOut(_Out):
     failed_reason: str
     hand_over: str
     notes: str
+    tags: list[str]
+    rescue: RescueOut | None
     created: float
     deployment: Reference | None
     attempt: AttemptOut | None
@@ -224,6 +249,7 @@ class RequirementsOut(_Out):
     memory_bytes: int | None
     disk_bytes: int | None
     firmware: str | None
+    tags: list[str]
 
 
 class DiskOut(_Out):
