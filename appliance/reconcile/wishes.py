@@ -1,8 +1,10 @@
 """What users ask for. A wish changes stored wanted state and returns; the loop does the rest."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import aiosqlite
 
@@ -42,6 +44,8 @@ from appliance.store.store import Store
 from appliance.task import Task
 from appliance.workflow import DeploymentId
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class NewDeployment:
@@ -75,6 +79,9 @@ class MachineChange:
     remove_tags: Sequence[str] = ()
 
 
+Beside = Callable[[aiosqlite.Connection, object], Awaitable[None]]
+
+
 class Wishes:
     """Every method takes ``by``, who asked, for the event log; raises Invalid, NotFound or Conflict."""
 
@@ -84,6 +91,22 @@ class Wishes:
         self._subnets = subnets
         self._bus = bus
         self._clock = clock
+        self._beside: Beside | None = None
+
+    def with_beside(self, beside: Beside) -> "Wishes":
+        """The same wishes, each with ``beside`` in its own transaction: told what the wish gave, it notes that."""
+        made = copy(self)
+        made._beside = beside
+        return made
+
+    async def _record(self, job: Callable[[aiosqlite.Connection, Tell], Awaitable[T]]) -> T:
+        async def both(db: aiosqlite.Connection, tell: Tell) -> T:
+            given = await job(db, tell)
+            if self._beside is not None:
+                await self._beside(db, given)
+            return given
+
+        return await record(self._store, self._bus, both)
 
     async def change_machine(self, key: str, change: MachineChange, by: Asker) -> Machine:
         """Rename a machine, switch its maintenance flag, call it broken or mended, and whatever else changes it."""
@@ -105,7 +128,7 @@ class Wishes:
                 await self._noted(db, by, "machine.change", ("machine", before.id, before.name), before, after)
             return after
 
-        return await record(self._store, self._bus, job)
+        return await self._record(job)
 
     async def _kept(self, db: aiosqlite.Connection, machine: Machine, text: str) -> str | None:
         if not text.strip():
@@ -126,7 +149,7 @@ class Wishes:
             await tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
             await self._noted(db, by, "machine.delete", ("machine", machine.id, machine.name), machine)
 
-        await record(self._store, self._bus, job)
+        await self._record(job)
 
     async def machine_consequences(self, key: str, action: MachineAction) -> Consequences:
         """What an action on a machine would do; nothing is changed."""
@@ -150,7 +173,7 @@ class Wishes:
             asked = Asked("machine.rescue", f"Rescue {machine.name}", by, self._clock())
             return await begin_rescue(db, tell, machine, keys, asked)
 
-        return await record(self._store, self._bus, job)
+        return await self._record(job)
 
     async def end_rescue(self, key: str, by: Asker) -> Task:
         """Have the machine in a fresh maintenance stack, without anybody logged in."""
@@ -161,7 +184,7 @@ class Wishes:
             asked = Asked("machine.end-rescue", f"End the rescue of {machine.name}", by, self._clock())
             return await end_rescue(db, tell, machine, asked)
 
-        return await record(self._store, self._bus, job)
+        return await self._record(job)
 
     async def create_deployment(self, new: NewDeployment, by: Asker) -> Deployment:
         """Make a deployment; nothing is touched before it is started."""
@@ -187,7 +210,7 @@ class Wishes:
             await self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored
 
-        return await record(self._store, self._bus, job)
+        return await self._record(job)
 
     async def delete_deployment(self, key: str, by: Asker) -> None:
         """Forget a deployment that is on no machine."""
@@ -200,7 +223,7 @@ class Wishes:
             await self._told(tell, deployment, f"{by} deleted {deployment.name}")
             await self._noted(db, by, "deployment.delete", _subject(deployment), deployment)
 
-        await record(self._store, self._bus, job)
+        await self._record(job)
 
     async def consequences(self, key: str, action: Action) -> Consequences:
         """What an action would do, in words, and what has to be typed to confirm it; nothing is changed."""
@@ -231,7 +254,7 @@ class Wishes:
             asked = Asked(f"deployment.{action}", f"{action.label} {after.name}{on}", by, self._clock())
             return await open_action(db, tell, asked, deployment, after)
 
-        return await record(self._store, self._bus, job)
+        return await self._record(job)
 
     async def cancel_task(self, key: str, by: Asker) -> Task:
         """Cancel a task; raises NotFound, and Conflict ``cancel-refused`` with the reason."""

@@ -76,6 +76,8 @@ class Item:
     status: ItemStatus
     code: str = ""
     text: str = ""
+    task: TaskId | None = None
+    """The task that it has led to."""
 
 
 async def add(db: aiosqlite.Connection, task: Task) -> Task:
@@ -115,7 +117,8 @@ async def get(db: aiosqlite.Connection, key: TaskId | str) -> Task:
 async def row(db: aiosqlite.Connection, task: TaskId) -> tuple[Any, ...]:
     """What LISTING gives of one task that is there."""
     sql = f"SELECT {LISTING.columns} FROM {LISTING.table} WHERE tasks.id = ?"  # noqa: S608 - ours
-    return tuple(await one(db, sql, task))
+    found: tuple[Any, ...] = await one(db, sql, task) or ()
+    return found
 
 
 async def opened(db: aiosqlite.Connection, *, jobs: bool) -> list[Task]:

@@ -1,0 +1,196 @@
+"""One wish for many machines or deployments: a job that does them one after the other, each by itself.
+
+Every item goes through the wish that a user would make for it alone, so that every check counts; what became of it is
+stored in the same transaction, so that a restart in between does nothing twice and leaves nothing out.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiosqlite
+import msgspec
+
+from appliance.accounts import Asker
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.reconcile.bulk_actions import Arguments, BulkAction
+from appliance.reconcile.jobs import JobFailed, Running, open_job
+from appliance.reconcile.record import Tell
+from appliance.reconcile.wishes import Wishes
+from appliance.store import deployments, machines, tasks
+from appliance.store.documents import one, rows
+from appliance.store.listing import Asked, Listing, selection
+from appliance.store.tasks import Item
+from appliance.task import Task
+
+MOST_ITEMS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAsked:
+    """What a user wants done: to those that are named, or to all that match ``filters``."""
+
+    action: str
+    keys: tuple[str, ...] | None = None
+    """Ids or names."""
+    filters: Mapping[str, Any] | None = None
+    """As the noun's list takes them, checked."""
+    confirm: str | None = None
+    """For what destroys: how many, such as ``12 machines``."""
+    arguments: Arguments = field(default_factory=Arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """What can be done to many of."""
+
+    kind: str
+    """Of the task."""
+    singular: str
+    plural: str
+    actions: Mapping[str, BulkAction]
+    listing: Listing
+    name: str
+    """The column of the listing's tables that has the name."""
+    find: Callable[[aiosqlite.Connection, str], Awaitable[tuple[str, str] | None]]
+    """Id and name of one, by either."""
+
+    def counted(self, number: int) -> str:
+        """Such as ``12 machines``: in titles, and what has to be typed."""
+        return f"{number} {self.singular if number == 1 else self.plural}"
+
+
+async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked, by: Asker, now: float) -> Task:
+    """Store the job; ``Jobs`` does it. Raises Invalid, and Conflict ``confirmation-needed``."""
+    action = noun.actions.get(asked.action)
+    if action is None:
+        hint = f"use one of {', '.join(noun.actions)}"
+        raise Invalid("action-unknown", f"{asked.action[:40]!r} is no action", hint, "action")
+    if action.needs and not getattr(asked.arguments, action.needs):
+        raise Invalid("argument-missing", f"{asked.action} needs {action.needs}", "", action.needs)
+    found = await _items(db, noun, asked, now)
+    title = action.title.format(noun.counted(len(found)))
+    _check_confirmed(noun, action, asked, len(found), title)
+    arguments = {
+        "action": asked.action,
+        "given": msgspec.to_builtins(asked.arguments),
+        "filters": None if asked.filters is None else dict(asked.filters),
+        "by": msgspec.to_builtins(by),
+    }
+    return await open_job(db, tell, noun.kind, title, by, now, arguments, found)
+
+
+def _check_confirmed(noun: Noun, action: BulkAction, asked: BulkAsked, number: int, title: str) -> None:
+    word = noun.counted(number)
+    if action.destroys and asked.confirm != word:
+        raise Conflict("confirmation-needed", f"{title}.", f"confirm with {word!r}", "confirm")
+
+
+async def _items(db: aiosqlite.Connection, noun: Noun, asked: BulkAsked, now: float) -> tuple[Item, ...]:
+    if (asked.keys is None) == (asked.filters is None):
+        hint = f"give either {noun.plural} or filter"
+        raise Invalid("selection-invalid", f"say once which {noun.plural} are meant", hint, noun.plural)
+    found = await _matching(db, noun, asked.filters, now) if asked.keys is None else await _named(db, noun, asked.keys)
+    if not found:
+        raise Invalid("selection-empty", f"no {noun.singular} is meant", "choose some first", noun.plural)
+    if len(found) > MOST_ITEMS:
+        raise Invalid("selection-large", f"{noun.counted(len(found))} are too many", f"{MOST_ITEMS} at most")
+    return found
+
+
+async def _matching(
+    db: aiosqlite.Connection, noun: Noun, filters: Mapping[str, Any] | None, now: float
+) -> tuple[Item, ...]:
+    chosen, values = selection(noun.listing, Asked(filters or {}, now=now))
+    sql = f"SELECT {noun.listing.id}, {noun.name} {chosen} ORDER BY {noun.name}"
+    return tuple(Item(str(row[0]), str(row[1]), "waiting") for row in await rows(db, sql, *values))
+
+
+async def _named(db: aiosqlite.Connection, noun: Noun, keys: Sequence[str]) -> tuple[Item, ...]:
+    """Each once; who is not there any more is an item all the same."""
+    found: dict[str, Item] = {}
+    for key in keys[: MOST_ITEMS + 1]:
+        known = await noun.find(db, key)
+        number, name = known or (key, key)
+        found.setdefault(number, Item(number, name, "waiting"))
+    return tuple(found.values())
+
+
+async def run(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running) -> dict[str, Any]:
+    """Do what waits of a bulk job, one item after the other. Raises JobCancelled, and JobFailed where items failed."""
+    task, last = running.task, -1
+    while True:
+        await running.check()
+        step = await running.store.read(lambda db: tasks.next_item(db, task.id, last))  # noqa: B023 - awaited here
+        if step is None:
+            break
+        last, item = step
+        await _do(wishes, noun, clock, running, last, item)
+        await running.progress(0.0, item.name)
+    counts = await running.store.read(lambda db: tasks.counts(db, task.id))
+    if failed := counts.get("failed", 0):
+        raise JobFailed("items-failed", f"{failed} of {noun.counted(sum(counts.values()))} failed", {})
+    return {}
+
+
+async def _do(
+    wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running, position: int, item: Item
+) -> None:
+    task = running.task
+    by = msgspec.convert(task.arguments["by"], Asker)
+    given = msgspec.convert(task.arguments["given"], Arguments)
+
+    async def note(db: aiosqlite.Connection, outcome: object) -> None:
+        led_to = outcome.id if isinstance(outcome, Task) else None
+        done = Item(item.id, item.name, "done", task=led_to)
+        await tasks.put_item(db, task.id, position, done)
+
+    try:
+        await _check_still_meant(noun, running, item, clock())
+        await noun.actions[task.arguments["action"]].act(wishes.with_beside(note), item.id, given, by)
+    except NotFound as error:
+        await _not_done(running, position, Item(item.id, item.name, "skipped", error.code, error.message), clock())
+    except _LeftError:
+        text = f"it does not match the filter any more, or is gone: {item.name}"
+        await _not_done(running, position, Item(item.id, item.name, "skipped", "left-selection", text), clock())
+    except ApplianceError as error:
+        if error.code == "store-failed":
+            raise  # nothing is known of this item: the job fails, and says why
+        text = "; ".join(words for words in (error.message, error.hint) if words)
+        await _not_done(running, position, Item(item.id, item.name, "failed", error.code, text), clock())
+
+
+class _LeftError(Exception):
+    """An item is not among those that the filter means any more."""
+
+
+async def _check_still_meant(noun: Noun, running: Running, item: Item, now: float) -> None:
+    filters = running.task.arguments["filters"]
+    if filters is None:
+        return
+    chosen, values = selection(noun.listing, Asked(filters, now=now))
+    joined = "AND" if filters else "WHERE"
+    sql = f"SELECT 1 {chosen} {joined} {noun.listing.id} = ?"
+    if await running.store.read(lambda db: one(db, sql, *values, item.id)) is None:
+        raise _LeftError
+
+
+async def _not_done(running: Running, position: int, item: Item, now: float) -> None:
+    async def job(db: aiosqlite.Connection) -> None:
+        await tasks.put_item(db, running.task.id, position, item)
+        await tasks.note(db, running.task.id, now, f"{item.name}: {item.status}: {item.text}")
+
+    await running.store.write(job)
+
+
+async def _machine(db: aiosqlite.Connection, key: str) -> tuple[str, str] | None:
+    found = await machines.find(db, key)
+    return (found.id, found.name) if found else None
+
+
+async def _deployment(db: aiosqlite.Connection, key: str) -> tuple[str, str] | None:
+    try:
+        found = await deployments.get(db, key)
+    except NotFound:
+        return None
+    return str(found.id), found.name
