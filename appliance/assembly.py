@@ -18,6 +18,7 @@ from appliance import certificates
 from appliance.certificates import Authority, ServerTls
 from appliance.config import Config, SubnetSection, parse_range
 from appliance.events import Bus
+from appliance.instruments import Instruments
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact
@@ -114,6 +115,7 @@ class Builder:
         self._clock = time.time
         self._state = config.site.state_dir
         self._bell = Bell()
+        self._instruments = Instruments(store, bus)
         self._certificates: list[ServerTls] = []
         self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
         self._routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
@@ -147,6 +149,7 @@ class Builder:
                 "observations": observations.run,
                 "reservations": reservations.run,
                 "upkeep": upkeep.run,
+                **self._instruments.loops(),
                 "certificates": lambda: certificates.keep_renewed(self._certificates, self._clock),
             },
             imports=imports,
@@ -220,18 +223,26 @@ class Builder:
                 self._routers[fact.interface].booting(fact.mac)
             observations.dhcp(fact)
 
-        return DhcpServer(self._subnets, StoredLeases(self._store), seen, projection.is_known)
+        server = DhcpServer(self._subnets, StoredLeases(self._store), seen, projection.is_known)
+        self._instruments.dhcp(server)
+        return server
 
     def _servers(self, boots: Boots, dhcp: DhcpServer, observations: Observations) -> list[Server]:
         servers: list[Server] = []
         if self._subnets:
             servers += [*self._routers.values(), dhcp]
         if self._config.tftp.enabled:
-            for subnet in self._subnets:
-                files = self._tftp_files(subnet, boots)
-                servers.append(TftpServer(str(subnet.address.ip), 69, files, observations.tftp))
+            servers += self._tftp(boots, observations)
         if self._config.dns.enabled and self._subnets:
             servers.append(self._dns(observations))
+        return servers
+
+    def _tftp(self, boots: Boots, observations: Observations) -> list[TftpServer]:
+        servers = [
+            TftpServer(str(subnet.address.ip), 69, self._tftp_files(subnet, boots), observations.tftp)
+            for subnet in self._subnets
+        ]
+        self._instruments.tftp(servers)
         return servers
 
     def _tftp_files(self, subnet: Subnet, boots: Boots) -> FileSource:
@@ -254,12 +265,16 @@ class Builder:
         forwarder = Forwarder(section.forwarders, observations.other) if section.forwarders else None
         addresses = [str(address.ip) for address in self._addresses]
         networks = [address.network for address in self._addresses]
-        return DnsServer(addresses, section.port, self._zone, forwarder, networks, observations.other)
+        server = DnsServer(addresses, section.port, self._zone, forwarder, networks, observations.other)
+        self._instruments.dns(server)
+        return server
 
     def _boot_app(
         self, fleet: StoredFleet, files: BootFiles, observations: Observations, proof: Proof
     ) -> web.Application:
-        return BootHttp(fleet, files, self._clock, observations.http, proof).make_app()
+        boot = BootHttp(fleet, files, self._clock, observations.http, proof)
+        self._instruments.boot(boot)
+        return self._instruments.site("boot", boot.make_app())
 
     def _sites(
         self,
@@ -275,7 +290,7 @@ class Builder:
             Site("boot HTTP", boot, tuple((each, files.port) for each in addresses), per_source=PER_SOURCE),
             Site(
                 "agent control",
-                Control(fleet).make_app(),
+                self._instruments.site("control", Control(fleet).make_app()),
                 tuple((a, files.control_port) for a in addresses),
                 control_tls,
                 per_source=PER_SOURCE,
@@ -298,12 +313,15 @@ class Builder:
             domain=self._config.site.domain,
             fingerprint=authority.fingerprint,
             config=plain(self._config),
+            metrics=self._instruments.metrics,
+            history=self._instruments.history,
         )
         listen = tuple(_split(each) for each in self._config.web.listen)
         hosts = [host for host, _ in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
         names = [f"{OWN_NAME}.{self._config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
         tls = self._tls(authority, list(dict.fromkeys([*names, *hosts, *addresses])))
-        return Site("console", make_app(services), listen, tls, self._passed)
+        app = self._instruments.site("console", make_app(services), timed=True)
+        return Site("console", app, listen, tls, self._passed)
 
 
 def plain(config: Config) -> dict[str, Any]:

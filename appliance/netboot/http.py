@@ -14,7 +14,7 @@ from appliance.netboot import ipxe
 from appliance.netboot.answers import bearer, status_of
 from appliance.netboot.fleet import Fleet
 from appliance.netboot.policy import BootRequest
-from appliance.netboot.sending import send_file
+from appliance.netboot.sending import SENT, Sent, send_file
 
 Fetched = Callable[[str, str, int], Awaitable[None]]
 """Told (client address, path, bytes) when a boot file has been sent."""
@@ -53,14 +53,17 @@ class BootHttp:
     ) -> None:
         self._fleet, self._files, self._clock = fleet, files, clock
         self._fetched, self._proves = fetched, proves
+        self.sent = Sent()
 
     def make_app(self) -> web.Application:
         """The aiohttp application."""
         app = web.Application(middlewares=[_plain_errors, _single_slashes], client_max_size=1 << 16)
+        app[SENT] = self.sent
         app.add_routes(
             [
                 web.get("/boot/start.ipxe", self._start),
                 web.get("/boot/script", self._script, allow_head=False),  # asking for it counts as a boot
+                web.get("/boot/stack.json", self._stack_paths),
                 web.get("/boot/{name}", self._program),
                 web.get(self._files.stack_path + "/{name:vmlinuz|initrd}", self._stack),
                 web.get("/ca.pem", self._ca),
@@ -89,6 +92,10 @@ class BootHttp:
 
     async def _program(self, request: web.Request) -> web.StreamResponse:
         return await self._file(request, self._files.programs, request.match_info["name"])
+
+    async def _stack_paths(self, _: web.Request) -> web.Response:
+        """Where the stack is, for whoever wants to look at it without booting: `qrm probe`."""
+        return web.json_response({name: f"{self._files.stack_path}/{name}" for name in ("vmlinuz", "initrd")})
 
     async def _stack(self, request: web.Request) -> web.StreamResponse:
         return await self._file(request, self._files.stack, request.match_info["name"])

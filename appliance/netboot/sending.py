@@ -28,6 +28,17 @@ _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 log = logging.getLogger(__name__)
 
 
+class Sent:
+    """How much was sent, of all files of one site."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+SENT = web.AppKey("sent", Sent)
+"""``app[SENT]``: where a site that has it counts."""
+
+
 async def send_file(
     request: web.Request, path: Path, content_type: str = "application/octet-stream"
 ) -> web.StreamResponse:
@@ -101,12 +112,14 @@ async def _send(request: web.Request, descriptor: int, start: int, stop: int) ->
         raise ConnectionResetError
     # A descriptor of our own: uvloop does not let others watch the one that it reads from.
     socket = os.dup(transport.get_extra_info("socket").fileno())
+    total = request.app.get(SENT) or Sent()
     try:
         while start < stop:
             sent = await _once(socket, descriptor, start, min(CHUNK, stop - start))
             if sent == 0:
                 raise OSError(errno.ENODATA, "it is shorter than it was when the answer began")
             start += sent
+            total.bytes += sent
             await asyncio.sleep(0)  # others get their turn even if this reader is never slow
     finally:
         os.close(socket)

@@ -31,6 +31,8 @@ def _is_of_disk(error: Exception) -> bool:
 class _Waiting:
     job: Job[Any]
     future: "asyncio.Future[Any]"
+    since: float
+    """The loop's time."""
 
 
 class Store:
@@ -41,6 +43,8 @@ class Store:
         self._reader = reader
         self._reading = asyncio.Lock()
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self.written: Callable[[float], None] = lambda _: None
+        """Told of each write how many seconds it took from the wish to the disk, also where that failed."""
 
     async def write(self, job: Job[T]) -> T:
         """Run ``job`` in a transaction of its own and return its result once that is on disk.
@@ -48,8 +52,9 @@ class Store:
         Raises what the job raised (nothing of it is kept then), or ApplianceError ``store-failed`` when the
         disk would not take it.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait(_Waiting(job, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.put_nowait(_Waiting(job, future, loop.time()))
         return await future
 
     async def read(self, job: Job[T]) -> T:
@@ -85,7 +90,9 @@ class Store:
         except sqlite3.Error as error:
             await self._writer.rollback()
             outcomes = [_failure("written", error) for _ in batch]
+        now = asyncio.get_running_loop().time()
         for waiting, outcome in zip(batch, outcomes, strict=True):
+            self.written(now - waiting.since)
             _settle(waiting.future, outcome)
 
     async def _one(self, waiting: _Waiting) -> Any:

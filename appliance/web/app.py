@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 
 from appliance.errors import NotFound
 from appliance.store.documents import one
-from appliance.web import live
+from appliance.web import live, metrics
 from appliance.web.api import routes as api
 from appliance.web.auth import ACCOUNTS, Accounts
 from appliance.web.console import routes as console
@@ -18,6 +18,7 @@ from appliance.web.middleware import add_headers, errors, guard
 from appliance.web.passwords import Passwords, default_hasher
 from appliance.web.services import Services
 from appliance.web.setup import SETUP, Setup
+from appliance.web.users import USERS, Users
 
 LARGEST_BODY = 256 * 1024
 """Bytes of a body that is read whole; uploads are streamed and bounded by the disk."""
@@ -29,12 +30,14 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     passwords = Passwords(hasher or default_hasher())
     app[SERVICES] = services
     app[ACCOUNTS] = Accounts(services.store, services.bus, services.clock, passwords)
+    app[USERS] = Users(services.store, services.bus, services.clock, app[ACCOUNTS])
     app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}
     open_door(app, "GET", "/healthz", _health, EVERYBODY)
     open_door(app, "GET", "/ca.pem", _authority, EVERYBODY)
     live.add_routes(app)
+    metrics.add_routes(app)
     api.add_routes(app)
     console.add_routes(app)
     return app

@@ -1,10 +1,12 @@
 """What the web layer is given by the daemon."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.events import Bus
+from appliance.metrics.exposition import Metrics
+from appliance.metrics.history import History
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.wishes import Wishes
 from appliance.store.store import Store
@@ -25,3 +27,5 @@ class Services:
     """SHA-256 of the certificate authority, as set-up shows it."""
     config: dict[str, object]
     """The configuration file's values, to be shown read-only."""
+    metrics: Metrics = field(default_factory=Metrics)
+    history: History = field(default_factory=History)

@@ -10,6 +10,7 @@ from appliance.netboot.dhcp.options import (
     MAX_VALUE,
     Code,
     DecodeError,
+    MessageKind,
     Options,
     decode_options,
     encode_option,
@@ -131,6 +132,12 @@ def encode(packet: Packet, limit: int = DEFAULT_REPLY) -> bytes:
     main, file, sname = _spread(packet, room)
     data = _head(packet, sname, file) + main
     return data.ljust(MIN_REPLY, b"\0")
+
+
+def kind_of_reply(data: bytes) -> str:
+    """The kind of a reply that `encode` made, in lower case; the kind is the first option of all replies of ours."""
+    code, kind = data[_FIXED.size], data[_FIXED.size + HEADER]
+    return MessageKind(kind).name.lower() if code == Code.MESSAGE_TYPE else "other"
 
 
 def _head(packet: Packet, sname: bytes, file: bytes) -> bytes:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 
 from appliance.lease import Lease, Reservation
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
-from appliance.netboot.dhcp.facts import Fact
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.packet import kind_of_reply
 from appliance.netboot.dhcp.prober import Prober
 from appliance.netboot.dhcp.responder import Responder
 from appliance.netboot.dhcp.saver import LeaseStore, Saver
@@ -47,6 +49,8 @@ class DhcpServer:
         self._responder = self._build(())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self.packets: Counter[tuple[str, ...]] = Counter()
+        """How many, by direction (``received``, ``sent``) and kind; ``other`` are broken, or nobody's to answer."""
 
     def _build(self, leases: Sequence[Lease]) -> Responder:
         return Responder(self._subnets, is_known=self._is_known, reservations=self._reservations, leases=leases)
@@ -59,6 +63,10 @@ class DhcpServer:
     def holder(self, address: IPv4Address) -> str | None:
         """The machine that was leased an address last, as the server knows it this very moment."""
         return self._responder.holder(address)
+
+    def leased(self) -> dict[str, int]:
+        """How many addresses are leased now, by interface."""
+        return self._responder.leased(time.time())
 
     async def start(self) -> None:
         """Load the leases and bind every interface; nothing is answered yet. Raises ApplianceError."""
@@ -110,7 +118,9 @@ class DhcpServer:
     def _on_datagrams(self, wire: Wire, port: int) -> None:
         for data, arrival in wire.datagrams(port):
             try:
-                self._apply(self._responder.receive_datagram(data, arrival, time.time()))
+                effects = self._responder.receive_datagram(data, arrival, time.time())
+                self.packets["received", _kind_received(effects)] += 1
+                self._apply(effects)
             except Exception:  # a defect of ours in one packet must not end the service of all others
                 log.exception("answering a DHCP packet from %s on %s", arrival.source, arrival.interface)
 
@@ -134,6 +144,7 @@ class DhcpServer:
                 case Save():
                     self._saver.put(effect.lease)
                 case Send():
+                    self.packets["sent", kind_of_reply(effect.data)] += 1
                     self._wires[effect.destination.interface].send(effect)
                 case Probe():
                     self._probers[effect.interface].start(effect)
@@ -151,3 +162,11 @@ class DhcpServer:
         self._timer_at = deadline
         delay = max(0.0, deadline - time.time())
         self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+
+def _kind_received(effects: Sequence[Effect]) -> str:
+    """What kind of message led to this; the responder tells first that it has seen one."""
+    match effects[:1]:
+        case [Publish(DhcpSeen(kind=kind))]:
+            return kind.name.lower()
+    return "other"

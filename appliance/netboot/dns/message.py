@@ -186,6 +186,11 @@ def bare_response(data: bytes, rcode: int) -> bytes:
     return HEADER.pack(ident, QR | flags & (_OPCODE | RD) | rcode & 0xF, 0, 0, 0, 0)
 
 
+def rcode_of(answer: bytes) -> int:
+    """The response code in the header of an answer of ours."""
+    return answer[3] & 0xF
+
+
 @dataclass(frozen=True)
 class Sections:
     """The encoded records of a response, with their numbers."""

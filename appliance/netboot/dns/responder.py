@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
@@ -18,6 +19,7 @@ from appliance.netboot.dns.message import (
     bare_response,
     fitted,
     parse_query,
+    rcode_of,
     response,
 )
 from appliance.netboot.dns.ready import ReadyAnswers
@@ -35,6 +37,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 TCP_LIMIT = 65535
 _SECONDS_BETWEEN_FACTS = 10.0
+OUTCOMES = ("local", "cached", "forwarded", "refused", "failed", "malformed")
+"""Answered by us, from the forwarders' earlier answers, by a forwarder; refused; not answered; no question."""
 
 
 class Resolver(Protocol):
@@ -97,20 +101,24 @@ class Responder:
         self._ready = ReadyAnswers()
         self._waiting: dict[Asked, list[_Waiter]] = {}
         self._quiet = Quiet(_SECONDS_BETWEEN_FACTS)
+        self.counts: Counter[str] = Counter()
+        """Messages by what became of them: each is one of ``OUTCOMES``."""
 
     def handle_datagram(self, data: bytes, source: str, deliver: Deliver) -> None:
         """Answer a message that came by UDP from the address `source`."""
         generation, now = self._zone.generation, self._clock()
         if ready := self._ready.get(data, generation, now):
+            self.counts["local"] += 1
             deliver(ready)
             return
-        if (query := _parsed(data, deliver)) is None:
+        if (query := self._parsed(data, deliver)) is None:
             return
         limit = query.udp_limit
         reply = self._from_zone(query, now)
         if reply is None:
             self._answer_foreign(query, source, limit, deliver)
             return
+        self.counts["local"] += 1
         answer = fitted(query, reply.data, limit)
         if now < reply.fresh_until and not (query.edns and query.edns.has_options):
             self._ready.put(data, answer, generation, reply.fresh_until)
@@ -118,12 +126,13 @@ class Responder:
 
     def handle_stream(self, data: bytes, source: str, deliver: Deliver) -> None:
         """Answer a message that came by TCP from the address `source`."""
-        if (query := _parsed(data, deliver)) is None:
+        if (query := self._parsed(data, deliver)) is None:
             return
         reply = self._from_zone(query, self._clock())
         if reply is None:
             self._answer_foreign(query, source, TCP_LIMIT, deliver)
         else:
+            self.counts["local"] += 1
             deliver(reply.data)
 
     def overloaded(self, reason: str) -> None:
@@ -145,6 +154,7 @@ class Responder:
     def _answer_foreign(self, query: Query, source: str, limit: int, deliver: Deliver) -> None:
         recursion = self._forwarder is not None and self._is_allowed(source)
         if reply := without_asking(query, recursion=recursion):
+            self.counts["refused" if rcode_of(reply.data) == Rcode.REFUSED else "local"] += 1
             deliver(fitted(query, reply.data, limit))
         elif self._forwarder is not None:
             self._forward(self._forwarder, _Waiter(query, limit, deliver))
@@ -152,11 +162,13 @@ class Responder:
     def _forward(self, forwarder: Resolver, waiter: _Waiter) -> None:
         asked = asked_by(waiter.query)
         if known := forwarder.cached(asked):
+            self.counts["cached"] += 1
             _settle(waiter, known)
         elif asked in self._waiting:
             self._join(asked, waiter)
         elif len(self._waiting) >= self._limits.pending:
             self.overloaded(f"{self._limits.pending} questions wait for the forwarders")
+            self.counts["failed"] += 1
             _settle(waiter, None)
         else:
             assert self.spawn is not None, "messages arrive only while the server runs"
@@ -168,6 +180,7 @@ class Responder:
         waiters = self._waiting[asked]
         if len(waiters) >= self._limits.waiters:
             self.overloaded(f"{self._limits.waiters} clients wait for one name")
+            self.counts["failed"] += 1
             waiter.deliver(None)
         else:
             waiters.append(waiter)
@@ -181,21 +194,23 @@ class Responder:
         except Exception:  # a fault over one name must not end the service for all
             _log.exception("dns: resolving %r failed", asked.name)
         finally:
-            for waiter in self._waiting.pop(asked):
+            waiters = self._waiting.pop(asked)
+            self.counts["failed" if answer is None else "forwarded"] += len(waiters)
+            for waiter in waiters:
                 _settle(waiter, answer)
+
+    def _parsed(self, data: bytes, deliver: Deliver) -> Query | None:
+        """The query in `data`; if there is none, what that deserves is delivered."""
+        try:
+            return parse_query(data)
+        except MessageError as error:
+            self.counts["malformed"] += 1
+            deliver(None if error.rcode is None else bare_response(data, error.rcode))
+            return None
 
     def _is_allowed(self, source: str) -> bool:
         address = ip_address(source)
         return any(address in network for network in self._allowed)
-
-
-def _parsed(data: bytes, deliver: Deliver) -> Query | None:
-    """The query in `data`; if there is none, what that deserves is delivered."""
-    try:
-        return parse_query(data)
-    except MessageError as error:
-        deliver(None if error.rcode is None else bare_response(data, error.rcode))
-        return None
 
 
 def _settle(waiter: _Waiter, answer: Verified | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -46,6 +46,11 @@ class DnsServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._closed = asyncio.Event()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Messages by what became of them; see ``responder.OUTCOMES``."""
+        return self._responder.counts
 
     async def start(self) -> None:
         """Bind all addresses. Raises ApplianceError `dns-bind`, and binds none, if one is not possible."""

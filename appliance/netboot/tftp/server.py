@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +59,9 @@ class TftpServer(asyncio.DatagramProtocol):
         self.address = address
         self.port = port
         self._files = files
-        self._publish = publish
+        self._told = publish
+        self.counts: Counter[str] = Counter()
+        """Transfers that ``finished`` or ``failed``, requests for what was ``missing``, ``bytes`` of whole files."""
         self._limits = limits or TftpLimits()
         self._census = Census(self._limits)
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
@@ -138,6 +141,17 @@ class TftpServer(asyncio.DatagramProtocol):
             return
         if file := self._open(request, client):
             self._begin(request, client, file)
+
+    def _publish(self, fact: TftpFact) -> None:
+        match fact:
+            case TftpFinished(bytes=size):
+                self.counts["finished"] += 1
+                self.counts["bytes"] += size
+            case TftpFailed():
+                self.counts["failed"] += 1
+            case TftpNotFound():
+                self.counts["missing"] += 1
+        self._told(fact)
 
     def _complain(self, reason: str) -> None:
         if count := self._dropped.count(asyncio.get_running_loop().time()):

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from appliance.accounts import Role
 from appliance.web.api import accounts, catalogue, deployments, events, machines, metrics, rescue, shapes, tasks
+from appliance.web.api.access_routes import ACCESS
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
 from appliance.web.api.openapi import document
@@ -16,6 +17,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
     Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
     Endpoint("DELETE", "/sessions/current", accounts.log_out, 204, role=Role.VIEWER),
+    *ACCESS,
     Endpoint("GET", "/machines", machines.index, 200, shapes.Items[shapes.MachineOut]),
     Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail),
     Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
@@ -48,7 +50,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/tasks/{key}", tasks.show, 200, tasks.TaskDetail),
     Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=("after", "limit")),
     Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
-    Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=("seconds",)),
+    Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
     Endpoint("GET", "/events", events.index, 200, shapes.EventPage, query=("machine", "deployment", *_PAGE)),
 )  # fmt: skip
 
