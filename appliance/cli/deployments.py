@@ -93,6 +93,7 @@ def show(deployment: str, json_out: bool) -> None:
 @click.option("--memory", "memory_mib", type=click.IntRange(1), metavar="MIB", help="At least so much memory.")
 @click.option("--disk-size", "disk_gib", type=click.IntRange(1), metavar="GIB", help="A disk of at least this size.")
 @click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="Only machines with this firmware.")
+@click.option("--tag", "tags", multiple=True, help="Only machines with this tag; may be given several times.")
 @click.option(
     "--ssh-key", "key_files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with public keys that may log in; may be given several times.",
@@ -107,6 +108,7 @@ def create(
     memory_mib: int | None,
     disk_gib: int | None,
     firmware: str | None,
+    tags: tuple[str, ...],
     key_files: tuple[Path, ...],
     wipe_on_release: bool,
 ) -> None:
@@ -116,6 +118,7 @@ def create(
         "memory_bytes": memory_mib << 20 if memory_mib else None,
         "disk_bytes": disk_gib << 30 if disk_gib else None,
         "firmware": firmware,
+        "tags": list(tags),
     }
     body = {"name": name, "image": image, "machine": machine, "disk": disk, "requirements": requirements}
     keys = [line for file in key_files for line in file.read_text(errors="replace").splitlines() if line.strip()]

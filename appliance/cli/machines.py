@@ -8,6 +8,7 @@ from appliance.cli.client import segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.output import as_json, attempt_words, event_line, fields, gigabytes, gives_up, moment, table
+from appliance.cli.rescue import COMMANDS, opened
 from appliance.deployment import content_in_words
 
 
@@ -25,11 +26,19 @@ def list_machines(json_out: bool) -> None:
         as_json(answer)
         return
     rows = [
-        (each["name"], state_of(each), deployment_of(each), each["address"], each["firmware"], each["id"])
+        (
+            each["name"],
+            state_of(each),
+            deployment_of(each),
+            each["address"],
+            each["firmware"],
+            ", ".join(each["tags"]),
+            each["id"],
+        )
         for each in answer["items"]
     ]
     empty = "No machine yet. Let one boot from the network that the appliance serves."
-    table(("name", "state", "deployment", "address", "firmware", "id"), rows, empty)
+    table(("name", "state", "deployment", "address", "firmware", "tags", "id"), rows, empty)
 
 
 def state_of(machine: dict[str, Any]) -> str:
@@ -66,6 +75,8 @@ def show(machine: str, json_out: bool) -> None:
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
             "reserved": found["reserved_address"],
             "hand-over": found["hand_over"],
+            "tags": ", ".join(found["tags"]),
+            "rescue": "; ".join(opened(found)),
             "last seen": moment(found["last_seen"]),
         }
     )
@@ -83,6 +94,8 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--notes", help="Anything worth knowing.")
 @click.option("--hand-over", type=click.Choice(["kexec", "reboot"]), help="Reboot: for hardware that kexec upsets.")
 @click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
+@click.option("--tag", "add_tags", multiple=True, help="Give it this tag; may be given several times.")
+@click.option("--untag", "remove_tags", multiple=True, help="Take this tag away; may be given several times.")
 def set_machine(
     machine: str,
     name: str | None,
@@ -91,6 +104,8 @@ def set_machine(
     notes: str | None,
     hand_over: str | None,
     address: str | None,
+    add_tags: tuple[str, ...],
+    remove_tags: tuple[str, ...],
 ) -> None:
     """Change a machine."""
     given = {"name": name, "broken": broken, "notes": notes, "hand_over": hand_over}
@@ -99,8 +114,9 @@ def set_machine(
         change["maintenance"] = maintenance == "on"
     if address is not None:
         change["reserved_address"] = None if address == "none" else address
+    change |= {key: list(tags) for key, tags in (("add_tags", add_tags), ("remove_tags", remove_tags)) if tags}
     if not change:
-        options = "--name, --maintenance, --broken, --mended, --notes, --hand-over or --address"
+        options = "--name, --maintenance, --broken, --mended, --notes, --hand-over, --address, --tag or --untag"
         raise click.UsageError(f"say what to change: {options}")
     changed = api().send("PATCH", f"/machines/{segment(machine)}", change)
     click.echo(f"{changed['name']}: {state_of(changed)}")
@@ -131,3 +147,7 @@ def delete(machine: str, confirm: str | None) -> None:
     confirmed([text], found["name"], confirm)
     connected.send("DELETE", f"/machines/{segment(found['id'])}")
     click.echo(f"{found['name']} is deleted")
+
+
+for _command in COMMANDS:
+    machines.add_command(_command)

@@ -13,7 +13,7 @@ from appliance.errors import ApplianceError
 COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("appliance.cli.account:login", "Log in to an appliance."),
     "logout": ("appliance.cli.account:logout", "Log out of the appliance."),
-    "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, timeline, delete."),
+    "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, rescue, timeline and more."),
     "images": ("appliance.cli.images:images", "Images: list, show, add, delete."),
     "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, add, delete."),
     "deployments": ("appliance.cli.deployments:deployments", "Deployments: create, start, stop, release and more."),
