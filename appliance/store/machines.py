@@ -1,6 +1,8 @@
 """Machines, their interfaces and their inventories."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import aiosqlite
@@ -8,6 +10,7 @@ import aiosqlite
 from appliance.errors import Conflict, NotFound
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.store.documents import dump, load, one, rows
+from appliance.store.machine_list import digest, hardware_text, search_text
 
 _SELECT = "SELECT m.doc, i.doc FROM machines m LEFT JOIN inventories i ON i.machine = m.id"
 
@@ -69,15 +72,42 @@ async def put(db: aiosqlite.Connection, machine: Machine) -> None:
     taken = await one(db, "SELECT id FROM machines WHERE name = ? AND id <> ?", machine.name, machine.id)
     if taken:
         raise Conflict("name-taken", f"another machine is called {machine.name}", field="name")
+    columns = _columns(machine)
     await db.execute(
-        "INSERT INTO machines(id, name, state, uuid, doc) VALUES(?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
-        " name=excluded.name, state=excluded.state, uuid=excluded.uuid, doc=excluded.doc",
-        (machine.id, machine.name, machine.state, machine.uuid, dump(replace(machine, inventory=None))),
+        f"INSERT INTO machines({', '.join(columns)}) VALUES({', '.join('?' * len(columns))})"
+        f" ON CONFLICT(id) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in columns)}",
+        tuple(columns.values()),
     )
-    await db.execute("DELETE FROM machine_macs WHERE machine = ?", (machine.id,))
-    await db.executemany(
-        "INSERT INTO machine_macs(mac, machine) VALUES(?,?)", [(mac, machine.id) for mac in machine.macs]
-    )
+    await _put_values(db, machine.id, "machine_macs", "mac", machine.macs)
+    await _put_values(db, machine.id, "machine_tags", "tag", machine.tags)
+
+
+def _columns(machine: Machine) -> dict[str, Any]:
+    """The row of a machine: its document, and what of it lists filter and sort by."""
+    return {
+        "id": machine.id,
+        "name": machine.name,
+        "state": machine.state,
+        "uuid": machine.uuid,
+        "maintenance": machine.maintenance,
+        "firmware": machine.firmware or "",
+        "address": int(IPv4Address(machine.address)) if machine.address else 0,
+        "last_seen": machine.last_seen or 0.0,
+        "created": machine.created,
+        "search": search_text(machine),
+        "doc": dump(replace(machine, inventory=None)),
+    }
+
+
+async def _put_values(
+    db: aiosqlite.Connection, machine: MachineId, table: str, column: str, values: Sequence[str]
+) -> None:
+    """Replace what a machine has of one kind. Most changes leave it as it is: each sign of life is one."""
+    stored = {row[0] for row in await rows(db, f"SELECT {column} FROM {table} WHERE machine = ?", machine)}  # noqa: S608
+    if stored != set(values):
+        await db.execute(f"DELETE FROM {table} WHERE machine = ?", (machine,))  # noqa: S608 - ours
+        sql = f"INSERT INTO {table}({column}, machine) VALUES(?,?)"
+        await db.executemany(sql, [(value, machine) for value in values])
 
 
 async def claim(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId) -> bool:
@@ -103,6 +133,11 @@ async def give(db: aiosqlite.Connection, mac: MacAddress, owner: Machine, machin
 async def put_inventory(db: aiosqlite.Connection, machine: MachineId, inventory: dict[str, Any]) -> None:
     """Replace the machine's inventory."""
     await db.execute("INSERT OR REPLACE INTO inventories(machine, doc) VALUES(?,?)", (machine, dump(inventory)))
+    shown = digest(inventory)
+    await db.execute(
+        "UPDATE machines SET cpus=?, memory=?, hardware=?, digest=? WHERE id=?",
+        (shown["cpu"]["threads"] or 0, shown["memory"]["bytes"] or 0, hardware_text(inventory), dump(shown), machine),
+    )
 
 
 async def delete(db: aiosqlite.Connection, machine: MachineId) -> None:

@@ -193,6 +193,88 @@ MIGRATIONS: tuple[str, ...] = (
         at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY (machine, source)
     ) STRICT;
     """,
+    # What lists of machines show, filter and sort by, kept beside the documents: those are not read for a list.
+    """
+    ALTER TABLE machines ADD COLUMN maintenance INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE machines ADD COLUMN firmware TEXT NOT NULL DEFAULT '';
+    ALTER TABLE machines ADD COLUMN address INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE machines ADD COLUMN last_seen REAL NOT NULL DEFAULT 0;
+    ALTER TABLE machines ADD COLUMN created REAL NOT NULL DEFAULT 0;
+    ALTER TABLE machines ADD COLUMN cpus INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE machines ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE machines ADD COLUMN search TEXT NOT NULL DEFAULT '';
+    ALTER TABLE machines ADD COLUMN hardware TEXT NOT NULL DEFAULT '';
+    ALTER TABLE machines ADD COLUMN digest BLOB;
+    CREATE TABLE machine_tags (
+        machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, tag TEXT NOT NULL, PRIMARY KEY (machine, tag)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX machine_tags_tag ON machine_tags(tag, machine);
+    UPDATE machines SET
+        maintenance = coalesce(json_extract(CAST(doc AS TEXT), '$.maintenance'), 1),
+        firmware = coalesce(json_extract(CAST(doc AS TEXT), '$.firmware'), ''),
+        last_seen = coalesce(json_extract(CAST(doc AS TEXT), '$.last_seen'), 0),
+        created = coalesce(json_extract(CAST(doc AS TEXT), '$.created'), 0),
+        search = lower(
+            name || ' ' || coalesce(json_extract(CAST(doc AS TEXT), '$.address'), '')
+            || ' ' || coalesce(json_extract(CAST(doc AS TEXT), '$.serial'), '') || ' ' || coalesce(uuid, '')
+            || ' ' || coalesce(json_extract(CAST(doc AS TEXT), '$.firmware'), '')
+            || ' ' || coalesce(json_extract(CAST(doc AS TEXT), '$.notes'), '')
+            || ' ' || coalesce((SELECT group_concat(mac, ' ') FROM machine_macs WHERE machine = machines.id), '')
+        );
+    UPDATE machines SET address = (
+        SELECT json_extract(parts, '$[0]') * 16777216 + json_extract(parts, '$[1]') * 65536
+            + json_extract(parts, '$[2]') * 256 + json_extract(parts, '$[3]')
+        FROM (SELECT '[' || replace(json_extract(CAST(doc AS TEXT), '$.address'), '.', ',') || ']' AS parts)
+    ) WHERE json_extract(CAST(doc AS TEXT), '$.address') GLOB '*.*.*.*';
+    INSERT OR IGNORE INTO machine_tags
+        SELECT m.id, t.value FROM machines m, json_each(CAST(m.doc AS TEXT), '$.tags') t;
+    UPDATE machines SET
+        (cpus, memory, hardware, digest) = (
+            SELECT cpus, memory, lower(
+                coalesce(json_extract(doc, '$.system.manufacturer'), '')
+                || ' ' || coalesce(json_extract(doc, '$.system.product'), '')
+                || ' ' || coalesce((
+                    SELECT group_concat(json_extract(value, '$.serial'), ' ')
+                    FROM json_each(doc, '$.disks') WHERE type = 'object'), '')
+            ), CAST(json_object(
+                'cpu', json_object('threads', nullif(cpus, 0)), 'memory', json_object('bytes', nullif(memory, 0)),
+                'disks', json((
+                    SELECT json_group_array(json_object('bytes', json_extract(value, '$.bytes')))
+                    FROM json_each(doc, '$.disks') WHERE type = 'object')),
+                'system', json_object('manufacturer', json_extract(doc, '$.system.manufacturer'),
+                    'product', json_extract(doc, '$.system.product'))
+            ) AS BLOB)
+            FROM (
+                SELECT
+                    CAST(doc AS TEXT) AS doc,
+                    CASE json_type(CAST(doc AS TEXT), '$.cpu.threads')
+                        WHEN 'integer' THEN json_extract(CAST(doc AS TEXT), '$.cpu.threads') ELSE 0 END AS cpus,
+                    CASE json_type(CAST(doc AS TEXT), '$.memory.bytes')
+                        WHEN 'integer' THEN json_extract(CAST(doc AS TEXT), '$.memory.bytes') ELSE 0 END AS memory
+                FROM inventories WHERE machine = machines.id
+            )
+        )
+        WHERE id IN (SELECT machine FROM inventories);
+    CREATE INDEX machines_state ON machines(state, id);
+    CREATE INDEX machines_address ON machines(address, id);
+    CREATE INDEX machines_cpus ON machines(cpus, id);
+    CREATE INDEX machines_memory ON machines(memory, id);
+    CREATE INDEX machines_seen ON machines(last_seen, id);
+    CREATE INDEX machines_created ON machines(created, id);
+    CREATE INDEX attempts_deployment ON attempts(deployment);
+    CREATE INDEX deployments_image ON deployments(image);
+    CREATE INDEX events_kind ON events(kind, id);
+    CREATE INDEX events_at ON events(at, id);
+    ALTER TABLE deployments ADD COLUMN created REAL
+        GENERATED ALWAYS AS (json_extract(nullif(CAST(doc AS TEXT), ''), '$.created')) VIRTUAL;
+    ALTER TABLE deployments ADD COLUMN wanted TEXT
+        GENERATED ALWAYS AS (json_extract(nullif(CAST(doc AS TEXT), ''), '$.wanted')) VIRTUAL;
+    CREATE TABLE idempotency (
+        user TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, at REAL NOT NULL, status INTEGER NOT NULL,
+        headers BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (user, key)
+    ) STRICT;
+    CREATE INDEX idempotency_at ON idempotency(at);
+    """,
 )
 
 
