@@ -5,6 +5,7 @@ from dataclasses import replace
 import aiosqlite
 
 from appliance.accounts import Asker
+from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import moved
 from appliance.reconcile.record import Tell
@@ -45,12 +46,18 @@ async def _withdraw(db: aiosqlite.Connection, tell: Tell, task: Task, why: str, 
     """What was wanted before is wanted again; a machine that was chosen for it is free."""
     if task.deployment is None:
         await _no_rescue(db, task)
-        return
-    deployment = await deployments.find(db, task.deployment)
+    deployment = await _deployment(db, task)
     if deployment is not None and task.before is not None:
         await deployments.put(db, withdrawn(deployment, task.before))
         event = Event("deployment.changed", now, f"{task.title}: taken back", why, task.machine, deployment.id)
         await tell(event)
+
+
+async def _deployment(db: aiosqlite.Connection, task: Task) -> Deployment | None:
+    """The one that the wish was about, or that was on its machine."""
+    if task.deployment is not None:
+        return await deployments.find(db, task.deployment)
+    return await deployments.of_machine(db, task.machine) if task.machine is not None else None
 
 
 async def _no_rescue(db: aiosqlite.Connection, task: Task) -> None:

@@ -55,4 +55,4 @@ async def _wanted(
     of = deployment.id if deployment else None
     await tell(Event("machine.changed", asked.at, text, machine=after.id, deployment=of))
     await audit.note(db, asked.by, asked.kind, ("machine", after.id, after.name), before, after, now=asked.at)
-    return await open_machine_action(db, tell, asked, before)
+    return await open_machine_action(db, tell, asked, before, deployment)

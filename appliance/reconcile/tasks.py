@@ -47,20 +47,30 @@ async def open_action(
     """
     machine = await machines.find(db, after.machine) if after.machine else None
     await overtake(db, tell, after.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
-    was = Before(
-        machine.state if machine else None, before.wanted, before.generation, before.retry, before.machine is not None
-    )
-    task = await opened(db, tell, _new(asked, after.machine or before.machine, after.id, was))
+    task = await opened(db, tell, _new(asked, after.machine or before.machine, after.id, _before(machine, before)))
     return await changed(db, tell, task, judged(task, Facts(None, after, machine), asked.at), asked.at)
 
 
-async def open_machine_action(db: aiosqlite.Connection, tell: Tell, asked: Asked, before: Machine) -> Task:
-    """The task of a wish about a machine, which was ``before``, that an attempt will fulfil."""
+async def open_machine_action(
+    db: aiosqlite.Connection, tell: Tell, asked: Asked, before: Machine, deployment: Deployment | None
+) -> Task:
+    """The task of a wish about a machine that an attempt will fulfil.
+
+    The machine and the deployment on it are given as they were ``before`` the wish.
+    """
     for task in await tasks.open_of_machine(db, before.id):
         if task.attempt is None and task.deployment is None:
             why = f"{asked.by} asked for something else: {asked.title}"
             await changed(db, tell, task, ended(task, Status.CANCELLED, asked.at, OVERTAKEN, why), asked.at)
-    return await opened(db, tell, _new(asked, before.id, None, Before(before.state)))
+    return await opened(db, tell, _new(asked, before.id, None, _before(before, deployment)))
+
+
+def _before(machine: Machine | None, deployment: Deployment | None) -> Before:
+    state = machine.state if machine else None
+    if deployment is None:
+        return Before(state)
+    assigned = deployment.machine is not None
+    return Before(state, deployment.wanted, deployment.generation, deployment.retry, assigned)
 
 
 def _new(asked: Asked, machine: MachineId | None, deployment: DeploymentId | None, before: Before) -> Task:
