@@ -48,6 +48,11 @@ class Asker:
         """As event texts name them."""
         return self.name
 
+    @property
+    def is_token(self) -> bool:
+        """Whether it is an API token that asks, and no person."""
+        return self.via.startswith("token ")
+
 
 APPLIANCE = Asker("the appliance", Role.ADMIN, via="appliance")
 """What nobody asked for."""
@@ -58,6 +63,13 @@ def require(asker: Asker, role: Role) -> None:
     if not asker.role.covers(role):
         message = f"{asker.name} is {_with_article(asker.role)}, and this takes {_with_article(role)}"
         raise Denied("role-missing", message, "ask somebody with that role to do it, or to give it to you")
+
+
+def require_person(asker: Asker, act: str) -> None:
+    """Raise Denied ``token-insufficient`` where an API token asks: none gives anybody access, itself least of all."""
+    if asker.is_token:
+        message = f"an API token cannot {act}"
+        raise Denied("token-insufficient", message, "log in with name and password, and do it there")
 
 
 def _with_article(role: Role) -> str:

@@ -19,7 +19,7 @@ from appliance.command import first_bytes
 from appliance.errors import ApplianceError, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import check_name
-from appliance.reconcile import leftovers
+from appliance.reconcile import audit, leftovers
 from appliance.reconcile.leftovers import Aside
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue
@@ -106,7 +106,9 @@ class Imports:
                 # Inside the transaction: an image that is listed has its content in place.
                 os.replace(received.path, self.image_path(stored.id))
                 _sync_directory(self.images)
-                await tell(Event("image.changed", self._clock(), f"{by} added image {name}"))
+                await tell(Event("image.changed", self._clock(), f"{by} added image {stored.name}"))
+                subject = ("image", stored.id, stored.name)
+                await audit.note(db, by, "image.create", subject, None, stored, now=self._clock())
                 return stored
 
             return await record(self._store, self._bus, job)
@@ -163,6 +165,8 @@ class Imports:
             await catalogue.delete_image(db, image.id)
             await catalogue.doom(db, [self._relative(self.image_path(image.id))])
             await tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
+            subject = ("image", image.id, image.name)
+            await audit.note(db, by, "image.delete", subject, image, now=self._clock())
             return image
 
         image = await record(self._store, self._bus, job)
@@ -191,7 +195,9 @@ class Imports:
                     if part.size:
                         os.replace(part.path, self.kernels / name)
                 _sync_directory(self.kernels)
-                await tell(Event("kernel.changed", self._clock(), f"{by} added kernel {name}"))
+                await tell(Event("kernel.changed", self._clock(), f"{by} added kernel {stored.name}"))
+                subject = ("kernel", stored.id, stored.name)
+                await audit.note(db, by, "kernel.create", subject, None, stored, now=self._clock())
                 return stored
 
             return await record(self._store, self._bus, job)
@@ -204,6 +210,8 @@ class Imports:
             await catalogue.delete_kernel(db, kernel.id)
             await catalogue.doom(db, [self._relative(self.kernels / name) for name in _kernel_files(kernel.id)])
             await tell(Event("kernel.changed", self._clock(), f"{by} deleted kernel {kernel.name}"))
+            subject = ("kernel", kernel.id, kernel.name)
+            await audit.note(db, by, "kernel.delete", subject, kernel, now=self._clock())
             return kernel
 
         kernel = await record(self._store, self._bus, job)

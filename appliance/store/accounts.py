@@ -1,10 +1,11 @@
-"""Users, their sessions, and settings."""
+"""Users and settings."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
 
-from appliance.errors import Conflict
+from appliance.errors import Conflict, NotFound
 from appliance.store.documents import one, rows
 
 
@@ -16,60 +17,71 @@ class User:
     password: str
     role: str
     created: float
+    disabled: bool = False
+    """Nobody gets in under this name."""
+    last_log_in: float | None = None
+    """Unix time; None: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserSession:
-    """One log-in; ``hash`` stands for its token."""
+_COLUMNS = "name, password, role, created, disabled, last_log_in"
 
-    hash: str
-    user: str
-    created: float
-    used: float
-    expires: float
+
+def _user(row: tuple[Any, ...]) -> User:
+    name, password, role, created, disabled, last = row
+    return User(name, password, role, created, bool(disabled), last)
 
 
 async def users(db: aiosqlite.Connection) -> list[User]:
     """All users by name."""
-    return [User(*row) for row in await rows(db, "SELECT * FROM users ORDER BY name")]
+    return [_user(row) for row in await rows(db, f"SELECT {_COLUMNS} FROM users ORDER BY name")]  # noqa: S608 - ours
 
 
 async def user(db: aiosqlite.Connection, name: str) -> User | None:
     """The user of this name."""
-    row = await one(db, "SELECT * FROM users WHERE name = ?", name)
-    return User(*row) if row else None
+    row = await one(db, f"SELECT {_COLUMNS} FROM users WHERE name = ?", name)  # noqa: S608 - ours
+    return _user(row) if row else None
+
+
+async def existing(db: aiosqlite.Connection, name: str) -> User:
+    """The user of this name; raises NotFound."""
+    found = await user(db, name)
+    if found is None:
+        raise NotFound("user-unknown", f"there is no user {name[:80]!r}", "see the list of users: qrm users")
+    return found
 
 
 async def add_user(db: aiosqlite.Connection, new: User) -> None:
     """Store a new user; raises Conflict when the name is taken."""
     if await user(db, new.name):
         raise Conflict("name-taken", f"there is already a user {new.name}", field="name")
-    await db.execute("INSERT INTO users VALUES(?,?,?,?)", (new.name, new.password, new.role, new.created))
+    values = (new.name, new.password, new.role, new.created, int(new.disabled))
+    await db.execute("INSERT INTO users(name, password, role, created, disabled) VALUES(?,?,?,?,?)", values)
 
 
-async def add_session(db: aiosqlite.Connection, new: UserSession) -> None:
-    """Store a log-in and forget expired ones."""
-    await db.execute("DELETE FROM user_sessions WHERE expires < ?", (new.created,))
-    await db.execute(
-        "INSERT INTO user_sessions VALUES(?,?,?,?,?)",
-        (new.hash, new.user, new.created, new.used, new.expires),
-    )
+async def put_user(db: aiosqlite.Connection, changed: User) -> None:
+    """Store what changed of a user's role, password and whether it is disabled."""
+    values = (changed.password, changed.role, int(changed.disabled), changed.name)
+    await db.execute("UPDATE users SET password = ?, role = ?, disabled = ? WHERE name = ?", values)
 
 
-async def session(db: aiosqlite.Connection, token_hash: str) -> UserSession | None:
-    """The log-in with this token hash, expired or not."""
-    row = await one(db, "SELECT * FROM user_sessions WHERE hash = ?", token_hash)
-    return UserSession(*row) if row else None
+async def set_password(db: aiosqlite.Connection, name: str, password: str, keep: str | None = None) -> None:
+    """Store another argon2 hash, and end all log-ins of the user but the one with the id ``keep``.
+
+    Raises NotFound where there is no such user.
+    """
+    await existing(db, name)
+    await db.execute("UPDATE users SET password = ? WHERE name = ?", (password, name))
+    await db.execute("DELETE FROM log_ins WHERE user = ? AND id IS NOT ?", (name, keep))
 
 
-async def touch_session(db: aiosqlite.Connection, token_hash: str, now: float) -> None:
-    """Remember that the log-in was used."""
-    await db.execute("UPDATE user_sessions SET used = ? WHERE hash = ?", (now, token_hash))
+async def note_log_in(db: aiosqlite.Connection, name: str, now: float) -> None:
+    """Remember that the user logged in."""
+    await db.execute("UPDATE users SET last_log_in = ? WHERE name = ?", (now, name))
 
 
-async def end_session(db: aiosqlite.Connection, token_hash: str) -> None:
-    """Log out."""
-    await db.execute("DELETE FROM user_sessions WHERE hash = ?", (token_hash,))
+async def delete_user(db: aiosqlite.Connection, name: str) -> None:
+    """Forget a user with all log-ins and tokens."""
+    await db.execute("DELETE FROM users WHERE name = ?", (name,))
 
 
 async def setting(db: aiosqlite.Connection, key: str) -> str | None:

@@ -9,11 +9,12 @@ sent), ``resync`` (what is shown may be old, load it anew), ``event`` (with ``ev
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from appliance.accounts import Role
-from appliance.web.auth import ACCOUNTS, token_of
+from appliance.web.auth import ACCOUNTS, PROOF
 from appliance.web.doors import open_door
 from appliance.web.feed import Fallen, Feed, hello, resync
 from appliance.web.keys import SERVICES, USER
@@ -120,12 +121,14 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
 
 async def _until_logged_out(request: web.Request, socket: web.WebSocketResponse) -> None:
     """An open tab is not use: the log-in's clock goes on while it only listens."""
-    token, accounts = token_of(request)[0] or "", request.app[ACCOUNTS]
+    accounts, proof = request.app[ACCOUNTS], request[PROOF]
     while True:
-        await asyncio.sleep(CHECK_EVERY)
-        if not await accounts.lives(token):
+        await accounts.access.news(CHECK_EVERY)
+        role = await accounts.role_of(proof)
+        if role is None:
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the log-in has ended")
             raise _EndedError
+        request[USER] = replace(proof.asker, role=role)
 
 
 def _drop(request: web.Request) -> None:

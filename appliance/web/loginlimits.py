@@ -8,6 +8,8 @@ import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from appliance.errors import ApplianceError
+
 FREE_PER_USER = 4
 """Failures of one user from one address before there is any delay: people mistype."""
 FREE_PER_ADDRESS = 20
@@ -17,6 +19,15 @@ FORGET = 900.0
 """Seconds without a failure after which all is forgotten."""
 REMEMBERED = 10_000
 """Entries kept at most; the oldest go first."""
+
+
+class TooOften(ApplianceError):
+    """Too many failed log-ins (HTTP 429); ``wait`` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        self.wait = max(1, round(wait + 0.5))
+        hint = f"wait {self.wait} seconds, then try again"
+        super().__init__("login-too-often", "too many failed attempts to log in", hint)
 
 
 @dataclass(slots=True)
@@ -50,6 +61,14 @@ class LoginLimits:
         known = self._failures.get(of_address)
         if known:
             known.count = max(known.count - 1, 0)
+
+    def wait_for_address(self, address: str, now: float) -> float:
+        """Seconds that whoever is at this address has to wait, 0.0 for none; nothing is counted."""
+        return max(self._wait(_keys("", address)[1][0], FREE_PER_ADDRESS, now), 0.0)
+
+    def failed_from(self, address: str, now: float) -> None:
+        """Somebody at this address failed, whoever they said they were."""
+        self._count(_keys("", address)[1][0], now)
 
     def _wait(self, key: str, free: int, now: float) -> float:
         known = self._failures.get(key)

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from appliance.accounts import require
 from appliance.errors import ApplianceError, Denied
-from appliance.web.auth import ACCOUNTS, COOKIE, TooOften, authenticate, token_of
+from appliance.web.auth import ACCOUNTS, COOKIE, PROOF, authenticate, give_cookie, token_of
 from appliance.web.console.page import problem_page
 from appliance.web.doors import EVERYBODY, Handler, role_for
 from appliance.web.keys import USER
+from appliance.web.loginlimits import TooOften
 from appliance.web.origin import SAFE_METHODS, check_host, check_origin
 from appliance.web.problem import from_http, problem_json, status_of
 
@@ -65,17 +66,24 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through who may come in, and set ``request[USER]``."""
     check_host(request.headers)
-    least, asker = role_for(request), await authenticate(request)
-    if asker is None and least is not EVERYBODY:
+    least = role_for(request)
+    # Only where the answer is ours to add a cookie to, and nothing is streamed for minutes before it arrives.
+    replace = least is not EVERYBODY and request.method == "GET" and not _is_websocket(request)
+    proof = await authenticate(request, replace=replace)
+    if proof is None and least is not EVERYBODY:
         return await _refuse(request)
     if request.method not in SAFE_METHODS or _is_websocket(request):
         by_cookie = least is not EVERYBODY and token_of(request)[1]
         check_origin(request.headers, by_cookie=by_cookie, secure=request.secure)
-    if asker is not None:
-        request[USER] = asker
-        if least is not EVERYBODY:
-            require(asker, least)
-    return await handler(request)
+    if proof is None:
+        return await handler(request)
+    request[PROOF], request[USER] = proof, proof.asker
+    if least is not EVERYBODY:
+        require(proof.asker, least)
+    response = await handler(request)
+    if proof.next_token and not response.prepared and COOKIE not in response.cookies:
+        give_cookie(response, proof.next_token)
+    return response
 
 
 def _is_websocket(request: web.Request) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Denied, Invalid, NotFound
-from appliance.web.auth import TooOften
+from appliance.web.loginlimits import TooOften
 
 _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
     (Invalid, 422),
@@ -18,6 +18,8 @@ _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
 _STATUS_OF_CODE = {
     "login-wrong": 401,
     "login-needed": 401,
+    "query-unknown": 400,
+    "cursor-invalid": 400,
     "upload-failed": 507,
     "body-too-large": 413,
     "login-busy": 503,

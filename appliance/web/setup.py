@@ -9,16 +9,18 @@ from pathlib import Path
 import aiosqlite
 from aiohttp import web
 
+from appliance.accounts import Asker, Role
 from appliance.errors import Conflict, Denied
 from appliance.events import Bus, Event
 from appliance.machine import check_name
+from appliance.reconcile import audit
 from appliance.reconcile.record import Tell, record
 from appliance.state import write_whole
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import Store
 from appliance.store.tokens import hash_token
-from appliance.web.auth import LogIn, open_session
+from appliance.web.auth import Made, open_session
 from appliance.web.passwords import Passwords, check_password
 
 GOOD_FOR = 24 * 3600.0
@@ -64,7 +66,7 @@ class Setup:
         """Whether the token would be taken: raises Denied or Conflict with the reason if not."""
         await self._store.read(lambda db: _check(db, token, self._clock()))
 
-    async def complete(self, token: str, name: str, password: str, address: str) -> LogIn:
+    async def complete(self, token: str, name: str, password: str, address: str, program: str = "") -> Made:
         """Make the first administrator and log them in; of two calls at once exactly one succeeds.
 
         Raises Denied for a token that is wrong or expired, Conflict when set-up is done, Invalid for a name
@@ -75,13 +77,15 @@ class Setup:
         check_password(password, name)
         user = User(name, await self._passwords.hash(password), "admin", self._clock())
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> LogIn:
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Made:
             await _check(db, token, self._clock())
             await accounts.add_user(db, user)
             for key in (_HASH, _EXPIRES):
                 await accounts.put_setting(db, key, None)
             await tell(Event("user.login", self._clock(), f"{name} set the appliance up, as its first administrator"))
-            return await open_session(db, tell, user, address, self._clock())
+            by = Asker(name, Role.ADMIN, address, "set-up")
+            await audit.note(db, by, "user.create", ("user", name, name), None, {"role": "admin"}, now=self._clock())
+            return await open_session(db, tell, user, address, self._clock(), program)
 
         log_in = await record(self._store, self._bus, job)
         await asyncio.to_thread(self._file.unlink, missing_ok=True)

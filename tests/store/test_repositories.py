@@ -12,10 +12,11 @@ from appliance.deployment import DiskIdentity, Installed, Requirements, Wanted
 from appliance.errors import Conflict, NotFound
 from appliance.lease import Lease, LeaseState
 from appliance.machine import State
-from appliance.store import accounts, attempts, catalogue, deployments, events, leases, machines, tokens
-from appliance.store.accounts import User, UserSession
+from appliance.store import accounts, attempts, catalogue, deployments, events, leases, log_ins, machines, tokens
+from appliance.store.accounts import User
 from appliance.store.documents import rows
 from appliance.store.leases import StoredLeases
+from appliance.store.log_ins import LogIn, LogInToken
 from appliance.store.tokens import BootToken, MachineSession
 from appliance.workflow import Status
 
@@ -353,13 +354,13 @@ async def test_users_sessions_and_settings(store):
     await write(store, accounts.add_user, ada)
     with pytest.raises(Conflict):
         await write(store, accounts.add_user, ada)
-    await write(store, accounts.add_session, UserSession("h1", "ada", 1.0, 1.0, 5.0))
-    await write(store, accounts.add_session, UserSession("h2", "ada", 6.0, 6.0, 10.0))
-    assert await read(store, accounts.session, "h1") is None, "forgotten once expired"
-    await write(store, accounts.touch_session, "h2", 7.0)
-    assert (await read(store, accounts.session, "h2")).used == 7.0
-    await write(store, accounts.end_session, "h2")
-    assert await read(store, accounts.session, "h2") is None
+    await write(store, log_ins.add, LogIn("i1", "ada", 1.0, 1.0, 5.0, "", ""), LogInToken("h1", "i1", 1.0))
+    await write(store, log_ins.add, LogIn("i2", "ada", 6.0, 6.0, 10.0, "", ""), LogInToken("h2", "i2", 6.0))
+    assert await read(store, log_ins.find, "h1") is None, "forgotten once expired"
+    await write(store, log_ins.touch, "i2", 7.0)
+    assert (await read(store, log_ins.find, "h2"))[0].used == 7.0
+    await write(store, log_ins.end, "i2")
+    assert await read(store, log_ins.find, "h2") is None
     await write(store, accounts.put_setting, "k", "v")
     assert await read(store, accounts.setting, "k") == "v"
     await write(store, accounts.put_setting, "k", None)

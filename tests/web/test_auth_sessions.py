@@ -3,7 +3,7 @@
 import pytest
 from web_world import FAST, NAME, PASSWORD, World
 
-from appliance.store import accounts, events
+from appliance.store import events, log_ins
 from appliance.store.tokens import hash_token
 from appliance.web.auth import ABSOLUTE_END, COOKIE, IDLE_END
 from appliance.web.passwords import Passwords
@@ -30,9 +30,9 @@ async def test_token_and_cookie(world: World) -> None:
 
 async def test_only_the_hash_is_stored(world: World) -> None:
     token = await world.set_up()
-    stored = await world.services.store.read(lambda db: accounts.session(db, hash_token(token)))
+    stored = await world.services.store.read(lambda db: log_ins.find(db, hash_token(token)))
     assert stored is not None
-    assert stored.hash != token
+    assert stored[1].hash != token
     content = b"".join(path.read_bytes() for path in world.services.state_dir.glob("store.db*"))
     assert token.encode() not in content
     assert PASSWORD.encode() not in content
@@ -112,9 +112,9 @@ async def test_last_use_is_written_once_a_minute(world: World) -> None:
     start = world.clock.now
 
     async def used() -> float:
-        stored = await world.services.store.read(lambda db: accounts.session(db, hash_token(token)))
+        stored = await world.services.store.read(lambda db: log_ins.find(db, hash_token(token)))
         assert stored
-        return stored.used
+        return stored[0].used
 
     world.clock.now += 59
     await world.api("GET", "/machines")

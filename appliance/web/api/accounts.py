@@ -4,7 +4,7 @@ from aiohttp import web
 
 from appliance.web.api import shapes
 from appliance.web.api.body import answer, body
-from appliance.web.auth import ACCOUNTS, LogIn, client_address, give_cookie, take_cookie, token_of
+from appliance.web.auth import ACCOUNTS, PROOF, Made, client_address, give_cookie, program_of, take_cookie
 from appliance.web.keys import USER
 from appliance.web.setup import SETUP
 
@@ -12,14 +12,15 @@ from appliance.web.setup import SETUP
 async def set_up(request: web.Request) -> web.Response:
     """Make the first administrator, and log them in."""
     given = await body(request, shapes.SetupIn)
-    log_in = await request.app[SETUP].complete(given.token, given.name, given.password, client_address(request))
-    return _logged_in(log_in)
+    address, program = client_address(request), program_of(request)
+    return logged_in(await request.app[SETUP].complete(given.token, given.name, given.password, address, program), 201)
 
 
 async def log_in(request: web.Request) -> web.Response:
     """Trade name and password for a token."""
     given = await body(request, shapes.SessionIn)
-    return _logged_in(await request.app[ACCOUNTS].log_in(given.name, given.password, client_address(request)))
+    address, program = client_address(request), program_of(request)
+    return logged_in(await request.app[ACCOUNTS].log_in(given.name, given.password, address, program), 201)
 
 
 async def current(request: web.Request) -> web.Response:
@@ -29,14 +30,15 @@ async def current(request: web.Request) -> web.Response:
 
 async def log_out(request: web.Request) -> web.Response:
     """End the log-in that the request was made with."""
-    await request.app[ACCOUNTS].log_out(token_of(request)[0] or "")
+    await request.app[ACCOUNTS].log_out(request[PROOF])
     response = web.Response(status=204)
     take_cookie(response)
     return response
 
 
-def _logged_in(made: LogIn) -> web.Response:
+def logged_in(made: Made, status: int = 200) -> web.Response:
+    """A log-in's token, for programs in the answer and for browsers as a cookie."""
     user = shapes.UserOut(name=made.user.name, role=made.user.role)
-    response = answer(shapes.SessionOut(token=made.token, expires=made.expires, user=user), 201)
-    give_cookie(response, made)
+    response = answer(shapes.SessionOut(token=made.token, expires=made.expires, user=user), status)
+    give_cookie(response, made.token)
     return response

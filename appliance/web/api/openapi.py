@@ -40,7 +40,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
     said: dict[str, Any] = {
         "summary": (inspect.getdoc(of.handler) or "").partition("\n")[0],
         "operationId": f"{of.handler.__module__.rpartition('.')[2]}.{of.handler.__name__}",
-        "parameters": [*_path_parameters(of.path), *(_parameter(name, "query") for name in of.query)],
+        "parameters": [*_path_parameters(of.path), *(_parameter(getattr(each, "name", each), "query") for each in of.query)],
         "responses": {str(of.status): _response(of.gives), "default": _problem()},
     }
     if of.takes is not None:

@@ -3,7 +3,15 @@
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Invalid
-from appliance.web.auth import ACCOUNTS, authenticate, client_address, give_cookie, take_cookie, token_of
+from appliance.web.auth import (
+    ACCOUNTS,
+    PROOF,
+    authenticate,
+    client_address,
+    give_cookie,
+    program_of,
+    take_cookie,
+)
 from appliance.web.console.page import render, see_other
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
@@ -38,19 +46,26 @@ async def log_in(request: web.Request) -> web.Response:
     sent = await fields(request)
     name, target = text(sent, "name").strip(), relative_target(text(sent, "next"))
     try:
-        made = await request.app[ACCOUNTS].log_in(name, text(sent, "password"), client_address(request))
+        made = await request.app[ACCOUNTS].log_in(
+            name, text(sent, "password"), client_address(request), program_of(request)
+        )
     except ApplianceError as error:
         return _login_page(request, target, name[:80], error)
+    await _leave(request)
     response = see_other(target)
-    give_cookie(response, made)
+    give_cookie(response, made.token)
     return response
+
+
+async def _leave(request: web.Request) -> None:
+    """Who logs in anew has no more use for the log-in of before; its token is not taken over."""
+    if PROOF in request:
+        await request.app[ACCOUNTS].log_out(request[PROOF])
 
 
 async def log_out(request: web.Request) -> web.Response:
     """POST /logout"""
-    token, _ = token_of(request)
-    if token:
-        await request.app[ACCOUNTS].log_out(token)
+    await request.app[ACCOUNTS].log_out(request[PROOF])
     response = see_other("/login")
     take_cookie(response)
     return response
@@ -92,11 +107,11 @@ async def set_up(request: web.Request) -> web.Response:
         error = Invalid("password-differs", "The two passwords differ", "type both again", "again")
         return _setup_page(request, token, name, error)
     try:
-        made = await request.app[SETUP].complete(token, name, password, client_address(request))
+        made = await request.app[SETUP].complete(token, name, password, client_address(request), program_of(request))
     except Invalid as error:
         return _setup_page(request, token, name, error)
     except ApplianceError as error:
         return _refused(request, error)
     response = see_other("/")
-    give_cookie(response, made)
+    give_cookie(response, made.token)
     return response

@@ -1,0 +1,87 @@
+"""API tokens of users; only their hashes are stored."""
+
+from dataclasses import dataclass
+
+import aiosqlite
+
+from appliance.errors import Conflict, NotFound
+from appliance.store.documents import one, rows
+
+MOST_PER_USER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token that a program shows in a user's place; ``hash`` stands for it."""
+
+    id: str
+    user: str
+    name: str
+    hash: str
+    scope: str
+    """The most that it may do: a role."""
+    created: float
+    expires: float | None
+    """Unix time; None: it does not end by itself."""
+    used: float | None = None
+    """When it was last used, to a minute; None: never."""
+    used_from: str = ""
+    """Address that it was last used from."""
+
+
+async def add(db: aiosqlite.Connection, new: ApiToken) -> None:
+    """Store a token; raises Conflict where the user has one of this name, or too many."""
+    if await one(db, "SELECT 1 FROM api_tokens WHERE user = ? AND name = ?", new.user, new.name):
+        raise Conflict("name-taken", f"{new.user} has a token {new.name} already", "choose another name", "name")
+    counted = await one(db, "SELECT count(*) FROM api_tokens WHERE user = ?", new.user)
+    if counted and counted[0] >= MOST_PER_USER:
+        raise Conflict("tokens-too-many", f"{new.user} has {counted[0]} tokens", "delete those that nobody uses")
+    values = (
+        new.id,
+        new.user,
+        new.name,
+        new.hash,
+        new.scope,
+        new.created,
+        new.expires,
+        new.used,
+        new.used_from,
+    )
+    await db.execute("INSERT INTO api_tokens VALUES(?,?,?,?,?,?,?,?,?)", values)
+
+
+async def find(db: aiosqlite.Connection, token_hash: str) -> ApiToken | None:
+    """The token with this hash, expired or not."""
+    row = await one(db, "SELECT * FROM api_tokens WHERE hash = ?", token_hash)
+    return ApiToken(*row) if row else None
+
+
+async def by_id(db: aiosqlite.Connection, key: str) -> ApiToken | None:
+    """The token with this id, whoever owns it."""
+    row = await one(db, "SELECT * FROM api_tokens WHERE id = ?", key)
+    return ApiToken(*row) if row else None
+
+
+async def get(db: aiosqlite.Connection, key: str, user: str) -> ApiToken:
+    """The token with this id, whoever owns it, or the user's own of this name; raises NotFound."""
+    sql = "SELECT * FROM api_tokens WHERE id = ? OR (user = ? AND name = ?) ORDER BY id = ? DESC"
+    row = await one(db, sql, key, user, key, key)
+    if row is None:
+        raise NotFound("token-unknown", f"there is no token {key[:80]!r}", "see the list of tokens: qrm tokens")
+    return ApiToken(*row)
+
+
+async def every(db: aiosqlite.Connection, user: str | None = None) -> list[ApiToken]:
+    """The tokens of a user, or of everybody, by name."""
+    sql = "SELECT * FROM api_tokens WHERE ? IS NULL OR user = ? ORDER BY user, name"
+    return [ApiToken(*row) for row in await rows(db, sql, user, user)]
+
+
+async def touch(db: aiosqlite.Connection, key: str, address: str, now: float) -> None:
+    """Remember when the token was used, and from where."""
+    await db.execute("UPDATE api_tokens SET used = ?, used_from = ? WHERE id = ?", (now, address, key))
+
+
+async def delete(db: aiosqlite.Connection, key: str) -> None:
+    """Forget a token; it is worthless from here on."""
+    await db.execute("DELETE FROM api_tokens WHERE id = ?", (key,))

@@ -1,0 +1,125 @@
+"""What users changed, and who came in: rows that are written once and never changed, bounded in number and age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiosqlite
+import msgspec
+
+from appliance.store.documents import rows
+from appliance.store.listing import Filter, Listing, Number, Sort, at_least, below, equals
+
+KEEP = 100_000
+"""Entries that are kept at most."""
+KEEP_SECONDS = 366 * 86400.0
+"""How long an entry is kept at most."""
+SLICE = 5000
+"""Entries that are forgotten in one transaction: others wait for it."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change, or one log-in that was made or failed."""
+
+    at: float
+    who: str
+    role: str
+    """The role that it was done with; empty for somebody who did not get in."""
+    via: str
+    """``session``, ``token NAME``, or ``appliance``."""
+    address: str
+    action: str
+    """Noun and verb, as in ``machine.change``."""
+    kind: str
+    """What kind of thing the subject is."""
+    subject: str
+    """Its id."""
+    name: str
+    """What it was called."""
+    outcome: str = "done"
+    """``done``, or ``failed``."""
+    before: Document | None = None
+    """What differs, as it was; None for something that was not there."""
+    after: Document | None = None
+    id: int = 0
+
+
+class _Changes(msgspec.Struct):
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+async def add(db: aiosqlite.Connection, entry: Entry) -> Entry:
+    """Store an entry and return it with its number."""
+    document = msgspec.json.encode({"before": entry.before, "after": entry.after})
+    values = (
+        entry.at,
+        entry.who,
+        entry.role,
+        entry.via,
+        entry.address,
+        entry.action,
+        entry.kind,
+        entry.subject,
+        entry.name,
+        entry.outcome,
+        document,
+    )
+    columns = "at, who, role, via, address, action, kind, subject, name, outcome, doc"
+    sql = f"INSERT INTO audit({columns}) VALUES(?,?,?,?,?,?,?,?,?,?,?)"
+    async with db.execute(sql, values) as cursor:
+        return replace(entry, id=int(cursor.lastrowid or 0))
+
+
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """The entry of a row of ``LISTING``."""
+    number, at, who, role, via, address, action, kind, subject, name, outcome, document = row
+    changes = msgspec.json.decode(document, type=_Changes)
+    return Entry(
+        at, who, role, via, address, action, kind, subject, name, outcome, changes.before, changes.after, number
+    )
+
+
+LISTING = Listing(
+    table="audit",
+    columns="id, at, who, role, via, address, action, kind, subject, name, outcome, doc",
+    id="id",
+    sorts={"at": Sort("at", float)},
+    default="-at",
+    filters={
+        "who": Filter(str, equals("who"), "only what this user did"),
+        "action": Filter(str, lambda value, _: _actions(value), "only this action, or all of a noun: `machine`"),
+        "subject": Filter(
+            str,
+            lambda value, _: [("(subject = ? OR name = ?)", (value, value))],
+            "only what was done to this, by name or id",
+        ),
+        "since": Filter(float, at_least("at"), "only from this Unix time on"),
+        "before": Filter(float, below("at"), "only from before this Unix time"),
+    },
+    id_kind=Number,
+)
+
+
+def _actions(value: str) -> list[tuple[str, tuple[Any, ...]]]:
+    if "." in value:
+        return [("action = ?", (value,))]
+    return [("action >= ? AND action < ?", (f"{value}.", f"{value}/"))]  # / is what comes after . in ASCII
+
+
+async def prune(db: aiosqlite.Connection, now: float) -> bool:
+    """Forget the oldest beyond what is kept, SLICE at most; whether to call it once more."""
+    sql = (
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE"
+        " id <= (SELECT max(id) FROM audit) - ? OR at < ? ORDER BY id LIMIT ?)"
+    )
+    async with db.execute(sql, (KEEP, now - KEEP_SECONDS, SLICE)) as cursor:
+        return cursor.rowcount >= SLICE
+
+
+async def actors(db: aiosqlite.Connection) -> list[str]:
+    """Everybody who is in the log, by name."""
+    return [row[0] for row in await rows(db, "SELECT DISTINCT who FROM audit ORDER BY who LIMIT 1000")]

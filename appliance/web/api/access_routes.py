@@ -1,0 +1,28 @@
+"""The addresses of the API about who may do what: users, tokens, log-ins, the certificate, the audit log."""
+
+from appliance.accounts import Role
+from appliance.store.audit import LISTING
+from appliance.web.api import audit, sessions, shapes, tokens, users
+from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.listing import Page, params
+
+ADMIN, VIEWER = Role.ADMIN, Role.VIEWER
+
+ACCESS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/sessions", sessions.index, 200, sessions.LogInItems, query=("everybody",)),
+    Endpoint("DELETE", "/sessions/{key}", sessions.end, 204, role=VIEWER),
+    Endpoint("GET", "/users", users.index, 200, users.UserItems, role=ADMIN),
+    Endpoint("POST", "/users", users.create, 201, users.UserDetail, users.UserIn, role=ADMIN),
+    Endpoint("GET", "/users/{name}", users.show, 200, users.UserDetail, role=ADMIN),
+    Endpoint("PATCH", "/users/{name}", users.change, 200, users.UserDetail, users.UserChangeIn, role=ADMIN),
+    Endpoint("DELETE", "/users/{name}", users.delete, 204, role=ADMIN),
+    Endpoint("PUT", "/users/{name}/password", users.set_password, 204, None, users.PasswordIn, role=ADMIN),
+    Endpoint(
+        "PUT", "/account/password", users.change_password, 200, shapes.SessionOut, users.OwnPasswordIn, role=VIEWER
+    ),
+    Endpoint("GET", "/tokens", tokens.index, 200, tokens.TokenItems, query=("everybody",)),
+    Endpoint("POST", "/tokens", tokens.create, 201, tokens.TokenMade, tokens.TokenIn, role=VIEWER),
+    Endpoint("GET", "/tokens/{key}", tokens.show, 200, tokens.TokenOut),
+    Endpoint("DELETE", "/tokens/{key}", tokens.delete, 204, role=VIEWER),
+    Endpoint("GET", "/audit", audit.index, 200, Page[audit.AuditOut], query=tuple(each.name for each in params(LISTING)), role=ADMIN),
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""Log-ins for programs: which go on, and to end them."""
+
+import msgspec
+from aiohttp import web
+
+from appliance.web.api.body import answer, key
+from appliance.web.api.tokens import whose
+from appliance.web.auth import PROOF
+from appliance.web.keys import USER
+from appliance.web.users import USERS
+
+
+class LogInOut(msgspec.Struct):
+    """A log-in that goes on."""
+
+    id: str
+    user: str
+    created: float
+    used: float
+    """When it was last used, to a minute."""
+    expires: float
+    """When it ends in any case; without use it ends earlier."""
+    address: str
+    """Where it was made from."""
+    program: str
+    """What the browser or program calls itself."""
+    current: bool
+    """Whether this request was made with it."""
+
+
+class LogInItems(msgspec.Struct):
+    """Log-ins, the one used last first."""
+
+    items: list[LogInOut]
+
+
+async def index(request: web.Request) -> web.Response:
+    """One's own log-ins, or everybody's."""
+    present = request[PROOF].log_in
+    items = [
+        LogInOut(
+            id=each.id,
+            user=each.user,
+            created=each.created,
+            used=each.used,
+            expires=each.expires,
+            address=each.address,
+            program=each.program,
+            current=each.id == present,
+        )
+        for each in await request.app[USERS].log_ins_of(whose(request))
+    ]
+    return answer(LogInItems(items))
+
+
+async def end(request: web.Request) -> web.Response:
+    """End a log-in; its open pages close at once."""
+    await request.app[USERS].end_log_in(key(request), request[USER])
+    return web.Response(status=204)

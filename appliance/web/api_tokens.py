@@ -1,0 +1,168 @@
+"""API tokens: what a program shows in a user's place. It never may more than the user may at that moment."""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiosqlite
+
+from appliance.accounts import ROLES, Asker, Role, parse_role, require_person
+from appliance.errors import Denied, Invalid
+from appliance.events import Bus, Event
+from appliance.machine import check_name
+from appliance.reconcile import audit
+from appliance.reconcile.record import Tell, record
+from appliance.store import accounts, api_tokens
+from appliance.store.accounts import User
+from appliance.store.api_tokens import ApiToken
+from appliance.store.store import Store
+from appliance.store.tokens import hash_token
+from appliance.web.loginlimits import LoginLimits, TooOften
+
+PREFIX = "qrm_"
+"""What every token begins with, so that people and scanners of leaked secrets know one."""
+DAY = 86400.0
+DEFAULT_DAYS, MOST_DAYS = 90, 730
+TOUCH_EVERY = 60.0
+"""Seconds between two notes of "last used"."""
+REMEMBERED = 1000
+"""Tokens that were good lately, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """What a user says of a token that they want. ``days`` is None for one that does not end by itself."""
+
+    name: str
+    scope: str
+    days: int | None = DEFAULT_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class MadeToken:
+    """A token just made; the only place where it is known."""
+
+    stored: ApiToken
+    token: str
+
+
+class ApiTokens:
+    """Makes tokens, and tells whose they are."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+        """``changed`` is called when somebody may do less than before."""
+        self._store, self._bus, self._clock, self._changed = store, bus, clock, changed
+        self._limits = LoginLimits()
+        self._good: OrderedDict[str, None] = OrderedDict()
+
+    async def prove(self, token: str, address: str) -> tuple[Asker, str] | None:
+        """Who shows this token, and its id; None for one that is unknown or has ended. Raises TooOften."""
+        now, token_hash = self._clock(), hash_token(token)
+        wait = 0.0 if token_hash in self._good else self._limits.wait_for_address(address, now)
+        if wait > 0:
+            raise TooOften(wait)
+        found = await self._store.read(lambda db: _find(db, token_hash))
+        if found is None or _ended(found[0], now) or found[1].disabled:
+            self._good.pop(token_hash, None)
+            self._limits.failed_from(address, now)
+            return None
+        stored, owner = found
+        self._remember(token_hash)
+        if stored.used is None or now - stored.used >= TOUCH_EVERY or stored.used_from != address:
+            await self._store.write(lambda db: api_tokens.touch(db, stored.id, address, now))
+        return Asker(owner.name, _least(owner.role, stored.scope), address, f"token {stored.name}"), stored.id
+
+    def _remember(self, token_hash: str) -> None:
+        """A token that was good is let through while others at its address try: they must not shut it out."""
+        self._good[token_hash] = None
+        self._good.move_to_end(token_hash)
+        if len(self._good) > REMEMBERED:
+            self._good.popitem(last=False)
+
+    async def role_of(self, key: str) -> Role | None:
+        """What the token with this id may do now; None: nothing any more."""
+
+        async def job(db: aiosqlite.Connection) -> tuple[ApiToken, User | None] | None:
+            stored = await api_tokens.by_id(db, key)
+            return (stored, await accounts.user(db, stored.user)) if stored else None
+
+        found = await self._store.read(job)
+        if found is None or found[1] is None or found[1].disabled or _ended(found[0], self._clock()):
+            return None
+        return _least(found[1].role, found[0].scope)
+
+    async def create(self, new: NewToken, by: Asker) -> MadeToken:
+        """Make a token of the asker's own; raises Denied, Invalid or Conflict."""
+        require_person(by, "make tokens")
+        token = PREFIX + secrets.token_hex(32)
+        made = self._checked(new, by, hash_token(token))
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> ApiToken:
+            await api_tokens.add(db, made)
+            await tell(Event("token.changed", self._clock(), f"{by} made token {made.name}"))
+            await audit.note(db, by, "token.create", _subject(made), None, _told(made), now=self._clock())
+            return made
+
+        return MadeToken(await record(self._store, self._bus, job), token)
+
+    def _checked(self, new: NewToken, by: Asker, token_hash: str) -> ApiToken:
+        scope, now = parse_role(new.scope, "scope"), self._clock()
+        if not by.role.covers(scope):
+            hint = f"use {' or '.join(role for role in ROLES if by.role.covers(role))}"
+            raise Invalid("scope-too-wide", f"you are {by.role}: your token cannot be {scope}", hint, "scope")
+        if new.days is None and by.role is not Role.ADMIN:
+            raise Invalid("expiry-needed", "only an administrator's token may be without an end", _DAYS_HINT, "days")
+        if new.days is not None and not 1 <= new.days <= MOST_DAYS:
+            raise Invalid("expiry-invalid", f"a token cannot last {new.days} days", _DAYS_HINT, "days")
+        expires = None if new.days is None else now + new.days * DAY
+        return ApiToken(secrets.token_hex(6), by.name, check_name(new.name), token_hash, scope, now, expires)
+
+    async def delete(self, key: str, by: Asker) -> ApiToken:
+        """End a token: one's own by id or name, an administrator anybody's by id. Raises NotFound or Denied."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> ApiToken:
+            stored = await self.visible(db, key, by)
+            await api_tokens.delete(db, stored.id)
+            owner = "" if stored.user == by.name else f" of {stored.user}"
+            await tell(Event("token.changed", self._clock(), f"{by} deleted token {stored.name}{owner}"))
+            await audit.note(db, by, "token.delete", _subject(stored), _told(stored), now=self._clock())
+            return stored
+
+        stored = await record(self._store, self._bus, job)
+        self._good.pop(stored.hash, None)
+        self._changed()
+        return stored
+
+    async def visible(self, db: aiosqlite.Connection, key: str, by: Asker) -> ApiToken:
+        """The token, where the asker may know of it; raises NotFound or Denied."""
+        stored = await api_tokens.get(db, key, by.name)
+        if stored.user != by.name and by.role is not Role.ADMIN:
+            raise Denied("token-foreign", "this token is another user's", "ask an administrator")
+        return stored
+
+
+_DAYS_HINT = f"use 1 to {MOST_DAYS} days"
+
+
+def _least(role: str, scope: str) -> Role:
+    """What owner and token may both do."""
+    return min(Role(role), Role(scope), key=ROLES.index)
+
+
+def _ended(stored: ApiToken, now: float) -> bool:
+    return stored.expires is not None and now >= stored.expires
+
+
+async def _find(db: aiosqlite.Connection, token_hash: str) -> tuple[ApiToken, User] | None:
+    stored = await api_tokens.find(db, token_hash)
+    owner = await accounts.user(db, stored.user) if stored else None
+    return (stored, owner) if stored and owner else None
+
+
+def _subject(stored: ApiToken) -> tuple[str, str, str]:
+    return "token", stored.id, stored.name
+
+
+def _told(stored: ApiToken) -> dict[str, object]:
+    return {"user": stored.user, "name": stored.name, "scope": stored.scope, "expires": stored.expires}
