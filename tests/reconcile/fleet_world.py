@@ -19,7 +19,7 @@ from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
-from appliance.store import attempts, catalogue, deployments, events, machines
+from appliance.store import attempts, catalogue, deployments, events, machines, tasks
 from appliance.store.store import open_store
 from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
 from tests.people import ADA
@@ -76,10 +76,14 @@ class World:
         await self.wishes.create_deployment(NewDeployment(name, "debian", **more), ADA)
 
     async def act(self, action, name="web-1", confirm=None):
-        """A wish, and the loop's turn after it. Confirms what it is asked to, as a user who reads does."""
+        """A wish, and the loop's turn after it: the task that it made. Confirms what it is asked to, as a user who reads does."""
         foreseen = await self.wishes.consequences(name, Action(action))
-        await self.wishes.act(name, Action(action), confirm or foreseen.confirm, ADA, foreseen.content)
+        task = await self.wishes.act(name, Action(action), confirm or foreseen.confirm, ADA, foreseen.content)
         await self.loop.round()
+        return task.id
+
+    async def task(self, number):
+        return await self.store.read(lambda db: tasks.get(db, number))
 
     async def deployment(self, name="web-1"):
         return await self.store.read(lambda db: deployments.get(db, name))
