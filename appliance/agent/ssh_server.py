@@ -31,6 +31,8 @@ LoginGraceTime 60
 MaxAuthTries 6
 Subsystem sftp internal-sftp
 """
+SEPARATION = Path("/run/sshd")
+"""Where it locks its unprivileged half in; sshd(8) wants it there."""
 KINDS = ("ed25519", "ecdsa")
 KEPT_TYPES = frozenset({"proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "overlay", "efivarfs", "squashfs"})
 """File systems of the stack itself; every other one was mounted by the user of the rescue."""
@@ -52,7 +54,7 @@ def start_server(directory: Path, keys: str) -> list[str]:
     stop_server(directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it locks its unprivileged half in
+    SEPARATION.mkdir(mode=0o755, exist_ok=True)
     (directory / "authorized_keys").write_text(keys)
     host_keys = [_host_key(directory, kind) for kind in KINDS]
     settings = directory / "sshd_config"
