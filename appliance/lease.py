@@ -13,6 +13,8 @@ class LeaseState(StrEnum):
     """Given back by its client; remembered so that the client gets it again."""
     DECLINED = "declined"
     """In use by a stranger: nobody gets it before `Lease.end`."""
+    FORGOTTEN = "forgotten"
+    """Told to the store only, which then keeps nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,19 @@ CLOCKS = {"now", "today", "utcnow"}
 
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
-    "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "sighting", "task", "events", "errors", "command",
-    "__init__",
+    "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "sighting", "task", "events", "errors",
+    "command", "__init__",
 }  # fmt: skip
-LAYERS = (WORDS, MIDDLE, {"reconcile"}, {"backup"}, {"web"}, {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe"})
+LAYERS = (
+    WORDS,
+    MIDDLE,
+    {"reconcile"},
+    {"backup"},
+    {"web"},
+    {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe"},
+)
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
-SERVICES = {"certificates", "config", "listening", "metrics", "notify", "state"}
+SERVICES = {"certificates", "config", "journal", "listening", "metrics", "notify", "state"}
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
 ELSEWHERE = {"agent", "resident"}
 PROGRAMS = {"command", "agent.run", "resident.system", "lab.process"}
@@ -102,8 +109,8 @@ def touches(name):
 
 PURE = {name for name in MODULES if says_pure(name)}
 """Modules that decide and never act: those whose docstrings say so."""
-DECIDING = WORDS - {"command", "events"} | {"netboot", "reconcile"}
-"""Rooms in which a module that touches nothing has to say so. ``events`` has the bus in it."""
+DECIDING = WORDS - {"about", "command", "events"} | {"netboot", "reconcile"}
+"""Rooms in which a module that touches nothing has to say so. ``events`` has the bus in it, ``about`` a variable."""
 
 
 def layer(name):
@@ -234,11 +241,26 @@ def test_the_daemon_does_not_load_the_probes_libraries():
     assert {room(name) for name in reached} & {"lab", "probe", "cli", "agent", "resident"} == set()
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "probe"])
+def test_the_probe_shares_no_code_with_our_servers(name):
+    """What checks them must not be made of their codecs."""
+    known = {other for other in ours(imports(name)) if room(other) != "probe"}
+    assert known <= {"errors", "command", "cli.output"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_scapy_and_tftpy_stay_at_the_edge_of_the_probe(name):
+    used = {full.split(".")[0] for full in imports(name)} & {"scapy", "tftpy"}
+    assert not used or name.startswith("probe.observe.")
+    assert room(name) in {"probe", "cli"} or "probe" not in {room(other) for other in ours(imports(name))}
+
+
 def test_these_rules_can_fail():
     """The reader of imports sees relative ones, ones inside functions, and whole modules."""
     assert "reconcile.settle" in ours(imports("reconcile.agents"))
     assert any(full.startswith(f"{PACKAGE}.agent.errors") for full in imports("agent.work"))
     assert set(MODULES) >= PROGRAMS
+    assert "scapy.packet.Packet" in imports("probe.observe.wire")
     assert len(PURE) > 60
     assert touches("state") >= {"os"}
     assert layer("netboot.http") < layer("reconcile.agents") < layer("web.app") < layer("daemon")

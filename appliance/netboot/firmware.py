@@ -77,6 +77,8 @@ class Client:
     """SMBIOS UUID in the order that dmidecode prints; None when missing or a placeholder."""
     vendor_class: str
     """Option 60, printable ASCII only."""
+    user_class: str = ""
+    """Option 77, printable ASCII only."""
 
     @property
     def boots(self) -> bool:
@@ -113,6 +115,7 @@ def classify(options: Options) -> Client:
         ipxe_has_http=is_ipxe and _has_http(options.get(Code.IPXE, b"")),
         uuid=_uuid(options.get(Code.CLIENT_UUID, b"")),
         vendor_class=_printable(vendor),
+        user_class=_printable(options.get(Code.USER_CLASS, b"")),
     )
 
 

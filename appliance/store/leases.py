@@ -1,10 +1,10 @@
 """Leases, as the DHCP server keeps them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import aiosqlite
 
-from appliance.lease import Lease
+from appliance.lease import Lease, LeaseState
 from appliance.store.documents import dump, load, rows
 from appliance.store.store import Store
 
@@ -12,6 +12,14 @@ from appliance.store.store import Store
 async def every(db: aiosqlite.Connection) -> list[Lease]:
     """All stored leases, whatever their state."""
     return [load(row[0], Lease) for row in await rows(db, "SELECT doc FROM leases")]
+
+
+async def of_macs(db: aiosqlite.Connection, macs: Iterable[str]) -> list[Lease]:
+    """The leases of these interfaces, whatever their state; the one that ends last comes last."""
+    wanted = tuple(macs)
+    places = ",".join("?" * len(wanted))
+    sql = f"SELECT doc FROM leases WHERE mac IN ({places}) ORDER BY until"  # noqa: S608 - question marks
+    return [load(row[0], Lease) for row in await rows(db, sql, *wanted)]
 
 
 class StoredLeases:
@@ -28,9 +36,12 @@ class StoredLeases:
         """Returns once the leases are on disk; many waiting calls share one commit."""
 
         async def job(db: aiosqlite.Connection) -> None:
+            last = {(lease.interface, str(lease.address)): lease for lease in leases}
+            kept = {key: lease for key, lease in last.items() if lease.state is not LeaseState.FORGOTTEN}
             await db.executemany(
                 "INSERT OR REPLACE INTO leases(interface, address, doc) VALUES(?,?,?)",
-                [(lease.interface, str(lease.address), dump(lease)) for lease in leases],
+                [(*key, dump(lease)) for key, lease in kept.items()],
             )
+            await db.executemany("DELETE FROM leases WHERE interface = ? AND address = ?", last.keys() - kept.keys())
 
         await self._store.write(job)

@@ -23,6 +23,56 @@ class DhcpSeen:
     relay: IPv4Address | None
     interface: str
     at: float
+    vendor_class: str = ""
+    """Option 60, printable ASCII only."""
+    user_class: str = ""
+    """Option 77, printable ASCII only."""
+    hostname: str = ""
+    """Option 12 made safe; empty when there is none."""
+    holds: IPv4Address | None = None
+    """The address that it says it uses (ciaddr)."""
+    chosen: IPv4Address | None = None
+    """Another server than us, whose offer it takes or whose lease it extends."""
+
+    @property
+    def boots(self) -> bool:
+        """Whether a boot program sent it, and not an operating system."""
+        return self.is_ipxe or self.firmware is not Firmware.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """The same of a machine that the rules of its subnet do not serve; it got no answer."""
+
+    seen: DhcpSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer was made; a proxy's offer has no address."""
+
+    mac: str
+    address: IPv4Address | None
+    interface: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoAddress:
+    """A machine that asked gets none since there is none left; every time, unlike PoolExhausted."""
+
+    mac: str
+    interface: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignReply:
+    """A reply of another DHCP server reached our port."""
+
+    server: IPv4Address
+    interface: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +91,7 @@ class LeaseEnded:
     """An address is no longer its machine's."""
 
     lease: Lease
-    reason: Literal["released", "expired", "declined", "replaced"]
+    reason: Literal["released", "expired", "declined", "replaced", "forgotten"]
     at: float
 
 
@@ -79,4 +129,15 @@ class BadPacket:
     at: float
 
 
-Fact = DhcpSeen | LeaseGranted | LeaseEnded | AddressConflict | PoolExhausted | BadPacket
+Fact = (
+    DhcpSeen
+    | Unserved
+    | Offered
+    | NoAddress
+    | ForeignReply
+    | LeaseGranted
+    | LeaseEnded
+    | AddressConflict
+    | PoolExhausted
+    | BadPacket
+)

@@ -96,6 +96,11 @@ class Pool:
             self._address_of[lease.mac] = lease.address
         self._expiries.add(lease.address, lease.end)
 
+    def leased(self, now: float) -> int:
+        """How many addresses are some machine's at the moment."""
+        bound = (each for each in self._bindings.values() if each.lease.state is LeaseState.BOUND)
+        return sum(each.occupied(now) for each in bound)
+
     def reservation(self, mac: str) -> Reservation | None:
         """The reservation of a machine in this subnet."""
         return self._reservations.get(mac)
@@ -264,6 +269,16 @@ class Pool:
         self._bindings[lease.address] = Binding(lease, in_flight=True, durable_end=0.0, acked_until=0.0)
         self._give_back(lease.address)
         return lease
+
+    def forget(self, address: IPv4Address) -> Lease | None:
+        """Free an address and forget whose it was; returns what to write to disk."""
+        binding = self._bindings.pop(address, None)
+        if binding is None:
+            return None
+        if self._address_of.get(binding.lease.mac) == address:
+            del self._address_of[binding.lease.mac]
+        self._give_back(address)
+        return replace(binding.lease, state=LeaseState.FORGOTTEN)
 
     def quarantine(self, lease: Lease) -> Lease:
         """Set an address aside until `lease.end`; returns what to write to disk."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, decode_address, decode_encapsulated
-from appliance.netboot.dhcp.packet import BOOTREQUEST, DEFAULT_REPLY, ETHERNET, NOWHERE, Packet, decode
+from appliance.netboot.dhcp.packet import BOOTREPLY, BOOTREQUEST, DEFAULT_REPLY, ETHERNET, NOWHERE, Packet, decode
 from appliance.netboot.firmware import Client, classify
 
 SERVER_PORT = 67
@@ -96,6 +96,16 @@ def parse_request(data: bytes, arrival: Arrival) -> Request:
     if packet.op != BOOTREQUEST:
         raise DecodeError("not a request")
     return Request(packet, arrival, _kind(packet), _mac(packet), classify(packet.options))
+
+
+def replying_server(data: bytes) -> IPv4Address | None:
+    """The server whose reply this is; None where it is none, or does not say whose (RFC 2131 section 2)."""
+    if data[:1] != bytes([BOOTREPLY]):
+        return None
+    try:
+        return decode_address(decode(data).options.get(Code.SERVER_ID))
+    except DecodeError:
+        return None
 
 
 def _kind(packet: Packet) -> MessageKind:

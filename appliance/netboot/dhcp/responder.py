@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 
 from appliance.lease import Lease, Reservation
-from appliance.netboot.dhcp.effects import Effect, Publish
-from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen
-from appliance.netboot.dhcp.options import DecodeError
+from appliance.netboot.dhcp.effects import Effect, Publish, Save
+from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen, ForeignReply, LeaseEnded, Unserved
+from appliance.netboot.dhcp.options import DecodeError, MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
-from appliance.netboot.dhcp.request import Arrival, Request, parse_request
+from appliance.netboot.dhcp.request import SERVER_PORT, Arrival, Request, parse_request, replying_server
 from appliance.netboot.dhcp.service import REPORT_SECONDS, SubnetService
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.quiet import Quiet
@@ -45,16 +45,31 @@ class Responder:
         pools = (each.pool for each in self._services.values() if address in each.subnet.address.network)
         return next((mac for pool in pools if (mac := pool.holder(address)) is not None), None)
 
+    def forget(self, interface: str, address: IPv4Address, now: float) -> list[Effect]:
+        """Free an address and forget whose it was; empty where nothing is known of it."""
+        service = self._services.get(interface)
+        lease = service.forget(address) if service is not None else None
+        return [] if lease is None else [Save(lease), Publish(LeaseEnded(lease, "forgotten", now))]
+
+    def leased(self, now: float) -> dict[str, int]:
+        """How many addresses are leased, by interface."""
+        return {interface: each.pool.leased(now) for interface, each in self._services.items()}
+
     def receive_datagram(self, data: bytes, arrival: Arrival, now: float) -> list[Effect]:
-        """A datagram came to port 67."""
+        """A datagram came to port 67 or 4011."""
+        if (server := replying_server(data)) is not None:
+            return [Publish(ForeignReply(server, arrival.interface, now))] if server != arrival.local else []
         try:
             request = parse_request(data, arrival)
         except DecodeError as error:
             return self._bad_packet(arrival, str(error), now)
         service = self._service_for(request)
-        if service is None or not service.serves(request):
+        if service is None or service.subnet.mode == "off":
             return []
-        return [Publish(_seen(request, now)), *service.handle(request, now)]
+        seen = _seen(request, now)
+        if not service.serves(request):
+            return [Publish(Unserved(seen))]
+        return [Publish(seen), *service.handle(request, now)]
 
     def _service_for(self, request: Request) -> SubnetService | None:
         """By interface, or by the address that the relay gives (RFC 2131 section 4.3.1)."""
@@ -106,4 +121,16 @@ def _seen(request: Request, now: float) -> DhcpSeen:
         relay=None if request.packet.giaddr == NOWHERE else request.packet.giaddr,
         interface=request.arrival.interface,
         at=now,
+        vendor_class=request.client.vendor_class,
+        user_class=request.client.user_class,
+        hostname=request.hostname,
+        holds=None if request.packet.ciaddr == NOWHERE else request.packet.ciaddr,
+        chosen=_chosen(request),
     )
+
+
+def _chosen(request: Request) -> IPv4Address | None:
+    """The server that a REQUEST to everybody names, where that is not us."""
+    if request.kind is not MessageKind.REQUEST or request.arrival.port != SERVER_PORT:
+        return None
+    return None if request.server_id == request.our_id else request.server_id

@@ -8,7 +8,7 @@ from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp import reply
 from appliance.netboot.dhcp.declines import Declines
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
-from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, PoolExhausted
+from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, NoAddress, Offered, PoolExhausted
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
 from appliance.netboot.dhcp.pool import Binding, Pool
@@ -71,7 +71,7 @@ class SubnetService:
     def handle(self, request: Request, now: float) -> list[Effect]:
         """Answer one message; replies of other servers and unknown kinds lead to nothing."""
         if self.subnet.mode == "proxy":
-            return self._proxy(request)
+            return self._proxy(request, now)
         match request.kind:
             case MessageKind.DISCOVER:
                 return self._discover(request, now)
@@ -86,10 +86,13 @@ class SubnetService:
             case _:
                 return []
 
-    def _proxy(self, request: Request) -> list[Effect]:
+    def _proxy(self, request: Request, now: float) -> list[Effect]:
         boot = self._boot(request)
         answer = None if boot is None else proxy_answer(request, self.subnet.address.network, boot)
-        return [] if answer is None else [answer]
+        return [] if answer is None else [answer, self._told_offer(request, None, now)]
+
+    def _told_offer(self, request: Request, address: IPv4Address | None, now: float) -> Publish:
+        return Publish(Offered(request.mac, address, self.subnet.interface, now))
 
     # Offering (RFC 2131 section 4.3.1)
 
@@ -111,8 +114,9 @@ class SubnetService:
     def _exhausted(self, request: Request, now: float) -> list[Effect]:
         if self.subnet.mode != "authoritative":
             return []
-        count = self._quiet.count(now)
-        return [Publish(PoolExhausted(self.subnet.interface, request.mac, count - 1, now))] if count else []
+        interface, count = self.subnet.interface, self._quiet.count(now)
+        complaint = [Publish(PoolExhausted(interface, request.mac, count - 1, now))] if count else []
+        return [Publish(NoAddress(request.mac, interface, now)), *complaint]
 
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
@@ -140,7 +144,7 @@ class SubnetService:
         data = reply.offer(
             request, self.subnet, request.our_id, self._terms(request, address, self.subnet.lease_seconds)
         )
-        return [Send(data, reply.destination(request, address))]
+        return [Send(data, reply.destination(request, address)), self._told_offer(request, address, now)]
 
     def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
         reservation = self.pool.reservation(request.mac)
@@ -315,6 +319,13 @@ class SubnetService:
             return []
         lease = self.pool.release(request.mac, now)
         return [] if lease is None else [Save(lease), Publish(LeaseEnded(lease, "released", now))]
+
+    def forget(self, address: IPv4Address) -> Lease | None:
+        """Free an address and forget whose it was; what to write to disk, None where nothing is known of it."""
+        lease = self.pool.forget(address)
+        if lease is not None:
+            self._unsaved.pop(lease.mac, None)
+        return lease
 
     def expire(self, now: float) -> list[Effect]:
         """End the leases whose time is over."""
