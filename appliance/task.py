@@ -174,14 +174,26 @@ WEIGHTS = {
 """How long steps take beside each other, about: a bar that moves evenly, and promises nothing."""
 
 
+def weights_of(attempt: Attempt) -> list[float]:
+    """How long its steps take beside each other, about."""
+    return [WEIGHTS.get(step, 1.0) for step in attempt.steps]
+
+
+def share_done(attempt: Attempt) -> float:
+    """How far an attempt is, 0 to 1; one without steps is done."""
+    weights = weights_of(attempt)
+    if not weights:
+        return 1.0
+    past = sum(weights[: attempt.index])
+    present = weights[attempt.index] * attempt.progress if attempt.step else 0.0
+    return min((past + present) / sum(weights), 1.0)
+
+
 def progress_of(task: Task, attempt: Attempt | None) -> float:
     """How far the task is, 0 to 1; ``attempt`` is what it follows."""
     if not task.open or attempt is None or not attempt.steps:
         return task.progress
-    weights = [WEIGHTS.get(step, 1.0) for step in attempt.steps]
-    past = sum(weights[: attempt.index])
-    present = weights[attempt.index] * attempt.progress if attempt.step else 0.0
-    return min((past + present) / sum(weights), 1.0)
+    return share_done(attempt)
 
 
 def message_of(task: Task, attempt: Attempt | None) -> str:

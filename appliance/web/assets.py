@@ -17,10 +17,13 @@ VENDOR = STATIC / "vendor"
 SCRIPTS = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "idiomorph.js": "idiomorph/dist/idiomorph-ext.min.js",
+    "uplot.js": "uplot/dist/uPlot.esm.js",
+    "uplot.css": "uplot/dist/uPlot.min.css",
 }
 LICENSES = {
     "htmx.LICENSE": "htmx.org/LICENSE",
     "idiomorph.LICENSE": "idiomorph/LICENSE",
+    "uplot.LICENSE": "uplot/LICENSE",
     "icons.LICENSE": "lucide-static/LICENSE",
 }
 ICONS = (
@@ -32,6 +35,8 @@ ICONS = (
     "disc-3",
     "ellipsis",
     "layers",
+    "life-buoy",
+    "list-checks",
     "layout-dashboard",
     "log-out",
     "pencil",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+from console_seed_life import live
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
 from appliance.deployment import Deployment, DiskIdentity, Requirements, Wanted
@@ -244,6 +245,7 @@ async def _seed(db: aiosqlite.Connection, now: float) -> dict[str, MachineId]:
         DeploymentId(0), "batch-1", image.id, now - 300, requirements=Requirements(cpus=8, memory_bytes=16 << 30)
     )
     await deployments.add(db, unused)
+    await live(db, ids, now)
     return ids
 
 

@@ -22,7 +22,13 @@ async def test_create_and_show(admin: World) -> None:
     assert made["state"] == made["wanted"] == "released"
     assert made["hostname"] == "web-1.lab.test"
     assert made["image"] == {"id": 1, "name": "demo"}
-    assert made["requirements"] == {"cpus": 2, "memory_bytes": None, "disk_bytes": None, "firmware": None}
+    assert made["requirements"] == {
+        "cpus": 2,
+        "memory_bytes": None,
+        "disk_bytes": None,
+        "firmware": None,
+        "tags": [],
+    }
     assert made["wanted_machine"] == "m1"
     assert made["machine"] is None
     assert made["ssh_keys"] == [KEY]

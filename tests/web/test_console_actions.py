@@ -55,8 +55,10 @@ async def test_who_has_to_press_a_button_reads_it_everywhere_with_the_deadline(f
     advice, end = "Switch node-23 on, or off and on again if it hangs", f"It gives up at {words.clock(view.deadline)}"
     for page in (f"/machines/{view.machine.id}", f"/machines/{view.machine.id}/timeline", "/deployments/old-1"):
         assert f"{advice}. {end}" in said(await fleet.get(page))
-    for page in ("/", "/machines", "/deployments", "/tasks"):
-        assert "50% Switch it on, or off and on again if it hangs" in said(await fleet.get(page))
+    for page in ("/", "/machines", "/deployments"):
+        assert "25% Switch it on, or off and on again if it hangs" in said(await fleet.get(page))
+    for page in ("/tasks", "/tasks/strip"):
+        assert "25% Switch node-23 on, or off and on again if it hangs" in said(await fleet.get(page))
     assert f"node-23 {advice}. {end}." in said(await fleet.get("/"))
     there = said(await fleet.get("/machines/node-14"))
     assert "Without a sign of node-14 it gives up at " in there

@@ -11,12 +11,23 @@ from console_seed import HOSTILE
 PAGES = (
     "/",
     "/tasks",
+    "/tasks?status=failed&machine=node-19",
+    "/tasks/1",
+    "/tasks/1/cancel",
+    "/tasks/5",
+    "/tasks/strip",
     "/machines",
     "/machines?state=busy",
     "/machines?state=offline&q=node&sort=memory&dir=desc",
     "/machines/m0007",
     "/machines/m0007/inventory",
     "/machines/m0007/timeline",
+    "/machines/m0007/network",
+    "/machines/m0007/boot",
+    "/machines/m0006/boot",
+    "/machines/m0006/rescue",
+    "/machines/m0013",
+    "/machines/m0013/end-rescue",
     "/machines/m0011/inventory",
     "/machines/m0007/edit",
     "/machines/m0007/broken",
@@ -113,7 +124,7 @@ async def test_what_cannot_be_done_says_why(fleet: Visitor) -> None:
 
 async def test_progress_counts_all_steps(fleet: Visitor) -> None:
     page = await fleet.get("/machines/m0003")
-    assert "23%" in said(page)  # one step of six done, the second at 43%
+    assert "28%" in said(page)  # 2 of 22 parts are done with the first step, and 43% of the 10 that writing takes
     assert 'value="0.2383"' in page
 
 

@@ -20,6 +20,8 @@ class Query:
     page: int
     default: str = ""
     """The column that sorts when the address names none."""
+    default_descending: bool = False
+    """The direction then."""
 
     def link(self, **changes: str) -> str:
         """The address with some parameters changed; an empty value drops one, any change starts at page 1."""
@@ -29,8 +31,9 @@ class Query:
 
     def parameters(self) -> dict[str, str]:
         """The address's parameters."""
-        order = {"sort": "" if self.sort == self.default else self.sort, "dir": "desc" if self.descending else ""}
-        return self.filters | order | {"page": str(self.page) if self.page > 1 else ""}
+        usual = (self.sort, self.descending) == (self.default, self.default_descending)
+        order = {"sort": self.sort, "dir": "desc" if self.descending else ""}
+        return self.filters | ({} if usual else order) | {"page": str(self.page) if self.page > 1 else ""}
 
     def sort_link(self, column: str) -> str:
         """The address sorted by a column, turned round when it is already."""

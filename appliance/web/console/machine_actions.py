@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.machine import HAND_OVERS, Machine, State
+from appliance.machine import HAND_OVERS, Machine, State, in_rescue
 from appliance.reconcile.consequences import MachineAction, machine_refusal
 from appliance.reconcile.views import MachineView, machine_view
 from appliance.reconcile.wishes import MachineChange
@@ -15,7 +15,7 @@ from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
-EDITED = ("name", "reserved_address", "hand_over", "notes")
+EDITED = ("name", "reserved_address", "tags", "hand_over", "notes")
 """Fields of the form, as they are called in ``Machine`` and ``MachineChange`` too."""
 
 
@@ -38,7 +38,7 @@ def actions_for(view: MachineView) -> list[Button]:
     """The buttons of a machine, all of them always, so that nothing moves about."""
     machine, link = view.machine, f"/machines/{view.machine.id}"
     flag = (
-        Button("Take out of maintenance", "wrench", f"{link}/maintenance", value="off", primary=True)
+        Button("Take out of maintenance", "wrench", f"{link}/maintenance", value="off", primary=not in_rescue(machine))
         if machine.maintenance
         else Button("Put into maintenance", "wrench", f"{link}/maintenance", value="on")
     )
@@ -47,8 +47,15 @@ def actions_for(view: MachineView) -> list[Button]:
         if machine.state is State.BROKEN
         else Button("Mark broken", "x", f"{link}/broken", _refused(view, MachineAction.BREAK), menu=True)
     )
+    rescue = (
+        Button(
+            "End the rescue", "log-out", f"{link}/end-rescue", _refused(view, MachineAction.END_RESCUE), primary=True
+        )
+        if in_rescue(machine)
+        else Button("Rescue", "life-buoy", f"{link}/rescue", _refused(view, MachineAction.RESCUE), menu=True)
+    )
     delete = Button("Delete", "trash-2", f"{link}/delete", _refused(view, MachineAction.DELETE), menu=True)
-    return [flag, Button("Edit", "pencil", f"{link}/edit"), broken, delete]
+    return [flag, Button("Edit", "pencil", f"{link}/edit"), rescue, broken, delete]
 
 
 def _refused(view: MachineView, action: MachineAction) -> str:
@@ -86,7 +93,8 @@ def _edit_page(
     request: web.Request, machine: Machine, given: Mapping[str, str], error: ApplianceError | None = None
 ) -> web.Response:
     """``given`` is what was typed; fields that were not sent show what is stored."""
-    stored: dict[str, str] = {name: getattr(machine, name) or "" for name in EDITED}
+    stored: dict[str, str] = {name: getattr(machine, name) or "" for name in EDITED if name != "tags"}
+    stored["tags"] = " ".join(machine.tags)
     return render(
         request,
         "machine_edit.html",
@@ -111,12 +119,13 @@ async def save(request: web.Request) -> web.Response:
 
 
 def _wanted(given: Mapping[str, str]) -> MachineChange:
-    name, notes = given.get("name"), given.get("notes")
+    name, notes, tags = given.get("name"), given.get("notes"), given.get("tags")
     return MachineChange(
         name=None if name is None else name.strip(),
         notes=None if notes is None else notes.replace("\r\n", "\n"),
         hand_over=given.get("hand_over"),
         reserved_address=given.get("reserved_address"),
+        tags=None if tags is None else tags.replace(",", " ").split(),
     )
 
 

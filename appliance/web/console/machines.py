@@ -82,17 +82,17 @@ def _searchable(view: MachineView) -> str:
 
 async def show(request: web.Request) -> web.Response:
     """GET /machines/{key}"""
-    return await _tab(request, "machine.html", "overview")
+    return await tab_page(request, "machine.html", "overview")
 
 
 async def inventory(request: web.Request) -> web.Response:
     """GET /machines/{key}/inventory"""
-    return await _tab(request, "machine_inventory.html", "inventory")
+    return await tab_page(request, "machine_inventory.html", "inventory")
 
 
 async def timeline(request: web.Request) -> web.Response:
     """GET /machines/{key}/timeline, older entries with ``before``."""
-    return await _tab(request, "machine_timeline.html", "timeline", **await _entries(request))
+    return await tab_page(request, "machine_timeline.html", "timeline", **await _entries(request))
 
 
 async def _entries(request: web.Request) -> dict[str, Any]:
@@ -106,7 +106,8 @@ async def _entries(request: web.Request) -> dict[str, Any]:
     return {"events": entries, "older": entries[-1].id if len(entries) == TIMELINE_PAGE else None, "before": before}
 
 
-async def _tab(request: web.Request, template: str, tab: str, **values: Any) -> web.Response:
+async def tab_page(request: web.Request, template: str, tab: str, **values: Any) -> web.Response:
+    """One tab of a machine's page."""
     services = request.app[SERVICES]
     view = await machine_view(services.store, request.match_info["key"])
     offline = view.offline(services.clock())

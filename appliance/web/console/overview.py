@@ -10,8 +10,9 @@ from aiohttp import web
 from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.views import MachineView, machine_views
-from appliance.store import attempts, deployments, events, machines
+from appliance.store import events
 from appliance.web.console import words
+from appliance.web.console.charts import CHARTS
 from appliance.web.console.page import render
 from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
@@ -52,21 +53,9 @@ async def show(request: web.Request) -> web.Response:
         attention=attention(views, now, zone_of(request)),
         waiting=[view for view in views if view.machine.maintenance and view.machine.state is State.IDLE],
         events=recent,
+        charts=CHARTS,
         names={view.machine.id: view.machine.name for view in views},
     )
-
-
-async def tasks(request: web.Request) -> web.Response:
-    """GET /tasks: the strip by itself."""
-    return render(request, "tasks.html", running=running(await request.app[SERVICES].store.read(_busy)))
-
-
-async def _busy(db: aiosqlite.Connection) -> list[MachineView]:
-    """The machines with a live attempt and no others: every page asks, and the fleet may be large."""
-    return [
-        MachineView(await machines.get(db, attempt.machine), attempt, await deployments.of_machine(db, attempt.machine))
-        for attempt in await attempts.live(db)
-    ]
 
 
 def _counts(views: list[MachineView]) -> list[tuple[State, int]]:

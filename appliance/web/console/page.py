@@ -11,7 +11,7 @@ from aiohttp import web
 from jinja2.runtime import Context
 
 from appliance import __version__
-from appliance.accounts import Asker
+from appliance.accounts import Asker, Role
 from appliance.deployment import content_in_words
 from appliance.errors import ApplianceError
 from appliance.reconcile.views import OFFLINE_AFTER
@@ -74,6 +74,7 @@ class Pages:
             words.running_time,
             words.step_label,
             words.overall,
+            words.weights,
             words.hardware,
             words.key_fingerprint,
             words.pairs_of_hex,
@@ -109,11 +110,18 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         ago=lambda at: words.ago(at, now),
         path=request.path,
         user=request.get(USER),
+        may=_may(request),
         zone=zone_of(request),
         domain=request.app[SERVICES].domain,
         **values,
     )
     return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _may(request: web.Request) -> Callable[[str], bool]:
+    """Tells a template whether whoever looks has a role, so that it shows nothing that they cannot do."""
+    asker = request.get(USER)
+    return lambda role: asker is not None and asker.role.covers(Role(role))
 
 
 def see_other(location: str) -> web.Response:

@@ -18,9 +18,12 @@ from appliance.web.console import (
     images,
     kernels,
     machine_actions,
+    machine_tabs,
     machines,
     overview,
+    rescues,
     settings,
+    tasks,
 )
 from appliance.web.console.page import PAGES, Pages, problem_page
 from appliance.web.console.static import Static
@@ -41,12 +44,22 @@ class Route:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", overview.show),
-    Route("GET", "/tasks", overview.tasks),
+    Route("GET", "/tasks", tasks.index),
+    Route("GET", "/tasks/strip", tasks.strip),
+    Route("GET", "/tasks/{key}", tasks.show),
+    Route("GET", "/tasks/{key}/cancel", tasks.ask_cancel, Role.OPERATOR),
+    Route("POST", "/tasks/{key}/cancel", tasks.cancel, Role.OPERATOR),
     Route("GET", "/machines", machines.index),
     Route("GET", "/machines/{key}", machines.show),
     Route("GET", "/machines/{key}/inventory", machines.inventory),
     Route("GET", "/machines/{key}/timeline", machines.timeline),
     Route("GET", "/machines/{key}/timeline.txt", machines.timeline_text),
+    Route("GET", "/machines/{key}/network", machine_tabs.network),
+    Route("GET", "/machines/{key}/boot", machine_tabs.boot_messages),
+    Route("GET", "/machines/{key}/rescue", rescues.ask, Role.OPERATOR),
+    Route("POST", "/machines/{key}/rescue", rescues.begin, Role.OPERATOR),
+    Route("GET", "/machines/{key}/end-rescue", rescues.ask_end, Role.OPERATOR),
+    Route("POST", "/machines/{key}/end-rescue", rescues.end, Role.OPERATOR),
     Route("POST", "/machines/{key}/maintenance", machine_actions.maintenance, Role.OPERATOR),
     Route("POST", "/machines/{key}/mend", machine_actions.mend, Role.OPERATOR),
     Route("GET", "/machines/{key}/edit", machine_actions.edit, Role.OPERATOR),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from appliance.machine import BUSY, State
+from appliance.task import share_done, weights_of
 from appliance.workflow import Attempt
 
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -120,10 +121,13 @@ def step_label(attempt: Attempt) -> str:
 
 
 def overall(attempt: Attempt) -> float:
-    """How far the attempt is, 0 to 1, every step counted alike."""
-    if not attempt.steps:
-        return 1.0
-    return min((attempt.index + attempt.progress) / len(attempt.steps), 1.0)
+    """How far the attempt is, 0 to 1."""
+    return share_done(attempt)
+
+
+def weights(attempt: Attempt) -> str:
+    """The weights of its steps, for the script that moves a bar between two looks at the server."""
+    return " ".join(f"{weight:g}" for weight in weights_of(attempt))
 
 
 def hardware(inventory: dict[str, Any] | None) -> str:

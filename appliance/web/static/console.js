@@ -2,6 +2,7 @@
 
 import "./patch.js";
 import { openLive } from "./live.js";
+import { drawCharts } from "./charts.js";
 import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
 import { wirePalette } from "./palette.js";
@@ -10,6 +11,7 @@ import { nameZone } from "./zone.js";
 
 nameZone();
 openLive();
+drawCharts();
 wireKeys();
 wirePalette();
 wireForms();

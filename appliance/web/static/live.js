@@ -91,7 +91,7 @@ function showProgress({ machine, step, progress, message }) {
     if (part.dataset.progress !== machine) continue;
     const index = part.dataset.names.split(" ").indexOf(step);
     if (index < 0) continue;
-    const share = Math.min((index + progress) / Number(part.dataset.steps), 1);
+    const share = done(part.dataset.weights.split(" ").map(Number), index, progress);
     part.querySelector("progress").value = share;
     part.querySelector(".share").textContent = `${Math.floor(share * 100)}%`;
     const words = part.querySelector(".step");
@@ -100,6 +100,11 @@ function showProgress({ machine, step, progress, message }) {
     const ring = part.closest("tr, li, header")?.querySelector(".arc");
     ring?.setAttribute("stroke-dasharray", `${Math.max(Math.floor(share * 100), 4)} 100`);
   }
+}
+
+function done(weights, index, progress) {
+  const sum = (some) => some.reduce((total, each) => total + each, 0);
+  return Math.min((sum(weights.slice(0, index)) + weights[index] * progress) / sum(weights), 1);
 }
 
 function sayOld() {

@@ -1,0 +1,89 @@
+"""Tasks: the strip under every page that opens to a drawer, the list of all, one with its log, and its end."""
+
+from typing import Any
+
+from aiohttp import web
+
+from appliance.errors import Conflict
+from appliance.reconcile.taskviews import TaskView, task_log, task_view, task_views
+from appliance.store.listing import Asked
+from appliance.store.tasks import LISTING
+from appliance.task import OPEN, Status
+from appliance.web.console.confirm import confirm_page
+from appliance.web.console.page import render, see_other, who
+from appliance.web.console.paging import Shown, shown
+from appliance.web.console.words import Mark
+from appliance.web.keys import SERVICES
+
+IN_STRIP = 20
+"""Tasks that go on, and are in the drawer."""
+ENDED_IN_STRIP = 5
+FILTERS = ("status", "kind", "owner", "machine", "deployment")
+
+MARKS = {
+    Status.WAITING: Mark("dots", "busy", "waiting"),
+    Status.RUNNING: Mark("busy", "busy", "running"),
+    Status.DONE: Mark("disc", "good", "done"),
+    Status.FAILED: Mark("triangle", "bad", "failed"),
+    Status.CANCELLED: Mark("square", "quiet", "cancelled"),
+}
+"""How the status of a task looks."""
+
+
+async def strip(request: web.Request) -> web.Response:
+    """GET /tasks/strip: what goes on, and the last that ended."""
+    running, views = await task_views(*_asked(request, open=True, limit=IN_STRIP))
+    _, ended = await task_views(*_asked(request, open=False, limit=ENDED_IN_STRIP))
+    return render(request, "tasks_strip.html", running=running.total, views=views, ended=ended, marks=MARKS)
+
+
+def _asked(request: web.Request, *, open: bool, limit: int) -> tuple[Any, Asked]:  # noqa: A002 - the filter's name
+    services = request.app[SERVICES]
+    return services.store, Asked({"open": open}, limit=limit, now=services.clock())
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /tasks, filtered by status, kind, owner, machine and deployment."""
+    services = request.app[SERVICES]
+    asked = shown(request, "/tasks", LISTING, FILTERS)
+    found, views = await task_views(services.store, asked.asked)
+    listed: Shown[TaskView] = asked.filled(views, found.total)
+    return render(request, "tasks.html", listed=listed, marks=MARKS, statuses=list(Status))
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /tasks/{id}: how far it is, what it said, what became of each of its items."""
+    services, key = request.app[SERVICES], request.match_info["key"]
+    view = await task_view(services.store, key, services.clock())
+    log = await task_log(services.store, key)
+    return render(
+        request, "task.html", view=view, task=view.task, log=log, marks=MARKS, goes_on=view.task.status in OPEN
+    )
+
+
+async def ask_cancel(request: web.Request) -> web.Response:
+    """GET /tasks/{id}/cancel: what that would mean."""
+    services = request.app[SERVICES]
+    return _cancel_page(request, await task_view(services.store, request.match_info["key"], services.clock()))
+
+
+def _cancel_page(request: web.Request, view: TaskView) -> web.Response:
+    prospect = view.prospect
+    return confirm_page(
+        request,
+        title=f"Cancel: {view.task.title}",
+        texts=(prospect.text,),
+        button="Cancel this task",
+        back=f"/tasks/{view.task.id}",
+        refused="" if prospect.possible else prospect.text,
+    )
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """POST /tasks/{id}/cancel"""
+    services, key = request.app[SERVICES], request.match_info["key"]
+    try:
+        await services.wishes.cancel_task(key, who(request))
+    except Conflict:
+        return _cancel_page(request, await task_view(services.store, key, services.clock()))
+    return see_other(f"/tasks/{key}")
