@@ -15,10 +15,12 @@ from aiohttp import web
 
 import appliance
 from appliance import certificates
+from appliance.about import about
 from appliance.certificates import Authority, ServerTls
 from appliance.config import Config, SubnetSection, parse_range
 from appliance.events import Bus
 from appliance.instruments import Instruments
+from appliance.machine import MacAddress
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact
@@ -33,12 +35,15 @@ from appliance.netboot.router import RouterAnswers
 from appliance.netboot.stack import assemble as assemble_stack
 from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
 from appliance.netboot.tftp.server import TftpServer
+from appliance.netboot.whose import Whose, known_by_address
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
+from appliance.reconcile.bulk import job_kinds
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.jobs import Jobs
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
 from appliance.reconcile.observations import Observations
@@ -116,15 +121,18 @@ class Builder:
         self._state = config.site.state_dir
         self._bell = Bell()
         self._instruments = Instruments(store, bus)
+        self._whose: Whose = lambda _: None
         self._certificates: list[ServerTls] = []
         self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
         self._routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
         self._zone = self._new_zone()
+        self._wishes = Wishes(store, bus, self._clock, self._subnets)
 
     async def build(self) -> Assembly:
         """All parts; raises ApplianceError for what the configuration promises and the computer lacks."""
         authority = certificates.authority(self._state, self._clock())
         projection = Projection(self._store, self._bus, self._publish_name, self._zone.withdraw)
+        self._whose = projection.whose
         observations = Observations(self._store, self._bus, self._clock, projection)
         with writing(self._state / "images"):
             imports = Imports(self._store, self._bus, self._state, self._clock)
@@ -137,6 +145,7 @@ class Builder:
         reservations = Reservations(self._store, self._bus, self._clock, self._subnets, dhcp.set_reservations)
         await reservations.refresh()
         loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
+        jobs = Jobs(self._store, self._bus, self._clock, job_kinds(self._wishes, self._clock))
         upkeep = Upkeep(self._store, self._bus, self._clock)
         return Assembly(
             servers=tuple(self._servers(fleet.boots, dhcp, observations)),
@@ -145,6 +154,7 @@ class Builder:
             ),
             loops={
                 "reconcile": loop.run,
+                "jobs": jobs.run,
                 "projection": projection.run,
                 "observations": observations.run,
                 "reservations": reservations.run,
@@ -221,7 +231,8 @@ class Builder:
         def seen(fact: Fact) -> None:
             if isinstance(fact, DhcpSeen) and fact.is_ipxe:
                 self._routers[fact.interface].booting(fact.mac)
-            observations.dhcp(fact)
+            with about(projection.machine_of.get(MacAddress(_mac_of(fact)))):
+                observations.dhcp(fact)
 
         server = DhcpServer(self._subnets, StoredLeases(self._store), seen, projection.is_known)
         self._instruments.dhcp(server)
@@ -239,7 +250,9 @@ class Builder:
 
     def _tftp(self, boots: Boots, observations: Observations) -> list[TftpServer]:
         servers = [
-            TftpServer(str(subnet.address.ip), 69, self._tftp_files(subnet, boots), observations.tftp)
+            TftpServer(
+                str(subnet.address.ip), 69, self._tftp_files(subnet, boots), observations.tftp, whose=self._whose
+            )
             for subnet in self._subnets
         ]
         self._instruments.tftp(servers)
@@ -274,7 +287,12 @@ class Builder:
     ) -> web.Application:
         boot = BootHttp(fleet, files, self._clock, observations.http, proof)
         self._instruments.boot(boot)
-        return self._instruments.site("boot", boot.make_app())
+        return self._for_machines("boot", boot.make_app())
+
+    def _for_machines(self, name: str, app: web.Application) -> web.Application:
+        """A site whose requests are counted, and logged with the machine that they come from."""
+        app.middlewares.insert(0, known_by_address(self._whose))
+        return self._instruments.site(name, app)
 
     def _sites(
         self,
@@ -290,7 +308,7 @@ class Builder:
             Site("boot HTTP", boot, tuple((each, files.port) for each in addresses), per_source=PER_SOURCE),
             Site(
                 "agent control",
-                self._instruments.site("control", Control(fleet).make_app()),
+                self._for_machines("control", Control(fleet).make_app()),
                 tuple((a, files.control_port) for a in addresses),
                 control_tls,
                 per_source=PER_SOURCE,
@@ -306,7 +324,7 @@ class Builder:
         services = Services(
             store=self._store,
             bus=self._bus,
-            wishes=Wishes(self._store, self._bus, self._clock, self._subnets),
+            wishes=self._wishes,
             imports=imports,
             clock=self._clock,
             state_dir=self._state,
@@ -336,6 +354,12 @@ def plain(config: Config) -> dict[str, Any]:
 
     result: dict[str, Any] = shown(dataclasses.asdict(config))
     return result
+
+
+def _mac_of(fact: Fact) -> str:
+    """Whom a fact is about; empty for what is about nobody."""
+    mac: str = getattr(getattr(fact, "lease", fact), "mac", "")
+    return mac
 
 
 def _split(listen: str) -> tuple[str, int]:

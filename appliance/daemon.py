@@ -15,7 +15,7 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from appliance import __version__
+from appliance import __version__, journal
 from appliance.assembly import Assembly, Builder, Site
 from appliance.config import Config, read
 from appliance.errors import ApplianceError
@@ -47,8 +47,8 @@ class _StoppedError(Exception):
 def serve(path: Path) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT. The exit code: 0 stopped, 1 failed."""
     os.umask(0o077)
+    journal.set_up(os.environ)
     # aiohttp's access log would write one-time links and poll ids; its errors are wanted.
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     try:
         file = read(path)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import aiosqlite
 
+from appliance.about import identified
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.machine import MacAddress, Machine, MachineId, State, default_name
@@ -93,6 +94,7 @@ class Boots:
         if isinstance(boot.spec, LocalDisk):
             self.disk_decided[request.mac] = boot.spec
         if machine is not None:
+            identified(machine.id)
             self._bell.ring(machine.id)
         return boot
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.about import identified
 from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report, Welcome, Work
 from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
@@ -31,7 +32,9 @@ class StoredFleet:
 
     async def redeem(self, redemption: Redemption, address: str) -> Welcome:
         """See ``Agents.redeem``."""
-        return await self.agents.redeem(redemption, address)
+        welcome = await self.agents.redeem(redemption, address)
+        identified(welcome.machine)
+        return welcome
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """See ``Agents.take_inventory``."""

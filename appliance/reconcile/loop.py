@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import aiosqlite
 
+from appliance.about import about
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event, Published
 from appliance.machine import Machine, MachineId
@@ -60,11 +61,12 @@ class ReconcileLoop:
         actions = plan(observed, self._clock())
         shortest = 0.0
         for action in actions:
-            try:
-                await self._apply(action)
-            except Exception as error:
-                self._trouble(error)  # of one machine; the others get their turn
-                shortest = BREATH
+            with about(_machine_of(action)):
+                try:
+                    await self._apply(action)
+                except Exception as error:
+                    self._trouble(error)  # of one machine; the others get their turn
+                    shortest = BREATH
         await self._amend_tasks()
         if actions:
             observed = await self._store.read(self._observe)
@@ -89,7 +91,7 @@ class ReconcileLoop:
         return Observed(every, await deployments.every(db), await attempts.live(db), in_stack)
 
     async def _apply(self, action: Action) -> None:
-        machine = action.machine if isinstance(action, Begin) else action.attempt.machine
+        machine = _machine_of(action)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> None:
             found = await machines.find(db, machine)
@@ -132,6 +134,10 @@ class ReconcileLoop:
         attempt = await attempts.find(db, attempt_id)
         if attempt is not None and attempt.status is Status.LIVE:
             await settle(db, tell, machine, attempt, timed_out(attempt, now), now)
+
+
+def _machine_of(action: Action) -> MachineId:
+    return action.machine if isinstance(action, Begin) else action.attempt.machine
 
 
 def _live(attempt: Attempt) -> Attempt:

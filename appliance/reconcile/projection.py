@@ -44,6 +44,11 @@ class Projection:
         """Whether the interface belongs to a machine of the fleet."""
         return mac in self.machine_of
 
+    def whose(self, address: str) -> MachineId | None:
+        """The machine that has an address now."""
+        mac = self.mac_of.get(address)
+        return None if mac is None else self.machine_of.get(MacAddress(mac))
+
     def leased(self, address: str, until: float) -> None:
         """A client was told that it has this address until then; what is stored lasts longer, as slack."""
         self._until[address] = until

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from appliance.about import about
 from appliance.errors import ApplianceError
 from appliance.netboot.quiet import Quiet
 from appliance.netboot.tftp.census import Census
@@ -54,12 +55,19 @@ class TftpServer(asyncio.DatagramProtocol):
     """
 
     def __init__(
-        self, address: str, port: int, files: FileSource, publish: Publish, limits: TftpLimits | None = None
+        self,
+        address: str,
+        port: int,
+        files: FileSource,
+        publish: Publish,
+        limits: TftpLimits | None = None,
+        whose: Callable[[str], str | None] = lambda _: None,
     ) -> None:
+        """`whose` tells the machine that a client's address was leased to, for the log."""
         self.address = address
         self.port = port
         self._files = files
-        self._told = publish
+        self._told, self._whose = publish, whose
         self.counts: Counter[str] = Counter()
         """Transfers that ``finished`` or ``failed``, requests for what was ``missing``, ``bytes`` of whole files."""
         self._limits = limits or TftpLimits()
@@ -123,6 +131,10 @@ class TftpServer(asyncio.DatagramProtocol):
         self._receive_request(packet, client)
 
     def _receive_request(self, packet: Packet, client: Address) -> None:
+        with about(self._whose(client[0])):
+            self._answer(packet, client)
+
+    def _answer(self, packet: Packet, client: Address) -> None:
         match packet:
             case ReadRequest():
                 self._receive_read(packet, client)
