@@ -7,10 +7,10 @@ import pytest
 
 from appliance.cli.main import COMMANDS, cli
 
-HEAVY = {"aiohttp", "asyncio", "rich", "cryptography", "aiosqlite", "msgspec", "uvloop", "jinja2"}
+HEAVY = {"aiohttp", "asyncio", "rich", "cryptography", "aiosqlite", "msgspec", "uvloop", "jinja2", "scapy", "tftpy"}
 
 
-@pytest.mark.parametrize("command", ["machines", "images", "kernels", "deployments", "events", "login"])
+@pytest.mark.parametrize("command", ["machines", "images", "kernels", "deployments", "events", "login", "probe"])
 def test_nothing_heavy_is_imported(command: str) -> None:
     module = COMMANDS[command][0].partition(":")[0]
     program = f"import sys, appliance.cli.main, {module}; print(*sys.modules)"

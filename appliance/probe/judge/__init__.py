@@ -1,0 +1,1 @@
+"""What observations mean: each function takes values and returns findings."""
