@@ -24,14 +24,28 @@ from appliance.machine import Machine, MachineId, State, parse_mac
 from appliance.netboot import control as daemon
 from appliance.netboot.fleet import Welcome, Work
 from appliance.reconcile.inventory import checked
-from appliance.reconcile.params import Surroundings, params
+from appliance.reconcile.params import Surroundings, machine_params, params
+from appliance.rescue import Rescue, opened
 from appliance.resident.client import Client
 from appliance.resident.main import Resident
 from appliance.resident.settings import Settings
-from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, STEPS, WIPE_DISK, WRITE, Actor, DeploymentId
+from appliance.workflow import (
+    CONFIGURE,
+    GROW,
+    HAND_OVER,
+    OPEN_SSH,
+    PREPARE,
+    RESTART,
+    STEPS,
+    WIPE_DISK,
+    WRITE,
+    Actor,
+    DeploymentId,
+)
 
 MAC = "52:54:00:00:00:01"
 TOKEN = "ab" * 32
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE ada@desk"
 
 
 @pytest.fixture
@@ -146,6 +160,51 @@ def test_wiping_a_disk_that_is_the_deployments_own(appliance: FakeAppliance, ben
         assert appliance.report_of(WIPE_DISK)["result"] == {"method": "zero", "verified": True}
 
 
+def rescue_work(step: str) -> dict[str, object]:
+    machine = Machine(MachineId("m-1"), "node-1", State.RESCUING, (parse_mac(MAC),), 0.0, rescue=Rescue((SSH_KEY,)))
+    work = Work("a1", "rescue", step, machine_params(step, machine), "rescue node-1")
+    return dict(json.loads(msgspec.json.encode(work)))
+
+
+def test_into_rescue_and_out_of_it(appliance: FakeAppliance, bench: Bench) -> None:
+    with bench.running(appliance.command_line(token=TOKEN)) as agent:
+        appliance.wait_for(lambda: "GET /poll/poll-1" in appliance.paths())
+        appliance.work = [rescue_work(OPEN_SSH)]
+        said = msgspec.convert(appliance.report_of(OPEN_SSH), daemon.ReportBody)
+        assert said.status == "done"
+        assert len(opened(Rescue(), said.result or {}, None, 1.0).fingerprints) == 1
+        appliance.work = [rescue_work(RESTART)]
+        assert msgspec.convert(appliance.report_of(RESTART), daemon.ReportBody).status == "done"
+        assert agent.wait(30) == 0
+    assert [each["action"] for each in bench.actions if each["action"] != "set-clock"] == ["open-ssh", "leave-rescue"]
+    assert bench.actions[-2]["keys"] == f"{SSH_KEY}\n"
+
+
+def test_what_the_kernel_said_is_sent_once_a_boot(appliance: FakeAppliance, bench: Bench) -> None:
+    said = "[    0.000000] Linux version \x1b[2J ä\n"
+    (bench.directory / "kmsg").write_text(said)
+    appliance.answers["POST", "/control/v1/boot-messages"] = lambda call: (200, b"{}")
+    for _ in range(2):  # the agent ends, and is started again
+        polls = appliance.paths().count("GET /poll/poll-1")
+        with bench.running(appliance.command_line(token=TOKEN)):
+            appliance.wait_for(lambda: appliance.paths().count("GET /poll/poll-1") > polls)  # noqa: B023
+    sent = [call.body for call in appliance.calls if call.path.endswith("/boot-messages")]
+    assert [msgspec.convert(body, daemon.MessagesBody).text for body in sent] == [said]
+    assert appliance.paths().index("POST /control/v1/inventory") < appliance.paths().index(
+        "POST /control/v1/boot-messages"
+    )
+
+
+def test_the_largest_messages_fit(appliance: FakeAppliance, bench: Bench) -> None:
+    """As JSON each character may take six bytes."""
+    from appliance.agent.kernel_messages import LIMIT
+
+    body = json.dumps({"text": "\x00" * LIMIT}).encode()
+    assert len(body) < daemon.LARGEST_BODY
+    assert LIMIT <= daemon.LARGEST_MESSAGES
+    assert len(msgspec.json.decode(body, type=daemon.MessagesBody).text) == LIMIT
+
+
 def small_image(directory: Path) -> Path:
     """A file system without a partition table, with just enough in it to be a system."""
     tree = directory / "tree"
@@ -158,11 +217,13 @@ def small_image(directory: Path) -> Path:
 
 
 def test_the_resident(appliance: FakeAppliance, tmp_path: Path) -> None:
-    for name in ("active", "report"):
+    for name in ("active", "boot-messages", "report"):
         appliance.answers["POST", f"/control/v1/resident/{name}"] = lambda call: (200, {})
     appliance.answers["GET", "/control/v1/resident/wait"] = lambda call: (200, {"command": "reboot", "attempt": "a1"})
     settings = Settings(appliance.control, TOKEN, appliance.certificates.ca_pem)
-    Resident(Client(settings), lambda seconds: None, lambda action: "", tmp_path).run()
+    Resident(Client(settings), lambda seconds: None, lambda action: "", tmp_path, lambda: "Linux version\n").run()
     active = msgspec.convert(body_of(appliance, "active"), daemon.ActiveBody)
     assert active.boot_id
+    messages = msgspec.convert(body_of(appliance, "boot-messages"), daemon.SystemMessagesBody)
+    assert (messages.boot_id, messages.text) == (active.boot_id, "Linux version\n")
     assert msgspec.convert(body_of(appliance, "report"), daemon.ObeyBody).status == "done"
