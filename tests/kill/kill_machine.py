@@ -40,6 +40,8 @@ hostname "$(cat "$1/etc/hostname")"
 PATH="$3" exec "$2" "$1/usr/lib/qrm/resident" "$1/etc/qrm"
 """
 """The only program that the resident can find is the one that writes down what it was told to do."""
+LEAVING = ("kexec", "reboot", "leave-rescue")
+"""What an agent or a system does last."""
 
 
 class Phase(Enum):
@@ -273,7 +275,7 @@ class PlayedMachine:
 
     def _look(self) -> None:
         new = self.actions[self._actions_seen :]
-        leaving = next((each["action"] for each in new if each["action"] in ("reboot", "kexec")), None)
+        leaving = next((each["action"] for each in new if each["action"] in LEAVING), None)
         assert self._process is not None
         if self.phase is Phase.STACK and self._process.poll() is None:
             return
@@ -288,7 +290,7 @@ class PlayedMachine:
         self.power_cut()
         if action == "kexec":
             self._start_system(self.disk)
-        elif action == "reboot":
+        elif action in LEAVING:
             self.phase = Phase.FIRMWARE
 
     @property
