@@ -6,6 +6,7 @@ stored in the same transaction, so that a restart in between does nothing twice 
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiosqlite
@@ -13,13 +14,15 @@ import msgspec
 
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
-from appliance.reconcile.bulk_actions import Arguments, BulkAction
-from appliance.reconcile.jobs import JobFailed, Running, open_job
-from appliance.reconcile.record import Tell
+from appliance.events import Bus
+from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS, Arguments, BulkAction
+from appliance.reconcile.jobs import JobFailed, JobKind, Running, open_job
+from appliance.reconcile.record import Tell, record
 from appliance.reconcile.wishes import Wishes
-from appliance.store import deployments, machines, tasks
+from appliance.store import deployment_list, deployments, machine_list, machines, tasks
 from appliance.store.documents import one, rows
 from appliance.store.listing import Asked, Listing, selection
+from appliance.store.store import Store
 from appliance.store.tasks import Item
 from appliance.task import Task
 
@@ -194,3 +197,19 @@ async def _deployment(db: aiosqlite.Connection, key: str) -> tuple[str, str] | N
     except NotFound:
         return None
     return str(found.id), found.name
+
+
+MACHINES = Noun("machines.bulk", "machine", "machines", MACHINE_ACTIONS, machine_list.LISTING, "m.name", _machine)
+DEPLOYMENTS = Noun(
+    "deployments.bulk", "deployment", "deployments", DEPLOYMENT_ACTIONS, deployment_list.LISTING, "d.name", _deployment
+)
+
+
+async def begin(store: Store, bus: Bus, noun: Noun, asked: BulkAsked, by: Asker, now: float) -> Task:
+    """Store the job and have it begun. Raises Invalid, and Conflict ``confirmation-needed``."""
+    return await record(store, bus, lambda db, tell: ask(db, tell, noun, asked, by, now))
+
+
+def job_kinds(wishes: Wishes, clock: Callable[[], float]) -> dict[str, JobKind]:
+    """How ``Jobs`` does them; an item that is through is not done again."""
+    return {noun.kind: JobKind(partial(run, wishes, noun, clock), resumes=True) for noun in (MACHINES, DEPLOYMENTS)}

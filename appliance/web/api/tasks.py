@@ -1,6 +1,6 @@
 """Tasks for programs: how far long work is, what it said and brought, and how to cancel it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -9,7 +9,8 @@ from appliance.reconcile.taskviews import LOG_LINES, TaskView, task_log, task_vi
 from appliance.store.tasks import LISTING
 from appliance.task import Status
 from appliance.web.api import listing
-from appliance.web.api.body import answer, key, number
+from appliance.web.api.body import answer, key
+from appliance.web.api.query import Param, Position, given
 from appliance.web.keys import SERVICES, USER
 
 
@@ -94,6 +95,15 @@ class TaskLog(_Out):
 
 QUERY = listing.params(LISTING)
 """What ``GET /tasks`` takes."""
+LOG_QUERY = (
+    Param("after", Position, "only lines behind this number"),
+    Param("limit", Annotated[int, msgspec.Meta(ge=1, le=LOG_LINES)], f"lines at most; {LOG_LINES} when left out"),
+)
+"""What ``GET /tasks/{key}/log`` takes."""
+LOG_QUERY = (
+    Param("after", Position, "only lines behind this number"),
+    Param("limit", Annotated[int, msgspec.Meta(ge=1, le=LOG_LINES)], f"lines at most; {LOG_LINES} when left out"),
+)
 
 
 async def index(request: web.Request) -> web.Response:
@@ -109,7 +119,8 @@ async def show(request: web.Request) -> web.Response:
 
 async def log(request: web.Request) -> web.Response:
     """What happened while it went on."""
-    after, limit = number(request, "after") or 0, number(request, "limit", 1, LOG_LINES) or LOG_LINES
+    asked = given(request, LOG_QUERY)
+    after, limit = asked.get("after", 0), asked.get("limit", LOG_LINES)
     found = await task_log(request.app[SERVICES].store, key(request), after, limit)
     lines = [msgspec.convert(line, TaskLogLine, from_attributes=True) for line in found]
     return answer(TaskLog(items=lines, after=lines[-1].number if lines else after))
@@ -125,10 +136,10 @@ async def shown(request: web.Request, task: str, status: int = 202) -> web.Respo
     """A task as the answer; with 202, where it can be looked at again."""
     services = request.app[SERVICES]
     view = await task_view(services.store, task, services.clock())
-    given = answer(TaskDetail(**_fields(view), result=msgspec.to_builtins(view.result)), status)
+    shown_task = answer(TaskDetail(**_fields(view), result=msgspec.to_builtins(view.result)), status)
     if status == 202:
-        given.headers["Location"] = f"/api/v1/tasks/{view.task.id}"
-    return given
+        shown_task.headers["Location"] = f"/api/v1/tasks/{view.task.id}"
+    return shown_task
 
 
 def _fields(view: TaskView) -> dict[str, Any]:
