@@ -96,6 +96,7 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
             listening = [await _bind(bound, site) for site in assembly.sites]
             await assembly.imports.sweep()
             await assembly.imports.preload(config.site.preload)
+            await assembly.imports.tell_missing()
             link = await prepare_setup(store, config.site.state_dir, time.time())
         setup = config.site.state_dir / LINK_FILE if link else None
 

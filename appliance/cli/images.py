@@ -29,7 +29,13 @@ def list_images(json_out: bool) -> None:
         as_json(answer)
         return
     rows = [
-        (each["name"], each["format"], gigabytes(each["size"]), gigabytes(each["stored_size"]), each["description"])
+        (
+            each["name"],
+            each["format"],
+            gigabytes(each["size"]),
+            "missing" if each["missing"] else gigabytes(each["stored_size"]),
+            each["description"],
+        )
         for each in answer["items"]
     ]
     table(("name", "format", "size", "stored", "description"), rows, "No image yet. Add one with: qrm images add FILE")
@@ -80,14 +86,14 @@ def _format_of(file: Path) -> str:
 
 
 def _is_there(connected: Api, name: str) -> bool:
-    """Said before a long upload instead of after it."""
+    """Said before a long upload instead of after it. One whose content is missing can be uploaded again."""
     try:
-        connected.get(f"/images/{segment(name)}")
+        found = connected.get(f"/images/{segment(name)}")
     except Refused as error:
         if error.code == "image-unknown":
             return False
         raise
-    return True
+    return not found["missing"]
 
 
 @images.command()

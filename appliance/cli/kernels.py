@@ -1,6 +1,7 @@
 """``qrm kernels``"""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import click
@@ -27,11 +28,12 @@ def list_kernels(json_out: bool) -> None:
     if json_out:
         as_json(answer)
         return
-    rows = [
-        (each["name"], each["version"], "built in" if each["builtin"] else "", each["cmdline"])
-        for each in answer["items"]
-    ]
+    rows = [(each["name"], each["version"], _remark(each), each["cmdline"]) for each in answer["items"]]
     table(("name", "version", "", "command line"), rows, "No kernel yet. Add one with: qrm kernels add VMLINUZ")
+
+
+def _remark(kernel: dict[str, Any]) -> str:
+    return "built in" if kernel["builtin"] else "missing" if kernel["missing"] else ""
 
 
 @kernels.command()

@@ -26,6 +26,7 @@ from appliance.store.tokens import BootToken, MachineSession
 from appliance.task import CANCELLED
 from appliance.workflow import (
     CONFIGURE,
+    PREPARE,
     RETURN,
     WRITE,
     Actor,
@@ -259,9 +260,21 @@ class Agents:
                 reason = f"a boot that was not asked for came up while {attempt.step.label}"
                 await settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
                 return None
+            if lacking := await self._lacking(db, attempt):
+                await settle(db, tell, machine, attempt, failed(attempt, "image-missing", lacking, now), now)
+                return None
             return await self._step(db, machine, attempt, server, now)
 
         return await record(self._store, self._bus, job)
+
+    async def _lacking(self, db: aiosqlite.Connection, attempt: Attempt) -> str:
+        """What is missing for the step, before a disk is cleared for an image that cannot come; empty for nothing."""
+        if attempt.step is None or attempt.step.name not in (PREPARE, WRITE):
+            return ""
+        image = await catalogue.image(db, (await deployments.get(db, attempt.deployment or "")).image)
+        if self._image_path(image.id).is_file():
+            return ""
+        return f"the content of image {image.name} is not on the appliance; upload it again, then retry"
 
     async def _step(
         self, db: aiosqlite.Connection, machine: Machine, attempt: Attempt, server: str, now: float

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from appliance.accounts import APPLIANCE, Asker
 from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
 from appliance.command import first_bytes
-from appliance.errors import ApplianceError, Invalid
+from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import check_name
 from appliance.reconcile import audit, leftovers
@@ -26,6 +26,7 @@ from appliance.store import catalogue
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
+Item = TypeVar("Item", Image, Kernel)
 
 HEAD = 4096 + 512
 """Bytes at the start of a disk or a kernel that tell its format."""
@@ -89,6 +90,13 @@ class Imports:
         """Where the content of an image is stored."""
         return self.images / str(int(image))
 
+    def lacks(self, of: Image | Kernel) -> bool:
+        """Whether its content is not here: the state was restored from a backup without it."""
+        if isinstance(of, Image):
+            return not self.image_path(of.id).is_file()
+        vmlinuz, initrd = (self.kernels / name for name in _kernel_files(of.id))
+        return not of.builtin and not (vmlinuz.is_file() and (of.initrd_sha256 is None or initrd.is_file()))
+
     async def add_image(
         self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: Asker, expected: int = 0
     ) -> Image:
@@ -102,7 +110,7 @@ class Imports:
             new = await asyncio.to_thread(self._described, name, description, image_format, received)
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
-                stored = await catalogue.add_image(db, new)
+                stored = self._refilled(await catalogue.images(db), new) or await catalogue.add_image(db, new)
                 # Inside the transaction: an image that is listed has its content in place.
                 os.replace(received.path, self.image_path(stored.id))
                 _sync_directory(self.images)
@@ -134,12 +142,39 @@ class Imports:
             self._clock(),
         )
 
+    def _refilled(self, present: Sequence[Item], new: Item) -> Item | None:
+        """The one of this name, if its content is not here and this is it; raises Conflict for other content."""
+        found = next((each for each in present if each.name == new.name), None)
+        if found is None or not self.lacks(found):
+            return None
+        if _digests(found) != _digests(new):
+            message = f"{new.name} is here without its content, and this is another one"
+            hint = f"upload the file with the SHA-256 {_digests(found)[0]}, or choose another name"
+            raise Conflict("content-differs", message, hint, "name")
+        return found
+
+    async def tell_missing(self) -> None:
+        """Say which images and kernels have no content here; once per start, when all is in that could come."""
+        images, kernels = await self._store.read(catalogue.images), await self._store.read(catalogue.kernels)
+        names = [f"image {each.name}" for each in images if self.lacks(each)]
+        names += [f"kernel {each.name}" for each in kernels if self.lacks(each)]
+        if not names:
+            return
+        shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        text = f"without content here: {shown}; upload the same files again under the same names"
+        log.warning("%s", text)
+        event = Event("daemon.trouble", self._clock(), text, "the state was restored from a backup without them")
+        try:
+            await record(self._store, self._bus, lambda _, tell: tell(event))
+        except ApplianceError as error:
+            log.warning("that is not in the events: %s", error.message)
+
     async def preload(self, directories: Sequence[Path]) -> None:
         """Add the images that came with the product, where the catalogue lacks their names.
 
         A directory has ``image.json`` and ``image.<format>``. Raises ApplianceError for one that has not.
         """
-        present = {image.name for image in await self._store.read(catalogue.images)}
+        present = {image.name for image in await self._store.read(catalogue.images) if not self.lacks(image)}
         for directory in directories:
             described = _description(directory)
             if described["name"] not in present:
@@ -153,7 +188,7 @@ class Imports:
         try:
             await self.add_image(name, text, image_format, _file(content), APPLIANCE, size)
         except ApplianceError as error:
-            if error.code != "upload-failed":
+            if error.code not in ("upload-failed", "content-differs"):
                 raise
             log.warning("image %s is not in the catalogue: %s", name, error.message)
 
@@ -190,7 +225,7 @@ class Imports:
             new = Kernel(KernelId(0), name, version[:80], cmdline[:2000], kernel.sha256, digest, self._clock())
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
-                stored = await catalogue.put_kernel(db, new)
+                stored = self._refilled(await catalogue.kernels(db), new) or await catalogue.put_kernel(db, new)
                 for part, name in zip((kernel, ramdisk), _kernel_files(stored.id), strict=True):
                     if part.size:
                         os.replace(part.path, self.kernels / name)
@@ -220,6 +255,10 @@ class Imports:
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._state_dir))
+
+
+def _digests(of: Image | Kernel) -> tuple[str | None, ...]:
+    return (of.stored_sha256,) if isinstance(of, Image) else (of.vmlinuz_sha256, of.initrd_sha256)
 
 
 def _kernel_files(kernel: KernelId) -> tuple[str, str]:

@@ -51,12 +51,15 @@ class World:
     bell: Bell = field(default_factory=Bell)
     unknown: dict = field(default_factory=lambda: {SERVER: "enlist"})
 
+    content: Path = Path(__file__)
+    """The file of every image; one that is there."""
+
     def __post_init__(self):
         shared = (self.store, self.bus, self.bell, lambda: self.now)
         urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown),
-            Agents(*shared, urls, lambda i: Path(f"/images/{i}")),
+            Agents(*shared, urls, lambda _: self.content),
             Residents(*shared),
             MachineMessages(self.store, lambda: self.now),
         )

@@ -279,3 +279,60 @@ async def test_a_sender_that_is_gone_is_no_matter_of_space(tmp_path, error):
             await imports.add_image("demo", "", "raw", breaks_off(), ADA)
         assert refused.value.code == "upload-cut-off"
         assert files(imports) == set()
+
+
+async def restored_without_content(path):
+    """A state that names an image and a kernel, and has the content of neither."""
+    async with opened(path) as imports:
+        await imports.add_image("demo", "", "raw", stream(gpt(512)), ADMIN)
+        await imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+    for name in ("images/1", "kernels/1.initrd"):
+        (path / name).unlink()
+
+
+async def test_what_has_no_content_is_told_at_the_start(tmp_path):
+    await restored_without_content(tmp_path)
+    async with opened(tmp_path) as imports:
+        await imports.sweep()
+        await imports.tell_missing()
+        found = await imports._store.read(lambda db: events.query(db, kind="daemon.trouble"))
+        assert ["image demo, kernel six" in each.text for each in found] == [True]
+
+
+async def test_what_has_no_content_is_filled_by_the_same_file_again(tmp_path):
+    await restored_without_content(tmp_path)
+    async with opened(tmp_path) as imports:
+        image = await imports.add_image("demo", "", "raw", stream(gpt(512)), ADMIN)
+        kernel = await imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        assert (image.id, kernel.id) == (1, 1)
+        assert not imports.lacks(image)
+        assert not imports.lacks(kernel)
+        assert files(imports) == {"images/1", "kernels/1.vmlinuz", "kernels/1.initrd"}
+        with pytest.raises(ApplianceError, match="called demo"):
+            await imports.add_image("demo", "", "raw", stream(gpt(512)), ADMIN)
+
+
+async def test_another_file_does_not_take_its_place(tmp_path):
+    await restored_without_content(tmp_path)
+    async with opened(tmp_path) as imports:
+        for again in (
+            imports.add_image("demo", "", "raw", stream(gpt(4096)), ADMIN),
+            imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"another"), ADMIN),
+        ):
+            with pytest.raises(ApplianceError) as raised:
+                await again
+            assert raised.value.code == "content-differs"
+        assert files(imports) == {"kernels/1.vmlinuz"}
+
+
+@pytest.mark.parametrize(("sector_size", "comes_back"), [(512, True), (4096, False)])
+async def test_a_preloaded_image_comes_back_by_itself(tmp_path, sector_size, comes_back):
+    """One that changed with the product does not, and does not keep the appliance from starting."""
+    await restored_without_content(tmp_path)
+    product = tmp_path / "product"
+    product.mkdir()
+    (product / "image.json").write_text('{"name": "demo", "format": "raw"}')
+    (product / "image.raw").write_bytes(gpt(sector_size))
+    async with opened(tmp_path) as imports:
+        await imports.preload([product])
+        assert (tmp_path / "images" / "1").exists() is comes_back

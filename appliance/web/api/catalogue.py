@@ -1,28 +1,60 @@
 """Images and kernels for programs. Uploads are streamed: only the disk bounds their size."""
 
+from typing import Annotated
+
+import msgspec
 from aiohttp import web
 
+from appliance.catalogue import Image, Kernel
 from appliance.errors import Invalid
 from appliance.store import catalogue
-from appliance.web.api import outward, shapes
+from appliance.store.catalogue_list import IMAGES, KERNELS
+from appliance.store.documents import load
+from appliance.store.listing import page
+from appliance.web.api import listing, outward, shapes
 from appliance.web.api.body import answer, key, text
+from appliance.web.api.query import Param
 from appliance.web.forms import file, parts
 from appliance.web.keys import SERVICES, USER
 
+Text = Annotated[str, msgspec.Meta(max_length=4000)]
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+
+IMAGES_QUERY = listing.params(IMAGES)
+KERNELS_QUERY = listing.params(KERNELS)
+IMAGE_UPLOAD = (
+    Param("name", Name, "what it is to be called", needed=True),
+    Param("format", Name, "`raw` or `raw.zst`; as the content type says when left out"),
+    Param("description", Text, "what is in it"),
+)
+KERNEL_UPLOAD = (
+    Param("name", Name, "what it is to be called", needed=True),
+    Param("version", Name, "as `uname -r` tells it"),
+    Param("cmdline", Text, "default command line"),
+)
 CHUNK = 1 << 20
 """Bytes in memory for one upload."""
 
 
+def _image(request: web.Request, of: Image) -> shapes.ImageOut:
+    return outward.image(of, request.app[SERVICES].imports.lacks(of))
+
+
+def _kernel(request: web.Request, of: Kernel) -> shapes.KernelOut:
+    return outward.kernel(of, request.app[SERVICES].imports.lacks(of))
+
+
 async def images(request: web.Request) -> web.Response:
-    """All images."""
-    found = await request.app[SERVICES].store.read(catalogue.images)
-    return answer(shapes.Items(items=[outward.image(each) for each in found]))
+    """Images."""
+    wanted = listing.asked(request, IMAGES)
+    found = await request.app[SERVICES].store.read(lambda db: page(db, IMAGES, wanted))
+    return answer(listing.page(found, [_image(request, load(row[0], Image)) for row in found.rows]))
 
 
 async def image(request: web.Request) -> web.Response:
     """One image."""
     which = key(request)
-    return answer(outward.image(await request.app[SERVICES].store.read(lambda db: catalogue.image(db, which))))
+    return answer(_image(request, await request.app[SERVICES].store.read(lambda db: catalogue.image(db, which))))
 
 
 async def add_image(request: web.Request) -> web.Response:
@@ -49,15 +81,16 @@ async def delete_image(request: web.Request) -> web.Response:
 
 
 async def kernels(request: web.Request) -> web.Response:
-    """All kernels."""
-    found = await request.app[SERVICES].store.read(catalogue.kernels)
-    return answer(shapes.Items(items=[outward.kernel(each) for each in found]))
+    """Kernels."""
+    wanted = listing.asked(request, KERNELS)
+    found = await request.app[SERVICES].store.read(lambda db: page(db, KERNELS, wanted))
+    return answer(listing.page(found, [_kernel(request, load(row[0], Kernel)) for row in found.rows]))
 
 
 async def kernel(request: web.Request) -> web.Response:
     """One kernel."""
     which = key(request)
-    return answer(outward.kernel(await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, which))))
+    return answer(_kernel(request, await request.app[SERVICES].store.read(lambda db: catalogue.kernel(db, which))))
 
 
 async def add_kernel(request: web.Request) -> web.Response:

@@ -167,14 +167,14 @@ def _own_attempt(view: DeploymentView, now: float) -> shapes.AttemptOut | None:
     return attempt(view.on, now) if latest and latest.deployment == view.deployment.id else None
 
 
-def image(of: Image) -> shapes.ImageOut:
-    """An image."""
-    return msgspec.convert(of, shapes.ImageOut, from_attributes=True)
+def image(of: Image, missing: bool = False) -> shapes.ImageOut:
+    """An image; ``missing`` where its content is not here."""
+    return msgspec.structs.replace(msgspec.convert(of, shapes.ImageOut, from_attributes=True), missing=missing)
 
 
-def kernel(of: Kernel) -> shapes.KernelOut:
-    """A kernel."""
-    return msgspec.convert(of, shapes.KernelOut, from_attributes=True)
+def kernel(of: Kernel, missing: bool = False) -> shapes.KernelOut:
+    """A kernel; ``missing`` where its content is not here."""
+    return msgspec.structs.replace(msgspec.convert(of, shapes.KernelOut, from_attributes=True), missing=missing)
 
 
 def event(of: Event) -> shapes.EventOut:

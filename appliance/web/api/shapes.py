@@ -227,6 +227,8 @@ class ImageOut(_Out):
     stored_sha256: str
     sector_size: int
     created: float
+    missing: bool = False
+    """Its content is not here: the state was restored without it. Uploading it again puts it back."""
 
 
 class KernelOut(_Out):
@@ -240,6 +242,8 @@ class KernelOut(_Out):
     initrd_sha256: str | None
     created: float
     builtin: bool
+    missing: bool = False
+    """As of an image."""
 
 
 class RequirementsOut(_Out):

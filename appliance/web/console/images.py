@@ -8,7 +8,6 @@ from aiohttp import web
 from appliance.catalogue import Image
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import check_name
-from appliance.reconcile.views import deployment_views
 from appliance.store import catalogue
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
@@ -33,15 +32,14 @@ async def index(request: web.Request) -> web.Response:
     words = query.filters.get("q", "").lower().split()
     everything = await store.read(catalogue.images)
     found = listed(everything, query, lambda image: all(word in image.name for word in words), COLUMNS)
-    return render(request, "images.html", listed=found, users=await _users(request))
+    return render(
+        request, "images.html", listed=found, users=await _users(request), lacks=request.app[SERVICES].imports.lacks
+    )
 
 
 async def _users(request: web.Request) -> dict[int, list[str]]:
     """Names of the deployments of each image, by its id."""
-    found: dict[int, list[str]] = {}
-    for view in await deployment_views(request.app[SERVICES].store):
-        found.setdefault(view.image.id, []).append(view.deployment.name)
-    return found
+    return await request.app[SERVICES].store.read(catalogue.users_of_images)
 
 
 async def _image(request: web.Request) -> Image:
@@ -52,7 +50,8 @@ async def _image(request: web.Request) -> Image:
 async def show(request: web.Request) -> web.Response:
     """GET /images/{key}"""
     image = await _image(request)
-    return render(request, "image.html", image=image, users=(await _users(request)).get(image.id, []))
+    users = (await _users(request)).get(image.id, [])
+    return render(request, "image.html", image=image, users=users, lacks=request.app[SERVICES].imports.lacks)
 
 
 async def form(request: web.Request) -> web.Response:

@@ -26,8 +26,9 @@ COLUMNS: Mapping[str, Callable[[Kernel], Any]] = {
 async def index(request: web.Request) -> web.Response:
     """GET /kernels"""
     query = parse_query("/kernels", request.query, (), tuple(COLUMNS))
-    everything = await request.app[SERVICES].store.read(catalogue.kernels)
-    return render(request, "kernels.html", listed=listed(everything, query, lambda _: True, COLUMNS))
+    services = request.app[SERVICES]
+    found = listed(await services.store.read(catalogue.kernels), query, lambda _: True, COLUMNS)
+    return render(request, "kernels.html", listed=found, lacks=services.imports.lacks)
 
 
 async def form(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import aiosqlite
 from aiohttp import BodyPartReader, MultipartReader, web
 
+from appliance.catalogue import Image, Kernel
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.web.forms import chunks, next_part, parts
 from appliance.web.keys import SERVICES
@@ -43,15 +44,21 @@ async def receive(request: web.Request, received: Upload, file: str) -> None:
         received.fields[str(part.name)] = await _text(part)
 
 
-Finds = Callable[[aiosqlite.Connection, str], Awaitable[object]]
+Finds = Callable[[aiosqlite.Connection, str], Awaitable[Image | Kernel]]
 """Gives what has a name; raises NotFound."""
 
 
 async def require_free(request: web.Request, finds: Finds, what: str, name: str) -> None:
-    """Raise Conflict where there is a ``what`` of that name: said now, not after gigabytes."""
+    """Raise Conflict where there is a ``what`` of that name: said now, not after gigabytes.
+
+    One whose content is missing may be uploaded again.
+    """
+    services = request.app[SERVICES]
     try:
-        await request.app[SERVICES].store.read(lambda db: finds(db, name))
+        found = await services.store.read(lambda db: finds(db, name))
     except NotFound:
+        return
+    if services.imports.lacks(found):
         return
     raise Conflict("name-taken", f"Another {what} is called {name}", "choose another name", "name")
 
