@@ -5,7 +5,7 @@ stored in the same transaction, so that a restart in between does nothing twice 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,14 @@ from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
 from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS, Arguments, BulkAction
-from appliance.reconcile.jobs import JobFailed, JobKind, Running, open_job
+from appliance.reconcile.jobs import JobCancelled, JobFailed, JobKind, Running, open_job
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.wishes import Wishes
 from appliance.store import deployment_list, deployments, machine_list, machines, tasks
 from appliance.store.documents import one, rows
 from appliance.store.listing import Asked, Listing, selection
 from appliance.store.store import Store
-from appliance.store.tasks import Item
+from appliance.store.tasks import Item, ItemStatus
 from appliance.task import Task
 
 MOST_ITEMS = 20_000
@@ -119,63 +119,65 @@ async def _named(db: aiosqlite.Connection, noun: Noun, keys: Sequence[str]) -> t
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The item that is due."""
+
+    position: int
+    item: Item
+    meant: bool
+    """Whether it is there, and matches the filter, as it did when the user asked."""
+
+
 async def run(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running) -> dict[str, Any]:
     """Do what waits of a bulk job, one item after the other. Raises JobCancelled, and JobFailed where items failed."""
-    task, last = running.task, -1
-    while True:
-        await running.check()
-        step = await running.store.read(lambda db: tasks.next_item(db, task.id, last))  # noqa: B023 - awaited here
-        if step is None:
-            break
-        last, item = step
-        await _do(wishes, noun, clock, running, last, item)
-        await running.progress(0.0, item.name)
-    counts = await running.store.read(lambda db: tasks.counts(db, task.id))
+    last = -1
+    while due := await running.store.read(partial(_due, noun, running.task, last, clock())):
+        last = due.position
+        await _do(wishes, noun, clock, running, due)
+        await running.progress(0.0, due.item.name)
+    counts = await running.store.read(lambda db: tasks.counts(db, running.task.id))
     if failed := counts.get("failed", 0):
         raise JobFailed("items-failed", f"{failed} of {noun.counted(sum(counts.values()))} failed", {})
     return {}
 
 
-async def _do(
-    wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running, position: int, item: Item
-) -> None:
-    task = running.task
+async def _due(noun: Noun, task: Task, last: int, now: float, db: aiosqlite.Connection) -> _Next | None:
+    """What comes behind position ``last``; None once nothing waits. Raises JobCancelled."""
+    if (await tasks.get(db, task.id)).cancelled_by:
+        raise JobCancelled
+    found = await tasks.next_item(db, task.id, last)
+    return _Next(*found, await _is_meant(db, noun, task, found[1], now)) if found else None
+
+
+async def _is_meant(db: aiosqlite.Connection, noun: Noun, task: Task, item: Item, now: float) -> bool:
+    filters = task.arguments["filters"]
+    if filters is None:
+        return True
+    chosen, values = selection(noun.listing, Asked(filters, now=now))
+    sql = f"SELECT 1 {chosen} {'AND' if filters else 'WHERE'} {noun.listing.id} = ?"
+    return await one(db, sql, *values, item.id) is not None
+
+
+async def _do(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running, due: _Next) -> None:
+    task, item = running.task, due.item
     by = msgspec.convert(task.arguments["by"], Asker)
     given = msgspec.convert(task.arguments["given"], Arguments)
 
     async def note(db: aiosqlite.Connection, outcome: object) -> None:
         led_to = outcome.id if isinstance(outcome, Task) else None
-        done = Item(item.id, item.name, "done", task=led_to)
-        await tasks.put_item(db, task.id, position, done)
+        await tasks.put_item(db, task.id, due.position, replace(item, status="done", task=led_to))
 
     try:
-        await _check_still_meant(noun, running, item, clock())
+        if not due.meant:
+            raise NotFound("left-selection", f"{item.name} does not match the filter any more, or is gone")
         await noun.actions[task.arguments["action"]].act(wishes.with_beside(note), item.id, given, by)
-    except NotFound as error:
-        await _not_done(running, position, Item(item.id, item.name, "skipped", error.code, error.message), clock())
-    except _LeftError:
-        text = f"it does not match the filter any more, or is gone: {item.name}"
-        await _not_done(running, position, Item(item.id, item.name, "skipped", "left-selection", text), clock())
     except ApplianceError as error:
         if error.code == "store-failed":
             raise  # nothing is known of this item: the job fails, and says why
         text = "; ".join(words for words in (error.message, error.hint) if words)
-        await _not_done(running, position, Item(item.id, item.name, "failed", error.code, text), clock())
-
-
-class _LeftError(Exception):
-    """An item is not among those that the filter means any more."""
-
-
-async def _check_still_meant(noun: Noun, running: Running, item: Item, now: float) -> None:
-    filters = running.task.arguments["filters"]
-    if filters is None:
-        return
-    chosen, values = selection(noun.listing, Asked(filters, now=now))
-    joined = "AND" if filters else "WHERE"
-    sql = f"SELECT 1 {chosen} {joined} {noun.listing.id} = ?"
-    if await running.store.read(lambda db: one(db, sql, *values, item.id)) is None:
-        raise _LeftError
+        status: ItemStatus = "skipped" if isinstance(error, NotFound) else "failed"
+        await _not_done(running, due.position, replace(item, status=status, code=error.code, text=text), clock())
 
 
 async def _not_done(running: Running, position: int, item: Item, now: float) -> None:

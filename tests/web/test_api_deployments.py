@@ -47,7 +47,10 @@ async def test_start_stays_a_wish(admin: World) -> None:
     assert foreseen["confirm"] is None
     assert "overwritten" in foreseen["texts"][0]
     assert (foreseen["machine"], foreseen["disk"]["serial"], foreseen["destroys"]) == ("node-1", "D1", False)
-    started = await admin.api("POST", "/deployments/web-1/start", 202)
+    task = await admin.api("POST", "/deployments/web-1/start", 202)
+    assert (task["kind"], task["status"], task["title"]) == ("deployment.start", "waiting", "Start web-1 on node-1")
+    assert (task["machine"], task["deployment"]) == ({"id": "m1", "name": "node-1"}, {"id": 1, "name": "web-1"})
+    started = await admin.api("GET", "/deployments/web-1")
     assert started["wanted"] == "running"
     assert started["machine"] == {"id": "m1", "name": "node-1", "address": None}
     assert started["disk"]["serial"] == "D1"
