@@ -87,7 +87,7 @@ def _needs_libraries() -> None:
     missing = [name for name in ("scapy", "tftpy") if find_spec(name) is None]
     if missing:
         words = " and ".join(missing)
-        hint = f"install the extra `probe`: {sys.executable} -m pip install 'qrm-appliance[probe]'"
+        hint = f"they are the extra `probe` of qrm-appliance; run: {sys.executable} -m pip install scapy tftpy"
         raise ApplianceError("probe-not-installed", f"qrm probe needs {words}, which this Python does not have", hint)
 
 

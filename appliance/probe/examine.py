@@ -7,12 +7,12 @@ from ipaddress import IPv4Interface
 from appliance.probe.finding import Finding, Status
 from appliance.probe.judge import names as judge_names
 from appliance.probe.judge import neighbours, offers, path, servers, spanning_tree, transfers
-from appliance.probe.kinds import KINDS, Wants
+from appliance.probe.kinds import BY_NAME, KINDS, Wants
 from appliance.probe.observe import arp, link, web
 from appliance.probe.observe import names as observe_names
 from appliance.probe.observe import path as observe_path
 from appliance.probe.observe import transfers as observe_transfers
-from appliance.probe.observe.discover import listen, made_up_mac
+from appliance.probe.observe.discover import ask_boot_server, listen, made_up_mac
 from appliance.probe.observe.wire import Wire
 from appliance.probe.observed import Bounce, Heard, Interface, Offer
 from appliance.probe.recognise import appliance_of, base_url, offers_of
@@ -58,11 +58,11 @@ class Scene:
 
 
 class Examination:
-    """One run. ``reachable`` tells afterwards whether any server answered."""
+    """One run. ``reachable`` tells afterwards whether any server answered, or nobody had to be asked."""
 
     def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
         self._plan, self._tell = plan, tell
-        self.reachable = True
+        self.reachable = not _asks(plan)
 
     def run(self) -> Iterator[Finding]:
         """All findings; raises OSError and ApplianceError where the interface itself is the trouble."""
@@ -71,12 +71,18 @@ class Examination:
         with Wire(plan.interface.name) as wire:
             heard = self._heard(wire)
             appliance = appliance_of(heard.offers, plan.server)
-            self.reachable = bool(heard.offers) or not _asks(plan) or plan.server is not None
+            self.reachable |= bool(heard.offers)
             scene = Scene(plan, wire, heard, bounce, appliance)
             for name, check in CHECKS.items():
                 if name in plan.checks:
                     self._tell(f"checking {name}")
-                    yield from check(scene)
+                    yield from self._noted(check(scene))
+
+    def _noted(self, findings: Iterator[Finding]) -> Iterator[Finding]:
+        """The same; a server that nobody offers may answer all the same."""
+        for finding in findings:
+            self.reachable |= finding.status is Status.OK and finding.check != spanning_tree.CHECK
+            yield finding
 
     def _bounced(self) -> Bounce:
         self._tell("taking the link down and up, and waiting for the first DHCP answer (up to 70 s)")
@@ -94,6 +100,11 @@ def _asks(plan: Plan) -> bool:
 
 def _servers(scene: Scene) -> Iterator[Finding]:
     yield from servers.servers(scene.heard, scene.appliance, told=scene.plan.server is not None)
+    source = _source(scene, scene.appliance) if scene.appliance else None
+    if scene.appliance and source and scene.offers and not any(each.address for each in scene.offers):
+        frame = (scene.offers[0].mac, scene.plan.interface.mac)
+        answer = ask_boot_server(scene.wire, BY_NAME["bios"], frame, (scene.appliance, source))
+        yield servers.boot_server(scene.appliance, answer)
 
 
 def _offers(scene: Scene) -> Iterator[Finding]:
@@ -120,7 +131,7 @@ def _tftp(scene: Scene) -> Iterator[Finding]:
 
 
 def _http(scene: Scene) -> Iterator[Finding]:
-    base = base_url(scene.offers)
+    base = base_url(scene.offers) or (f"http://{scene.plan.server}" if scene.plan.server else None)
     urls = {each.boot_file: None for each in scene.offers if _loads_url(each)}
     if base is None and not urls:
         yield _unknown(transfers.HTTP)

@@ -10,7 +10,7 @@ from appliance.probe.judge.names import names
 from appliance.probe.judge.neighbours import gateway, holder
 from appliance.probe.judge.offers import offers
 from appliance.probe.judge.path import largest, path
-from appliance.probe.judge.servers import servers
+from appliance.probe.judge.servers import boot_server, servers
 from appliance.probe.judge.spanning_tree import spanning_tree
 from appliance.probe.judge.transfers import fetch, transfer
 from appliance.probe.kinds import BY_NAME, KINDS
@@ -98,6 +98,13 @@ def test_servers(found, appliance, told, statuses, words):
     assert [each.status for each in findings] == statuses
     assert any(words in each.text for each in findings), [each.text for each in findings]
     assert all(each.reason and each.hint for each in findings if each.status is FAILED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(offer(file="undionly.kpxe"), OK), (offer(file=""), FAILED), (None, FAILED)]
+)
+def test_a_proxy_has_to_answer_on_its_own_port(answer, status):
+    assert boot_server(OURS, answer).status is status
 
 
 def test_good_offers():

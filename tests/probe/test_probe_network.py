@@ -85,8 +85,9 @@ def test_a_proxy_beside_another_server_is_right(host, daemon, serve):
     daemon.start()
     serve(*ADDRESSES, "--dhcp-option=option:router,10.77.0.9", f"--dhcp-option=option:dns-server,{SERVER}")
     status, findings, _ = host.probe(*SECONDS)
-    proxy = next(each for each in of(findings, "dhcp") if each["details"]["appliance"])
+    proxy = next(each for each in of(findings, "dhcp") if each["details"].get("appliance"))
     assert proxy["details"]["proxy"]
+    assert f"{SERVER} names undionly.kpxe on UDP port 4011, as a proxy has to" in [each["text"] for each in findings]
     assert statuses(findings, "dhcp") == statuses(findings, "offers") == statuses(findings, "tftp") == {"ok"}
     assert statuses(findings, "dns") == {"ok"}
     assert status == 1
@@ -100,6 +101,16 @@ def test_nobody_answers(host):
     assert status == 3
     assert statuses(findings, "dhcp") == {"failed"}
     assert statuses(findings, "tftp") == {"skipped"}
+
+
+def test_an_appliance_that_offers_nothing_is_reached_by_its_address(host, daemon):
+    daemon.configure('ranges = ["10.77.0.50-10.77.0.99"]', 'mode = "reservations"')
+    daemon.start()
+    status, findings, _ = host.probe("--timeout", "1", "--server", SERVER)
+    assert status == 1
+    assert statuses(findings, "mtu") == statuses(findings, "http") == {"ok"}
+    assert of(findings, "http")[0]["details"]["url"] == f"http://{SERVER}/boot/start.ipxe"
+    assert "no DHCP server answered" in of(findings, "dhcp")[0]["text"]
 
 
 def test_tftp_that_is_switched_off(host, daemon):

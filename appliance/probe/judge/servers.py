@@ -85,6 +85,21 @@ def _nobody(seconds: float) -> Finding:
     )
 
 
+def boot_server(appliance: str, answer: Offer | None) -> Finding:
+    """Whether a proxy answers on port 4011, where PXE firmware asks it once it has its address."""
+    if answer is not None and answer.boot_file:
+        text = f"{appliance} names {answer.boot_file} on UDP port 4011, as a proxy has to"
+        return Finding(CHECK, Status.OK, text, details={"server": appliance, "boot_file": answer.boot_file})
+    return Finding(
+        CHECK,
+        Status.FAILED,
+        f"{appliance} is a proxy and names no boot file on UDP port 4011",
+        "Much PXE firmware asks a proxy there for its boot file, and gives up without an answer.",
+        "Let UDP 4011 in on the appliance's firewall, and UDP 68 on that of this computer.",
+        {"server": appliance},
+    )
+
+
 def _absent(appliance: str) -> Finding:
     return Finding(
         CHECK,

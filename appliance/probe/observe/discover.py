@@ -19,6 +19,7 @@ _FEATURES = bytes.fromhex("130101 210101 240101")
 """What iPXE lists in option 175: HTTP, images of its own, menus."""
 _WANTED = [1, 3, 6, 12, 15, 28, 42, 43, 54, 60, 66, 67, 175]
 _AGAIN_SECONDS = 1.0
+_TIMES = 2
 
 
 def made_up_mac() -> str:
@@ -106,4 +107,22 @@ def first_answer(wire: Wire, kind: Kind, mac: str, start: float, until: float) -
         for at, packet in wire.frames(min(until, monotonic() + _AGAIN_SECONDS)):
             if frames.offered_to(packet) == transaction:
                 return at - start
+    return None
+
+
+def ask_boot_server(wire: Wire, kind: Kind, macs: tuple[str, str], addresses: tuple[str, str]) -> Offer | None:
+    """Ask a proxy on port 4011 what to boot; each pair is its own and ours. None when it does not answer.
+
+    As PXE 2.1 section 2.2.4 has it: a REQUEST by unicast from the address that another server gave. None is taken.
+    """
+    transaction, (server, ours) = secrets.randbits(32), addresses
+    head = Ether(src=macs[1], dst=macs[0]) / IP(src=ours, dst=server) / UDP(sport=68, dport=4011)
+    options = [("message-type", "request"), *_options(kind)[1:]]
+    hardware = bytes.fromhex(macs[1].replace(":", ""))
+    for _ in range(_TIMES):
+        start = monotonic()
+        wire.send(head / BOOTP(chaddr=hardware, xid=transaction, ciaddr=ours) / DHCP(options=options))
+        for at, packet in wire.frames(start + _AGAIN_SECONDS):
+            if frames.acknowledged_to(packet) == transaction:
+                return frames.offer(packet, kind.name, at - start)
     return None

@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 
 from scapy.layers.dhcp import BOOTP, DHCP
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, SNAP, STP, Dot3, Ether
-from scapy.packet import Packet
+from scapy.packet import Packet, bind_bottom_up
 
 from appliance.probe.observe.wire import NOWHERE
 from appliance.probe.observed import Bpdu, Offer
 
-_OFFER = 2
+bind_bottom_up(UDP, BOOTP, sport=4011, dport=68)  # answers of a proxy, which scapy does not take for DHCP
+
+_OFFER, _ACK = 2, 5
 _PVST = 0x010B
 
 
@@ -36,9 +38,18 @@ def offer(packet: Packet, kind: str, after: float) -> Offer:
 
 def offered_to(packet: Packet) -> int | None:
     """The transaction that an offer answers; None for all other packets."""
+    return _answers(packet, _OFFER)
+
+
+def acknowledged_to(packet: Packet) -> int | None:
+    """The transaction that an acknowledgement answers; None for all other packets."""
+    return _answers(packet, _ACK)
+
+
+def _answers(packet: Packet, message: int) -> int | None:
     if Ether not in packet or BOOTP not in packet or packet[BOOTP].op != 2:
         return None
-    return int(packet[BOOTP].xid) if _number(_options(packet).get("message-type")) == _OFFER else None
+    return int(packet[BOOTP].xid) if _number(_options(packet).get("message-type")) == message else None
 
 
 def bpdu(packet: Packet) -> Bpdu | None:

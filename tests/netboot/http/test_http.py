@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import socket
 
@@ -229,6 +230,14 @@ async def test_trust_and_time(port):
     answer = await ask(port, "/time")
     assert (answer.body, answer.headers["cache-control"]) == (b'{"now": 5.5}', "no-store")
     assert b"chain --autofree http://127.0.0.1/boot/script?" in (await ask(port, "/boot/start.ipxe")).body
+
+
+async def test_where_the_stack_is_can_be_asked_without_booting(site, port):
+    paths = json.loads((await ask(port, "/boot/stack.json")).body)
+    assert set(paths) == {"vmlinuz", "initrd"}
+    for path in paths.values():
+        assert (await ask(port, path)).status == 200
+    assert site.fleet.asked == []
 
 
 async def test_the_poll_says_come_or_wait_or_not_found(site, port):
