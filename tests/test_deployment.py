@@ -17,6 +17,7 @@ from appliance.deployment import (
 )
 from appliance.errors import Conflict, Invalid
 from appliance.machine import MacAddress, Machine, MachineId, State
+from appliance.rescue import Rescue
 from appliance.workflow import DeploymentId
 
 GIB = 1 << 30
@@ -202,3 +203,22 @@ def test_deliveries():
     assert check_delivery("disk") == "disk"
     with pytest.raises(Invalid):
         check_delivery("aoe")
+
+
+@pytest.mark.parametrize(
+    ("has", "wants", "says"),
+    [
+        (("a", "b"), ("a",), None),
+        (("a",), (), None),
+        (("a",), ("a", "b"), "it lacks the tag b"),
+        ((), ("b", "a"), "it lacks the tags a, b"),
+    ],
+)
+def test_a_machine_has_all_tags_that_are_asked_for(has, wants, says):
+    tagged = replace(machine("m", disk("S1")), tags=has)
+    assert machine_objection(tagged, Requirements(tags=wants), ()) == says
+
+
+def test_a_machine_that_is_to_be_rescued_is_not_taken():
+    wished = replace(machine("m", disk("S1")), rescue=Rescue())
+    assert machine_objection(wished, Requirements(), ()) == "it is about to be rescued"

@@ -1,5 +1,7 @@
 """MAC addresses, placeholders of firmware, names, and the table of states."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +17,15 @@ from appliance.machine import (
     MachineId,
     State,
     check_name,
+    check_tags,
     default_name,
+    in_rescue,
     meaningful_serial,
     meaningful_uuid,
     moved,
     parse_mac,
 )
+from appliance.rescue import Rescue
 
 MACHINE = Machine(MachineId("m"), "node-1", State.IDLE, (MacAddress("52:54:00:12:34:56"),), 0.0)
 
@@ -147,3 +152,38 @@ def test_a_failure_is_remembered_until_it_is_over():
     )
     again = moved(from_deploying, State.DEPLOYING)
     assert (again.failed_from, again.failed_code, again.failed_reason) == (None, "", "")
+
+
+def test_tags_are_sorted_and_stand_once():
+    assert check_tags(["rack:3", "a.b_c-d", "0", "rack:3"]) == ("0", "a.b_c-d", "rack:3")
+    assert check_tags([]) == ()
+
+
+@pytest.mark.parametrize("tag", ["", "A", "a b", "x" * 41, "ä", "a\n", "a/b", "a,b"])
+def test_what_is_no_tag(tag):
+    with pytest.raises(Invalid) as caught:
+        check_tags(["fine", tag], "requirements.tags")
+    assert (caught.value.code, caught.value.field) == ("tag-invalid", "requirements.tags")
+    assert caught.value.hint
+
+
+def test_so_many_tags_and_no_more():
+    tags = [f"t{number}" for number in range(33)]
+    assert len(check_tags(tags[:32])) == 32
+    with pytest.raises(Invalid):
+        check_tags(tags)
+
+
+@pytest.mark.parametrize(
+    ("machine", "is_so"),
+    [
+        (MACHINE, False),
+        (replace(MACHINE, rescue=Rescue()), True),
+        (replace(MACHINE, state=State.RESCUE), True),
+        (replace(MACHINE, state=State.FAILED, failed_from=State.RESCUING), True),
+        (replace(MACHINE, state=State.FAILED, failed_from=State.INSPECTING), True),
+        (replace(MACHINE, state=State.FAILED, failed_from=State.DEPLOYING), False),
+    ],
+)
+def test_where_somebody_else_may_be_root(machine, is_so):
+    assert in_rescue(machine) is is_so

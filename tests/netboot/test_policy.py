@@ -13,6 +13,7 @@ from appliance.errors import Conflict
 from appliance.machine import BUSY, MacAddress, Machine, MachineId, State
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry, decide, decide_unknown
 from appliance.reconcile.outcome import deployment_after, machine_after
+from appliance.rescue import Rescue
 from appliance.workflow import (
     BUSY_STATE,
     CONFIGURE,
@@ -137,6 +138,28 @@ def test_the_third_boot_in_one_step_is_a_loop(kind, index):
         assert now.status is Status.LIVE
     decision = decide(machine, now, INSTALLED, 1.0)
     assert (decision.attempt.code, decision.spec) == ("boot-loop", MaintenanceStack(armed=False))
+
+
+def test_a_machine_in_rescue_that_restarts_opens_ssh_again():
+    rescue = Rescue(("ssh-ed25519 A",), since=1.0, address="10.77.0.50", host_keys=("ssh-ed25519 B",))
+    decision = decide(replace(MACHINE, state=State.RESCUE, rescue=rescue), None, INSTALLED, 1.0)
+    assert decision.spec == MaintenanceStack(armed=False)
+    assert decision.machine.rescue == Rescue(("ssh-ed25519 A",)), "open nowhere, and wanted still"
+
+
+def test_a_restart_by_itself_ends_the_step_that_asks_for_one():
+    decision = decide(busy(Kind.END_RESCUE), attempt(Kind.END_RESCUE), None, 1.0)
+    assert decision.spec == MaintenanceStack(armed=False)
+    assert decision.attempt.step.name == "return"
+    assert "left the stack of its rescue" in decision.reason
+
+
+def test_no_step_of_a_rescue_touches_a_disk_or_hands_out_a_secret():
+    for kind in (Kind.RESCUE, Kind.END_RESCUE):
+        for runs in (True, False):
+            steps = steps_for(kind, system_runs=runs)
+            assert not DESTRUCTIVE & set(steps)
+            assert not any(STEPS[name].secret for name in steps)
 
 
 class AnyLife(RuleBasedStateMachine):

@@ -8,6 +8,7 @@ from appliance.catalogue import ImageId
 from appliance.deployment import Deployment, DiskIdentity, Installed, Wanted
 from appliance.machine import BUSY, MacAddress, Machine, MachineId, State
 from appliance.reconcile.plan import Begin, Expire, Observed, next_wake, plan
+from appliance.rescue import Rescue
 from appliance.workflow import AttemptId, DeploymentId, Kind, begin, deadline, steps_for
 
 M = MachineId("m")
@@ -129,3 +130,58 @@ def test_when_to_look_again():
     assert next_wake(observed, 0.0, 30.0) == 30.0
     assert next_wake(observed, deadline(live) - 5, 30.0) == 5.0
     assert next_wake(observed, deadline(live) + 5, 30.0) == 0.0
+
+
+OPEN = Rescue(("ssh-ed25519 A",), since=1.0)
+WISHED = Rescue(("ssh-ed25519 A",))
+OVER = Rescue(ended=True)
+
+
+def rescue_due(state, rescue, deployments=(), *, in_stack=HERE, attempts=()):
+    machine = replace(MACHINE, state=state, rescue=rescue)
+    found = plan(Observed({M: machine}, list(deployments), attempts, in_stack), 10.0)
+    assert len(found) <= 1
+    return (found[0].kind, found[0].steps) if found else None
+
+
+@pytest.mark.parametrize(
+    ("state", "rescue", "expected"),
+    [
+        (State.IDLE, WISHED, (Kind.RESCUE, ("rescue",))),
+        (State.DISCOVERED, WISHED, (Kind.RESCUE, ("rescue",))),
+        (State.STOPPED, WISHED, (Kind.RESCUE, ("rescue",))),
+        (State.FAILED, WISHED, (Kind.RESCUE, ("rescue",))),
+        (State.RESCUE, WISHED, (Kind.RESCUE, ("rescue",))),
+        (State.RESCUE, OPEN, None),
+        (State.RESCUE, None, None),
+        (State.BROKEN, WISHED, None),
+        (State.IDLE, None, None),
+        (State.RESCUE, OVER, (Kind.END_RESCUE, ("restart", "return"))),
+        (State.FAILED, OVER, (Kind.END_RESCUE, ("restart", "return"))),
+        (State.IDLE, OVER, None),
+    ],
+)
+def test_what_a_rescue_asks_for(state, rescue, expected):
+    assert rescue_due(state, rescue) == expected
+
+
+def test_a_rescue_shuts_down_what_runs_and_so_does_its_end_where_that_did_not_happen():
+    stopped = [wanted(CURRENT, Wanted.STOPPED)]
+    assert rescue_due(State.ACTIVE, WISHED, stopped) == (Kind.RESCUE, ("shut-down", "return", "rescue"))
+    assert rescue_due(State.FAILED, OVER, stopped, in_stack=frozenset())[1] == ("shut-down", "return")
+    assert rescue_due(State.FAILED, OVER, stopped)[1] == ("restart", "return")
+    assert rescue_due(State.FAILED, WISHED, in_stack=frozenset())[1] == ("rescue",), "nothing runs: it is off"
+
+
+@pytest.mark.parametrize("what", list(Wanted))
+def test_a_deployment_waits_for_the_end_of_a_rescue(what):
+    for deployment in (wanted(NEW, what), wanted(OLD, what), replace(wanted(CURRENT, what), retry=True)):
+        assert rescue_due(State.RESCUE, OPEN, [deployment]) is None
+        assert due(deployment, State.FAILED, failed_from=State.RESCUING) is None
+        assert due(deployment, State.FAILED, failed_from=State.INSPECTING) is None
+
+
+@pytest.mark.parametrize("state", sorted(BUSY))
+def test_a_busy_machine_is_not_rescued_yet(state):
+    assert rescue_due(state, WISHED) is None
+    assert rescue_due(state, OVER) is None
