@@ -16,7 +16,7 @@ from .kernel_messages import read_messages
 from .network import Link, bring_up
 from .run import ProgramFailed, run
 from .screen import Screen, console_devices
-from .ssh_server import end_everything, start_server
+from .ssh_server import end_everything, foreign_mounts, start_server
 
 EFI = Path("/sys/firmware/efi")
 CLOCK_TOLERANCE = 2.0
@@ -71,6 +71,9 @@ class Hardware(Protocol):
 
     def open_ssh(self, keys: str) -> list[str]:
         """Start an SSH server with this content of authorized_keys; its public host keys. Raises ProgramFailed."""
+
+    def mounted(self) -> list[str]:
+        """Where users mounted something, the innermost first."""
 
     def leave_rescue(self) -> NoReturn:
         """End what users run, write out what they mounted, and restart. Raises Leaving, if anything."""
@@ -147,6 +150,9 @@ class ThisComputer:
     def open_ssh(self, keys: str) -> list[str]:
         return start_server(self.run_directory / "rescue", keys)
 
+    def mounted(self) -> list[str]:
+        return foreign_mounts(Path("/proc/self/mounts").read_text())
+
     def leave_rescue(self) -> NoReturn:
-        end_everything()
+        end_everything(self.mounted())
         self.reboot()

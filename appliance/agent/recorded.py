@@ -94,6 +94,9 @@ class RecordedComputer:
         self._record(action="open-ssh", keys=keys)
         return [HOST_KEY]
 
+    def mounted(self) -> list[str]:
+        return []
+
     def leave_rescue(self) -> NoReturn:
         self._record(action="leave-rescue")
         raise Leaving

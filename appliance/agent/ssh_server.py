@@ -77,11 +77,11 @@ def _host_key(directory: Path, kind: str) -> str:
     return " ".join(path.with_suffix(".pub").read_text().split()[:2])
 
 
-def end_everything() -> None:
-    """End what users run, and write out and take away what they mounted: the machine restarts next."""
+def end_everything(mounted: Sequence[str]) -> None:
+    """End what users run, and write out and take away what they `mounted`: the machine restarts next."""
     with suppress(ProgramFailed):
         run(["busybox", "killall5", "-9"], timeout=30)  # all but the agent's own session
-    for place in foreign_mounts(Path("/proc/self/mounts").read_text()):
+    for place in mounted:
         with suppress(ProgramFailed):
             run(["umount", "-r", place], timeout=60)
 

@@ -14,7 +14,8 @@ from appliance.agent.errors import Leaving, StepFailed
 from appliance.agent.recorded import HOST_KEY
 from appliance.agent.run import ProgramFailed
 from appliance.agent.ssh_server import CONFIGURATION, KINDS, authorized, foreign_mounts, start_server
-from appliance.agent.steps.rescue import rescue, restart
+from appliance.agent.steps.rescue import rescue
+from appliance.agent.steps.restart import restart
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE ada@desk"
 MOUNTS = """\
@@ -51,6 +52,7 @@ def test_what_is_no_key_opens_nothing(bench: Bench, keys: list[str]) -> None:
 
 def test_a_restart_is_done_once_the_appliance_knows(bench: Bench) -> None:
     outcome = restart(bench.job("restart"))
+    assert outcome.result == {"mounted": []}
     assert bench.actions == []
     assert outcome.afterwards is not None
     with pytest.raises(Leaving):

@@ -7,7 +7,8 @@ from .configure import configure
 from .grow import grow
 from .hand_over import hand_over
 from .prepare_disk import prepare_disk
-from .rescue import rescue, restart
+from .rescue import rescue
+from .restart import restart
 from .wipe_disk import wipe_disk
 from .write_image import write_image
 

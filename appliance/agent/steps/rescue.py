@@ -1,4 +1,4 @@
-"""Steps `rescue` and `restart`: SSH into the maintenance stack for a user, and a clean way out of it.
+"""Step `rescue`: SSH into the maintenance stack, for a user.
 
 Nothing is assembled, opened or mounted here: what happens to the disks is the user's doing.
 """
@@ -18,8 +18,3 @@ def rescue(job: Job) -> Outcome:
     if not host_keys:
         raise StepFailed("rescue-failed", "the SSH server has no host key")
     return Outcome({"host_keys": host_keys}, "SSH is open")
-
-
-def restart(job: Job) -> Outcome:
-    """Restart once the appliance knows: somebody else was root here, so that nothing here can be trusted."""
-    return Outcome({}, "the machine restarts", afterwards=job.hardware.leave_rescue)
