@@ -7,6 +7,7 @@ behind the oldest message that is kept has lost some, and has to load everything
 import asyncio
 import logging
 import secrets
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,10 +33,13 @@ ADMINS_ONLY = ("user.", "audit.", "token.", "session.")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it goes out. ``for_admins``: nobody else may see it."""
+    """One message as a whole WebSocket frame. ``for_admins``: nobody else may see it."""
 
-    body: bytes
+    frame: bytes
     for_admins: bool = False
+
+
+_FINAL_TEXT = 0x81
 
 
 class Fallen(Exception):
@@ -68,9 +72,9 @@ class Feed:
         self.seq += 1
         message = _message(self.seq, item)
         self._messages[self.seq] = message
-        self._bytes += len(message.body)
+        self._bytes += len(message.frame)
         while len(self._messages) > self._kept or self._bytes > self._kept_bytes:
-            self._bytes -= len(self._messages.pop(self._first).body)
+            self._bytes -= len(self._messages.pop(self._first).frame)
             self._first += 1
         self._news.set()  # wakes all who wait now
         self._news.clear()
@@ -80,7 +84,7 @@ class Feed:
         return self._first - 1 <= position <= self.seq
 
     def after(self, position: int, role: Role) -> tuple[list[bytes], int]:
-        """The next messages for a reader of this role, and its new position; raises Fallen.
+        """The frames of the next messages for a reader of this role, and its new position; raises Fallen.
 
         Empty with the same position: there is nothing new. Numbers of what the role may not see are left out.
         """
@@ -89,7 +93,7 @@ class Feed:
         last = min(position + AT_ONCE, self.seq)
         found = (self._messages[number] for number in range(position + 1, last + 1))
         all_of_it = role.covers(Role.ADMIN)
-        return [each.body for each in found if all_of_it or not each.for_admins], last
+        return [each.frame for each in found if all_of_it or not each.for_admins], last
 
     async def news(self, position: int) -> None:
         """Wait until there is a message after this position."""
@@ -125,4 +129,14 @@ def message_of(item: Published) -> dict[str, Any]:
 
 
 def _encoded(message: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(message)
+    return frame(msgspec.json.encode(message))
+
+
+def frame(text: bytes) -> bytes:
+    """A text message as a server sends it: one frame, not masked, not compressed (RFC 6455 section 5.2)."""
+    size = len(text)
+    if size < 126:
+        return bytes((_FINAL_TEXT, size)) + text
+    if size < 1 << 16:
+        return struct.pack("!BBH", _FINAL_TEXT, 126, size) + text
+    return struct.pack("!BBQ", _FINAL_TEXT, 127, size) + text

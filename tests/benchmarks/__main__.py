@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from appliance.errors import ApplianceError
-from tests.benchmarks import boot, hand_over, idle_daemon, lab_check, stack_size
+from tests.benchmarks import boot, hand_over, idle_daemon, lab_check, live_viewers, stack_size
 from tests.benchmarks.bench import Bench, open_bench, say
 from tests.benchmarks.figure import Figure, as_json, as_table
 
@@ -25,15 +26,21 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
 """In this order: each leaves the lab in a state that the next one can begin with."""
 
 
+ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
+    live_viewers.NAME: live_viewers.measure,
+}
+"""These need no lab, and have the computer for themselves before there is one."""
+
+
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Can be given several times.")
+@click.option("--only", multiple=True, type=click.Choice([*ALONE, *BENCHMARKS]), help="Can be given several times.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of what is measured repeatedly.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 @click.pass_context
 def main(context: click.Context, only: tuple[str, ...], rounds: int, json_file: Path | None) -> None:
     """Measure what the product promises, in a lab of its own. Leave the computer alone meanwhile."""
     before = os.getloadavg()[0]
-    figures, whole = asyncio.run(_measure([name for name in BENCHMARKS if not only or name in only], rounds))
+    figures, whole = asyncio.run(_measure([name for name in (*ALONE, *BENCHMARKS) if not only or name in only], rounds))
     circumstances = (
         f"{os.cpu_count()} cores, emulated machines; load before {before:.1f}, after {os.getloadavg()[0]:.1f}"
     )
@@ -45,17 +52,22 @@ def main(context: click.Context, only: tuple[str, ...], rounds: int, json_file: 
 
 async def _measure(names: Iterable[str], rounds: int) -> tuple[list[Figure], bool]:
     """The figures, and whether they are all there; what fails costs its own figures only."""
-    figures: list[Figure] = []
-    whole = True
-    async with open_bench(rounds) as bench:
-        for name in names:
-            say(f"--- {name}")
-            try:
-                figures += await BENCHMARKS[name](bench)
-            except (ApplianceError, TimeoutError) as error:
-                say(f"{name} failed: {error or 'it took too long'}")
-                whole = False
-    return figures, whole
+    wanted = list(names)
+    found = [await _figures(name, ALONE[name]) for name in wanted if name in ALONE]
+    if in_lab := [name for name in wanted if name in BENCHMARKS]:
+        async with open_bench(rounds) as bench:
+            found += [await _figures(name, partial(BENCHMARKS[name], bench)) for name in in_lab]
+    return [figure for figures in found for figure in figures or ()], None not in found
+
+
+async def _figures(name: str, measure: Callable[[], Awaitable[list[Figure]]]) -> list[Figure] | None:
+    """What a benchmark measured; None where it failed."""
+    say(f"--- {name}")
+    try:
+        return await measure()
+    except (ApplianceError, TimeoutError) as error:
+        say(f"{name} failed: {error or 'it took too long'}")
+        return None
 
 
 if __name__ == "__main__":

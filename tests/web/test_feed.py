@@ -8,7 +8,7 @@ import pytest
 from appliance.accounts import Role
 from appliance.events import Bus, Event, Progress
 from appliance.machine import MachineId
-from appliance.web.feed import AT_ONCE, Fallen, Feed
+from appliance.web.feed import AT_ONCE, Fallen, Feed, frame
 
 VIEWER = Role.VIEWER
 
@@ -17,8 +17,23 @@ def _event(text: str, kind: str = "machine.state") -> Event:
     return Event(kind, 0.0, text)
 
 
-def _texts(bodies: list[bytes]) -> list[str]:
-    return [json.loads(body)["event"]["text"] for body in bodies]
+def _texts(frames: list[bytes]) -> list[str]:
+    return [json.loads(_payload(each))["event"]["text"] for each in frames]
+
+
+def _payload(frame: bytes) -> bytes:
+    """What stands in a frame of a server, read as RFC 6455 section 5.2 says."""
+    assert frame[0] == 0x81, "the final frame of a text, without extensions"
+    short = frame[1]
+    start = 2 if short < 126 else 4 if short == 126 else 10
+    length = short if short < 126 else int.from_bytes(frame[2:start], "big")
+    assert len(frame) == start + length
+    return frame[start:]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_frames_of_every_length(size: int) -> None:
+    assert _payload(frame(b"x" * size)) == b"x" * size
 
 
 def test_each_reader_has_a_position_of_its_own() -> None:
@@ -59,8 +74,8 @@ def test_nobody_takes_more_than_their_turn() -> None:
     feed = Feed()
     for _ in range(AT_ONCE + 1):
         feed.put(_event("a"))
-    bodies, position = feed.after(0, VIEWER)
-    assert (len(bodies), position) == (AT_ONCE, AT_ONCE)
+    frames, position = feed.after(0, VIEWER)
+    assert (len(frames), position) == (AT_ONCE, AT_ONCE)
 
 
 @pytest.mark.parametrize("kind", ["user.login", "user.changed", "audit.entry"])
