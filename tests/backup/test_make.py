@@ -8,11 +8,11 @@ import time
 from contextlib import closing
 
 import pytest
-from backup_world import IMAGE, PASSPHRASE, State, everything, sha256
 
 from appliance.backup import make, snapshot
 from appliance.backup.contents import Nowhere, read, read_header
 from appliance.errors import ApplianceError
+from tests.backup.backup_world import IMAGE, PASSPHRASE, State, everything, sha256
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from backup_world import IMAGE, NOW, PASSPHRASE, VMLINUZ, State, everything, is_whole, restored, users
 
 from appliance import certificates
 from appliance.backup import make, staging, unpacked, whole
 from appliance.config import load
 from appliance.errors import ApplianceError
 from appliance.state import state_directory
+from tests.backup.backup_world import IMAGE, NOW, PASSPHRASE, VMLINUZ, State, everything, is_whole, restored, users
 
 
 @pytest.fixture

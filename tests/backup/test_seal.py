@@ -66,7 +66,7 @@ def test_chunks_cannot_change_places_go_or_come(seal):
         first + first + second + third,
         content + b"x",
     ):
-        with pytest.raises(ApplianceError, match="damaged|passphrase"):
+        with pytest.raises(ApplianceError, match=r"damaged|passphrase"):
             opened(seal, other)
 
 

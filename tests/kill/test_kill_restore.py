@@ -1,25 +1,12 @@
 """kill -9 of a restore between any two steps: the old state or the new one, whole, and a second run finishes."""
 
-import importlib.util
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 from kill_restore import run
 
 from appliance.backup import restore
-
-WORLD = Path(__file__).parent.parent / "backup" / "backup_world.py"
-
-
-def backup_world():
-    """The module of the tests of the backup room, wherever tests are collected from."""
-    if "backup_world" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("backup_world", WORLD)
-        sys.modules["backup_world"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["backup_world"])
-    return sys.modules["backup_world"]
+from tests.backup import backup_world
 
 
 @pytest.fixture
@@ -31,9 +18,8 @@ class World:
     """Ada's backup, to be restored over Bob's state, many times."""
 
     def __init__(self, path):
-        self.know = backup_world()
-        self.ada = self.know.State(path / "ada", "ada")
-        self.bob = self.know.State(path / "bob", "bob")
+        self.ada = backup_world.State(path / "ada", "ada")
+        self.bob = backup_world.State(path / "bob", "bob")
         self.backup = self.ada.backup(path / "backup", with_images=True)
         self.place, self.pristine = path / "bob", path / "pristine"
         self.place.rename(self.pristine)
@@ -46,15 +32,15 @@ class World:
             shutil.rmtree(self.bob.directory)
 
     def restore(self):
-        order = restore.Order(self.backup, self.bob.config, lambda: None, self.know.NOW, self.bob.directory, True)
+        order = restore.Order(self.backup, self.bob.config, lambda: None, backup_world.NOW, self.bob.directory, True)
         return restore.restore(order)
 
     def is_whole(self, directory):
         """Whose state it is, or None where it is nobody's."""
         for user, state in (("ada", self.ada), ("bob", self.bob)):
-            if directory.is_dir() and self.know.users(directory) == [user]:
-                assert self.know.is_whole(directory, user, state.fingerprint)
-                assert (directory / "images" / "1").read_bytes() == self.know.IMAGE
+            if directory.is_dir() and backup_world.users(directory) == [user]:
+                assert backup_world.is_whole(directory, user, state.fingerprint)
+                assert (directory / "images" / "1").read_bytes() == backup_world.IMAGE
                 return user
         return None
 
