@@ -56,7 +56,7 @@ async def visitor(directory: Path, *, fleet: bool = True, user: bool = True) -> 
     """A console over a seeded fleet at a clock that stands still, and somebody at its door."""
     async with open_store(directory / "store.db") as store:
         given = services(store, directory)
-        machines = await seed(store) if fleet else {}
+        machines = await seed(given) if fleet else {}
         if user:
             admin = User("admin", FAST.hash(PASSWORD), "admin", NOW)
             await store.write(lambda db: accounts.add_user(db, admin))

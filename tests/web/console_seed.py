@@ -8,6 +8,7 @@ from typing import Any
 
 import aiosqlite
 from console_seed_life import live
+from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
 from appliance.deployment import Deployment, DiskIdentity, Requirements, Wanted
@@ -34,6 +35,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         store=store,
         bus=bus,
         wishes=Wishes(store, bus, clock, [Subnet("br0", IPv4Interface("10.77.0.1/24"))]),
+        **network_parts(store, bus, clock, [Subnet("br0", IPv4Interface("10.77.0.1/24"))]),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,
@@ -210,9 +212,12 @@ ROWS = (
 )  # fmt: skip
 
 
-async def seed(store: Store, clock: Any = lambda: NOW) -> dict[str, MachineId]:
-    """Fill the store; the machines' ids by name."""
-    return await store.write(lambda db: _seed(db, clock()))
+async def seed(given: Services, clock: Any = lambda: NOW) -> dict[str, MachineId]:
+    """Fill the store, with a little content for each image; the machines' ids by name."""
+    ids = await given.store.write(lambda db: _seed(db, clock()))
+    for image in await given.store.read(catalogue.images):
+        given.imports.image_path(image.id).write_bytes(b"content")
+    return ids
 
 
 async def _seed(db: aiosqlite.Connection, now: float) -> dict[str, MachineId]:

@@ -47,7 +47,7 @@ async def console(
     """Serve over TLS on loopback for the length of the with-block; ``fleet`` seeds machines."""
     async with open_store(directory / "store.db") as store:
         given = services(store, directory, clock)
-        ids = await seed(store, clock) if fleet else {}
+        ids = await seed(given, clock) if fleet else {}
         hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
         app = make_app(given, hasher)
         user = User("admin", hasher.hash(PASSWORD), "admin", clock())
