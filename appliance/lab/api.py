@@ -30,15 +30,15 @@ class Api:
         return await self._request("GET", path, params=query)
 
     async def items(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """The ``items`` of a listing."""
+        """The ``items`` of a listing's first page."""
         return list((await self.get(path, **query))["items"])
 
     async def pages(self, path: str) -> list[dict[str, Any]]:
         """All ``items`` of a listing that comes in pages, newest first."""
         page = await self.get(path)
         found = list(page["items"])
-        while page["before"] is not None:
-            page = await self.get(path, before=str(page["before"]))
+        while page["next"] is not None:
+            page = await self.get(path, cursor=page["next"])
             found += page["items"]
         return found
 

@@ -1,6 +1,8 @@
 """What console and API show: machines and deployments with what belongs to them, read in one snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
 
@@ -9,12 +11,12 @@ from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import Machine
 from appliance.reconcile.advice import advice
-from appliance.store import attempts, catalogue, deployments, events, machines
+from appliance.store import attempts, catalogue, deployment_list, deployments, events, machine_list, machines
+from appliance.store.documents import load
+from appliance.store.listing import Asked, Found, page
+from appliance.store.machine_list import OFFLINE_AFTER as OFFLINE_AFTER
 from appliance.store.store import Store
 from appliance.workflow import Attempt, Status, deadline
-
-OFFLINE_AFTER = 150.0
-"""Seconds without a sign; an idle machine polls at least every 50."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,22 @@ async def _view(db: aiosqlite.Connection, machine: Machine) -> MachineView:
     return MachineView(machine, attempt, await deployments.of_machine(db, machine.id))
 
 
-async def machine_views(store: Store) -> list[MachineView]:
-    """All machines by name."""
+async def machines_page(store: Store, asked: Asked) -> tuple[Found, list[MachineView]]:
+    """A page of machines; in place of their inventories they have the digests."""
 
-    async def job(db: aiosqlite.Connection) -> list[MachineView]:
-        return [await _view(db, machine) for machine in await machines.every(db)]
+    async def job(db: aiosqlite.Connection) -> tuple[Found, list[MachineView]]:
+        found, shown = await machine_list.found(db, asked)
+        return found, await views_of(db, shown)
 
     return await store.read(job)
+
+
+async def views_of(db: aiosqlite.Connection, shown: Sequence[Machine]) -> list[MachineView]:
+    """Machines with what belongs to them, in one query for all attempts and one for all deployments."""
+    ids = [machine.id for machine in shown]
+    latest = {attempt.machine: attempt for attempt in await attempts.last_of_each(db, ids)}
+    on = {deployment.machine: deployment for deployment in await deployments.on_machines(db, ids)}
+    return [MachineView(machine, latest.get(machine.id), on.get(machine.id)) for machine in shown]
 
 
 async def machine_view(store: Store, key: str) -> MachineView:
@@ -88,13 +99,24 @@ async def _deployment_view(db: aiosqlite.Connection, deployment: Deployment) -> 
     )
 
 
-async def deployment_views(store: Store) -> list[DeploymentView]:
-    """All deployments by name."""
+async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[DeploymentView]]:
+    """A page of deployments; in place of their machines' inventories they have the digests."""
 
-    async def job(db: aiosqlite.Connection) -> list[DeploymentView]:
-        return [await _deployment_view(db, deployment) for deployment in await deployments.every(db)]
+    async def job(db: aiosqlite.Connection) -> tuple[Found, list[DeploymentView]]:
+        found = await page(db, deployment_list.LISTING, asked)
+        rows = [(load(row[0], Deployment), load(row[1], Image), _on(row)) for row in found.rows]
+        latest = await attempts.last_of_each(db, [machine.id for _, _, machine in rows if machine])
+        of = {attempt.machine: attempt for attempt in latest}
+        return found, [
+            DeploymentView(made, image, MachineView(on, of.get(on.id), made) if on else None)
+            for made, image, on in rows
+        ]
 
     return await store.read(job)
+
+
+def _on(row: tuple[Any, ...]) -> Machine | None:
+    return machine_list.listed(row[2:]) if row[2] else None
 
 
 async def deployment_view(store: Store, key: str) -> DeploymentView:

@@ -1,5 +1,7 @@
 """Attempts; the database itself keeps a machine from having two live ones."""
 
+from collections.abc import Sequence
+
 import aiosqlite
 
 from appliance.machine import MachineId
@@ -12,6 +14,12 @@ async def live(db: aiosqlite.Connection) -> list[Attempt]:
     return [load(row[0], Attempt) for row in await rows(db, "SELECT doc FROM attempts WHERE status = 'live'")]
 
 
+async def latest_live(db: aiosqlite.Connection, most: int) -> list[Attempt]:
+    """The live attempts that began last, the latest first."""
+    sql = "SELECT doc FROM attempts WHERE status = 'live' ORDER BY started DESC LIMIT ?"
+    return [load(row[0], Attempt) for row in await rows(db, sql, most)]
+
+
 async def live_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | None:
     """The live attempt of a machine."""
     row = await one(db, "SELECT doc FROM attempts WHERE status = 'live' AND machine = ?", machine)
@@ -22,6 +30,13 @@ async def last_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | Non
     """The latest attempt of a machine, live or ended."""
     row = await one(db, "SELECT doc FROM attempts WHERE machine = ? ORDER BY started DESC, rowid DESC LIMIT 1", machine)
     return load(row[0], Attempt) if row else None
+
+
+async def last_of_each(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list[Attempt]:
+    """The latest attempt of each of these machines that has one, in one query."""
+    last = "SELECT rowid FROM attempts WHERE machine = m.value ORDER BY started DESC, rowid DESC LIMIT 1"
+    sql = f"SELECT a.doc FROM json_each(?) m CROSS JOIN attempts a ON a.rowid = ({last})"  # noqa: S608 - ours
+    return [load(row[0], Attempt) for row in await rows(db, sql, dump(of).decode())]
 
 
 async def latest_of(db: aiosqlite.Connection, deployment: DeploymentId, limit: int = 50) -> list[AttemptId]:

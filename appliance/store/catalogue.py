@@ -15,6 +15,14 @@ async def images(db: aiosqlite.Connection) -> list[Image]:
     return [load(row[0], Image) for row in await rows(db, "SELECT doc FROM images ORDER BY name")]
 
 
+async def users_of_images(db: aiosqlite.Connection) -> dict[int, list[str]]:
+    """Names of the deployments of each image that has any, by the image's id."""
+    found: dict[int, list[str]] = {}
+    for image, name in await rows(db, "SELECT image, name FROM deployments ORDER BY name"):
+        found.setdefault(image, []).append(name)
+    return found
+
+
 async def image(db: aiosqlite.Connection, key: ImageId | str) -> Image:
     """The image with this id or name; raises NotFound."""
     row = await one(db, "SELECT doc FROM images WHERE name = ? OR id = ?", str(key), key)

@@ -1,5 +1,6 @@
 """Deployments and their assignments; the database itself keeps a machine from being assigned twice."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import aiosqlite
@@ -34,6 +35,12 @@ async def of_machine(db: aiosqlite.Connection, machine: MachineId) -> Deployment
     """The deployment that this machine is assigned to."""
     row = await one(db, "SELECT doc FROM deployments WHERE machine = ?", machine)
     return load(row[0], Deployment) if row else None
+
+
+async def on_machines(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list[Deployment]:
+    """The deployments that these machines are assigned to, in one query."""
+    sql = "SELECT d.doc FROM json_each(?) m CROSS JOIN deployments d ON d.machine = m.value"
+    return [load(row[0], Deployment) for row in await rows(db, sql, dump(of).decode())]
 
 
 async def taken(db: aiosqlite.Connection) -> frozenset[MachineId]:

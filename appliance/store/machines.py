@@ -30,6 +30,18 @@ async def briefs(db: aiosqlite.Connection) -> list[Machine]:
     return [load(row[0], Machine) for row in await rows(db, "SELECT doc FROM machines ORDER BY name")]
 
 
+async def some(db: aiosqlite.Connection, ids: Sequence[str]) -> list[Machine]:
+    """Those of these machines that there are, without their inventories."""
+    sql = "SELECT m.doc FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"
+    return [load(row[0], Machine) for row in await rows(db, sql, dump(ids).decode())]
+
+
+async def names(db: aiosqlite.Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The names of those of these machines that there are, by id."""
+    sql = "SELECT m.id, m.name FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"
+    return dict(await rows(db, sql, dump(ids).decode()))
+
+
 async def without_inventory(db: aiosqlite.Connection, state: State) -> list[Machine]:
     """The machines in a state of which no agent ever sent an inventory."""
     sql = "SELECT doc FROM machines WHERE state = ? AND id NOT IN (SELECT machine FROM inventories)"
@@ -41,6 +53,12 @@ async def find(db: aiosqlite.Connection, key: str) -> Machine | None:
     # A machine may be named like the id of another: the id wins, since that is what we ask with.
     row = await one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ? ORDER BY m.id <> ?", key, key, key)
     return _machine(row) if row else None
+
+
+async def find_id(db: aiosqlite.Connection, key: str) -> MachineId | None:
+    """The id of the machine with this id or name."""
+    row = await one(db, "SELECT id FROM machines WHERE id = ? OR name = ? ORDER BY id <> ?", key, key, key)
+    return MachineId(row[0]) if row else None
 
 
 async def get(db: aiosqlite.Connection, key: str) -> Machine:

@@ -18,6 +18,7 @@ _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
 _STATUS_OF_CODE = {
     "login-wrong": 401,
     "login-needed": 401,
+    "host-unknown": 421,
     "query-unknown": 400,
     "cursor-invalid": 400,
     "upload-failed": 507,

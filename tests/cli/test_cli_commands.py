@@ -5,14 +5,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import aiosqlite
 from cli_world import Cli
 from web_world import DISK
 
 from appliance.deployment import Wanted
 from appliance.machine import MachineId, State
 from appliance.reconcile.wishes import MachineChange
-from appliance.store import deployments, machines
-from appliance.workflow import Kind
+from appliance.store import deployments, machines, tasks
+from appliance.task import followed
+from appliance.workflow import Attempt, Kind, failed
 from tests.people import ADMIN
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE somebody@desk"
@@ -54,7 +56,10 @@ async def test_what_has_to_be_done_by_hand_is_said_with_its_deadline(qrm: Cli, t
     said = f"0% handing over, Switch node-1 on; {gives_up}"
     for command in (("machines",), ("machines", "show", "node-1"), ("deployments", "show", "web-1")):
         assert said in (await qrm.run(*command)).out
-    assert said in (await qrm.run("deployments", "wait", "web-1", "--timeout", "0", code=1)).err
+    await _tied(qrm, made)
+    assert (
+        f"Switch node-1 on; {gives_up}" in (await qrm.run("deployments", "wait", "web-1", "--timeout", "0", code=1)).err
+    )
     await qrm.world.services.store.write(lambda db: machines.put(db, replace(machine, last_seen=made.started)))
     shown = (await qrm.run("machines", "show", "node-1")).out
     assert "Switch" not in shown
@@ -114,7 +119,7 @@ async def test_kernels(qrm: Cli, tmp_path: Path) -> None:
     stored = qrm.world.services.state_dir / "kernels" / "1.initrd"
     assert stored.stat().st_size == 3_000_000
     await qrm.run("kernels", "delete", "trixie", "--confirm", "trixie")
-    assert (await qrm.run("kernels", "--json")).json == {"items": []}
+    assert (await qrm.run("kernels", "--json")).json == {"items": [], "next": None, "total": 0}
 
 
 async def _deployment(qrm: Cli, tmp_path: Path) -> None:
@@ -160,21 +165,35 @@ async def test_a_disk_with_content_is_overwritten_after_its_serial_was_typed(qrm
     assert found.disk.content == "f1"
 
 
+async def _tied(qrm: Cli, attempt: Attempt) -> None:
+    """The task of the deployment follows the attempt, as it would if the loop ran."""
+
+    async def job(db: aiosqlite.Connection) -> None:
+        for task in await tasks.opened(db, jobs=False):
+            await tasks.put(db, followed(task, attempt, attempt.started))
+
+    await qrm.world.services.store.write(job)
+
+
 async def test_wait(qrm: Cli, tmp_path: Path) -> None:
     await _deployment(qrm, tmp_path)
     await qrm.run("deployments", "wait", "web-1")  # is released, as nobody asked for more
     await qrm.run("deployments", "start", "web-1")
     assert "wait-timeout" in (await qrm.run("deployments", "wait", "web-1", "--timeout", "0", code=1)).err
-    await qrm.world.machine(state=State.FAILED)
-    assert "deployment-failed" in (await qrm.run("deployments", "wait", "web-1", code=1)).err
-    await qrm.world.machine(state=State.DEPLOYING)
+    made = await qrm.world.attempt(await qrm.world.machine(state=State.DEPLOYING), Kind.DEPLOY, 1)
     process = await qrm.start("deployments", "wait", "web-1")
     assert process.stderr is not None
     async with asyncio.timeout(30):
-        assert b"deploying" in await process.stderr.readline()
-        await qrm.world.machine(state=State.ACTIVE)
-        assert b"active" in await process.stderr.readline()
-        assert await process.wait() == 0
+        assert b"Start web-1 on node-1: waiting" in await process.stderr.readline()
+        await _tied(qrm, made)
+        assert b"preparing the disk" in await process.stderr.readline()
+        await _tied(qrm, failed(made, "disk-changed", "somebody else was there", made.started))
+        assert b"failed" in await process.stderr.readline()
+        rest = await process.stderr.read()
+        assert await process.wait() == 1
+    assert b"somebody else was there (disk-changed)" in rest
+    await qrm.world.machine(state=State.FAILED)
+    assert "deployment-failed" in (await qrm.run("deployments", "wait", "web-1", code=1)).err
     found = await qrm.world.services.store.read(lambda db: deployments.get(db, "web-1"))
     assert found.wanted is Wanted.RUNNING
     assert found.machine == MachineId("m1")

@@ -25,7 +25,7 @@ async def test_by_fingerprint(stranger: Cli) -> None:
     kept = _kept(stranger)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert PASSWORD not in kept.read_text()
-    assert (await stranger.run("machines", "--json")).json == {"items": []}
+    assert (await stranger.run("machines", "--json")).json == {"items": [], "next": None, "total": 0}
 
 
 async def test_a_wrong_fingerprint_is_refused_before_the_password_is_sent(stranger: Cli) -> None:

@@ -96,7 +96,7 @@ async def test_a_store_that_fails_is_no_defect_of_ours(admin: World, monkeypatch
     async def broken(*_: object) -> None:
         raise ApplianceError("store-failed", "disk full", "look at the disk")
 
-    monkeypatch.setattr("appliance.web.api.machines.machine_views", broken)
+    monkeypatch.setattr("appliance.web.api.machines.machines_page", broken)
     assert (await admin.api("GET", "/machines", 503))["hint"] == "look at the disk"
 
 
@@ -114,7 +114,7 @@ async def test_a_defect_is_said_and_logged_with_one_reference(
     async def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("appliance.web.api.machines.machine_views", broken)
+    monkeypatch.setattr("appliance.web.api.machines.machines_page", broken)
     caplog.set_level(logging.ERROR, "appliance.web")
     problem = await admin.api("GET", "/machines", 500)
     assert problem["code"] == "internal"

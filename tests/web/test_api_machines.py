@@ -116,13 +116,17 @@ async def test_timeline_in_pages(admin: World) -> None:
     await admin.machine()
     for number in range(5):
         await admin.api("PATCH", "/machines/m1", json={"notes": f"note {number}"})
-    seen, before = [], ""
+    seen, cursor = [], ""
     while True:
-        page = await admin.api("GET", f"/machines/m1/timeline?limit=2{before}")
+        page = await admin.api("GET", f"/machines/m1/timeline?limit=2{cursor}")
+        assert page["total"] == 5
         seen += [event["text"] for event in page["items"]]
-        if page["before"] is None:
+        if page["next"] is None:
             break
-        before = f"&before={page['before']}"
+        cursor = f"&cursor={page['next']}"
     assert [text.rpartition(" ")[2] for text in seen] == ["4", "3", "2", "1", "0"]
-    for wrong in ("limit=0", "limit=9999", "limit=x", "before=-1", "before=" + "9" * 30):
-        await admin.api("GET", f"/machines/m1/timeline?{wrong}", 422)
+    for wrong in ("limit=0", "limit=9999", "limit=x", "before=x", "before=nan", "kind=no", "limit=1&limit=2"):
+        problem = await admin.api("GET", f"/machines/m1/timeline?{wrong}", 422)
+        assert (problem["code"], problem["field"]) == ("query-invalid", wrong.partition("=")[0])
+    for wrong, code in (("cursor=x", "cursor-invalid"), ("machine=m2", "query-unknown"), ("befor=1", "query-unknown")):
+        assert (await admin.api("GET", f"/machines/m1/timeline?{wrong}", 400))["code"] == code

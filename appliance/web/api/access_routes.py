@@ -2,14 +2,14 @@
 
 from appliance.accounts import Role
 from appliance.store.audit import LISTING
-from appliance.web.api import audit, sessions, shapes, tokens, users
+from appliance.web.api import audit, certificate, sessions, shapes, tokens, users
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page, params
 
 ADMIN, VIEWER = Role.ADMIN, Role.VIEWER
 
 ACCESS: tuple[Endpoint, ...] = (
-    Endpoint("GET", "/sessions", sessions.index, 200, sessions.LogInItems, query=("everybody",)),
+    Endpoint("GET", "/sessions", sessions.index, 200, sessions.LogInItems, query=tokens.EVERYBODY),
     Endpoint("DELETE", "/sessions/{key}", sessions.end, 204, role=VIEWER),
     Endpoint("GET", "/users", users.index, 200, users.UserItems, role=ADMIN),
     Endpoint("POST", "/users", users.create, 201, users.UserDetail, users.UserIn, role=ADMIN),
@@ -20,9 +20,14 @@ ACCESS: tuple[Endpoint, ...] = (
     Endpoint(
         "PUT", "/account/password", users.change_password, 200, shapes.SessionOut, users.OwnPasswordIn, role=VIEWER
     ),
-    Endpoint("GET", "/tokens", tokens.index, 200, tokens.TokenItems, query=("everybody",)),
+    Endpoint("GET", "/tokens", tokens.index, 200, tokens.TokenItems, query=tokens.EVERYBODY),
     Endpoint("POST", "/tokens", tokens.create, 201, tokens.TokenMade, tokens.TokenIn, role=VIEWER),
     Endpoint("GET", "/tokens/{key}", tokens.show, 200, tokens.TokenOut),
     Endpoint("DELETE", "/tokens/{key}", tokens.delete, 204, role=VIEWER),
-    Endpoint("GET", "/audit", audit.index, 200, Page[audit.AuditOut], query=tuple(each.name for each in params(LISTING)), role=ADMIN),
-)  # fmt: skip
+    Endpoint("GET", "/audit", audit.index, 200, Page[audit.AuditOut], query=params(LISTING), role=ADMIN),
+    Endpoint("GET", "/certificate", certificate.show, 200, certificate.CertificateOut, role=ADMIN),
+    Endpoint(
+        "PUT", "/certificate", certificate.put, 200, certificate.CertificateOut, certificate.CertificateIn, role=ADMIN
+    ),
+    Endpoint("DELETE", "/certificate", certificate.reset, 204, role=ADMIN),
+)

@@ -5,18 +5,23 @@ from aiohttp import web
 from appliance.deployment import Deployment, Requirements
 from appliance.errors import Invalid
 from appliance.reconcile.consequences import Action
-from appliance.reconcile.views import deployment_view, deployment_views
+from appliance.reconcile.views import deployment_view, deployments_page
 from appliance.reconcile.wishes import NewDeployment
-from appliance.web.api import outward, shapes, tasks
+from appliance.store.deployment_list import LISTING
+from appliance.web.api import listing, outward, shapes, tasks
 from appliance.web.api.body import answer, body, key, text
+from appliance.web.api.query import Param
 from appliance.web.keys import SERVICES, USER
+
+QUERY = listing.params(LISTING)
+CONSEQUENCES_QUERY = (Param("action", Action, "what would be done", needed=True),)
 
 
 async def index(request: web.Request) -> web.Response:
-    """All deployments."""
-    services = request.app[SERVICES]
-    views, now = await deployment_views(services.store), services.clock()
-    return answer(shapes.Items(items=[outward.deployment(view, services.domain, now) for view in views]))
+    """Deployments."""
+    services, wanted = request.app[SERVICES], listing.asked(request, LISTING)
+    found, views = await deployments_page(services.store, wanted)
+    return answer(listing.page(found, [outward.deployment(view, services.domain, wanted.now) for view in views]))
 
 
 async def show(request: web.Request) -> web.Response:

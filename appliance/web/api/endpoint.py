@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.accounts import Role
+from appliance.web.api.query import Param
 from appliance.web.doors import EVERYBODY, Handler
 
 
@@ -17,7 +18,8 @@ class Endpoint:
     status: int = 200
     gives: Any = None
     takes: Any = None
-    query: tuple[str, ...] = ()
+    query: tuple[Param, ...] = ()
+    """All that its address takes; everything else is refused."""
     public: bool = False
     """Answered without knowing who asks."""
     role: Role | None = None

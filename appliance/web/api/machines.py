@@ -1,21 +1,71 @@
 """Machines for programs."""
 
+from dataclasses import replace
+
+import aiosqlite
 import msgspec
 from aiohttp import web
 
-from appliance.reconcile.views import machine_view, machine_views, timeline
+from appliance.reconcile.views import machine_view, machines_page
 from appliance.reconcile.wishes import MachineChange
-from appliance.web.api import outward, shapes
-from appliance.web.api.body import answer, body, key, number
-from appliance.web.api.events import LIMIT, LONGEST
+from appliance.store import machines
+from appliance.store.event_list import LISTING as LOG
+from appliance.store.listing import Asked, Found, count, page
+from appliance.store.machine_list import LISTING, groups
+from appliance.web.api import listing, outward, query, shapes
+from appliance.web.api.body import answer, body, key
+from appliance.web.api.events import event_page
 from appliance.web.keys import SERVICES, USER
+
+QUERY = listing.params(LISTING)
+SUMMARY_QUERY = tuple(each for each in QUERY if each.name in LISTING.filters)
+TIMELINE = replace(LOG, filters={name: each for name, each in LOG.filters.items() if name != "machine"})
+TIMELINE_QUERY = listing.params(TIMELINE)
+
+
+class MachineSummary(msgspec.Struct):
+    """Counts of machines. ``states`` and ``tags`` have only what is there; a machine with two tags counts for both."""
+
+    total: int
+    states: dict[str, int]
+    tags: dict[str, int]
+    maintenance: int
+    """Seen, but not used."""
+    offline: int
+    """Silent for longer than they should be."""
+    assigned: int
+    """With a deployment on them."""
 
 
 async def index(request: web.Request) -> web.Response:
-    """All machines."""
-    services = request.app[SERVICES]
-    now, views = services.clock(), await machine_views(services.store)
-    return answer(shapes.Items(items=[outward.machine(view, now) for view in views]))
+    """Machines, without their inventories."""
+    services, wanted = request.app[SERVICES], listing.asked(request, LISTING)
+    found, views = await machines_page(services.store, wanted)
+    return answer(listing.page(found, [outward.machine(view, wanted.now) for view in views]))
+
+
+async def summary(request: web.Request) -> web.Response:
+    """How many machines there are of what, among those that match."""
+    services, now = request.app[SERVICES], request.app[SERVICES].clock()
+    filters = query.given(request, SUMMARY_QUERY)
+    wanted = Asked(filters=filters, now=now)
+
+    async def job(db: aiosqlite.Connection) -> MachineSummary:
+        async def many(**more: bool) -> int:
+            # A condition that is asked for already is not weakened by another on the same.
+            agrees = all(filters.get(name, value) == value for name, value in more.items())
+            return await count(db, LISTING, Asked(filters={**filters, **more}, now=now)) if agrees else 0
+
+        return MachineSummary(
+            total=await many(),
+            states=await groups(db, wanted, "state"),
+            tags=await groups(db, wanted, "tag"),
+            maintenance=await many(maintenance=True),
+            offline=await many(offline=True),
+            assigned=await many(assigned=True),
+        )
+
+    return answer(await services.store.read(job))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -55,8 +105,12 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.Response:
-    """The machine's timeline."""
-    limit = number(request, "limit", 1, LONGEST) or LIMIT
-    store, before = request.app[SERVICES].store, number(request, "before")
-    found = await timeline(store, key(request), before=before, limit=limit)
-    return answer(outward.event_page(found, limit))
+    """The machine's timeline, newest first."""
+    store, wanted = request.app[SERVICES].store, listing.asked(request, TIMELINE)
+    which = key(request)
+
+    async def job(db: aiosqlite.Connection) -> Found:
+        found = await machines.get(db, which)
+        return await page(db, LOG, replace(wanted, filters={**wanted.filters, "machine": found.id}))
+
+    return answer(event_page(await store.read(job)))

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance import __version__
 from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.query import Param
 from appliance.web.problem import Problem
 
 _SCHEMAS = "#/components/schemas/{name}"
@@ -17,6 +18,7 @@ _SCHEMAS = "#/components/schemas/{name}"
 def document(base: str, endpoints: Sequence[Endpoint]) -> bytes:
     """The document as JSON."""
     types = [kind for each in endpoints for kind in (each.gives, each.takes) if kind not in (None, bytes)]
+    types += [param.kind for each in endpoints for param in each.query]
     _, components = msgspec.json.schema_components([*types, Problem], ref_template=_SCHEMAS)
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
@@ -40,7 +42,10 @@ def _operation(of: Endpoint) -> dict[str, Any]:
     said: dict[str, Any] = {
         "summary": (inspect.getdoc(of.handler) or "").partition("\n")[0],
         "operationId": f"{of.handler.__module__.rpartition('.')[2]}.{of.handler.__name__}",
-        "parameters": [*_path_parameters(of.path), *(_parameter(getattr(each, "name", each), "query") for each in of.query)],
+        "parameters": [
+            *_path_parameters(of.path),
+            *(_query(each) for each in of.query),
+        ],
         "responses": {str(of.status): _response(of.gives), "default": _problem()},
     }
     if of.takes is not None:
@@ -56,6 +61,11 @@ def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
 
 def _parameter(name: str, where: str) -> dict[str, Any]:
     return {"name": name, "in": where, "required": where == "path", "schema": {"type": "string"}}
+
+
+def _query(of: Param) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([of.kind], ref_template=_SCHEMAS)
+    return {"name": of.name, "in": "query", "required": of.needed, "description": of.says, "schema": schema}
 
 
 def _response(gives: Any) -> dict[str, Any]:

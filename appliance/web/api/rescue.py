@@ -11,6 +11,7 @@ from appliance.reconcile.consequences import MachineAction
 from appliance.store.boot_messages import STACK, SYSTEM, BootMessages
 from appliance.web.api import outward, tasks
 from appliance.web.api.body import answer, body, key, text
+from appliance.web.api.query import Param
 from appliance.web.keys import SERVICES, USER
 
 
@@ -38,6 +39,9 @@ class BootMessagesOut(msgspec.Struct):
 
     stack: KernelMessagesOut | None
     system: KernelMessagesOut | None
+
+
+CONSEQUENCES_QUERY = (Param("action", MachineAction, "what would be done", needed=True),)
 
 
 async def rescue(request: web.Request) -> web.Response:

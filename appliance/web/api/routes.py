@@ -3,64 +3,73 @@
 from aiohttp import web
 
 from appliance.accounts import Role
-from appliance.web.api import accounts, catalogue, deployments, events, machines, metrics, rescue, shapes, tasks
+from appliance.web.api import accounts, bulk, catalogue, deployments, events, machines, metrics, rescue, shapes, tasks
 from appliance.web.api.access_routes import ACCESS
+from appliance.web.api.conventions import checked
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
 from appliance.web.api.openapi import document
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
-_PAGE = ("before", "limit")
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
     Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
     Endpoint("DELETE", "/sessions/current", accounts.log_out, 204, role=Role.VIEWER),
     *ACCESS,
-    Endpoint("GET", "/machines", machines.index, 200, shapes.Items[shapes.MachineOut]),
+    Endpoint("GET", "/machines", machines.index, 200, Page[shapes.MachineOut], query=machines.QUERY),
+    Endpoint(
+        "GET", "/machines/summary", machines.summary, 200, machines.MachineSummary, query=machines.SUMMARY_QUERY
+    ),
     Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail),
+    Endpoint("POST", "/machines/bulk", bulk.machines, 202, tasks.TaskDetail, bulk.MachinesBulkIn),
     Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
     Endpoint("DELETE", "/machines/{key}", machines.delete, 204),
-    Endpoint("GET", "/machines/{key}/timeline", machines.events, 200, shapes.EventPage, query=_PAGE),
+    Endpoint(
+        "GET", "/machines/{key}/timeline", machines.events, 200, Page[shapes.EventOut], query=machines.TIMELINE_QUERY
+    ),
     Endpoint("GET", "/machines/{key}/boot-messages", rescue.boot_messages, 200, rescue.BootMessagesOut),
     Endpoint(
-        "GET", "/machines/{key}/consequences", rescue.consequences, 200, shapes.ConsequencesOut, query=("action",)
+        "GET", "/machines/{key}/consequences", rescue.consequences, 200, shapes.ConsequencesOut,
+        query=rescue.CONSEQUENCES_QUERY,
     ),
     Endpoint("POST", "/machines/{key}/rescue", rescue.rescue, 202, tasks.TaskDetail, rescue.RescueIn),
     Endpoint("POST", "/machines/{key}/end-rescue", rescue.end, 202, tasks.TaskDetail, rescue.EmptyIn),
-    Endpoint("GET", "/images", catalogue.images, 200, shapes.Items[shapes.ImageOut]),
-    Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, ("name", "format", "description")),
+    Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
+    Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, catalogue.IMAGE_UPLOAD),
     Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut),
     Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204),
-    Endpoint("GET", "/kernels", catalogue.kernels, 200, shapes.Items[shapes.KernelOut]),
-    Endpoint("POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, bytes, ("name", "version", "cmdline")),
+    Endpoint("GET", "/kernels", catalogue.kernels, 200, Page[shapes.KernelOut], query=catalogue.KERNELS_QUERY),
+    Endpoint("POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, bytes, catalogue.KERNEL_UPLOAD),
     Endpoint("GET", "/kernels/{key}", catalogue.kernel, 200, shapes.KernelOut),
     Endpoint("DELETE", "/kernels/{key}", catalogue.delete_kernel, 204),
-    Endpoint("GET", "/deployments", deployments.index, 200, shapes.Items[shapes.DeploymentOut]),
+    Endpoint("GET", "/deployments", deployments.index, 200, Page[shapes.DeploymentOut], query=deployments.QUERY),
     Endpoint("POST", "/deployments", deployments.create, 201, shapes.DeploymentOut, shapes.DeploymentIn),
+    Endpoint("POST", "/deployments/bulk", bulk.deployments, 202, tasks.TaskDetail, bulk.DeploymentsBulkIn),
     Endpoint("GET", "/deployments/{key}", deployments.show, 200, shapes.DeploymentOut),
     Endpoint("DELETE", "/deployments/{key}", deployments.delete, 204),
     Endpoint(
         "GET", "/deployments/{key}/consequences", deployments.consequences, 200, shapes.ConsequencesOut,
-        query=("action",),
+        query=deployments.CONSEQUENCES_QUERY,
     ),
     Endpoint("POST", "/deployments/{key}/{action}", deployments.act, 202, tasks.TaskDetail, shapes.ActionIn),
-    Endpoint("GET", "/tasks", tasks.index, 200, Page[tasks.TaskOut], query=tuple(each.name for each in tasks.QUERY)),
+    Endpoint("GET", "/tasks", tasks.index, 200, Page[tasks.TaskOut], query=tasks.QUERY),
     Endpoint("GET", "/tasks/{key}", tasks.show, 200, tasks.TaskDetail),
-    Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=("after", "limit")),
+    Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=tasks.LOG_QUERY),
     Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
     Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
-    Endpoint("GET", "/events", events.index, 200, shapes.EventPage, query=("machine", "deployment", *_PAGE)),
+    Endpoint("GET", "/events", events.index, 200, Page[shapes.EventOut], query=events.QUERY),
 )  # fmt: skip
 
 
 def add_routes(app: web.Application) -> None:
     """Add every endpoint, and the OpenAPI document that describes them."""
     for endpoint in ENDPOINTS:
-        open_door(app, endpoint.method, BASE + endpoint.path, endpoint.handler, endpoint.least)
+        handler = checked(endpoint)
+        open_door(app, endpoint.method, BASE + endpoint.path, handler, endpoint.least)
         if endpoint.method == "GET":
-            open_door(app, "HEAD", BASE + endpoint.path, endpoint.handler, endpoint.least)
+            open_door(app, "HEAD", BASE + endpoint.path, handler, endpoint.least)
     body = document(BASE, ENDPOINTS)
 
     async def openapi(_: web.Request) -> web.Response:

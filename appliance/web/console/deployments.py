@@ -1,6 +1,5 @@
 """The list of deployments and the pages of one."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +11,17 @@ from appliance.errors import ApplianceError, Conflict
 from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.consequences import Action, Consequences
-from appliance.reconcile.views import DeploymentView, deployment_view, deployment_views
+from appliance.reconcile.views import DeploymentView, deployment_view, deployments_page
 from appliance.store import events
+from appliance.store.deployment_list import LISTING
+from appliance.store.listing import Asked, count
 from appliance.web.console import words
-from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.machine_actions import Button
 from appliance.web.console.page import render
+from appliance.web.console.paging import Shown, read, shown
 from appliance.web.console.words import Mark
 from appliance.web.keys import SERVICES
 
-COLUMNS: Mapping[str, Callable[[DeploymentView], Any]] = {
-    "name": lambda view: view.deployment.name,
-    "state": lambda view: (deployment_mark(view).word, view.deployment.name),
-    "machine": lambda view: (view.on is None, view.on.machine.name if view.on else ""),
-    "image": lambda view: (view.image.name, view.deployment.name),
-    "created": lambda view: -view.deployment.created,
-}
 STATES = ("active", "deploying", "stopped", "failed", "not running")
 ICONS = {
     Action.START: "play",
@@ -55,20 +49,18 @@ def deployment_mark(view: DeploymentView) -> Mark:
 
 
 async def index(request: web.Request) -> web.Response:
-    """GET /deployments, filtered by ``state`` and ``q``."""
-    query = parse_query("/deployments", request.query, ("state", "q"), tuple(COLUMNS))
-    views = await deployment_views(request.app[SERVICES].store)
-    found = listed(views, query, lambda view: _matches(view, query.filters), COLUMNS)
+    """GET /deployments, filtered by ``state``, ``image``, ``tag`` and ``q``."""
+    store, wanted = request.app[SERVICES].store, _wanted(request)
+    total = await store.read(lambda db: count(db, LISTING, Asked()))
+    found = await read(wanted, lambda asked: deployments_page(store, asked), total)
     return render(request, "deployments.html", listed=found, states=STATES, mark_of=deployment_mark)
 
 
-def _matches(view: DeploymentView, filters: Mapping[str, str]) -> bool:
-    if filters.get("state") and deployment_mark(view).word != filters["state"]:
-        return False
-    parts = [view.deployment.name, view.image.name]
-    if view.on:
-        parts += [view.on.machine.name, view.on.machine.address or ""]
-    return all(word in " ".join(parts).lower() for word in filters.get("q", "").lower().split())
+def _wanted(request: web.Request) -> Shown[DeploymentView]:
+    """What the address asks for; one of STATES has no machine."""
+    wanted: Shown[DeploymentView] = shown(request, "/deployments", LISTING, ("state", "image", "tag", "q"))
+    word = request.query.get("state", "").strip()
+    return wanted.with_filters({"state": word}, {"state": ["released"]}) if word == "not running" else wanted
 
 
 @dataclass(frozen=True, slots=True)

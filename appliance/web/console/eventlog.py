@@ -20,7 +20,9 @@ FILTERS = ("kind", "machine", "deployment", "before")
 class _Found:
     events: list[Event]
     machines: dict[str, str]
-    deployments: dict[int, str]
+    """Names of those that they are of, by id."""
+    machine: str | None = None
+    """Id of the machine that the filter names."""
     unknown: str = ""
     """What the filter names and nobody has heard of."""
 
@@ -34,23 +36,23 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def _find(db: aiosqlite.Connection, filters: dict[str, str]) -> _Found:
-    known = {str(machine.id): machine.name for machine in await machines.every(db)}
-    named = {int(deployment.id): deployment.name for deployment in await deployments.every(db)}
-    machine = filters.get("machine")
-    if machine is not None:
-        machine = next((id_ for id_, name in known.items() if machine in (id_, name)), machine)
+    named = await machines.find_id(db, filters["machine"]) if "machine" in filters else None
     try:
         wanted = filters.get("deployment")
         deployment = (await deployments.get(db, wanted)).id if wanted else None
     except NotFound as error:
-        return _Found([], known, named, error.message)
+        return _Found([], {}, named, error.message)
     before = filters.get("before", "")
     listed = await events.query(
         db,
         kind=filters.get("kind"),
-        machine=machine,
+        machine=named or filters.get("machine"),
         deployment=deployment,
         before=int(before) if before.isdecimal() and len(before) < 16 else None,
         limit=PER_PAGE,
     )
-    return _Found(listed, known, named)
+    return _Found(listed, await machines.names(db, _machines_of(listed, named)), named)
+
+
+def _machines_of(listed: list[Event], named: str | None) -> list[str]:
+    return sorted({str(event.machine) for event in listed if event.machine} | ({named} if named else set()))

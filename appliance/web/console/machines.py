@@ -1,83 +1,52 @@
 """The list of machines and the pages of one: overview, inventory, timeline."""
 
-from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any
 
+import aiosqlite
 from aiohttp import web
 
 from appliance.events import Event
 from appliance.machine import BUSY, State
-from appliance.reconcile.views import MachineView, machine_view, machine_views
+from appliance.reconcile.views import MachineView, machine_view, machines_page
 from appliance.reconcile.views import timeline as read_timeline
+from appliance.store.listing import Asked, count
+from appliance.store.machine_list import LISTING, groups
 from appliance.web.console import words
-from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.machine_actions import actions_for
 from appliance.web.console.page import render
+from appliance.web.console.paging import Shown, read, shown
 from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
-COLUMNS: Mapping[str, Callable[[MachineView], Any]] = {
-    "name": lambda view: view.machine.name,
-    "state": lambda view: (view.machine.state.value, view.machine.name),
-    "deployment": lambda view: (view.deployment is None, view.deployment.name if view.deployment else ""),
-    "address": lambda view: tuple(int(part) for part in (view.machine.address or "0.0.0.0").split(".")),  # noqa: S104
-    "memory": lambda view: ((view.machine.inventory or {}).get("memory") or {}).get("bytes") or 0,
-    "seen": lambda view: -(view.machine.last_seen or 0),
-}
+FILTERS = ("state", "tag", "q")
 STATES = ("busy", "offline", "maintenance", *(state.value for state in State if state not in BUSY))
 TIMELINE_PAGE = 100
 
 
 async def index(request: web.Request) -> web.Response:
-    """GET /machines, filtered by ``state`` and ``q``."""
-    services = request.app[SERVICES]
-    query = parse_query("/machines", request.query, ("state", "q"), tuple(COLUMNS))
-    views = await machine_views(services.store)
-    now = services.clock()
-
-    def matches(view: MachineView) -> bool:
-        return _in_state(view, query.filters.get("state", ""), now) and _has_text(view, query.filters.get("q", ""))
-
-    found = listed(views, query, matches, COLUMNS)
-    return render(request, "machines.html", listed=found, states=STATES)
+    """GET /machines, filtered by ``state``, ``tag`` and ``q``."""
+    store, wanted = request.app[SERVICES].store, _wanted(request)
+    total, tags = await store.read(_surroundings)
+    found = await read(wanted, lambda asked: machines_page(store, asked), total)
+    return render(request, "machines.html", listed=found, states=STATES, tags=tags)
 
 
-def _in_state(view: MachineView, wanted: str, now: float) -> bool:
-    machine = view.machine
-    match wanted:
-        case "":
-            return True
-        case "busy":
-            return machine.state in BUSY
-        case "offline":
-            return view.offline(now)
-        case "maintenance":
-            return machine.maintenance
-        case _:
-            return machine.state.value == wanted
+async def _surroundings(db: aiosqlite.Connection) -> tuple[int, list[str]]:
+    """How many machines there are, and the tags they have."""
+    return await count(db, LISTING, Asked()), sorted(await groups(db, Asked(), "tag"))
 
 
-def _has_text(view: MachineView, text: str) -> bool:
-    return all(word in _searchable(view) for word in text.lower().split())
-
-
-def _searchable(view: MachineView) -> str:
-    machine, inventory = view.machine, view.machine.inventory or {}
-    system = inventory.get("system") or {}
-    disks = inventory.get("disks") or []
-    parts = [
-        machine.name,
-        machine.address,
-        machine.serial,
-        machine.uuid,
-        machine.firmware,
-        machine.notes,
-        *machine.macs,
-    ]
-    parts += [view.deployment.name if view.deployment else "", system.get("manufacturer"), system.get("product")]
-    parts += [disk.get("serial") for disk in disks]
-    return " ".join(str(part) for part in parts if part).lower()
+def _wanted(request: web.Request) -> Shown[MachineView]:
+    """What the address asks for; some of STATES stand for more than one state, or for none."""
+    wanted: Shown[MachineView] = shown(request, "/machines", LISTING, FILTERS)
+    word = request.query.get("state", "").strip()
+    meant: dict[str, dict[str, Any]] = {
+        "busy": {"state": sorted(BUSY)},
+        "offline": {"offline": True},
+        "maintenance": {"maintenance": True},
+    }
+    return wanted.with_filters({"state": word}, meant[word]) if word in meant else wanted
 
 
 async def show(request: web.Request) -> web.Response:

@@ -1,6 +1,5 @@
 """The first page: how the fleet is, what runs, what wants a person; and the strip of tasks under every page."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -9,8 +8,10 @@ from aiohttp import web
 
 from appliance.events import Event
 from appliance.machine import State
-from appliance.reconcile.views import MachineView, machine_views
-from appliance.store import events
+from appliance.reconcile.views import MachineView, views_of
+from appliance.store import attempts, events, machine_list, machines
+from appliance.store.listing import Asked, count
+from appliance.store.machine_list import LISTING, groups
 from appliance.web.console import words
 from appliance.web.console.charts import CHARTS
 from appliance.web.console.page import render
@@ -18,6 +19,9 @@ from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
 RECENT = 12
+WAITING = 8
+RUNNING = TROUBLED = 50
+"""Machines of each kind that are shown at most."""
 NOISE = frozenset({"dhcp.seen", "dhcp.lease", "tftp.sent", "http.sent"})
 """Kinds that each boot brings by the dozen: in the timeline, not on the first page."""
 
@@ -32,41 +36,67 @@ class Attention:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What the first page shows of it; never more rows than fit, whatever its size."""
+
+    total: int
+    counts: list[tuple[State, int]]
+    offline: int
+    maintenance: int
+    running: list[MachineView]
+    troubled: list[MachineView]
+    waiting: list[MachineView]
+    ready: int
+    """How many wait to be taken out of maintenance."""
+    events: list[Event]
+    names: dict[str, str]
+    """Of the machines that the events are of, by id."""
+
+
 async def show(request: web.Request) -> web.Response:
     """GET /"""
     services = request.app[SERVICES]
-    views = await machine_views(services.store)
     now = services.clock()
+    fleet = await services.store.read(lambda db: _fleet(db, now))
+    attended = attention([*fleet.troubled, *fleet.running], now, zone_of(request))
+    return render(request, "overview.html", fleet=fleet, attention=attended, charts=CHARTS)
 
-    async def job(db: aiosqlite.Connection) -> list[Event]:
-        return await events.query(db, limit=200)
 
-    recent = [event for event in await services.store.read(job) if event.kind not in NOISE][:RECENT]
-    return render(
-        request,
-        "overview.html",
-        counts=_counts(views),
-        offline=sum(view.offline(now) for view in views),
-        maintenance=sum(view.machine.maintenance for view in views),
-        total=len(views),
-        running=running(views),
-        attention=attention(views, now, zone_of(request)),
-        waiting=[view for view in views if view.machine.maintenance and view.machine.state is State.IDLE],
+async def _fleet(db: aiosqlite.Connection, now: float) -> Fleet:
+    by_state = await groups(db, Asked(), "state")
+    offline, maintenance = Asked({"offline": True}, now=now), Asked({"maintenance": True})
+    waiting = Asked({"state": [State.IDLE], "maintenance": True}, limit=WAITING)
+    silent = Asked({"state": [State.ACTIVE], "offline": True, "assigned": True}, limit=TROUBLED, now=now)
+    failed = Asked({"state": [State.FAILED]}, limit=TROUBLED)
+    ready, waits = await machine_list.found(db, waiting)
+    troubled = [machine for asked in (failed, silent) for machine in (await machine_list.found(db, asked))[1]]
+    recent = await _recent(db)
+    return Fleet(
+        total=sum(by_state.values()),
+        counts=[(state, by_state[state]) for state in State if state in by_state],
+        offline=await count(db, LISTING, offline),
+        maintenance=await count(db, LISTING, maintenance),
+        running=await _running(db),
+        troubled=await views_of(db, troubled),
+        waiting=await views_of(db, waits),
+        ready=ready.total,
         events=recent,
-        charts=CHARTS,
-        names={view.machine.id: view.machine.name for view in views},
+        names=await machines.names(db, [event.machine for event in recent if event.machine]),
     )
 
 
-def _counts(views: list[MachineView]) -> list[tuple[State, int]]:
-    counted = Counter(view.machine.state for view in views)
-    return [(state, counted[state]) for state in State if counted[state]]
+async def _recent(db: aiosqlite.Connection) -> list[Event]:
+    latest = await events.query(db, limit=200)
+    return [event for event in latest if event.kind not in NOISE][:RECENT]
 
 
-def running(views: list[MachineView]) -> list[MachineView]:
+async def _running(db: aiosqlite.Connection) -> list[MachineView]:
     """Machines with a live attempt, the latest first."""
-    busy = [view for view in views if view.live]
-    return sorted(busy, key=lambda view: -(view.live.started if view.live else 0))
+    live = await attempts.latest_live(db, RUNNING)
+    at_work = {machine.id: machine for machine in await machines.some(db, [each.machine for each in live])}
+    views = await views_of(db, [at_work[each.machine] for each in live if each.machine in at_work])
+    return [view for view in views if view.live]
 
 
 def attention(views: list[MachineView], now: float, zone: tzinfo | None = None) -> list[Attention]:

@@ -1,13 +1,13 @@
 """From the address of a list's page to what is asked of the store, and back to links. Pure, but for the request."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from appliance.store.listing import Asked, Listing
+from appliance.store.listing import Asked, Found, Listing
 from appliance.web.console.listing import Query, parse_query
 from appliance.web.keys import SERVICES
 
@@ -23,6 +23,8 @@ class Shown(Generic[T]):
     asked: Asked
     rows: Sequence[T] = ()
     matching: int = 0
+    total: int = 0
+    """Rows without any filter, where the page tells."""
 
     @property
     def pages(self) -> int:
@@ -37,6 +39,27 @@ class Shown(Generic[T]):
     def filled(self, rows: Sequence[Any], matching: int) -> "Shown[Any]":
         """The page with its rows; ``matching`` counts those of all pages."""
         return replace(self, rows=rows, matching=matching)
+
+    def with_filters(self, shown: Mapping[str, str], asked: Mapping[str, Any]) -> "Shown[T]":
+        """Narrowed further by what the noun's own words in the address stand for."""
+        query = replace(self.query, filters={**self.query.filters, **shown})
+        return replace(self, query=query, asked=replace(self.asked, filters={**self.asked.filters, **asked}))
+
+    def on_page(self, number: int) -> "Shown[T]":
+        """The same list, another page of it."""
+        asked = replace(self.asked, offset=(number - 1) * PER_PAGE)
+        return replace(self, query=replace(self.query, page=number), asked=asked)
+
+
+async def read(
+    wanted: "Shown[Any]", page: Callable[[Asked], Awaitable[tuple[Found, Sequence[T]]]], total: int
+) -> "Shown[T]":
+    """The page with its rows; one beyond the last shows the last."""
+    found, rows = await page(wanted.asked)
+    if not rows and found.total:
+        wanted = wanted.on_page(-(-found.total // PER_PAGE))
+        found, rows = await page(wanted.asked)
+    return replace(wanted, rows=rows, matching=found.total, total=total)
 
 
 def shown(request: web.Request, path: str, listing: Listing, filters: Sequence[str]) -> "Shown[Any]":
