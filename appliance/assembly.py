@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from appliance import certificates
 from appliance.about import about
 from appliance.certificates import Authority, ServerTls
 from appliance.config import Config, SubnetSection, parse_range
+from appliance.console_tls import ConsoleTls
 from appliance.events import Bus
 from appliance.instruments import Instruments
 from appliance.machine import MacAddress
@@ -44,19 +45,24 @@ from appliance.reconcile.bulk import job_kinds
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.jobs import Jobs
+from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
+from appliance.reconcile.network_views import NetworkViews
+from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.upkeep import Upkeep
+from appliance.reconcile.watch import Watch
 from appliance.reconcile.wishes import Wishes
 from appliance.state import writing
 from appliance.store.leases import StoredLeases
 from appliance.store.store import Store
 from appliance.web.app import make_app
+from appliance.web.certificate import CERTIFICATE
 from appliance.web.services import Services
 
 OWN_NAME = "appliance"
@@ -120,11 +126,13 @@ class Builder:
         self._clock = time.time
         self._state = config.site.state_dir
         self._bell = Bell()
+        self._network_wishes: NetworkWishes
         self._instruments = Instruments(store, bus)
         self._whose: Whose = lambda _: None
         self._certificates: list[ServerTls] = []
         self._subnets = [self._subnet(section) for section in config.subnet if section.mode != "off"]
         self._routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in self._subnets}
+        self._off = [section.interface for section in config.subnet if section.mode == "off"]
         self._zone = self._new_zone()
         self._wishes = Wishes(store, bus, self._clock, self._subnets)
 
@@ -141,9 +149,22 @@ class Builder:
         await fleet.boots.remember_disks()
         await projection.refresh()
         dhcp = self._dhcp(projection, observations)
+        watch = Watch(self._store, self._bus, self._clock, self._subnets, dhcp.holder, projection.arrived)
+        observations.watch = watch
+        fleet = replace(fleet, watch=watch)
+        kept_names = KeptNames(self._store, self._bus, self._zone)
+        await kept_names.refresh()
         proof = Proof(self._subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
         reservations = Reservations(self._store, self._bus, self._clock, self._subnets, dhcp.set_reservations)
         await reservations.refresh()
+
+        async def apply() -> None:
+            await reservations.refresh()
+            await kept_names.refresh()
+
+        self._network_wishes = NetworkWishes(
+            self._store, self._bus, self._clock, self._subnets, self._zone.domain, dhcp.forget, apply
+        )
         loop = ReconcileLoop(self._store, self._bus, self._bell, self._clock)
         jobs = Jobs(self._store, self._bus, self._clock, job_kinds(self._wishes, self._clock))
         upkeep = Upkeep(self._store, self._bus, self._clock)
@@ -158,9 +179,12 @@ class Builder:
                 "projection": projection.run,
                 "observations": observations.run,
                 "reservations": reservations.run,
+                "kept names": kept_names.run,
+                "sightings": watch.run,
                 "upkeep": upkeep.run,
                 **self._instruments.loops(),
                 "certificates": lambda: certificates.keep_renewed(self._certificates, self._clock),
+                "console certificate": self._certificate.watch,
             },
             imports=imports,
             fingerprint=authority.fingerprint,
@@ -303,7 +327,7 @@ class Builder:
         boot: web.Application,
     ) -> list[Site]:
         addresses = [str(address.ip) for address in self._addresses]
-        control_tls = self._tls(authority, addresses or ["127.0.0.1"])
+        control_tls = self._tls(authority, addresses or ["127.0.0.1"]).context
         return [
             Site("boot HTTP", boot, tuple((each, files.port) for each in addresses), per_source=PER_SOURCE),
             Site(
@@ -316,15 +340,23 @@ class Builder:
             self._console(authority, imports, addresses),
         ]
 
-    def _tls(self, authority: Authority, names: Sequence[str]) -> ssl.SSLContext:
+    def _tls(self, authority: Authority, names: Sequence[str]) -> ServerTls:
         self._certificates.append(ServerTls(authority, names, self._clock()))
-        return self._certificates[-1].context
+        return self._certificates[-1]
 
     def _console(self, authority: Authority, imports: Imports, addresses: list[str]) -> Site:
+        listen = tuple(_split(each) for each in self._config.web.listen)
+        hosts = [host for host, _ in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
+        hosts += self._config.web.hosts
+        names = [f"{OWN_NAME}.{self._config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
+        names = list(dict.fromkeys([*names, *hosts, *addresses]))
+        tls = ConsoleTls(self._tls(authority, names), self._state, names, self._clock)
         services = Services(
             store=self._store,
             bus=self._bus,
             wishes=self._wishes,
+            network=NetworkViews(self._store, self._clock, self._subnets, self._off, self._zone),
+            network_wishes=self._network_wishes,
             imports=imports,
             clock=self._clock,
             state_dir=self._state,
@@ -333,13 +365,12 @@ class Builder:
             config=plain(self._config),
             metrics=self._instruments.metrics,
             history=self._instruments.history,
+            hosts=self._config.web.hosts,
+            tls=tls,
         )
-        listen = tuple(_split(each) for each in self._config.web.listen)
-        hosts = [host for host, _ in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
-        names = [f"{OWN_NAME}.{self._config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
-        tls = self._tls(authority, list(dict.fromkeys([*names, *hosts, *addresses])))
-        app = self._instruments.site("console", make_app(services), timed=True)
-        return Site("console", app, listen, tls, self._passed)
+        app = make_app(services)
+        self._certificate = app[CERTIFICATE]
+        return Site("console", self._instruments.site("console", app, timed=True), listen, tls.context, self._passed)
 
 
 def plain(config: Config) -> dict[str, Any]:

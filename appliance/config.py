@@ -87,6 +87,8 @@ class WebSection:
 
     listen: tuple[str, ...] = ("127.0.0.1:8443",)
     """HTTPS addresses of console and API; sockets passed in by systemd or the lab take their place."""
+    hosts: tuple[str, ...] = ()
+    """Further names and addresses by which browsers reach the console, such as one that a gateway forwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,7 @@ def _check_addresses(reader: _Reader, subnet: SubnetSection, index: int) -> None
 
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):[0-9]{1,5}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]+")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -315,11 +318,7 @@ def _check_numbers(reader: _Reader, config: Config) -> None:
             raise reader.error(section, key, f"cannot be {port}", "ports are 1 to 65535")
     if config.boot.port == config.boot.control_port:
         raise reader.error("boot", "control_port", "is the same as port", "use two ports")
-    for listen in config.web.listen:
-        if not _LISTEN.fullmatch(listen):
-            raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
-        if int(listen.rpartition(":")[2]) > 65535:
-            raise reader.error("web", "listen", f"{listen!r} has no such port", "ports are 1 to 65535")
+    _check_web(reader, config.web)
     for forwarder in config.dns.forwarders:
         try:
             IPv4Address(forwarder)
@@ -327,3 +326,15 @@ def _check_numbers(reader: _Reader, config: Config) -> None:
             raise reader.error("dns", "forwarders", f"{forwarder!r} is not an IPv4 address", "9.9.9.9") from error
     if len(config.site.domain) > 200 or not all(_LABEL.fullmatch(each) for each in config.site.domain.split(".")):
         raise reader.error("site", "domain", f"{config.site.domain!r} is no DNS domain", 'write "lab.test"')
+
+
+def _check_web(reader: _Reader, web: WebSection) -> None:
+    for listen in web.listen:
+        if not _LISTEN.fullmatch(listen):
+            raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
+        if int(listen.rpartition(":")[2]) > 65535:
+            raise reader.error("web", "listen", f"{listen!r} has no such port", "ports are 1 to 65535")
+    for host in web.hosts:
+        if not _HOST.fullmatch(host):
+            right = 'write a name or an address without a port: "boot.example.com"'
+            raise reader.error("web", "hosts", f"{host!r} is no host", right)

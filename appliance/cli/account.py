@@ -1,6 +1,5 @@
 """``qrm login`` and ``qrm logout``."""
 
-import getpass
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from appliance.cli import credentials, trust
 from appliance.cli.client import Api, api_of, fetch_authority, normal_url
 from appliance.cli.credentials import Server
 from appliance.cli.errors import Refused
+from appliance.cli.secret_input import ask
 from appliance.errors import ApplianceError
 
 
@@ -18,7 +18,8 @@ from appliance.errors import ApplianceError
 @click.option("--user", default="admin", show_default=True, help="Who you are there.")
 @click.option("--ca", type=click.Path(path_type=Path), help="PEM file of the authority that signed its certificate.")
 @click.option("--fingerprint", metavar="SHA256", help="Fingerprint of the appliance's authority, as in its log.")
-def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None) -> None:
+@click.option("--token-stdin", is_flag=True, help="Use an API token, read from standard input, and no password.")
+def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None, token_stdin: bool) -> None:
     """Log in to the appliance at URL; without one, again to that of the last time.
 
     The password is asked for, or read from standard input.
@@ -29,8 +30,8 @@ def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None) 
     target = normal_url(url) if url else known.chosen(None).url
     pem, pinned = _authority(target, ca, fingerprint, known.servers.get(target))
     api = Api(target, trust.context(pem, names_matter=not pinned))
-    made = api.send("POST", "/sessions", {"name": user, "password": _password(user, target)})
-    known.servers[target] = Server(target, user, made["token"], pem, pinned)
+    user, token = _by_token(api) if token_stdin else _by_password(api, user)
+    known.servers[target] = Server(target, user, token, pem, pinned)
     known.current = target
     credentials.save(known)
     click.echo(f"logged in to {target} as {user}")
@@ -80,7 +81,12 @@ def _fetch(url: str) -> str:
     return fetch_authority(url, trust.untrusting_context())
 
 
-def _password(user: str, url: str) -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Password of {user} at {url}: ")
-    return sys.stdin.readline().rstrip("\r\n")
+def _by_password(api: Api, user: str) -> tuple[str, str]:
+    made = api.send("POST", "/sessions", {"name": user, "password": ask(f"Password of {user} at {api.url}")})
+    return user, str(made["token"])
+
+
+def _by_token(api: Api) -> tuple[str, str]:
+    """Whose token it is, and the token; nothing is kept of one that is not good."""
+    api.token = ask("API token")
+    return str(api.get("/sessions/current")["name"]), api.token

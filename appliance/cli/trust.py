@@ -4,7 +4,9 @@ import hashlib
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from appliance import OWN_CERTIFICATE
 from appliance.cli.errors import Refused, Unreachable
 from appliance.errors import Invalid
 
@@ -47,14 +49,25 @@ def read_file(path: Path) -> str:
     return pem
 
 
+class _OwnCertificate(ssl.SSLContext):
+    """Asks for the appliance's own certificate: a pinned authority vouches for no other that it may show besides."""
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """The connection, which asks by a name that no certificate is for."""
+        return super().wrap_socket(*arguments, **{**options, "server_hostname": OWN_CERTIFICATE})
+
+
 def context(pem: str, *, names_matter: bool) -> ssl.SSLContext:
     """A TLS context that trusts this authority and no other.
 
     ``names_matter`` is False for an authority that was pinned by its fingerprint: it is the appliance's own and
     signs for nobody else, so that the name or address by which somebody reaches it proves nothing more.
     """
-    made = ssl.create_default_context(cadata=pem)
-    made.check_hostname = names_matter
+    if names_matter:
+        return ssl.create_default_context(cadata=pem)
+    made = _OwnCertificate(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.load_verify_locations(cadata=pem)
     return made
 
 

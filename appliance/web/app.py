@@ -11,6 +11,7 @@ from appliance.store.documents import one
 from appliance.web import live, metrics
 from appliance.web.api import routes as api
 from appliance.web.auth import ACCOUNTS, Accounts
+from appliance.web.certificate import CERTIFICATE, ConsoleCertificate
 from appliance.web.console import routes as console
 from appliance.web.doors import DOORS, EVERYBODY, open_door
 from appliance.web.keys import SERVICES
@@ -31,6 +32,7 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     app[SERVICES] = services
     app[ACCOUNTS] = Accounts(services.store, services.bus, services.clock, passwords)
     app[USERS] = Users(services.store, services.bus, services.clock, app[ACCOUNTS])
+    app[CERTIFICATE] = ConsoleCertificate(services.store, services.bus, services.clock, services.tls, services.hosts)
     app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}

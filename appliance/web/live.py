@@ -80,7 +80,6 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
 
 async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed) -> None:
     """Runs until cancelled; raises TimeoutError for a reader that does not read."""
-    role = _role(request)
     missed = _position(request, feed)
     position = feed.seq if missed is None else missed
     greeting = [hello(feed.run, position)] + ([resync(position)] if missed is None else [])
@@ -88,7 +87,7 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed)
     while True:
         await feed.news(position)
         try:
-            frames, position = feed.after(position, role)
+            frames, position = feed.after(position, _role(request))
         except Fallen:
             position = feed.seq
             frames = [resync(position)]
@@ -97,6 +96,7 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed)
 
 
 def _role(request: web.Request) -> Role:
+    """What the reader may see by now."""
     return request[USER].role
 
 

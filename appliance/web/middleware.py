@@ -11,9 +11,9 @@ from appliance.errors import ApplianceError, Denied
 from appliance.web.auth import ACCOUNTS, COOKIE, PROOF, authenticate, give_cookie, token_of
 from appliance.web.console.page import problem_page
 from appliance.web.doors import EVERYBODY, Handler, role_for
-from appliance.web.keys import USER
+from appliance.web.keys import SERVICES, USER
 from appliance.web.loginlimits import TooOften
-from appliance.web.origin import SAFE_METHODS, check_host, check_origin
+from appliance.web.origin import SAFE_METHODS, check_host, check_known, check_origin
 from appliance.web.problem import from_http, problem_json, status_of
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through who may come in, and set ``request[USER]``."""
-    check_host(request.headers)
+    _check_host(request)
     least = role_for(request)
     # Only where the answer is ours to add a cookie to, and nothing is streamed for minutes before it arrives.
     replace = least is not EVERYBODY and request.method == "GET" and not _is_websocket(request)
@@ -84,6 +84,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if proof.next_token and not response.prepared and COOKIE not in response.cookies:
         give_cookie(response, proof.next_token)
     return response
+
+
+def _check_host(request: web.Request) -> None:
+    check_host(request.headers)
+    services = request.app[SERVICES]
+    local = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    certified = services.tls.names if services.tls is not None else ()
+    check_known(request.headers, str(local[0]) if local else "", (*services.hosts, *certified))
 
 
 def _is_websocket(request: web.Request) -> bool:

@@ -1,12 +1,15 @@
 """Whether a request that changes something comes from a page of ours (cross-site request forgery). Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from appliance.errors import Denied, Invalid
+from appliance.chains import covers
+from appliance.errors import ApplianceError, Denied, Invalid
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""What a tunnel or the appliance itself calls the console."""
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?")
 
 
@@ -14,6 +17,18 @@ def check_host(headers: Mapping[str, str]) -> None:
     """Raise Invalid for a Host header that names no host (RFC 9110 section 7.2)."""
     if not _HOST.fullmatch(headers.get("Host", "")):
         raise Invalid("host-invalid", "the request names no valid host")
+
+
+def check_known(headers: Mapping[str, str], local: str, names: Iterable[str]) -> None:
+    """Raise ApplianceError ``host-unknown`` for a Host that is not ours.
+
+    Another site's name may lead to our address (DNS rebinding), and a browser takes its page for one of ours then.
+    ``local`` is the address that the request arrived at; ``names`` are those in our certificates and configuration.
+    """
+    host = re.sub(r":\d{1,5}$", "", headers.get("Host", "")).strip("[]")
+    if not covers((*LOCAL, local.removeprefix("::ffff:").partition("%")[0], *names), host):
+        hint = f'if it is, add it to the configuration, under [web]: hosts = ["{host[:100]}"]'
+        raise ApplianceError("host-unknown", f"{host[:100]!r} is no name of this appliance", hint, "Host")
 
 
 def check_origin(headers: Mapping[str, str], *, by_cookie: bool, secure: bool) -> None:

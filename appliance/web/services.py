@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.console_tls import ConsoleTls
 from appliance.events import Bus
 from appliance.metrics.exposition import Metrics
 from appliance.metrics.history import History
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.network_views import NetworkViews
+from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.wishes import Wishes
 from appliance.store.store import Store
 
@@ -19,6 +22,8 @@ class Services:
     store: Store
     bus: Bus
     wishes: Wishes
+    network: NetworkViews
+    network_wishes: NetworkWishes
     imports: Imports
     clock: Callable[[], float]
     state_dir: Path
@@ -29,3 +34,7 @@ class Services:
     """The configuration file's values, to be shown read-only."""
     metrics: Metrics = field(default_factory=Metrics)
     history: History = field(default_factory=History)
+    hosts: tuple[str, ...] = ()
+    """Names that the console is reached by, besides its addresses and those in its certificate."""
+    tls: ConsoleTls | None = None
+    """The console's certificate; None where somebody else ends TLS, in tests."""

@@ -1,0 +1,21 @@
+"""Passwords and tokens: asked for on a terminal, else read from standard input; never an argument."""
+
+import getpass
+import sys
+
+from appliance.errors import ApplianceError
+
+
+def ask(prompt: str) -> str:
+    """One secret. Without a terminal, the next line of standard input."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{prompt}: ")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def ask_new(whose: str) -> str:
+    """A new password, typed twice on a terminal; raises ApplianceError where the two differ."""
+    first = ask(f"New password of {whose}")
+    if sys.stdin.isatty() and ask("The same again") != first:
+        raise ApplianceError("password-differs", "the two passwords differ", "nothing was changed; try again")
+    return first
