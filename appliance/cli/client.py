@@ -46,9 +46,9 @@ class Api:
         self._address = parts.hostname or "", parts.port
 
     def get(self, path: str, **query: Any) -> Any:
-        """GET; parameters that are None are left out."""
+        """GET; parameters that are None are left out, and those that are lists are given several times."""
         given = {name: value for name, value in query.items() if value is not None}
-        return self.request("GET", path + (f"?{urlencode(given)}" if given else ""))
+        return self.request("GET", path + (f"?{urlencode(given, doseq=True)}" if given else ""))
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """The items of a listing."""

@@ -1,15 +1,16 @@
 """``qrm deployments``"""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import Api, segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.output import as_json, attempt_words, clean, fields, gives_up, moment, table
+from appliance.cli.waiting import wait_for_task
 from appliance.errors import ApplianceError
 
 ACTIONS = {
@@ -19,10 +20,6 @@ ACTIONS = {
     "redeploy": "Write its image anew.",
     "retry": "Try again what failed.",
 }
-SETTLED = {"running": "active", "stopped": "stopped", "released": "released"}
-"""The state in which a deployment is what was asked for."""
-ASK_EVERY = 1.0
-"""Seconds between two looks while waiting."""
 
 
 @click.group(cls=Listing)
@@ -128,19 +125,38 @@ def create(
 
 def _add_action(action: str, help_text: str) -> None:
     @deployments.command(action, help=help_text)
-    @click.argument("deployment")
+    @click.argument("names", nargs=-1, metavar="DEPLOYMENT...")
+    @where_option
     @confirm_option
     @click.option("--wait", "and_wait", is_flag=True, help="Come back when it is done.")
-    def act(deployment: str, confirm: str | None, and_wait: bool) -> None:
-        connected, path = api(), f"/deployments/{segment(deployment)}"
-        foreseen = connected.get(f"{path}/consequences", action=action)
-        word = None
-        if not foreseen["refused"]:  # the server says why, with its code
-            word = confirmed(foreseen["texts"], foreseen["confirm"], confirm)
-        after = connected.send("POST", f"{path}/{action}", {"confirm": word, "content": foreseen["content"]})
-        click.echo(f"{after['name']}: asked to {action}")
-        if and_wait:
-            _wait(connected, str(after["id"]), None)
+    def act(names: tuple[str, ...], where: str | None, confirm: str | None, and_wait: bool) -> None:
+        which = selected("deployments", names, where)
+        if len(names) == 1:
+            _act(api(), names[0], action, confirm, and_wait)
+        else:
+            _act_on_many(api(), which, action, confirm)
+
+
+def _act(connected: Api, deployment: str, action: str, confirm: str | None, and_wait: bool) -> None:
+    path = f"/deployments/{segment(deployment)}"
+    foreseen = connected.get(f"{path}/consequences", action=action)
+    word = None
+    if not foreseen["refused"]:  # the server says why, with its code
+        word = confirmed(foreseen["texts"], foreseen["confirm"], confirm)
+    task = connected.send("POST", f"{path}/{action}", {"confirm": word, "content": foreseen["content"]})
+    click.echo(f"{task['deployment']['name']}: asked to {action} (task {task['id']})")
+    if and_wait:
+        wait_for_task(connected, task)
+
+
+def _act_on_many(connected: Api, which: dict[str, Any], action: str, confirm: str | None) -> None:
+    if action == "redeploy":
+        raise click.UsageError("an image is written anew on one deployment at a time")
+    word = None
+    if action == "release":
+        texts = ("The machines of {} go back to the fleet; disks are wiped where their deployments say so.",)
+        word = confirm_many(connected, "deployments", which, texts, confirm)
+    do_to_many(connected, "deployments", which, action, confirm=word)
 
 
 for _action, _help in ACTIONS.items():
@@ -173,30 +189,28 @@ def wait(deployment: str, timeout: float | None) -> None:
 
 
 def _wait(connected: Api, deployment: str, timeout: float | None) -> None:
-    end = time.monotonic() + timeout if timeout is not None else None
-    said = ""
-    while True:
-        found = connected.get(f"/deployments/{segment(deployment)}")
-        if (shown := state_of(found)) != said:
-            said = shown
-            click.echo(f"{found['name']}: {clean(said)}", err=True)
-        if found["state"] == SETTLED[found["wanted"]]:
-            return
-        if found["state"] == "failed":
-            hint = f"qrm machines timeline {on(found, 'name')}; then qrm deployments retry {found['name']}"
-            raise ApplianceError("deployment-failed", f"{found['name']} failed: {found['failed_reason']}", hint)
-        if end is not None and time.monotonic() >= end:
-            raise ApplianceError("wait-timeout", f"{found['name']} is {said} after {timeout:g} seconds", "it goes on")
-        time.sleep(ASK_EVERY)
+    going = connected.get("/tasks", deployment=deployment, open="true", limit=1)["items"]
+    if going:
+        wait_for_task(connected, going[0], timeout)
+    found = connected.get(f"/deployments/{segment(deployment)}")
+    if found["state"] == "failed":
+        hint = f"qrm machines timeline {on(found, 'name')}; then qrm deployments retry {found['name']}"
+        raise ApplianceError("deployment-failed", f"{found['name']} failed: {found['failed_reason']}", hint)
+    click.echo(f"{found['name']}: {clean(state_of(found))}", err=True)
 
 
 @deployments.command()
-@click.argument("deployment")
+@click.argument("names", nargs=-1, metavar="DEPLOYMENT...")
+@where_option
 @confirm_option
-def delete(deployment: str, confirm: str | None) -> None:
-    """Forget a deployment that is on no machine."""
-    connected = api()
-    found = connected.get(f"/deployments/{segment(deployment)}")
-    confirmed([f"Deployment {found['name']} is forgotten."], found["name"], confirm)
-    connected.send("DELETE", f"/deployments/{found['id']}")
-    click.echo(f"{found['name']} is deleted")
+def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> None:
+    """Forget deployments that are on no machine."""
+    connected, which = api(), selected("deployments", names, where)
+    if len(names) == 1:
+        found = connected.get(f"/deployments/{segment(names[0])}")
+        confirmed([f"Deployment {found['name']} is forgotten."], found["name"], confirm)
+        connected.send("DELETE", f"/deployments/{found['id']}")
+        click.echo(f"{found['name']} is deleted")
+        return
+    word = confirm_many(connected, "deployments", which, ("{} are forgotten.",), confirm)
+    do_to_many(connected, "deployments", which, "delete", confirm=word)

@@ -1,9 +1,11 @@
 """``qrm machines``"""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import segment
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
@@ -87,7 +89,8 @@ def show(machine: str, json_out: bool) -> None:
 
 
 @machines.command("set")
-@click.argument("machine")
+@click.argument("names", nargs=-1, metavar="MACHINE...")
+@where_option
 @click.option("--name", help="Its new name; also its name in DNS.")
 @click.option("--maintenance", type=click.Choice(["on", "off"]), help="On: it is seen, but not used.")
 @click.option("--broken/--mended", default=None, help="Broken: it is never chosen for anything.")
@@ -96,30 +99,47 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
 @click.option("--tag", "add_tags", multiple=True, help="Give it this tag; may be given several times.")
 @click.option("--untag", "remove_tags", multiple=True, help="Take this tag away; may be given several times.")
-def set_machine(
-    machine: str,
-    name: str | None,
-    maintenance: str | None,
-    broken: bool | None,
-    notes: str | None,
-    hand_over: str | None,
-    address: str | None,
-    add_tags: tuple[str, ...],
-    remove_tags: tuple[str, ...],
-) -> None:
-    """Change a machine."""
-    given = {"name": name, "broken": broken, "notes": notes, "hand_over": hand_over}
-    change: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> None:
+    """Change machines: one, or many in one go.
+
+    Name, notes and address are for one machine only.
+    """
+    which, change = selected("machines", names, where), _change(**options)
+    if not change:
+        offered = "--name, --maintenance, --broken, --mended, --notes, --hand-over, --address, --tag or --untag"
+        raise click.UsageError(f"say what to change: {offered}")
+    if len(names) == 1:
+        changed = api().send("PATCH", f"/machines/{segment(names[0])}", change)
+        click.echo(f"{changed['name']}: {state_of(changed)}")
+        return
+    for action, arguments in _bulk_actions(change):
+        do_to_many(api(), "machines", which, action, **arguments)
+
+
+def _change(maintenance: str | None, address: str | None, **given: Any) -> dict[str, Any]:
+    """The options as the API takes them."""
+    change = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    change = {key: value for key, value in change.items() if value not in (None, [])}
     if maintenance:
         change["maintenance"] = maintenance == "on"
     if address is not None:
         change["reserved_address"] = None if address == "none" else address
-    change |= {key: list(tags) for key, tags in (("add_tags", add_tags), ("remove_tags", remove_tags)) if tags}
-    if not change:
-        options = "--name, --maintenance, --broken, --mended, --notes, --hand-over, --address, --tag or --untag"
-        raise click.UsageError(f"say what to change: {options}")
-    changed = api().send("PATCH", f"/machines/{segment(machine)}", change)
-    click.echo(f"{changed['name']}: {state_of(changed)}")
+    return change
+
+
+def _bulk_actions(change: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The bulk actions of a change with their arguments; raises UsageError for what only one machine can have."""
+    actions: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
+        "maintenance": lambda on: (f"maintenance-{'on' if on else 'off'}", {}),
+        "broken": lambda broken: ("break" if broken else "mend", {}),
+        "hand_over": lambda method: ("hand-over", {"hand_over": method}),
+        "add_tags": lambda tags: ("tag", {"tags": tags}),
+        "remove_tags": lambda tags: ("untag", {"tags": tags}),
+    }
+    if single := set(change) - set(actions):
+        words = ", ".join(sorted(each.replace("reserved_", "") for each in single))
+        raise click.UsageError(f"{words}: only one machine can have that")
+    return [actions[key](value) for key, value in change.items()]
 
 
 @machines.command()
@@ -137,16 +157,22 @@ def timeline(machine: str, limit: int, json_out: bool) -> None:
 
 
 @machines.command()
-@click.argument("machine")
+@click.argument("names", nargs=-1, metavar="MACHINE...")
+@where_option
 @confirm_option
-def delete(machine: str, confirm: str | None) -> None:
-    """Forget a machine that is assigned to nothing."""
-    connected = api()
-    found = connected.get(f"/machines/{segment(machine)}")
-    text = f"{found['name']} is forgotten with its inventory; it appears again, as new, when it next boots."
-    confirmed([text], found["name"], confirm)
-    connected.send("DELETE", f"/machines/{segment(found['id'])}")
-    click.echo(f"{found['name']} is deleted")
+def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> None:
+    """Forget machines that are assigned to nothing."""
+    connected, which = api(), selected("machines", names, where)
+    if len(names) == 1:
+        found = connected.get(f"/machines/{segment(names[0])}")
+        text = f"{found['name']} is forgotten with its inventory; it appears again, as new, when it next boots."
+        confirmed([text], found["name"], confirm)
+        connected.send("DELETE", f"/machines/{segment(found['id'])}")
+        click.echo(f"{found['name']} is deleted")
+        return
+    texts = ("{} are forgotten with their inventories; they appear again, as new, when they next boot.",)
+    word = confirm_many(connected, "machines", which, texts, confirm)
+    do_to_many(connected, "machines", which, "delete", confirm=word)
 
 
 for _command in COMMANDS:

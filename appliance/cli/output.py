@@ -63,7 +63,7 @@ def attempt_words(attempt: dict[str, Any] | None) -> list[str]:
 
 
 def gives_up(attempt: dict[str, Any] | None) -> str:
-    """When a live attempt gives up, in the user's time zone."""
+    """When a live attempt, or the task that follows it, gives up, in the user's time zone."""
     return f"it gives up at {moment(attempt['deadline'])}" if attempt and attempt["deadline"] else ""
 
 
