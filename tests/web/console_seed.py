@@ -1,5 +1,6 @@
 """A fleet to look at: machines in every state, deployments, images, events. Some of what machines say is hostile."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from console_seed_life import live
+from console_seed_life import live, past
 from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
-from appliance.deployment import Deployment, DiskIdentity, Requirements, Wanted
+from appliance.deployment import Deployment, DiskIdentity, Installed, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.netboot.dhcp.subnet import Subnet
@@ -41,6 +42,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         state_dir=state_dir,
         domain="lab.test",
         fingerprint="5f" * 32,
+        history=past(asyncio.get_running_loop().time()),
         config={
             "site": {"state_dir": str(state_dir), "domain": "lab.test"},
             "subnet": [{"interface": "br0", "mode": "authoritative", "ranges": ["10.77.0.50-10.77.0.200"]}],
@@ -303,6 +305,7 @@ async def _deployment(db: aiosqlite.Connection, row: Row, machine: Machine, imag
             wanted=Wanted.STOPPED if row.state is State.STOPPED else Wanted.RUNNING,
             machine=machine.id,
             disk=target,
+            installed=Installed(1, target, None, "c3"),
             host_keys=(HOST_KEY,),
         ),
     )

@@ -1,5 +1,6 @@
 """What goes on in the seeded fleet: tasks, a rescue, leases, tags, what kernels said, colleagues of other roles."""
 
+import math
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -7,6 +8,7 @@ import aiosqlite
 
 from appliance.lease import Lease, LeaseState
 from appliance.machine import Machine, MachineId, State
+from appliance.metrics.history import History, Source
 from appliance.rescue import Rescue
 from appliance.store import attempts, boot_messages, deployments, machines, tasks
 from appliance.store.boot_messages import BootMessages
@@ -80,3 +82,16 @@ async def _rescued(db: aiosqlite.Connection, key: MachineId, now: float) -> None
     machine = await machines.get(db, key)
     rescue = Rescue((HOST_KEY,), since=now - 240, address=machine.address, host_keys=(HOST_KEY,))
     await machines.put(db, replace(machine, state=State.RESCUE, rescue=rescue))
+
+
+def past(now: float) -> History:
+    """An hour of figures that end at ``now``, in seconds of the loop's clock."""
+    state = dict.fromkeys(("dhcp", "boot", "dns"), 0.0) | {"cpu": 0.02, "memory": 71e6, "lag": 0.002}
+    grown = ("dhcp", "boot", "dns")
+    history = History({name: Source(lambda name=name: state[name], name in grown) for name in state})  # type: ignore[misc]
+    for number in range(360):
+        wave = 1 + math.sin(number / 9)
+        state.update(dhcp=state["dhcp"] + 20 * wave, dns=state["dns"] + 90 * wave, boot=state["boot"] + 3e7 * wave**3)
+        state.update(cpu=0.01 + 0.02 * wave, memory=71e6 + number * 8e3, lag=0.002 + 0.004 * (number % 40 == 0))
+        history.sample(now - (360 - number) * 10.0)
+    return history

@@ -23,8 +23,9 @@ class Chart:
 
 
 CHARTS = (
-    Chart("Boot files", "byterate", (Line("boot_bytes", "sent"),)),
-    Chart("Requests", "rate", (Line("dhcp_packets", "DHCP"), Line("dns_queries", "DNS"))),
-    Chart("Daemon", "share", (Line("cpu", "of one core"),)),
-    Chart("Event loop", "seconds", (Line("loop_lag", "late at worst"),)),
+    Chart("Boot files", "byterate", (Line("boot", "sent"),)),
+    Chart("Requests", "rate", (Line("dhcp", "DHCP"), Line("dns", "DNS"))),
+    Chart("Processor", "share", (Line("cpu", "of one core"),)),
+    Chart("Memory", "bytes", (Line("memory", "resident"),)),
+    Chart("Event loop", "seconds", (Line("lag", "late at worst"),)),
 )

@@ -35,9 +35,10 @@ async function refresh(figures, range) {
   for (const figure of figures) draw(figure, history);
 }
 
-function draw(figure, { times, columns }) {
+function draw(figure, history) {
+  const times = history.time;
   const names = figure.dataset.columns.split(" ");
-  const values = names.map((name) => columns[name] ?? []);
+  const values = names.map((name) => history[name]);
   const unit = UNITS[figure.dataset.unit];
   figure.querySelectorAll("[data-latest]").forEach((place, index) => {
     const latest = values[index]?.at(-1);
@@ -62,8 +63,8 @@ function made(figure, data, unit) {
     series: [{}, ...series],
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((at) => hour(at)) },
-      { ...axis, size: 64, values: (_, splits) => splits.map(unit) },
+      { ...axis, size: 28, values: (_, splits) => splits.map((at) => hour(at)) },
+      { ...axis, size: 64, space: 24, values: (_, splits) => splits.map(unit) },
     ],
   };
   return new uPlot(options, data, place);
