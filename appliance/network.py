@@ -1,6 +1,8 @@
 """The computer's own network interfaces, asked from the kernel each time, through iproute2's JSON."""
 
+from contextlib import suppress
 from ipaddress import IPv4Interface
+from pathlib import Path
 
 import msgspec
 
@@ -35,3 +37,13 @@ def interface_address(name: str) -> IPv4Interface:
             return IPv4Interface(f"{address.local}/{address.prefixlen}")
     hint = f"give it one, for example: ip address add 10.77.0.1/24 dev {name}"
     raise ApplianceError("interface-without-address", f"[[subnet]] {name} has no IPv4 address", hint)
+
+
+def hardware_address(interface: str, address: str, table: Path = Path("/proc/net/arp")) -> str:
+    """The hardware address behind an IPv4 address where the kernel has resolved it lately; empty where it has not."""
+    with suppress(OSError):
+        for line in table.read_text().splitlines()[1:]:
+            words = line.split()  # address, kind, flags, hardware address, mask, interface (proc_net_arp)
+            if len(words) == 6 and (words[0], words[5]) == (address, interface) and words[2] != "0x0":
+                return words[3].lower()
+    return ""

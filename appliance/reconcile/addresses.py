@@ -1,6 +1,6 @@
 """Addresses that users keep for machines: which may be kept, and what the DHCP server is told of them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from appliance.errors import Conflict, Invalid
@@ -16,18 +16,26 @@ def check_address(text: str, machine: Machine, others: Iterable[Machine], subnet
 
     Raises Invalid where no subnet could ever lease it, Conflict where it is kept for one of ``others``.
     """
+    kept = {other.reserved_address: other.name for other in others if other.reserved_address and other.id != machine.id}
+    return check_reservable(text, kept, subnets, FIELD)
+
+
+def check_reservable(text: str, holders: Mapping[str, str], subnets: Sequence[Subnet], field: str) -> str:
+    """The address as it is stored; ``holders`` says for whom each reserved address is kept already.
+
+    Raises Invalid where no subnet could ever lease it, Conflict where it is kept for one of them.
+    """
     try:
         address = IPv4Address(text.strip())
     except AddressValueError as error:
         hint = "write it as 10.77.0.117"
-        raise Invalid("address-invalid", f"{text[:40]!r} is not an IPv4 address", hint, FIELD) from error
+        raise Invalid("address-invalid", f"{text[:40]!r} is not an IPv4 address", hint, field) from error
     objection, hint = _objection(address, subnets)
     if objection:
-        raise Invalid("address-invalid", f"{address}: {objection}", hint, FIELD)
-    for other in others:
-        if other.id != machine.id and other.reserved_address == str(address):
-            hint = f"choose another one, or take it from {other.name} first"
-            raise Conflict("address-taken", f"{address} is reserved for {other.name}", hint, FIELD)
+        raise Invalid("address-invalid", f"{address}: {objection}", hint, field)
+    if (holder := holders.get(str(address))) is not None:
+        hint = f"choose another one, or take it from {holder} first"
+        raise Conflict("address-taken", f"{address} is reserved for {holder}", hint, field)
     return str(address)
 
 
@@ -38,12 +46,19 @@ def check_unheld(
 
     The reservation would have its next renewal refused, and cut a system off that runs.
     """
+    check_unheld_by_others(address, machine.macs, others, leases, now, FIELD)
+
+
+def check_unheld_by_others(
+    address: str, macs: Sequence[str], others: Iterable[Machine], leases: Iterable[Lease], now: float, field: str
+) -> None:
+    """The same for these interfaces, whether or not they are those of a machine."""
     for lease in leases:
         held = lease.state is LeaseState.BOUND and lease.end > now and str(lease.address) == address
-        if held and lease.mac not in machine.macs:
+        if held and lease.mac not in macs:
             holder = next((other.name for other in others if lease.mac in other.macs), lease.mac)
             hint = f"choose another one, or shut {holder} down and wait until its lease has ended"
-            raise Conflict("address-in-use", f"{address} is leased to {holder} now", hint, FIELD)
+            raise Conflict("address-in-use", f"{address} is leased to {holder} now", hint, field)
 
 
 def _objection(address: IPv4Address, subnets: Sequence[Subnet]) -> tuple[str, str]:
@@ -70,15 +85,19 @@ def boot_interface(machine: Machine) -> MacAddress | None:
     return next((mac for mac in machine.macs if mac == said), next(iter(machine.macs), None))
 
 
-def troubles(machines: Iterable[Machine], subnets: Sequence[Subnet]) -> list[str]:
-    """What the configuration makes of reservations without anybody being told, in sentences."""
+def troubles(machines: Iterable[Machine], subnets: Sequence[Subnet], others: Sequence[Reservation] = ()) -> list[str]:
+    """What the configuration makes of reservations without anybody being told, in sentences.
+
+    ``others`` are those of what is no machine.
+    """
     kept = [(machine, IPv4Address(machine.reserved_address)) for machine in machines if machine.reserved_address]
     found = []
     for machine, address in kept:
         objection, _ = _objection(address, subnets)
         if objection:
             found.append(f"{address} cannot be leased to {machine.name}, for which it is reserved: {objection}")
+    every = [*(address for _, address in kept), *(each.address for each in others)]
     for subnet in subnets:
-        if subnet.mode == "reservations" and not any(address in subnet.address.network for _, address in kept):
+        if subnet.mode == "reservations" and not any(address in subnet.address.network for address in every):
             found.append(f"nobody gets an address on {subnet.interface}: none of its addresses is reserved")
     return found

@@ -9,8 +9,9 @@ from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report,
 from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
 from appliance.reconcile.boot_messages import MachineMessages
-from appliance.reconcile.boots import Boots
+from appliance.reconcile.boots import Boots, Crowded
 from appliance.reconcile.residents import Residents
+from appliance.reconcile.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,20 @@ class StoredFleet:
     agents: Agents
     residents: Residents
     messages: MachineMessages
+    watch: Watch | None = None
+    """Is told how far machines come; None in tests."""
 
     async def boot(self, request: BootRequest) -> Boot:
         """See ``Boots.boot``."""
-        return await self.boots.boot(request)
+        try:
+            boot = await self.boots.boot(request)
+        except Crowded:
+            if self.watch is not None:
+                self.watch.script(request, None)
+            raise
+        if self.watch is not None:
+            self.watch.script(request, boot.spec)
+        return boot
 
     async def poll(self, poll: str) -> bool:
         """See ``Agents.poll``."""
@@ -34,6 +45,8 @@ class StoredFleet:
         """See ``Agents.redeem``."""
         welcome = await self.agents.redeem(redemption, address)
         identified(welcome.machine)
+        if self.watch is not None:
+            self.watch.agent(redemption.mac)
         return welcome
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:

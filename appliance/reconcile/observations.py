@@ -23,6 +23,7 @@ from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.surviving import Surviving
+from appliance.reconcile.watch import Watch
 from appliance.store import events
 from appliance.store.store import Store
 
@@ -47,9 +48,13 @@ class Observations:
         self._strangers = (0.0, 0)
         self._facts = Ration(FACTS_AT_ONCE, FACT_SECONDS)
         self.dropped = 0
+        self.watch: Watch | None = None
+        """Is told the same; None in tests."""
 
     def dhcp(self, fact: Fact) -> None:
         """A fact of the DHCP server; returns at once."""
+        if self.watch is not None:
+            self.watch.dhcp(fact)
         if isinstance(fact, LeaseGranted):
             self._projection.leased(str(fact.lease.address), fact.until)
         match fact:
@@ -73,6 +78,8 @@ class Observations:
 
     def tftp(self, fact: TftpFact) -> None:
         """A fact of a TFTP server; returns at once."""
+        if self.watch is not None:
+            self.watch.tftp(fact)
         if isinstance(fact, TftpFinished):
             text = f"fetched {fact.name} by TFTP ({fact.bytes} bytes in {fact.seconds:.1f} s)"
             self._of_address(fact.client, "tftp.sent", text)
@@ -82,6 +89,8 @@ class Observations:
 
     async def http(self, address: str, path: str, size: int) -> None:
         """A boot file went out by HTTP."""
+        if self.watch is not None:
+            self.watch.http(address, path)
         self._of_address(address, "http.sent", f"fetched {path} ({size} bytes)")
 
     def other(self, fact: object) -> None:

@@ -8,7 +8,7 @@ import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.lease import Lease, LeaseState
-from appliance.machine import MacAddress, Machine, MachineId
+from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.reconcile.names import Name, names
 from appliance.reconcile.surviving import Surviving
 from appliance.store import deployments, leases, machines
@@ -39,6 +39,11 @@ class Projection:
         self.mac_of: dict[str, str] = {}
         """Who has an address now, for servers that see addresses only."""
         self._until: dict[str, float] = {}
+        self._arrived: frozenset[str] = frozenset()
+
+    def arrived(self, mac: str) -> bool:
+        """Whether the interface belongs to a machine that came up at least once."""
+        return mac in self._arrived
 
     def is_known(self, mac: str) -> bool:
         """Whether the interface belongs to a machine of the fleet."""
@@ -67,6 +72,7 @@ class Projection:
 
         every, wanted, bound = await self._store.read(job)
         self.machine_of = {mac: machine.id for machine in every for mac in machine.macs}
+        self._arrived = frozenset(mac for each in every if each.state is not State.DISCOVERED for mac in each.macs)
         self.mac_of = {str(lease.address): lease.mac for lease in bound if lease.state is LeaseState.BOUND}
         self._until = {address: until for address, until in self._until.items() if address in self.mac_of}
         told = [replace(name, until=self._until.get(str(name.address), name.until)) for name in wanted]

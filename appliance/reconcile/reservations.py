@@ -2,22 +2,31 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address
 
 import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.lease import Reservation
 from appliance.machine import Machine
+from appliance.names import KeptAddress
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.addresses import reservations, troubles
 from appliance.reconcile.record import record
 from appliance.reconcile.surviving import Surviving
-from appliance.store import machines
+from appliance.store import machines, network
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
 
-RELEVANT = ("machine.new", "machine.changed", "machine.conflict", "machine.deleted", "inventory.taken")
+RELEVANT = (
+    "machine.new",
+    "machine.changed",
+    "machine.conflict",
+    "machine.deleted",
+    "inventory.taken",
+    "network.changed",
+)
 """Kinds of events after which another interface may have an address kept for it."""
 AGAIN = 30.0
 """Seconds until the store is read again that could not be read."""
@@ -37,11 +46,13 @@ class Reservations:
         self._store, self._bus, self._clock = store, bus, clock
         self._subnets, self._push = subnets, push
         self._pushed: list[Reservation] | None = None
+        self._others: list[Reservation] = []
 
     async def refresh(self) -> list[Machine]:
         """Push what is stored now, if it is news; the machines that have an address kept for them."""
-        kept = await self._store.read(_kept)
-        wanted = reservations(kept)
+        kept, others = await self._store.read(_kept)
+        self._others = [Reservation(each.mac, IPv4Address(each.address)) for each in others]
+        wanted = [*reservations(kept), *self._others]
         if wanted != self._pushed:
             self._push(wanted)
             self._pushed = wanted
@@ -52,7 +63,7 @@ class Reservations:
         with self._bus.subscribe(64) as subscription:
             while (kept := await self._refresh_if_possible()) is None:
                 await subscription.woken(_is_relevant, AGAIN)
-            for trouble in troubles(kept, self._subnets):
+            for trouble in troubles(kept, self._subnets, self._others):
                 log.warning("%s", trouble)
                 await self._tell(trouble)
             while True:
@@ -75,5 +86,7 @@ def _is_relevant(item: Published) -> bool:
     return isinstance(item, Event) and item.kind in RELEVANT
 
 
-async def _kept(db: aiosqlite.Connection) -> list[Machine]:
-    return [await machines.get(db, each.id) for each in await machines.briefs(db) if each.reserved_address]
+async def _kept(db: aiosqlite.Connection) -> tuple[list[Machine], list[KeptAddress]]:
+    """Machines with a reserved address, and the reservations of what is no machine."""
+    of_machines = [await machines.get(db, each.id) for each in await machines.briefs(db) if each.reserved_address]
+    return of_machines, await network.kept_addresses(db)

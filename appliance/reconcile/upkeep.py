@@ -11,7 +11,7 @@ from appliance.events import Bus, Event
 from appliance.machine import Machine, State
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
-from appliance.store import audit, deployments, events, machines, tasks
+from appliance.store import audit, deployments, events, machines, sightings, tasks
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 HOUR = 3600.0
 FORGET_SECONDS = 7 * 86400.0
 """How long a machine is remembered that asked for a boot script and was never heard of again."""
+SIGHT_SECONDS = 30 * 86400.0
+"""How long an interface is remembered that was seen on the network and never was here."""
 SLICE = 200
 """Machines that are forgotten in one transaction at most: others wait for it."""
 _GIVEN = re.compile(r"node-[0-9a-f]{6}(-[0-9a-f]{4})?")
@@ -46,6 +48,8 @@ class Upkeep:
             continue
         while await self._store.write(lambda db: audit.prune(db, self._clock())):
             continue
+        await self._store.write(sightings.forget_arrived)
+        await self._store.write(lambda db: sightings.forget_before(db, self._clock() - SIGHT_SECONDS))
         while await record(self._store, self._bus, self._forget):
             continue
 

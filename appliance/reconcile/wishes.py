@@ -23,7 +23,7 @@ from appliance.events import Bus, Event
 from appliance.machine import Machine, State, check_hand_over, check_name, check_tags, in_rescue, moved
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile import audit
-from appliance.reconcile.addresses import check_address, check_unheld
+from appliance.reconcile.addresses import check_address, check_reservable, check_unheld
 from appliance.reconcile.audit import Subject
 from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.consequences import (
@@ -37,9 +37,10 @@ from appliance.reconcile.consequences import (
 from appliance.reconcile.machine_consequences import machine_consequences
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
+from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
-from appliance.store import attempts, catalogue, deployments, leases, machines, tokens
+from appliance.store import attempts, catalogue, deployments, leases, machines, network, tokens
 from appliance.store.store import Store
 from appliance.task import Task
 from appliance.workflow import DeploymentId
@@ -121,6 +122,8 @@ class Wishes:
                 await tokens.end_sessions(db, before.id)
             if change.reserved_address is not None:
                 after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
+            if after.name != before.name:
+                await check_free(db, after.name, but=("machine", "deployment"))
             if after != before:
                 await machines.put(db, after)
                 text = f"{by} changed {_differences(before, after)}"
@@ -135,6 +138,8 @@ class Wishes:
             return None
         others = await machines.briefs(db)
         address = check_address(text, machine, others, self._subnets)
+        kept = {each.address: each.name or each.mac for each in await network.kept_addresses(db)}
+        check_reservable(address, kept, self._subnets, "reserved_address")
         if address != machine.reserved_address:
             check_unheld(address, machine, others, await leases.every(db), self._clock())
         return address
@@ -205,6 +210,7 @@ class Wishes:
                 wanted_disk=new.disk or None,
                 machine_uuid=secrets.token_hex(16),
             )
+            await check_free(db, deployment.name, but=("machine", "deployment"))
             stored = await deployments.add(db, deployment)
             await self._told(tell, stored, f"{by} created {stored.name}")
             await self._noted(db, by, "deployment.create", _subject(stored), None, stored)

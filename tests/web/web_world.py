@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from network_parts import network_parts
 
 from appliance.events import Bus
 from appliance.machine import Machine, MachineId, State, parse_mac
@@ -113,6 +114,7 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         store=store,
         bus=bus,
         wishes=Wishes(store, bus, clock, [SUBNET]),
+        **network_parts(store, bus, clock, [SUBNET]),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,

@@ -38,11 +38,19 @@ class Saver:
         self._failed = failed
         self._queue: list[Lease] = []
         self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def put(self, lease: Lease) -> None:
         """Queue a lease."""
         self._queue.append(lease)
         self._wake.set()
+
+    async def written(self) -> None:
+        """Return once all that was queued before was written, or could not be."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._wake.set()
+        await future
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -50,7 +58,12 @@ class Saver:
             await self._wake.wait()
             self._wake.clear()
             batch, self._queue = self._queue, []
-            await self._write(batch)
+            waiting, self._waiting = self._waiting, []
+            if batch:
+                await self._write(batch)
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
 
     async def _write(self, batch: Sequence[Lease]) -> None:
         try:

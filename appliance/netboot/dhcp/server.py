@@ -68,6 +68,14 @@ class DhcpServer:
         """How many addresses are leased now, by interface."""
         return self._responder.leased(time.time())
 
+    async def forget(self, interface: str, address: IPv4Address) -> bool:
+        """Free an address and forget whose it was, on disk too; False where nothing is known of it."""
+        effects = self._responder.forget(interface, address, time.time())
+        self._apply(effects)
+        if effects:
+            await self._saver.written()
+        return bool(effects)
+
     async def start(self) -> None:
         """Load the leases and bind every interface; nothing is answered yet. Raises ApplianceError."""
         self._responder = self._build(await self._store.load())

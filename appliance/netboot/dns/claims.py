@@ -12,11 +12,11 @@ from typing import Literal
 from appliance.netboot.dns.names import ancestors, reverse_name
 from appliance.netboot.dns.records import Address, RecordData
 
-Kind = Literal["own", "user", "deployment", "machine", "lease"]
+Kind = Literal["own", "user", "deployment", "reservation", "machine", "lease"]
 
-_FORWARD_RANK: dict[Kind, int] = {"lease": 0, "machine": 1, "deployment": 2, "user": 3, "own": 4}
+_FORWARD_RANK: dict[Kind, int] = {"lease": 0, "machine": 1, "reservation": 2, "deployment": 3, "user": 4, "own": 5}
 # A user's further name for a machine must not replace the name that the machine goes by.
-_REVERSE_RANK: dict[Kind, int] = {"lease": 0, "user": 1, "machine": 2, "deployment": 3, "own": 4}
+_REVERSE_RANK: dict[Kind, int] = {"lease": 0, "user": 1, "machine": 2, "reservation": 3, "deployment": 4, "own": 5}
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,14 @@ class Claims:
         best = max((_FORWARD_RANK[claim.kind] for claim in holding), default=0)
         winners = [claim for claim in holding if _FORWARD_RANK[claim.kind] == best]
         return winners[:1] if winners and winners[0].kind == "lease" else winners
+
+    def winning(self, now: float) -> list[tuple[str, Claim]]:
+        """The claims that count, of all names, with the keys of their owners."""
+        found: list[tuple[str, Claim]] = []
+        for name, claims in self._by_name.items():
+            counting = self.named(name, now)
+            found += [(owner, each) for owner, each in claims.items() if any(each is other for other in counting)]
+        return found
 
     def pointed(self, pointer: str, now: float) -> list[Claim]:
         """The one claim, or none, whose name the PTR record at `pointer` gives.

@@ -106,6 +106,10 @@ class Zone:
         exists = bool(here) or self._claims.is_between(name)
         return Answer(Rcode.NOERROR if exists else Rcode.NXDOMAIN, tuple(records), self.soa(apex), fresh)
 
+    def given(self, now: float) -> list[tuple[str, Claim]]:
+        """What is answered now, of all names of the domain, with the keys of the owners; PTR records follow from it."""
+        return self._claims.winning(now)
+
     def soa(self, apex: str) -> Record:
         """The SOA record of one of our zones."""
         serial = self.generation & 0xFFFFFFFF

@@ -8,6 +8,7 @@ from appliance.web.api.access_routes import ACCESS
 from appliance.web.api.conventions import checked
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
+from appliance.web.api.network_routes import NETWORK
 from appliance.web.api.openapi import document
 from appliance.web.doors import open_door
 
@@ -59,6 +60,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=tasks.LOG_QUERY),
     Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
     Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
+    *NETWORK,
     Endpoint("GET", "/events", events.index, 200, Page[shapes.EventOut], query=events.QUERY),
 )  # fmt: skip
 

@@ -1,0 +1,190 @@
+"""The network as it is shown: subnets, leases, reservations, names, and what was seen on it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from typing import Literal
+
+import aiosqlite
+
+from appliance.errors import NotFound
+from appliance.lease import Lease
+from appliance.machine import parse_mac
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dns.claims import Claim, Kind
+from appliance.netboot.dns.records import Address, Target, Text
+from appliance.netboot.dns.zone import Zone
+from appliance.reconcile.addresses import reservations
+from appliance.reconcile.sightings import likely_cause
+from appliance.reconcile.subnet_use import RangeUse, use_of
+from appliance.reconcile.watch import FOREIGN_SECONDS
+from appliance.sighting import ForeignServer, Sighting
+from appliance.store import leases, machines, network, sightings
+from appliance.store.documents import load
+from appliance.store.listing import Asked, Found, page
+from appliance.store.store import Store
+
+NameOwner = Literal["machine", "deployment", "lease", "reservation", "record", "own"]
+_OWNERS: dict[Kind, NameOwner] = {
+    "own": "own",
+    "user": "record",
+    "deployment": "deployment",
+    "machine": "machine",
+    "lease": "lease",
+    "reservation": "reservation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetView:
+    """One configured subnet; ``subnet`` is None where its mode is off: nothing of it is known then."""
+
+    interface: str
+    subnet: Subnet | None
+    ranges: tuple[RangeUse, ...]
+    foreign: tuple[ForeignServer, ...]
+    """Other DHCP servers that were noticed within a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease, with id and name of the machine where it is one's."""
+
+    lease: Lease
+    machine: str | None
+    machine_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationView:
+    """An address that is kept: ``kind`` is ``machine`` or ``other``."""
+
+    kind: str
+    machine: str | None
+    name: str
+    mac: str
+    address: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameView:
+    """A name that DNS gives now."""
+
+    name: str
+    """Full, without the final dot."""
+    type: str
+    value: str
+    owner: NameOwner
+    of: str
+    """Id of the machine, deployment or record, or the interface of a lease or reservation; empty for our own."""
+    until: float | None
+    """When it ends unless it is renewed; None: it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class SightingView:
+    """What was heard of an interface, and why it came no further."""
+
+    sighting: Sighting
+    machine: str | None
+    machine_name: str | None
+    cause: str
+    hint: str
+
+
+class NetworkViews:
+    """Reads only. ``off`` are the interfaces whose subnet is configured and switched off."""
+
+    def __init__(
+        self, store: Store, clock: Callable[[], float], subnets: Sequence[Subnet], off: Sequence[str], zone: Zone
+    ) -> None:
+        self._store, self._clock, self._subnets, self._off, self._zone = store, clock, subnets, off, zone
+
+    @property
+    def domain(self) -> str:
+        """The site's domain, in which names are."""
+        return self._zone.domain
+
+    async def subnets(self) -> list[SubnetView]:
+        """Every configured subnet, with the use of its ranges."""
+        now = self._clock()
+
+        async def job(db: aiosqlite.Connection) -> tuple[list[Lease], list[IPv4Address], list[ForeignServer]]:
+            of_machines = [each.address for each in reservations(await machines.briefs(db))]
+            kept = [IPv4Address(each.address) for each in await network.kept_addresses(db)]
+            foreign = await sightings.foreign_servers(db, now - FOREIGN_SECONDS)
+            return await leases.every(db), [*of_machines, *kept], foreign
+
+        bound, reserved, foreign = await self._store.read(job)
+        served = [
+            SubnetView(each.interface, each, use_of(each, bound, reserved, now), _of(foreign, each.interface))
+            for each in self._subnets
+        ]
+        return [*served, *(SubnetView(interface, None, (), ()) for interface in self._off)]
+
+    async def foreign_servers(self) -> list[ForeignServer]:
+        """Other DHCP servers that were noticed within a day, the newest first: each needs somebody's attention."""
+        since = self._clock() - FOREIGN_SECONDS
+        return await self._store.read(lambda db: sightings.foreign_servers(db, since))
+
+    async def leases(self, asked: Asked) -> tuple[Found, list[LeaseView]]:
+        """A page of leases."""
+        found = await self._store.read(lambda db: page(db, network.LEASES, asked))
+        return found, [LeaseView(*network.lease_row(row)) for row in found.rows]
+
+    async def reservations(self, asked: Asked) -> tuple[Found, list[ReservationView]]:
+        """A page of reservations, of machines and of what is none."""
+        found = await self._store.read(lambda db: page(db, network.RESERVATIONS, asked))
+        return found, [ReservationView(*row) for row in found.rows]
+
+    def names(self) -> list[NameView]:
+        """Every name that DNS gives now, by name."""
+        given = [_name(owner, claim) for owner, claim in self._zone.given(self._clock())]
+        return sorted(given, key=lambda each: (each.name, each.type, each.value, each.of))
+
+    async def sightings(self, asked: Asked) -> tuple[Found, list[SightingView]]:
+        """A page of what was seen on the network and is not here, unless ``here`` is asked for."""
+        asked = replace(asked, filters={"here": False, **asked.filters})
+        found = await self._store.read(lambda db: page(db, sightings.SIGHTINGS, asked))
+        return found, [self._explained(*row) for row in found.rows]
+
+    async def sighting(self, mac: str) -> SightingView:
+        """What was seen of one interface; raises Invalid or NotFound."""
+        plain = parse_mac(mac)
+        known = await self._store.read(lambda db: sightings.find(db, plain))
+        if known is None:
+            raise NotFound("sighting-unknown", f"{plain} was not seen on the network", "list what was seen")
+        owner = await self._store.read(lambda db: machines.by_mac(db, plain))
+        cause, hint = self._cause(known)
+        return SightingView(known, owner.id if owner else None, owner.name if owner else None, cause, hint)
+
+    def _explained(self, document: bytes, machine: str | None, name: str | None) -> SightingView:
+        known = load(document, Sighting)
+        return SightingView(known, machine, name, *self._cause(known))
+
+    def _cause(self, known: Sighting) -> tuple[str, str]:
+        subnet = next((each for each in self._subnets if each.interface == known.interface), None)
+        return likely_cause(known, subnet, self._clock())
+
+
+def _of(foreign: Sequence[ForeignServer], interface: str) -> tuple[ForeignServer, ...]:
+    return tuple(each for each in foreign if each.interface == interface)
+
+
+def _name(owner: str, claim: Claim) -> NameView:
+    kind = _OWNERS[claim.kind]
+    of = "" if kind == "own" else owner.partition(":")[2]
+    return NameView(claim.name, claim.data.type.name, _value(claim), kind, of, claim.until)
+
+
+def _value(claim: Claim) -> str:
+    match claim.data:
+        case Address(address):
+            return str(address)
+        case Target(_, name):
+            return name
+        case Text(strings):
+            return b"".join(strings).decode(errors="replace")
+        case other:
+            return str(other)

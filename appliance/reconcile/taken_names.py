@@ -1,0 +1,24 @@
+"""Whose a name in the site's domain is: nobody gets one that is managed for another."""
+
+import aiosqlite
+
+from appliance.errors import Conflict
+from appliance.machine import RESERVED_NAMES
+from appliance.store.documents import one
+
+_OWNERS = (
+    ("machine", "SELECT 1 FROM machines WHERE name = ?"),
+    ("deployment", "SELECT 1 FROM deployments WHERE name = ?"),
+    ("reservation", "SELECT 1 FROM reservations WHERE name = ?"),
+    ("record", "SELECT 1 FROM dns_records WHERE name = ?"),
+)
+
+
+async def check_free(db: aiosqlite.Connection, name: str, but: tuple[str, ...] = (), field: str = "name") -> None:
+    """Raise Conflict ``name-taken`` where this name is somebody's, other than of the kinds ``but``."""
+    if name in RESERVED_NAMES:
+        raise Conflict("name-taken", f"{name} is the appliance's own or reserved", "choose another name", field)
+    for kind, sql in _OWNERS:
+        if kind not in but and await one(db, sql, name) is not None:
+            text = f"{name} is the name of a {kind}" if kind != "record" else f"{name} has a DNS record"
+            raise Conflict("name-taken", text, f"choose another name, or change that {kind} first", field)

@@ -1,0 +1,155 @@
+"""Addresses and names that users keep, and the lists of leases and reservations."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import aiosqlite
+import msgspec
+
+from appliance.errors import NotFound
+from appliance.lease import Lease
+from appliance.names import DnsRecord, KeptAddress
+from appliance.store.documents import load, one, rows
+from appliance.store.listing import Filter, Listing, Number, Sort, any_of, equals, words
+
+_Word = Annotated[str, msgspec.Meta(max_length=200)]
+_Q = "words in address, name or MAC address"
+
+LEASES = Listing(
+    table="leases l LEFT JOIN machine_macs a ON a.mac = l.mac LEFT JOIN machines m ON m.id = a.machine",
+    columns="l.doc, m.id, m.name",
+    id="l.rowid",
+    default="address",
+    sorts={
+        "address": Sort("l.number", Number),
+        "mac": Sort("l.mac"),
+        "hostname": Sort("l.hostname"),
+        "until": Sort("l.until", float),
+    },
+    filters={
+        "q": Filter(
+            _Word, words("lower(l.mac || ' ' || l.address || ' ' || l.hostname || ' ' || ifnull(m.name, ''))"), _Q
+        ),
+        "interface": Filter(_Word, equals("l.interface"), "the interface of ours that it is on"),
+        "active": Filter(
+            bool,
+            lambda value, now: [(f"{'' if value else 'NOT '}(l.state <> 'released' AND l.until > ?)", (now,))],
+            "whether nobody else may get the address now",
+        ),
+    },
+)  # fmt: skip
+
+_NUMBER = " + ".join(
+    f"json_extract('[' || replace({{address}}, '.', ',') || ']', '$[{place}]') * {1 << (24 - 8 * place)}"
+    for place in range(4)
+)
+_OF_MACHINES = f"""
+    SELECT 'machine' AS kind, 'machine:' || m.id AS id, m.id AS machine, m.name AS name,
+        ifnull((SELECT a.mac FROM machine_macs a LEFT JOIN inventories i ON i.machine = a.machine WHERE a.machine = m.id
+            ORDER BY a.mac <> ifnull(json_extract(CAST(i.doc AS TEXT), '$.boot_mac'), ''),
+                a.mac <> json_extract(CAST(m.doc AS TEXT), '$.macs[0]') LIMIT 1), '') AS mac,
+        json_extract(CAST(m.doc AS TEXT), '$.reserved_address') AS address, '' AS note,
+        {_NUMBER.format(address="json_extract(CAST(m.doc AS TEXT), '$.reserved_address')")} AS number
+    FROM machines m WHERE json_extract(CAST(m.doc AS TEXT), '$.reserved_address') IS NOT NULL
+"""  # noqa: S608 - ours
+_OF_OTHERS = f"""
+    SELECT 'other' AS kind, r.mac AS id, NULL AS machine, ifnull(r.name, '') AS name, r.mac AS mac,
+        r.address AS address, r.note AS note, {_NUMBER.format(address="r.address")} AS number
+    FROM reservations r
+"""  # noqa: S608 - ours
+RESERVATIONS = Listing(
+    table=f"({_OF_MACHINES} UNION ALL {_OF_OTHERS}) r",
+    columns="r.kind, r.machine, r.name, r.mac, r.address, r.note",
+    id="r.id",
+    id_kind=str,
+    default="address",
+    sorts={"address": Sort("r.number", Number), "name": Sort("r.name"), "mac": Sort("r.mac")},
+    filters={
+        "q": Filter(_Word, words("lower(r.mac || ' ' || r.address || ' ' || r.name || ' ' || r.note)"), _Q),
+        "kind": Filter(list[Literal["machine", "other"]], any_of("r.kind"), "of machines, or of what is none"),
+    },
+)
+
+
+def lease_row(row: Any) -> tuple[Lease, str | None, str | None]:
+    """A row of LEASES: the lease, and id and name of the machine, where it is one's."""
+    return load(row[0], Lease), row[1], row[2]
+
+
+async def lease(db: aiosqlite.Connection, interface: str, address: str) -> Lease:
+    """One lease; raises NotFound."""
+    row = await one(db, "SELECT doc FROM leases WHERE interface = ? AND address = ?", interface, address)
+    if row is None:
+        text = f"there is no lease of {address[:40]} on {interface[:40]}"
+        raise NotFound("lease-unknown", text, "list them with: qrm network leases")
+    return load(row[0], Lease)
+
+
+async def has_lease(db: aiosqlite.Connection, interface: str, address: str) -> bool:
+    """Whether anything is kept of this address."""
+    return await one(db, "SELECT 1 FROM leases WHERE interface = ? AND address = ?", interface, address) is not None
+
+
+async def delete_lease(db: aiosqlite.Connection, interface: str, address: str) -> None:
+    """Forget a lease that the DHCP server knows nothing of."""
+    await db.execute("DELETE FROM leases WHERE interface = ? AND address = ?", (interface, address))
+
+
+_KEPT = "SELECT mac, address, name, note, created FROM reservations"
+
+
+async def kept_addresses(db: aiosqlite.Connection) -> list[KeptAddress]:
+    """All reservations of what is no machine."""
+    return [KeptAddress(*row) for row in await rows(db, f"{_KEPT} ORDER BY mac")]
+
+
+async def kept_address(db: aiosqlite.Connection, mac: str) -> KeptAddress:
+    """The reservation of this interface; raises NotFound."""
+    row = await one(db, f"{_KEPT} WHERE mac = ?", mac)
+    if row is None:
+        hint = "list them with: qrm network reservations; that of a machine is taken from the machine"
+        raise NotFound("reservation-unknown", f"nothing is reserved for {mac[:40]}", hint)
+    return KeptAddress(*row)
+
+
+async def keep_address(db: aiosqlite.Connection, of: KeptAddress) -> None:
+    """Store a reservation; another one of this interface is replaced."""
+    await db.execute(
+        "INSERT OR REPLACE INTO reservations(mac, address, name, note, created) VALUES(?,?,?,?,?)",
+        (of.mac, of.address, of.name, of.note, of.created),
+    )
+
+
+async def drop_address(db: aiosqlite.Connection, mac: str) -> None:
+    """Forget a reservation."""
+    await db.execute("DELETE FROM reservations WHERE mac = ?", (mac,))
+
+
+_RECORDS = "SELECT name, type, value, note, created, id FROM dns_records"
+
+
+async def records(db: aiosqlite.Connection) -> list[DnsRecord]:
+    """All records that users added."""
+    return [DnsRecord(*row) for row in await rows(db, f"{_RECORDS} ORDER BY id")]
+
+
+async def record(db: aiosqlite.Connection, number: int) -> DnsRecord:
+    """One record; raises NotFound."""
+    row = await one(db, f"{_RECORDS} WHERE id = ?", number)
+    if row is None:
+        raise NotFound("record-unknown", f"there is no record {number}", "list them with: qrm network names")
+    return DnsRecord(*row)
+
+
+async def add_record(db: aiosqlite.Connection, of: DnsRecord) -> DnsRecord:
+    """Store a record and return it with its number."""
+    async with db.execute(
+        "INSERT INTO dns_records(name, type, value, note, created) VALUES(?,?,?,?,?)",
+        (of.name, of.type, of.value, of.note, of.created),
+    ) as cursor:
+        return replace(of, id=int(cursor.lastrowid or 0))
+
+
+async def delete_record(db: aiosqlite.Connection, number: int) -> None:
+    """Forget a record."""
+    await db.execute("DELETE FROM dns_records WHERE id = ?", (number,))

@@ -1,0 +1,29 @@
+"""The API's addresses of the network."""
+
+from appliance.web.api import network
+from appliance.web.api import network_shapes as shapes
+from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.listing import Page
+from appliance.web.api.shapes import Items
+
+NETWORK: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/network/subnets", network.subnets, 200, Items[shapes.SubnetOut]),
+    Endpoint("GET", "/network/leases", network.leases, 200, Page[shapes.LeaseOut], query=network.LEASES_QUERY),
+    Endpoint(
+        "DELETE", "/network/leases/{interface}/{address}", network.forget_lease, 204, query=network.CONFIRM_QUERY
+    ),
+    Endpoint(
+        "GET", "/network/reservations", network.reservations, 200, Page[shapes.ReservationOut],
+        query=network.RESERVATIONS_QUERY,
+    ),
+    Endpoint("POST", "/network/reservations", network.reserve, 201, shapes.ReservationOut, shapes.ReservationIn),
+    Endpoint("DELETE", "/network/reservations/{mac}", network.unreserve, 204),
+    Endpoint("GET", "/network/names", network.names, 200, Page[shapes.NameOut], query=network.NAMES_QUERY),
+    Endpoint("POST", "/network/names", network.add_name, 201, shapes.RecordOut, shapes.NameIn),
+    Endpoint("DELETE", "/network/names/{key}", network.delete_name, 204),
+    Endpoint(
+        "GET", "/network/sightings", network.sightings, 200, Page[shapes.SightingOut], query=network.SIGHTINGS_QUERY
+    ),
+    Endpoint("GET", "/network/sightings/{mac}", network.sighting, 200, shapes.SightingOut),
+    Endpoint("DELETE", "/network/sightings/{mac}", network.forget_sighting, 204),
+)  # fmt: skip
