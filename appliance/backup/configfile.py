@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from appliance.backup.staging import free_name
@@ -40,16 +39,20 @@ def place(path: Path, text: str, now: float) -> Path | None:
 
     Raises ApplianceError ``state-unwritable``.
     """
-    kept, mode, content = None, 0o644, text.encode()  # the daemon's user reads it
+    content = text.encode()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            found = path.stat()
-            if path.read_bytes() == content:
-                return None
-            kept, mode = free_name(path, now), found.st_mode & 0o777
-            os.link(path, kept)
-            sync_directory(path.parent)
-    write_whole(path, content, mode)
-    path.chmod(mode)  # whatever the umask took
-    return kept
+        if not path.exists():
+            write_whole(path, content, 0o644)
+            path.chmod(0o644)  # whatever the umask took: the daemon's user reads it
+            return None
+        if path.read_bytes() == content:
+            return None
+        kept, found = free_name(path, now), path.stat()
+        os.link(path, kept)
+        sync_directory(path.parent)
+        write_whole(path, content, found.st_mode & 0o777)
+        path.chmod(found.st_mode & 0o777)
+        if os.geteuid() == 0:
+            os.chown(path, found.st_uid, found.st_gid)
+        return kept

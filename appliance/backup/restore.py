@@ -1,5 +1,6 @@
 """Brings a state back: everything is put together and checked beside the old state, then takes its place at once."""
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def restore(order: Order) -> Outcome:
     contents = read_manifest(order.backup, order.passphrase)
     check_schema(contents.header, str(order.backup))
     target = _target(order, contents)
+    _check_allowed(target)
     with ExitStack() as held, writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -79,6 +81,13 @@ def _target(order: Order, contents: Contents) -> Path:
     if order.wants_config:
         return Path(contents.manifest.state_dir).resolve()
     return config.load(order.config).site.state_dir.resolve()
+
+
+def _check_allowed(target: Path) -> None:
+    """The directory around the state is root's as a rule; said before a long backup is read."""
+    around = next(each for each in target.parents if each.exists())
+    if not os.access(around, os.W_OK):
+        raise ApplianceError("not-allowed", f"you may not write to {around}", "run this as root")
 
 
 def _put_together(order: Order, contents: Contents, target: Path, new: Path) -> None:

@@ -1,5 +1,6 @@
 """A state comes back whole, or nothing is touched."""
 
+import os
 import sqlite3
 from contextlib import closing
 
@@ -199,6 +200,25 @@ def test_another_state_directory_is_written_into_the_configuration(ada, tmp_path
     assert f'state_dir = "{new}"' in (tmp_path / "c.toml").read_text()
     assert '"a.test"' in (tmp_path / "c.toml").read_text()
     assert is_whole(new, "ada", ada.fingerprint)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_everything_belongs_to_the_user_of_the_old_state(ada, bob, tmp_path):
+    backup = ada.backup(tmp_path / "b", with_images=True)
+    bob.config.write_text("[site]\n")
+    for each in (bob.directory, *bob.directory.rglob("*"), bob.config):
+        os.chown(each, 4711, 4712)
+    restored(backup, bob.config, replace_config=True, state_dir=bob.directory)
+    found = [each.stat() for each in (bob.directory, *bob.directory.rglob("*"), bob.config)]
+    assert {(each.st_uid, each.st_gid) for each in found} == {(4711, 4712)}
+    bob.backup(tmp_path / "c")
+    assert {each.stat().st_uid for each in bob.directory.rglob("*")} == {4711}
+
+
+def test_who_may_not_write_there_is_told_to_be_root(ada, tmp_path, monkeypatch):
+    backup = ada.backup(tmp_path / "b")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refused("not-allowed", backup, tmp_path / "c").hint == "run this as root"
 
 
 def test_a_link_to_the_state_stays_a_link(ada, bob, tmp_path):
