@@ -81,7 +81,7 @@ class Examination:
     def _noted(self, findings: Iterator[Finding]) -> Iterator[Finding]:
         """The same; a server that nobody offers may answer all the same."""
         for finding in findings:
-            self.reachable |= finding.status is Status.OK and finding.check != spanning_tree.CHECK
+            self.reachable |= _reached(finding)
             yield finding
 
     def _bounced(self) -> Bounce:
@@ -96,6 +96,12 @@ class Examination:
 def _asks(plan: Plan) -> bool:
     """Whether any check needs offers."""
     return plan.checks != {spanning_tree.CHECK}
+
+
+def _reached(finding: Finding) -> bool:
+    """Whether it shows that a server answered, be it by a narrow path."""
+    answered = finding.status in (Status.OK, Status.WARNING) or bool(finding.details.get("mtu"))
+    return answered and finding.check != spanning_tree.CHECK
 
 
 def _servers(scene: Scene) -> Iterator[Finding]:

@@ -128,8 +128,8 @@ class Fetch:
     """Bytes of the whole file, as the server says."""
     read: int = 0
     seconds: float = 0.0
-    wanted: bool = True
-    """Whether a part of it was asked for, or all of it, which also asks for its size with HEAD before."""
+    partly: bool = True
+    """Whether only its beginning was asked for; before all of it, HEAD asks for its size."""
     head: int | None = None
     """Size in the answer to HEAD; None without an answer, or without Content-Length."""
     trouble: str = ""

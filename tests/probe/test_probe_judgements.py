@@ -176,11 +176,11 @@ def test_transfers(seen, status, words):
 @pytest.mark.parametrize(
     ("seen", "status", "words"),
     [
-        (Fetch("u", 200, 10, 10, wanted=False, head=10), OK, "10 bytes"),
+        (Fetch("u", 200, 10, 10, partly=False, head=10), OK, "10 bytes"),
         (Fetch("u", 206, 80_000_000, 16_000_000, 0.5), OK, "of 80000000 bytes in 0.50 s, 32 MB/s"),
         (Fetch("u", 206, 80_000_000, 16_000_000, 4.0), WARNING, "slow"),
-        (Fetch("u", 200, 10, 10, wanted=False), FAILED, "HEAD"),
-        (Fetch("u", 200, 10, 4, wanted=False, head=10, trouble="other"), FAILED, "broke off after 4"),
+        (Fetch("u", 200, 10, 10, partly=False), FAILED, "HEAD"),
+        (Fetch("u", 200, 10, 4, partly=False, head=10, trouble="other"), FAILED, "broke off after 4"),
         (Fetch("u", 302), FAILED, "redirected"),
         (Fetch("u", 404), FAILED, "HTTP status 404"),
         (Fetch("u", trouble="refused"), FAILED, "nothing listens"),

@@ -161,6 +161,34 @@ def test_a_path_that_loses_large_packets(host, served, namespace):
     assert "the transfer began and then stopped" in stalled["text"]
 
 
+def test_a_router_that_says_that_packets_are_too_large(host, other):
+    other.run("ip", "link", "add", "far", "mtu", "1300", "type", "veth", "peer", "name", "far-peer", "mtu", "1300")
+    other.run("ip", "address", "add", "10.78.0.1/30", "dev", "far")
+    other.run("ip", "link", "set", "far", "up")
+    other.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+    beyond = Host(other, "far", "far-peer", "10.78.0.2/30")
+    try:
+        beyond.run("ip", "route", "add", "default", "via", "10.78.0.1")
+        host.run("ip", "route", "add", "10.78.0.0/30", "via", FOREIGN)
+        status, (path,), _ = host.probe("--timeout", "1", "--server", "10.78.0.2", "mtu")
+    finally:
+        beyond.close()
+    assert (status, path["status"], path["details"]["mtu"]) == (1, "failed", 1300)
+    assert path["details"]["told_by"] == FOREIGN
+
+
+def test_switches_are_heard_without_promiscuous_mode(host):
+    """A card drops what switches say unless it is told to take it; the pairs of this test would pass everything."""
+    process = host.popen_probe("--timeout", "30", "stp")
+    assert "listening" in process.stderr.readline()
+    while "01:80:c2:00:00:00" not in host.run("ip", "maddress", "show", "dev", "eth0"):
+        assert process.poll() is None
+    assert "promiscuity 0" in host.run("ip", "-details", "link", "show", "dev", "eth0")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 1
+
+
 def test_a_bridge_with_spanning_tree(host, served, namespace):
     namespace.run("ip", "link", "set", "br0", "type", "bridge", "hello_time", "100", "forward_delay", "200")
     namespace.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "1")

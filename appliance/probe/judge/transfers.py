@@ -114,9 +114,9 @@ def _http_wrong(seen: Fetch) -> tuple[str, str, str] | None:
         return f"redirected ({seen.status})", "Firmware follows no redirects.", "Take the redirect out of the way."
     if seen.status not in (200, 206):
         return f"HTTP status {seen.status}", why, "The appliance's log says why; is the file there?"
-    if seen.trouble or (seen.size is not None and seen.read < seen.size and not seen.wanted):
+    if seen.trouble or (seen.size is not None and seen.read < seen.size and not seen.partly):
         return f"broke off after {seen.read} bytes", why, "Look for losses on the way; see the check mtu."
-    if not seen.wanted and seen.head != seen.size:
+    if not seen.partly and seen.head != seen.size:
         return "HEAD does not tell the size", "UEFI asks for the size first.", "A proxy in between may be to blame."
     return None
 

@@ -17,34 +17,37 @@ BLOCK = 1468
 MOST_BYTES = 64 * 1024 * 1024
 _PORT = 69
 _SECONDS = 2
+_LONGEST = 60.0
 _RETRIES = 2
 
 
-class _TooLarge(Exception):
-    """No boot program is that large: whoever sends it means harm."""
+class _TooMuch(Exception):
+    """No boot program is that large or takes that long: whoever sends it means harm, or the path is useless."""
 
 
 class _Sink(io.RawIOBase):
     """Counts what is written and keeps nothing."""
 
-    size = 0
+    def __init__(self, until: float) -> None:
+        self.size, self._until = 0, until
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """One block."""
         self.size += len(data)
-        if self.size > MOST_BYTES:
-            raise _TooLarge
+        if self.size > MOST_BYTES or monotonic() > self._until:
+            raise _TooMuch(f"left after {self.size} bytes, which is too large or too slow for a boot program")
         return len(data)
 
 
 def transfer(server: str, name: str, source: str) -> Transfer:
     """Fetch a file from our address ``source``; whatever goes wrong is in the answer."""
-    sink, start = _Sink(), monotonic()
+    start = monotonic()
+    sink = _Sink(start + _LONGEST)
     client = tftpy.TftpClient(server, _PORT, {"blksize": BLOCK, "tsize": 0}, localip=source, flock=False)
     trouble, words = "", ""
     try:
         client.download(name, sink, timeout=_SECONDS, retries=_RETRIES)
-    except (tftpy.TftpShared.TftpException, OSError, _TooLarge, AssertionError, ValueError) as error:
+    except (tftpy.TftpShared.TftpException, OSError, _TooMuch, AssertionError, ValueError) as error:
         trouble, words = _trouble(error, client, server, name), str(error) or type(error).__name__
     block = getattr(client.context, "options", None) or {}
     return Transfer(server, name, sink.size, monotonic() - start, int(block.get("blksize", 512)), trouble, words)

@@ -18,19 +18,18 @@ _LONGEST = 10.0
 
 def fetch(url: str, source: str, part: int | None = None) -> Fetch:
     """A file from our address ``source``; only its first ``part`` bytes where that is given."""
-    start = monotonic()
-    seen = {"url": url, "wanted": part is not None}
+    partly = part is not None
     try:
         head = _size(url, source) if part is None else None
         with closing(_connection(url, source)) as connection:
-            headers = {} if part is None else {"Range": f"bytes=0-{part - 1}"}
+            headers = {"Range": f"bytes=0-{part - 1}"} if part is not None else {}
             start = monotonic()
             connection.request("GET", _path(url), headers=headers)
             answer = connection.getresponse()
             read = _read(answer, part or MOST_BYTES, start + _LONGEST)
             size = _whole(answer)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Fetch(url, wanted=part is not None, trouble=_trouble(error), words=str(error) or type(error).__name__)
+        return Fetch(url, partly=partly, trouble=_trouble(error), words=str(error) or type(error).__name__)
     short = size is not None and part is None and read < min(size, MOST_BYTES)
     return Fetch(
         url,
@@ -38,7 +37,7 @@ def fetch(url: str, source: str, part: int | None = None) -> Fetch:
         size=size,
         read=read,
         seconds=monotonic() - start,
-        wanted=bool(seen["wanted"]),
+        partly=partly,
         head=head,
         trouble="other" if short else "",
     )
