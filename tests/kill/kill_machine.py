@@ -147,6 +147,19 @@ class PlayedMachine:
         self.power_cut()
         self.power_on()
 
+    def hold(self) -> None:
+        """Time stands still for whatever runs on it."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``hold``."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        for child in _children(self._process.pid):
+            os.kill(child, number)
+
     def tend(self) -> None:
         """One turn."""
         if self.phase is Phase.FIRMWARE:
