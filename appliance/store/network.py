@@ -45,9 +45,9 @@ _NUMBER = " + ".join(
 )
 _OF_MACHINES = f"""
     SELECT 'machine' AS kind, 'machine:' || m.id AS id, m.id AS machine, m.name AS name,
-        ifnull((SELECT a.mac FROM machine_macs a LEFT JOIN inventories i ON i.machine = a.machine WHERE a.machine = m.id
-            ORDER BY a.mac <> ifnull(json_extract(CAST(i.doc AS TEXT), '$.boot_mac'), ''),
-                a.mac <> json_extract(CAST(m.doc AS TEXT), '$.macs[0]') LIMIT 1), '') AS mac,
+        coalesce((SELECT a.mac FROM machine_macs a JOIN inventories i ON i.machine = a.machine WHERE a.machine = m.id
+            AND a.mac = json_extract(CAST(i.doc AS TEXT), '$.boot_mac')),
+            json_extract(CAST(m.doc AS TEXT), '$.macs[0]'), '') AS mac,
         json_extract(CAST(m.doc AS TEXT), '$.reserved_address') AS address, '' AS note,
         {_NUMBER.format(address="json_extract(CAST(m.doc AS TEXT), '$.reserved_address')")} AS number
     FROM machines m WHERE json_extract(CAST(m.doc AS TEXT), '$.reserved_address') IS NOT NULL
