@@ -23,8 +23,8 @@ CLOCKS = {"now", "today", "utcnow"}
 
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
-    "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "sighting", "task",
-    "events", "errors", "command", "__init__",
+    "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
+    "sighting", "task", "events", "errors", "command", "__init__",
 }  # fmt: skip
 LAYERS = (
     WORDS,

@@ -92,16 +92,17 @@ class Resident:
 
     def _tell_messages(self) -> None:
         """For people: nothing waits for them, and an appliance that does not want them is not asked twice."""
-        if self.told:
-            return
-        self.told = True
-        text = self.messages()
+        text = "" if self.told else self.messages()
         if not text:
             return
         try:
             self.client.boot_messages(system.boot_id(), text)
-        except (Refused, Unreachable) as error:
+        except Refused as error:
             say(f"the kernel's messages were not taken: {error}")
+        except Unreachable as error:
+            say(f"the kernel's messages go with the next announcement: {error}")
+            return
+        self.told = True
 
     def _follow(self) -> bool:
         """Wait for a command to go down; says whether it is on its way."""

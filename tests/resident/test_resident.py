@@ -38,6 +38,7 @@ class Deployed:
         self.pauses: list[float] = []
         self.done: list[str] = []
         self.shutdown_error = ""
+        self.messages = ""
         self.enough: Callable[[], bool] = lambda: False
 
     def pause(self, seconds: float) -> None:
@@ -50,7 +51,7 @@ class Deployed:
         return self.shutdown_error
 
     def run(self) -> None:
-        Resident(Client(load(self.directory)), self.pause, self.shut_down, self.ssh).run()
+        Resident(Client(load(self.directory)), self.pause, self.shut_down, self.ssh, lambda: self.messages).run()
 
 
 @pytest.fixture
@@ -214,3 +215,34 @@ def test_the_unit_is_well_formed(tmp_path: Path) -> None:
     for line in ("Type=simple", "Restart=always", "After=network.target", "WantedBy=multi-user.target"):
         assert line in unit.splitlines()
     assert "ExecStart=/usr/bin/python3 /usr/lib/qrm/resident" in unit
+
+
+def told(appliance: FakeAppliance) -> list[object]:
+    return [call.body for call in appliance.calls if call.path.endswith("/boot-messages")]
+
+
+def test_what_the_kernel_said_goes_once_after_the_first_announcement(
+    appliance: FakeAppliance, deployed: Deployed
+) -> None:
+    appliance.answers["POST", f"{PREFIX}/boot-messages"] = lambda call: (200, {})
+    appliance.answers["GET", f"{PREFIX}/wait"] = lambda call: (503, {})
+    deployed.messages = "Linux version\n"
+    deployed.enough = lambda: len([call for call in appliance.calls if call.path.endswith("/active")]) > 2
+    with pytest.raises(Ended):
+        deployed.run()
+    assert told(appliance) == [{"boot_id": system.boot_id(), "text": "Linux version\n"}]
+    assert [call.path for call in appliance.calls][:2] == [f"{PREFIX}/active", f"{PREFIX}/boot-messages"]
+
+
+@pytest.mark.parametrize(("status", "times"), [(404, 1), (413, 1), (503, 3)])
+def test_messages_that_are_not_taken_hold_nothing_up(
+    appliance: FakeAppliance, deployed: Deployed, status: int, times: int
+) -> None:
+    """Refused, they are not sent again; else they go with the next announcement."""
+    appliance.answers["POST", f"{PREFIX}/boot-messages"] = lambda call: (status, {})
+    appliance.answers["GET", f"{PREFIX}/wait"] = lambda call: (503, {})
+    deployed.messages = "Linux version\n"
+    deployed.enough = lambda: len([call for call in appliance.calls if "/wait?" in call.path]) > 2
+    with pytest.raises(Ended):
+        deployed.run()
+    assert len(told(appliance)) == times
