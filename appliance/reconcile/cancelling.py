@@ -8,6 +8,7 @@ from appliance.accounts import Asker
 from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import moved
+from appliance.reconcile import audit
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import change_machine, settle
 from appliance.reconcile.tasks import changed
@@ -24,6 +25,8 @@ async def cancel(db: aiosqlite.Connection, tell: Tell, key: str, by: Asker, now:
     task = await tasks.get(db, key)
     attempt = await attempts.find(db, task.attempt) if task.attempt else None
     check_cancel(task, attempt)
+    subject = ("task", task.id, task.title)
+    await audit.note(db, by, "task.cancel", subject, {"status": task.status}, {"status": Status.CANCELLED}, now=now)
     why = f"{by} cancelled it"
     if task.job:
         return await changed(db, tell, task, with_canceller(task, by.name), now)

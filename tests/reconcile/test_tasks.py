@@ -95,6 +95,10 @@ async def test_cancelled_before_it_began_everything_is_as_before(world, node):
     cancelled = await world.wishes.cancel_task(str(task.id), SOMEBODY)
     assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "somebody cancelled it")
     assert await world.deployment() == before
+    entry = await world.store.read(
+        lambda db: listing.one(db, "SELECT who, subject FROM audit WHERE action = 'task.cancel'")
+    )
+    assert entry == ("somebody", str(task.id))
     await world.loop.round()
     assert await state(node) == "idle"
 
