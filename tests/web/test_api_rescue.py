@@ -102,7 +102,7 @@ async def test_what_there_is_no_rescue_of(admin: World) -> None:
     await admin.machine()
     assert (await admin.api("POST", "/machines/m1/end-rescue", 409))["code"] == "rescue-none"
     assert (await admin.api("POST", "/machines/nobody/rescue", 404, json={"ssh_keys": [KEY]}))["code"]
-    assert (await admin.api("GET", "/machines/m1/consequences?action=fly", 422))["code"] == "action-unknown"
+    assert (await admin.api("GET", "/machines/m1/consequences?action=fly", 422))["code"] == "query-invalid"
 
 
 async def test_the_consequences_of_what_can_be_done_to_a_machine(admin: World) -> None:

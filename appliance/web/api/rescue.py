@@ -5,13 +5,12 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from appliance.errors import Invalid
 from appliance.reconcile.boot_messages import messages_of
 from appliance.reconcile.consequences import MachineAction
 from appliance.store.boot_messages import STACK, SYSTEM, BootMessages
 from appliance.web.api import outward, tasks
-from appliance.web.api.body import answer, body, key, text
-from appliance.web.api.query import Param
+from appliance.web.api.body import answer, body, key
+from appliance.web.api.query import Param, given
 from appliance.web.keys import SERVICES, USER
 
 
@@ -46,8 +45,8 @@ CONSEQUENCES_QUERY = (Param("action", MachineAction, "what would be done", neede
 
 async def rescue(request: web.Request) -> web.Response:
     """Boot the maintenance stack with SSH open to these keys; the answer is the task that follows it."""
-    given = await body(request, RescueIn)
-    task = await request.app[SERVICES].wishes.rescue(key(request), given.ssh_keys, request[USER])
+    asked = await body(request, RescueIn)
+    task = await request.app[SERVICES].wishes.rescue(key(request), asked.ssh_keys, request[USER])
     return await tasks.shown(request, str(task.id))
 
 
@@ -60,16 +59,8 @@ async def end(request: web.Request) -> web.Response:
 
 async def consequences(request: web.Request) -> web.Response:
     """What an action on the machine would do; nothing is changed."""
-    action = _action(text(request, "action"))
+    action: MachineAction = given(request, CONSEQUENCES_QUERY)["action"]
     return answer(outward.consequences(await request.app[SERVICES].wishes.machine_consequences(key(request), action)))
-
-
-def _action(said: str) -> MachineAction:
-    try:
-        return MachineAction(said)
-    except ValueError:
-        hint = f"use one of {', '.join(MachineAction)}"
-        raise Invalid("action-unknown", f"{said[:40]!r} is no action on a machine", hint, "action") from None
 
 
 async def boot_messages(request: web.Request) -> web.Response:
