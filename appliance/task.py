@@ -15,8 +15,10 @@ from appliance.workflow import (
     CONFIGURE,
     GROW,
     HAND_OVER,
+    OPEN_SSH,
     PREPARE,
     REPORT_ACTIVE,
+    RESTART,
     RETURN,
     SHUT_DOWN,
     WIPE_DISK,
@@ -24,6 +26,7 @@ from appliance.workflow import (
     Attempt,
     AttemptId,
     DeploymentId,
+    Kind,
 )
 from appliance.workflow import Status as AttemptStatus
 
@@ -170,6 +173,8 @@ WEIGHTS = {
     HAND_OVER: 1.0,
     REPORT_ACTIVE: 6.0,
     WIPE_DISK: 20.0,
+    OPEN_SSH: 1.0,
+    RESTART: 1.0,
 }
 """How long steps take beside each other, about: a bar that moves evenly, and promises nothing."""
 
@@ -215,15 +220,18 @@ class Prospect:
 
 _LOST = "What was on the disk is lost."
 _THEN = "Its machine is failed then: retry or release."
+_THEN_RESCUE = "Its machine is failed then: rescue it again, or end the rescue."
 _CUT: dict[str, str] = {
     SHUT_DOWN: "Its system was told to shut down, and does.",
-    RETURN: "Its system is shut down already, and stays so.",
+    RETURN: "The system that ran is shut down already, and stays so.",
     PREPARE: f"Clearing the disk stops. {_LOST}",
     WRITE: f"Writing the image stops, and the disk cannot boot. {_LOST}",
     GROW: "The disk stays without its identity, and is not started.",
     CONFIGURE: "The disk stays without its identity, and is not started.",
     HAND_OVER: "Its system is not started.",
     WIPE_DISK: f"The disk stays wiped in part. {_LOST}",
+    OPEN_SSH: "SSH may be open already, and stays so until the machine restarts.",
+    RESTART: "The machine may restart all the same.",
 }
 
 
@@ -256,7 +264,8 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
     step = attempt.step
     if step is None or step.name == REPORT_ACTIVE:
         return Prospect(False, "The machine was handed over, and its system starts. Stop it once it is active.")
-    return Prospect(True, f"{_CUT.get(step.name, f'{step.label.capitalize()} stops.')} {_THEN}")
+    then = _THEN_RESCUE if attempt.kind in (Kind.RESCUE, Kind.END_RESCUE) else _THEN
+    return Prospect(True, f"{_CUT[step.name]} {then}")
 
 
 def withdrawn(deployment: Deployment, before: Before) -> Deployment:

@@ -160,6 +160,16 @@ def test_cancelling_says_what_is_left(step: str) -> None:
     assert "failed then" in found.text
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_step_says_what_cancelling_it_means(kind: Kind) -> None:
+    attempt = replace(deploying(kind, system_runs=kind is not Kind.START), obeyed=True)
+    for index in range(len(attempt.steps)):
+        found = prospect(begun(TASK, AttemptId("a1")), replace(attempt, index=index))
+        assert found.text.endswith(".")
+        rescues = kind in (Kind.RESCUE, Kind.END_RESCUE)
+        assert ("end the rescue" in found.text) is (rescues and found.possible)
+
+
 def test_what_was_not_touched_comes_back() -> None:
     task = replace(begun(TASK, AttemptId("a1")), before=Before(State.IDLE, Wanted.RELEASED, assigned=False))
     assert brought_back(task, deploying()) is State.IDLE
