@@ -71,7 +71,7 @@ async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked
         raise Invalid("action-unknown", f"{asked.action[:40]!r} is no action", hint, "action")
     if action.needs and not getattr(asked.arguments, action.needs):
         raise Invalid("argument-missing", f"{asked.action} needs {action.needs}", "", action.needs)
-    found = await _items(db, noun, asked, now)
+    found = await items_meant(db, noun, asked, now)
     title = action.title.format(noun.counted(len(found)))
     _check_confirmed(noun, action, asked, len(found), title)
     arguments = {
@@ -89,7 +89,8 @@ def _check_confirmed(noun: Noun, action: BulkAction, asked: BulkAsked, number: i
         raise Conflict("confirmation-needed", f"{title}.", f"confirm with {word!r}", "confirm")
 
 
-async def _items(db: aiosqlite.Connection, noun: Noun, asked: BulkAsked, now: float) -> tuple[Item, ...]:
+async def items_meant(db: aiosqlite.Connection, noun: Noun, asked: BulkAsked, now: float) -> tuple[Item, ...]:
+    """The machines or deployments that are meant, by name. Raises Invalid where there are none, or too many."""
     if (asked.keys is None) == (asked.filters is None):
         hint = f"give either {noun.plural} or filter"
         raise Invalid("selection-invalid", f"say once which {noun.plural} are meant", hint, noun.plural)

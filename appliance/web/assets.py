@@ -27,6 +27,7 @@ LICENSES = {
     "icons.LICENSE": "lucide-static/LICENSE",
 }
 ICONS = (
+    "arrow-right-left",
     "arrow-down",
     "arrow-up",
     "book-open",
@@ -49,6 +50,7 @@ ICONS = (
     "server",
     "settings",
     "square",
+    "tag",
     "trash-2",
     "undo-2",
     "upload",

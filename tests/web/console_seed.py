@@ -12,6 +12,8 @@ from console_seed_life import live, past
 from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
+from appliance.certificates import ServerTls, authority
+from appliance.console_tls import ConsoleTls
 from appliance.deployment import Deployment, DiskIdentity, Installed, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, MachineId, State
@@ -31,7 +33,8 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8m3n0aQ0sOAO1VtHNnBq0b8yq1j2x8
 
 def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Services:
     """What pages are given, over a store."""
-    bus = Bus()
+    bus, names = Bus(), ["appliance.lab.test", "127.0.0.1"]
+    own = ServerTls(authority(state_dir, clock()), names, clock())
     return Services(
         store=store,
         bus=bus,
@@ -49,6 +52,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
             "dns": {"enabled": True, "port": 53, "forwarders": []},
             "web": {"listen": ["127.0.0.1:8443"]},
         },
+        tls=ConsoleTls(own, state_dir, names, clock),
     )
 
 

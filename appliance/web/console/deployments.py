@@ -16,6 +16,7 @@ from appliance.store import events
 from appliance.store.deployment_list import LISTING
 from appliance.store.listing import Asked, count
 from appliance.web.console import words
+from appliance.web.console.bulk_acts import DEPLOYMENT_ACTS
 from appliance.web.console.machine_actions import Button
 from appliance.web.console.page import render
 from appliance.web.console.paging import Shown, read, shown
@@ -50,13 +51,15 @@ def deployment_mark(view: DeploymentView) -> Mark:
 
 async def index(request: web.Request) -> web.Response:
     """GET /deployments, filtered by ``state``, ``image``, ``tag`` and ``q``."""
-    store, wanted = request.app[SERVICES].store, _wanted(request)
+    store, wanted = request.app[SERVICES].store, wanted_of(request)
     total = await store.read(lambda db: count(db, LISTING, Asked()))
     found = await read(wanted, lambda asked: deployments_page(store, asked), total)
-    return render(request, "deployments.html", listed=found, states=STATES, mark_of=deployment_mark)
+    return render(
+        request, "deployments.html", listed=found, states=STATES, acts=DEPLOYMENT_ACTS, mark_of=deployment_mark
+    )
 
 
-def _wanted(request: web.Request) -> Shown[DeploymentView]:
+def wanted_of(request: web.Request) -> Shown[DeploymentView]:
     """What the address asks for; one of STATES has no machine."""
     wanted: Shown[DeploymentView] = shown(request, "/deployments", LISTING, ("state", "image", "tag", "q"))
     word = request.query.get("state", "").strip()

@@ -1,7 +1,7 @@
 """The list of machines and the pages of one: overview, inventory, timeline."""
 
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Literal
 
 import aiosqlite
 from aiohttp import web
@@ -13,6 +13,7 @@ from appliance.reconcile.views import timeline as read_timeline
 from appliance.store.listing import Asked, count
 from appliance.store.machine_list import LISTING, groups
 from appliance.web.console import words
+from appliance.web.console.bulk_acts import MACHINE_ACTS
 from appliance.web.console.machine_actions import actions_for
 from appliance.web.console.page import render
 from appliance.web.console.paging import Shown, read, shown
@@ -21,15 +22,35 @@ from appliance.web.keys import SERVICES
 
 FILTERS = ("state", "tag", "q")
 STATES = ("busy", "offline", "maintenance", *(state.value for state in State if state not in BUSY))
+GROUPINGS: dict[str, Literal["state", "tag"]] = {"state": "state", "tag": "tag"}
 TIMELINE_PAGE = 100
 
 
 async def index(request: web.Request) -> web.Response:
-    """GET /machines, filtered by ``state``, ``tag`` and ``q``."""
-    store, wanted = request.app[SERVICES].store, _wanted(request)
+    """GET /machines, filtered by ``state``, ``tag`` and ``q``, counted by ``group``."""
+    store, wanted = request.app[SERVICES].store, wanted_of(request)
     total, tags = await store.read(_surroundings)
     found = await read(wanted, lambda asked: machines_page(store, asked), total)
-    return render(request, "machines.html", listed=found, states=STATES, tags=tags)
+    group = request.query.get("group", "")
+    found = found.with_filters({"group": group}, {}) if group in GROUPINGS else found
+    counts = await store.read(lambda db: _groups(db, wanted.asked, group))
+    return render(
+        request,
+        "machines.html",
+        listed=found,
+        states=STATES,
+        tags=tags,
+        acts=MACHINE_ACTS,
+        group=group if counts is not None else "",
+        counts=counts or [],
+    )
+
+
+async def _groups(db: aiosqlite.Connection, asked: Asked, by: str) -> list[tuple[str, int]] | None:
+    """How many match in each group, the largest first; None where the address names no grouping."""
+    if by not in GROUPINGS:
+        return None
+    return sorted((await groups(db, asked, GROUPINGS[by])).items(), key=lambda each: (-each[1], each[0]))
 
 
 async def _surroundings(db: aiosqlite.Connection) -> tuple[int, list[str]]:
@@ -37,7 +58,7 @@ async def _surroundings(db: aiosqlite.Connection) -> tuple[int, list[str]]:
     return await count(db, LISTING, Asked()), sorted(await groups(db, Asked(), "tag"))
 
 
-def _wanted(request: web.Request) -> Shown[MachineView]:
+def wanted_of(request: web.Request) -> Shown[MachineView]:
     """What the address asks for; some of STATES stand for more than one state, or for none."""
     wanted: Shown[MachineView] = shown(request, "/machines", LISTING, FILTERS)
     word = request.query.get("state", "").strip()

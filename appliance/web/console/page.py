@@ -14,6 +14,7 @@ from appliance import __version__
 from appliance.accounts import Asker, Role
 from appliance.deployment import content_in_words
 from appliance.errors import ApplianceError
+from appliance.machine import State
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.web.console import words
 from appliance.web.console.static import Static
@@ -63,6 +64,7 @@ class Pages:
             "version": __version__,
             "offline_after": words.span(OFFLINE_AFTER),
             "mark": words.mark,
+            "mark_named": lambda name: words.mark(State(name)),
             "OFFLINE": words.OFFLINE,
         }
         for function in (

@@ -9,6 +9,10 @@ from appliance.accounts import Role
 from appliance.errors import ApplianceError
 from appliance.web.assets import STATIC
 from appliance.web.console import (
+    account,
+    audit,
+    bulk,
+    certificate,
     deployment_actions,
     deployment_form,
     deployments,
@@ -24,6 +28,7 @@ from appliance.web.console import (
     rescues,
     settings,
     tasks,
+    users,
 )
 from appliance.web.console.page import PAGES, Pages, problem_page
 from appliance.web.console.static import Static
@@ -42,6 +47,8 @@ class Route:
     """The least role; None: everybody, logged in or not."""
 
 
+MACHINES_BULK, DEPLOYMENTS_BULK = (bulk.handlers(kind) for kind in bulk.KINDS)
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", overview.show),
     Route("GET", "/tasks", tasks.index),
@@ -50,6 +57,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/tasks/{key}/cancel", tasks.ask_cancel, Role.OPERATOR),
     Route("POST", "/tasks/{key}/cancel", tasks.cancel, Role.OPERATOR),
     Route("GET", "/machines", machines.index),
+    Route("GET", "/machines/bulk", MACHINES_BULK[0], Role.OPERATOR),
+    Route("POST", "/machines/bulk", MACHINES_BULK[1], Role.OPERATOR),
     Route("GET", "/machines/{key}", machines.show),
     Route("GET", "/machines/{key}/inventory", machines.inventory),
     Route("GET", "/machines/{key}/timeline", machines.timeline),
@@ -72,6 +81,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/deployments/new", deployment_form.show, Role.OPERATOR),
     Route("POST", "/deployments/new", deployment_form.create, Role.OPERATOR),
     Route("GET", "/deployments/new/choices", deployment_form.choices, Role.OPERATOR),
+    Route("GET", "/deployments/bulk", DEPLOYMENTS_BULK[0], Role.OPERATOR),
+    Route("POST", "/deployments/bulk", DEPLOYMENTS_BULK[1], Role.OPERATOR),
     Route("GET", "/deployments/{key}", deployments.show),
     Route("GET", "/deployments/{key}/timeline", deployments.timeline),
     Route("GET", "/deployments/{key}/delete", deployment_actions.ask_delete, Role.OPERATOR),
@@ -92,6 +103,29 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/find", find.show),
     Route("GET", "/events", eventlog.index),
     Route("GET", "/settings", settings.show),
+    Route("GET", "/settings/users", users.index, Role.ADMIN),
+    Route("GET", "/settings/users/new", users.form, Role.ADMIN),
+    Route("POST", "/settings/users/new", users.create, Role.ADMIN),
+    Route("GET", "/settings/users/{name}", users.show, Role.ADMIN),
+    Route("POST", "/settings/users/{name}", users.save, Role.ADMIN),
+    Route("POST", "/settings/users/{name}/password", users.set_password, Role.ADMIN),
+    Route("GET", "/settings/users/{name}/delete", users.ask_delete, Role.ADMIN),
+    Route("POST", "/settings/users/{name}/delete", users.delete, Role.ADMIN),
+    Route("GET", "/settings/tokens", account.all_tokens, Role.ADMIN),
+    Route("GET", "/settings/log-ins", account.all_log_ins, Role.ADMIN),
+    Route("POST", "/settings/log-ins/{key}/end", account.end_any_log_in, Role.ADMIN),
+    Route("GET", "/settings/certificate", certificate.show, Role.ADMIN),
+    Route("POST", "/settings/certificate", certificate.put, Role.ADMIN),
+    Route("GET", "/settings/certificate/reset", certificate.ask_reset, Role.ADMIN),
+    Route("POST", "/settings/certificate/reset", certificate.reset, Role.ADMIN),
+    Route("GET", "/settings/audit", audit.index, Role.ADMIN),
+    Route("GET", "/account", account.show),
+    Route("POST", "/account/password", account.change_password),
+    Route("POST", "/account/log-ins/{key}/end", account.end_log_in),
+    Route("GET", "/account/tokens/new", account.token_form),
+    Route("POST", "/account/tokens/new", account.create_token),
+    Route("GET", "/account/tokens/{key}/delete", account.ask_delete_token),
+    Route("POST", "/account/tokens/{key}/delete", account.delete_token),
     Route("GET", "/login", entry.show_login, EVERYBODY),
     Route("POST", "/login", entry.log_in, EVERYBODY),
     Route("GET", "/setup", entry.show_setup, EVERYBODY),

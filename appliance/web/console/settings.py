@@ -12,7 +12,7 @@ async def show(request: web.Request) -> web.Response:
     """GET /settings"""
     services = request.app[SERVICES]
     sections = {name: list(_lines(value)) for name, value in services.config.items()}
-    return render(request, "settings.html", sections=sections, fingerprint=services.fingerprint)
+    return render(request, "settings.html", sections=sections, fingerprint=services.fingerprint, tab="about")
 
 
 def _lines(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 // The console works without any of this; with it, pages stay current and lists filter while one types.
 
 import "./patch.js";
+import { wireCopy } from "./copy.js";
 import { openLive } from "./live.js";
+import { wireChoosing } from "./choose.js";
 import { drawCharts } from "./charts.js";
 import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
@@ -13,6 +15,8 @@ nameZone();
 openLive();
 drawCharts();
 wireKeys();
+wireCopy();
 wirePalette();
 wireForms();
+wireChoosing();
 wireUpload();

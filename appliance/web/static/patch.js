@@ -18,6 +18,12 @@ function tint(row) {
   row.addEventListener("animationend", () => row.classList.remove("changed"), { once: true });
 }
 
+// What the person who looks has set: details that are open, rows that are chosen.
+function isTheReaders(name, node) {
+  if (name === "open") return node.tagName === "DETAILS";
+  return name === "checked" && Boolean(node.closest("form[data-choosing]"));
+}
+
 const callbacks = window.Idiomorph?.defaults.callbacks;
 
 if (callbacks) {
@@ -32,5 +38,5 @@ if (callbacks) {
   callbacks.afterNodeAdded = (node) => {
     if (node.nodeType === Node.ELEMENT_NODE && node.hasAttribute("data-row")) tint(node);
   };
-  callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+  callbacks.beforeAttributeUpdated = (name, node) => !isTheReaders(name, node);
 }
