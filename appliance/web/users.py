@@ -40,7 +40,8 @@ class Users:
     async def create(self, name: str, role: str, password: str, by: Asker) -> User:
         """Make a user."""
         require_person(by, "make users")
-        check_name(name)
+        if check_name(name) == "new":
+            raise Invalid("name-reserved", "'new' is the address of a page", "choose another name", "name")
         check_password(password, name)
         new = User(name, await self._doors.passwords.hash(password), parse_role(role), self._clock())
 

@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from access_seed import seed_access
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from console_seed import NOW, seed, services
@@ -60,6 +61,7 @@ async def visitor(directory: Path, *, fleet: bool = True, user: bool = True) -> 
         if user:
             admin = User("admin", FAST.hash(PASSWORD), "admin", NOW)
             await store.write(lambda db: accounts.add_user(db, admin))
+            await seed_access(store, lambda: NOW)
         async with TestClient(TestServer(make_app(given, FAST))) as client:
             yield Visitor(client, given, machines)
 

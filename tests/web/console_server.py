@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from access_seed import seed_access
 from aiohttp import web
 from argon2 import PasswordHasher
 from console_seed import seed, services
 
-from appliance.certificates import ServerTls, authority
 from appliance.machine import MachineId
 from appliance.store import accounts
 from appliance.store.accounts import User
@@ -52,7 +52,9 @@ async def console(
         app = make_app(given, hasher)
         user = User("admin", hasher.hash(PASSWORD), "admin", clock())
         await store.write(lambda db: accounts.add_user(db, user))
-        tls = ServerTls(authority(directory, time.time()), ["127.0.0.1"], time.time()).context
+        await seed_access(store, clock)
+        assert given.tls is not None
+        tls = given.tls.context
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:

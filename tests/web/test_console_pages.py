@@ -62,6 +62,19 @@ PAGES = (
     "/events?kind=dhcp.lease&machine=node-18",
     "/events?deployment=web-1",
     "/settings",
+    "/settings/users",
+    "/settings/users/new",
+    "/settings/users/eva",
+    "/settings/users/admin",
+    "/settings/users/eva/delete",
+    "/settings/tokens",
+    "/settings/log-ins",
+    "/settings/certificate",
+    "/settings/certificate/reset",
+    "/settings/audit",
+    "/account",
+    "/account/tokens/new",
+    "/account/tokens/t0/delete",
 )
 EMPTY = ("/", "/machines", "/deployments", "/deployments/new", "/images", "/kernels", "/events?machine=nobody")
 
