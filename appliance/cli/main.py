@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "images": ("appliance.cli.images:images", "Images: list, show, add, delete."),
     "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, add, delete."),
     "deployments": ("appliance.cli.deployments:deployments", "Deployments: create, start, stop, release and more."),
+    "network": ("appliance.cli.network:network", "Subnets, leases, reservations, names, and what was seen."),
     "tasks": ("appliance.cli.tasks:tasks", "Tasks: list, show, log, cancel, wait."),
     "events": ("appliance.cli.events:events", "What happened, and what happens."),
     "users": ("appliance.cli.users:users", "Users: list, show, create, set, password, delete."),

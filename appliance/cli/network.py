@@ -1,0 +1,233 @@
+"""``qrm network``"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import click
+
+from appliance.cli.client import segment
+from appliance.cli.confirm import confirmed
+from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.output import as_json, moment, table
+
+F = TypeVar("F", bound=Callable[..., Any])
+STAGES = ("asked", "offered", "leased", "program", "ipxe", "script", "stack", "agent")
+OWNERS = ("machine", "deployment", "lease", "reservation", "record", "own")
+TYPES = ("A", "AAAA", "CNAME", "TXT")
+
+
+@click.group()
+def network() -> None:
+    """Subnets, leases, reservations, names, and what was seen on the network and is not here."""
+
+
+def limit_option(command: F) -> F:
+    """``--limit``, as every listing has it."""
+    kind = click.IntRange(1, 1000)
+    return click.option("--limit", type=kind, default=100, show_default=True, help="How many at most.")(command)
+
+
+def _listed(path: str, json_out: bool, **query: Any) -> list[dict[str, Any]] | None:
+    """The items to be shown as a table; None where the whole answer was printed as JSON."""
+    answer = api().get(path, **query)
+    if json_out:
+        as_json(answer)
+        return None
+    rest = answer["total"] - len(answer["items"])
+    if rest > 0:
+        click.echo(f"{rest} more are not shown: use --limit, or a filter", err=True)
+    return list(answer["items"])
+
+
+@network.command()
+@json_option
+def subnets(json_out: bool) -> None:
+    """The subnets of the configuration file, how full they are, and other DHCP servers on them."""
+    answer = api().get("/network/subnets")
+    if json_out:
+        as_json(answer)
+        return
+    rows = [
+        (each["interface"], each["network"], each["mode"], *_ranges(each), _foreign(each)) for each in answer["items"]
+    ]
+    heads = ("interface", "network", "mode", "ranges", "free", "leased", "reserved", "other DHCP servers")
+    table(heads, rows, "No subnet: add a [[subnet]] to the configuration file.")
+
+
+def _ranges(subnet: dict[str, Any]) -> tuple[str, int, int, int]:
+    ranges = subnet["ranges"]
+    free, leased, reserved = (sum(each[name] for each in ranges) for name in ("free", "leased", "reserved"))
+    return ", ".join(f"{each['first']}-{each['last']}" for each in ranges), free, leased, reserved
+
+
+def _foreign(subnet: dict[str, Any]) -> str:
+    return ", ".join(f"{each['address']} (last {moment(each['last'])})" for each in subnet["foreign"])
+
+
+@network.group(cls=Listing)
+def leases() -> None:
+    """Addresses that were leased; without a command, their list."""
+
+
+@leases.command("list")
+@click.option("-q", "--search", metavar="WORDS", help="Only with these words in address, name or MAC address.")
+@click.option("--interface", help="Only on this interface of the appliance.")
+@click.option("--active/--ended", "active", default=None, help="Only those that hold their address now, or no more.")
+@limit_option
+@json_option
+def list_leases(search: str | None, interface: str | None, active: bool | None, limit: int, json_out: bool) -> None:
+    """Leases by address."""
+    shown = None if active is None else str(active).lower()
+    found = _listed("/network/leases", json_out, q=search, interface=interface, active=shown, limit=limit)
+    if found is not None:
+        rows = [
+            (
+                each["address"],
+                each["mac"],
+                each["machine_name"] or each["hostname"],
+                each["interface"],
+                "ended" if each["state"] == "bound" and not each["active"] else each["state"],
+                moment(each["until"]),
+            )
+            for each in found
+        ]
+        table(("address", "mac", "name", "interface", "state", "until"), rows, "No lease.")
+
+
+@leases.command("delete")
+@click.argument("interface")
+@click.argument("address")
+@confirm_option
+def forget_lease(interface: str, address: str, confirm: str | None) -> None:
+    """Free an address; for that of a machine that is up, confirm with its name."""
+    path = f"/network/leases/{segment(interface)}/{segment(address)}"
+    found = api().get("/network/leases", q=address, interface=interface)["items"]
+    holder = next((each["machine_name"] for each in found if each["address"] == address and each["active"]), None)
+    text = f"{address} comes free at once; its holder uses it until it renews, and then asks for another."
+    word = confirmed([text], holder, confirm)
+    api().send("DELETE", path + (f"?confirm={quote(word)}" if word else ""))
+    click.echo(f"{address} is free")
+
+
+@network.group(cls=Listing)
+def reservations() -> None:
+    """Addresses that one interface is leased and no other; without a command, their list."""
+
+
+@reservations.command("list")
+@click.option("-q", "--search", metavar="WORDS", help="Only with these words in address, name, note or MAC address.")
+@click.option("--kind", type=click.Choice(["machine", "other"]), help="Only of machines, or of what is none.")
+@limit_option
+@json_option
+def list_reservations(search: str | None, kind: str | None, limit: int, json_out: bool) -> None:
+    """Reservations by address."""
+    found = _listed("/network/reservations", json_out, q=search, kind=kind, limit=limit)
+    if found is not None:
+        rows = [(each["address"], each["mac"], each["name"], each["kind"], each["note"]) for each in found]
+        table(("address", "mac", "name", "of", "note"), rows, "No address is reserved.")
+
+
+@reservations.command("add")
+@click.argument("mac")
+@click.argument("address")
+@click.option("--name", help="Its name in the site's domain.")
+@click.option("--note", default="", help="Anything worth knowing.")
+def add_reservation(mac: str, address: str, name: str | None, note: str) -> None:
+    """Reserve an address for what is no machine: a printer, a switch. For a machine: qrm machines set --address."""
+    body = {"mac": mac, "address": address, "name": name, "note": note}
+    made = api().send("POST", "/network/reservations", body)
+    click.echo(f"{made['address']} is reserved for {made['mac']}")
+
+
+@reservations.command("delete")
+@click.argument("mac")
+def delete_reservation(mac: str) -> None:
+    """Give a reservation up."""
+    api().send("DELETE", f"/network/reservations/{segment(mac)}")
+    click.echo(f"nothing is reserved for {mac} any more")
+
+
+@network.group(cls=Listing)
+def names() -> None:
+    """Names that DNS gives; without a command, their list."""
+
+
+@names.command("list")
+@click.option("-q", "--search", metavar="WORDS", help="Only with these words in name or value.")
+@click.option("--owner", type=click.Choice(OWNERS), multiple=True, help="Only of these; may be given several times.")
+@click.option("--type", "kind", type=click.Choice(TYPES), multiple=True, help="Only of this type.")
+@limit_option
+@json_option
+def list_names(search: str | None, owner: tuple[str, ...], kind: tuple[str, ...], limit: int, json_out: bool) -> None:
+    """Every name that DNS gives now."""
+    query = {"q": search, "owner": list(owner) or None, "type": list(kind) or None}
+    found = _listed("/network/names", json_out, limit=limit, **query)
+    if found is not None:
+        rows = [
+            (
+                each["name"],
+                each["type"],
+                each["value"],
+                f"{each['owner']} {each['of']}".strip(),
+                moment(each["until"]) if each["until"] else "",
+            )
+            for each in found
+        ]
+        table(("name", "type", "value", "of", "until"), rows, "No name.")
+
+
+@names.command("add")
+@click.argument("name")
+@click.argument("type", type=click.Choice(TYPES, case_sensitive=False))
+@click.argument("value")
+@click.option("--note", default="", help="Anything worth knowing.")
+def add_name(name: str, type: str, value: str, note: str) -> None:  # noqa: A002 - as users read it in the help
+    """Add a record to the site's domain, such as: www A 10.77.0.9"""
+    made = api().send("POST", "/network/names", {"name": name, "type": type.upper(), "value": value, "note": note})
+    click.echo(f"record {made['id']}: {made['name']} {made['type']} {made['value']}")
+
+
+@names.command("delete")
+@click.argument("record")
+def delete_name(record: str) -> None:
+    """Delete a record that a user added, by its number."""
+    api().send("DELETE", f"/network/names/{segment(record)}")
+    click.echo(f"record {record} is deleted")
+
+
+@network.group(cls=Listing)
+def seen() -> None:
+    """What was seen on the network and is not here; without a command, the list."""
+
+
+@seen.command("list")
+@click.option("-q", "--search", metavar="WORDS", help="Only with these words in MAC address, address or names.")
+@click.option("--interface", help="Only on this interface of the appliance.")
+@click.option("--stage", type=click.Choice(STAGES), multiple=True, help="Only that came so far; may be repeated.")
+@limit_option
+@json_option
+def list_seen(search: str | None, interface: str | None, stage: tuple[str, ...], limit: int, json_out: bool) -> None:
+    """How far each came, and the likely cause; the latest first."""
+    query = {"q": search, "interface": interface, "stage": list(stage) or None}
+    found = _listed("/network/sightings", json_out, limit=limit, **query)
+    if found is not None:
+        rows = [
+            (
+                each["mac"],
+                each["machine_name"] or each["hostname"],
+                moment(each["last"]),
+                each["stage_text"],
+                f"{each['cause']}: {each['hint']}",
+            )
+            for each in found
+        ]
+        table(("mac", "name", "last", "how far", "why not further"), rows, "Nothing that is not here was seen.")
+
+
+@seen.command("delete")
+@click.argument("mac")
+def forget_seen(mac: str) -> None:
+    """Forget what was seen of an interface; it comes back with its next sign."""
+    api().send("DELETE", f"/network/sightings/{segment(mac)}")
+    click.echo(f"{mac} is forgotten")
