@@ -121,5 +121,5 @@ async def prune(db: aiosqlite.Connection, now: float) -> bool:
 
 
 async def actors(db: aiosqlite.Connection) -> list[str]:
-    """Everybody who is in the log, by name."""
-    return [row[0] for row in await rows(db, "SELECT DISTINCT who FROM audit ORDER BY who LIMIT 1000")]
+    """Everybody who did something, by name; not those who failed to get in, who call themselves what they like."""
+    return [row[0] for row in await rows(db, "SELECT DISTINCT who FROM audit WHERE role <> '' ORDER BY who LIMIT 500")]

@@ -12,6 +12,7 @@ from appliance.web.api_tokens import DEFAULT_DAYS, MOST_DAYS, NewToken
 from appliance.web.auth import ACCOUNTS, PROOF, give_cookie
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.console.programs import program_in_words
 from appliance.web.console.users import MEANINGS, repeated
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
@@ -39,6 +40,7 @@ async def _page(request: web.Request, error: ApplianceError | None = None) -> we
         tokens=await _tokens(request, by.name),
         log_ins=await request.app[USERS].log_ins_of(by.name),
         present=request[PROOF].log_in,
+        program=program_in_words,
         meaning=MEANINGS[by.role],
         shortest=SHORTEST,
         changed=request.query.get("changed") == "password",
@@ -151,7 +153,7 @@ async def all_tokens(request: web.Request) -> web.Response:
 async def all_log_ins(request: web.Request) -> web.Response:
     """GET /settings/log-ins"""
     log_ins, present = await request.app[USERS].log_ins_of(None), request[PROOF].log_in
-    return render(request, "log_ins.html", log_ins=log_ins, present=present, tab="log-ins")
+    return render(request, "log_ins.html", log_ins=log_ins, present=present, program=program_in_words, tab="log-ins")
 
 
 async def end_any_log_in(request: web.Request) -> web.Response:

@@ -37,6 +37,7 @@ async def index(request: web.Request) -> web.Response:
         people=await store.read(audit.actors),
         nouns=NOUNS,
         changes=changes,
+        did=did,
         query=query,
         cursor=cursor,
         older=_older(query.link(), found),
@@ -48,6 +49,35 @@ def _older(address: str, found: Found) -> str:
     if not found.next:
         return ""
     return f"{address}{'&' if '?' in address else '?'}cursor={found.next}"
+
+
+_VERBS = {
+    "log-in": "logged in",
+    "log-out": "logged out",
+    "create": "created",
+    "change": "changed",
+    "delete": "deleted",
+    "password": "changed the password of",
+    "set": "changed",
+    "reset": "reset",
+    "end": "ended",
+    "start": "started",
+    "stop": "stopped",
+    "release": "released",
+    "redeploy": "re-deployed",
+    "retry": "retried",
+    "rescue": "rescued",
+    "cancel": "cancelled",
+}
+
+
+def did(entry: Entry) -> str:
+    """What was done, in words: ``changed machine``; its name comes after it."""
+    noun, _, act = entry.action.partition(".")
+    if act in ("log-in", "log-out"):
+        return "failed to log in" if entry.outcome == "failed" else _VERBS[act]
+    noun = "a log-in of" if noun == "session" else noun
+    return f"{_VERBS.get(act, act.replace('-', ' '))} {noun}"
 
 
 def changes(entry: Entry) -> Iterator[tuple[str, str | None, str | None]]:

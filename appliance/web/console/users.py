@@ -20,7 +20,7 @@ LIST = "/settings/users"
 MEANINGS = {
     "viewer": "Sees the fleet and changes nothing of it.",
     "operator": "Runs the fleet: machines, deployments, images, kernels, addresses and names.",
-    "admin": "Also manages users, everybody's tokens and log-ins, the certificate and the audit log.",
+    "admin": "Runs the fleet, and manages users, all tokens and log-ins, the certificate and the audit log.",
 }
 """What each role may do, in a line."""
 
