@@ -1,6 +1,7 @@
 """The SSH server of a rescue: keys only, root only, host keys of this boot only."""
 
 import os
+import select
 import shutil
 import signal
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ Subsystem sftp internal-sftp
 """
 SEPARATION = Path("/run/sshd")
 """Where it locks its unprivileged half in; sshd(8) wants it there."""
+STOP_SECONDS = 10.0
 KINDS = ("ed25519", "ecdsa")
 KEPT_TYPES = frozenset({"proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "overlay", "efivarfs", "squashfs"})
 """File systems of the stack itself; every other one was mounted by the user of the rescue."""
@@ -66,9 +68,14 @@ def start_server(directory: Path, keys: str) -> list[str]:
 
 
 def stop_server(directory: Path) -> None:
-    """End the server that was started with these files; those who are logged in stay."""
+    """End the server that was started with these files, and wait until its port is free; who is logged in stays."""
     with suppress(OSError, ValueError):
-        os.kill(int((directory / "sshd.pid").read_text()), signal.SIGTERM)
+        process = os.pidfd_open(int((directory / "sshd.pid").read_text()))
+        try:
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            select.select([process], [], [], STOP_SECONDS)
+        finally:
+            os.close(process)
 
 
 def _host_key(directory: Path, kind: str) -> str:

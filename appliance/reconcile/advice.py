@@ -24,6 +24,8 @@ def advice(attempt: Attempt, machine: str, offline: bool) -> str:
             return f"Look at the screen of {machine}, or switch it off and on again: its system does not report"
         case "hand-over" if attempt.obeyed:
             return f"Switch {machine} off and on again: it is to start from its disk"
+        case "rescue" | "restart" if not attempt.armed:
+            return f"Switch {machine} off and on again: it goes on after that"
         case _ if attempt.armed or attempt.kind is Kind.START:
             return f"Switch {machine} on"
         case _:

@@ -114,3 +114,13 @@ def test_a_server_that_does_not_start_is_said(bench: Bench, monkeypatch: pytest.
     monkeypatch.setattr(bench.computer, "open_ssh", fails)
     with pytest.raises(ProgramFailed, match="no room"):
         rescue(bench.job("rescue", ssh_keys=[KEY]))
+
+
+def test_a_server_of_an_earlier_try_has_ended_before_the_next_one_binds(tmp_path: Path) -> None:
+    earlier = subprocess.Popen(["sleep", "60"])
+    (tmp_path / "sshd.pid").write_text(f"{earlier.pid}\n")
+    ssh_server.stop_server(tmp_path)
+    assert earlier.poll() is not None
+    ssh_server.stop_server(tmp_path)
+    (tmp_path / "sshd.pid").write_text("x")
+    ssh_server.stop_server(tmp_path)

@@ -20,6 +20,10 @@ FIRST = [
     (Kind.RELEASE, True, True),
     (Kind.RELEASE, False, True),
     (Kind.WIPE, False, True),
+    (Kind.RESCUE, False, False),
+    (Kind.RESCUE, True, False),
+    (Kind.END_RESCUE, False, False),
+    (Kind.END_RESCUE, True, False),
 ]
 """Every way an attempt can begin: its kind, whether a system has to be shut down first, whether the disk is wiped."""
 
