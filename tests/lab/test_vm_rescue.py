@@ -44,6 +44,7 @@ async def test_an_idle_machine_is_rescued_restarts_by_itself_and_comes_back(tmp_
         assert (await rescuer.log_in("id -u")).strip() == "0"
         assert (await rescuer.log_in("echo /dev/[vs]d?")).split() == ["/dev/vda", "/dev/vdb"]
         assert (await rescuer.log_in(MOUNTED_DISKS)).splitlines()[0] == "0"
+        assert "ssh_host" not in await rescuer.log_in("ls /etc/ssh"), "no host key comes with the stack"
         for refused in (await rescuer.with_another_key(), await rescuer.with_a_password()):
             assert refused.status == 255
             assert REFUSED in refused.stderr
