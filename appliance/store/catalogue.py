@@ -41,6 +41,20 @@ async def add_image(db: aiosqlite.Connection, new: Image) -> Image:
     return stored
 
 
+async def change_image(db: aiosqlite.Connection, changed: Image) -> None:
+    """Store a changed image; raises Conflict when its name is taken."""
+    if await one(db, "SELECT id FROM images WHERE name = ? AND id <> ?", changed.name, changed.id):
+        raise Conflict("name-taken", f"another image is called {changed.name}", "choose another name", "name")
+    await db.execute("UPDATE images SET name=?, doc=? WHERE id=?", (changed.name, dump(changed), changed.id))
+
+
+async def change_kernel(db: aiosqlite.Connection, changed: Kernel) -> None:
+    """Store a changed kernel; raises Conflict when its name is taken."""
+    if await one(db, "SELECT id FROM kernels WHERE name = ? AND id <> ?", changed.name, changed.id):
+        raise Conflict("name-taken", f"another kernel is called {changed.name}", "choose another name", "name")
+    await db.execute("UPDATE kernels SET name=?, doc=? WHERE id=?", (changed.name, dump(changed), changed.id))
+
+
 async def delete_image(db: aiosqlite.Connection, image_id: ImageId) -> None:
     """Forget an image; raises Conflict while a deployment names it."""
     user = await one(db, "SELECT name FROM deployments WHERE image = ?", image_id)

@@ -101,7 +101,7 @@ async def test_bad_kernels(admin: World) -> None:
     path = "/kernels?name=bad"
     assert (await admin.api("POST", path, 422, data=_form(vmlinuz=b"no")))["code"] == "kernel-format"
     assert (await admin.api("POST", path, 422, data=_form(initrd=b"x", vmlinuz=BZIMAGE)))["code"] == "form-order"
-    assert (await admin.api("POST", path, 422, data=BZIMAGE))["code"] == "body-type"
+    assert (await admin.api("POST", path, 415, data=BZIMAGE))["code"] == "body-type"
     for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
         problem = await admin.api("POST", path, 422, data=b"garbage\r\n" * 9, headers={"Content-Type": content_type})
         assert problem["code"] in ("body-invalid", "kernel-format")

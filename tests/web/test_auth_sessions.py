@@ -164,7 +164,7 @@ async def test_another_site_cannot_log_somebody_in(world: World) -> None:
 
 
 async def test_a_form_cannot_pose_as_json(admin: World) -> None:
-    problem = await admin.api("POST", "/deployments", 422, data=b'{"name":"x"}', headers={"Content-Type": "text/plain"})
+    problem = await admin.api("POST", "/deployments", 415, data=b'{"name":"x"}', headers={"Content-Type": "text/plain"})
     assert problem["code"] == "body-type"
 
 

@@ -21,7 +21,7 @@ ACCESS: tuple[Endpoint, ...] = (
         "PUT", "/account/password", users.change_password, 200, shapes.SessionOut, users.OwnPasswordIn, role=VIEWER
     ),
     Endpoint("GET", "/tokens", tokens.index, 200, tokens.TokenItems, query=tokens.EVERYBODY),
-    Endpoint("POST", "/tokens", tokens.create, 201, tokens.TokenMade, tokens.TokenIn, role=VIEWER),
+    Endpoint("POST", "/tokens", tokens.create, 201, tokens.TokenMade, tokens.TokenIn, role=VIEWER, secret=True),
     Endpoint("GET", "/tokens/{key}", tokens.show, 200, tokens.TokenOut),
     Endpoint("DELETE", "/tokens/{key}", tokens.delete, 204, role=VIEWER),
     Endpoint("GET", "/audit", audit.index, 200, Page[audit.AuditOut], query=params(LISTING), role=ADMIN),

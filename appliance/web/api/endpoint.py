@@ -5,6 +5,7 @@ from typing import Any
 
 from appliance.accounts import Role
 from appliance.web.api.query import Param
+from appliance.web.api.versions import Version
 from appliance.web.doors import EVERYBODY, Handler
 
 
@@ -24,6 +25,16 @@ class Endpoint:
     """Answered without knowing who asks."""
     role: Role | None = None
     """The least role; None: a viewer for GET, an operator for everything else."""
+
+    version: Version | None = None
+    """What users can change of the one thing that ``{key}`` names: its ETag, and what If-Match is compared with."""
+    secret: bool = False
+    """Its answer holds a secret, which is kept nowhere."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it takes an Idempotency-Key: it makes something, or begins it."""
+        return self.method == "POST" and self.status in (201, 202) and not (self.public or self.secret)
 
     @property
     def least(self) -> Role | None:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import aiosqlite
 from aiohttp import web
 
 from appliance.events import Event
+from appliance.store import deployments
 from appliance.store.documents import load
 from appliance.store.event_list import LISTING
 from appliance.store.listing import Found, page
@@ -19,7 +21,14 @@ QUERY = listing.params(LISTING)
 async def index(request: web.Request) -> web.Response:
     """Events, newest first."""
     wanted = listing.asked(request, LISTING)
-    return answer(event_page(await request.app[SERVICES].store.read(lambda db: page(db, LISTING, wanted))))
+
+    async def job(db: aiosqlite.Connection) -> Found:
+        named = wanted.filters.get("deployment", "0")
+        if not (named.isascii() and named.isdecimal()):
+            await deployments.get(db, named)  # a name that is mistyped; what was deleted is asked for by its number
+        return await page(db, LISTING, wanted)
+
+    return answer(event_page(await request.app[SERVICES].store.read(job)))
 
 
 def event_page(found: Found) -> Page[shapes.EventOut]:

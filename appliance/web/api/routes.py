@@ -3,10 +3,24 @@
 from aiohttp import web
 
 from appliance.accounts import Role
-from appliance.web.api import accounts, bulk, catalogue, deployments, events, machines, metrics, rescue, shapes, tasks
+from appliance.web.api import (
+    accounts,
+    bulk,
+    catalogue,
+    changes,
+    deployments,
+    events,
+    machines,
+    metrics,
+    rescue,
+    shapes,
+    tasks,
+    versions,
+)
 from appliance.web.api.access_routes import ACCESS
 from appliance.web.api.conventions import checked
 from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.idempotency import prepare
 from appliance.web.api.listing import Page
 from appliance.web.api.network_routes import NETWORK
 from appliance.web.api.openapi import document
@@ -23,10 +37,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET", "/machines/summary", machines.summary, 200, machines.MachineSummary, query=machines.SUMMARY_QUERY
     ),
-    Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail),
+    Endpoint("GET", "/machines/{key}", machines.show, 200, shapes.MachineDetail, version=versions.machine),
     Endpoint("POST", "/machines/bulk", bulk.machines, 202, tasks.TaskDetail, bulk.MachinesBulkIn),
-    Endpoint("PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn),
-    Endpoint("DELETE", "/machines/{key}", machines.delete, 204),
+    Endpoint(
+        "PATCH", "/machines/{key}", machines.change, 200, shapes.MachineDetail, shapes.MachineIn,
+        version=versions.machine,
+    ),
+    Endpoint("DELETE", "/machines/{key}", machines.delete, 204, version=versions.machine),
     Endpoint(
         "GET", "/machines/{key}/timeline", machines.events, 200, Page[shapes.EventOut], query=machines.TIMELINE_QUERY
     ),
@@ -39,22 +56,36 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/machines/{key}/end-rescue", rescue.end, 202, tasks.TaskDetail, rescue.EmptyIn),
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
     Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, catalogue.IMAGE_UPLOAD),
-    Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut),
-    Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204),
+    Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut, version=versions.image),
+    Endpoint(
+        "PATCH", "/images/{key}", changes.image, 200, shapes.ImageOut, changes.ImageChangeIn, version=versions.image
+    ),
+    Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204, version=versions.image),
     Endpoint("GET", "/kernels", catalogue.kernels, 200, Page[shapes.KernelOut], query=catalogue.KERNELS_QUERY),
     Endpoint("POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, bytes, catalogue.KERNEL_UPLOAD),
-    Endpoint("GET", "/kernels/{key}", catalogue.kernel, 200, shapes.KernelOut),
-    Endpoint("DELETE", "/kernels/{key}", catalogue.delete_kernel, 204),
+    Endpoint("GET", "/kernels/{key}", catalogue.kernel, 200, shapes.KernelOut, version=versions.kernel),
+    Endpoint(
+        "PATCH", "/kernels/{key}", changes.kernel, 200, shapes.KernelOut, changes.KernelChangeIn,
+        version=versions.kernel,
+    ),
+    Endpoint("DELETE", "/kernels/{key}", catalogue.delete_kernel, 204, version=versions.kernel),
     Endpoint("GET", "/deployments", deployments.index, 200, Page[shapes.DeploymentOut], query=deployments.QUERY),
     Endpoint("POST", "/deployments", deployments.create, 201, shapes.DeploymentOut, shapes.DeploymentIn),
     Endpoint("POST", "/deployments/bulk", bulk.deployments, 202, tasks.TaskDetail, bulk.DeploymentsBulkIn),
-    Endpoint("GET", "/deployments/{key}", deployments.show, 200, shapes.DeploymentOut),
-    Endpoint("DELETE", "/deployments/{key}", deployments.delete, 204),
+    Endpoint("GET", "/deployments/{key}", deployments.show, 200, shapes.DeploymentOut, version=versions.deployment),
+    Endpoint(
+        "PATCH", "/deployments/{key}", changes.deployment, 200, shapes.DeploymentOut, changes.DeploymentChangeIn,
+        version=versions.deployment,
+    ),
+    Endpoint("DELETE", "/deployments/{key}", deployments.delete, 204, version=versions.deployment),
     Endpoint(
         "GET", "/deployments/{key}/consequences", deployments.consequences, 200, shapes.ConsequencesOut,
         query=deployments.CONSEQUENCES_QUERY,
     ),
-    Endpoint("POST", "/deployments/{key}/{action}", deployments.act, 202, tasks.TaskDetail, shapes.ActionIn),
+    Endpoint(
+        "POST", "/deployments/{key}/{action}", deployments.act, 202, tasks.TaskDetail, shapes.ActionIn,
+        version=versions.deployment,
+    ),
     Endpoint("GET", "/tasks", tasks.index, 200, Page[tasks.TaskOut], query=tasks.QUERY),
     Endpoint("GET", "/tasks/{key}", tasks.show, 200, tasks.TaskDetail),
     Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=tasks.LOG_QUERY),
@@ -67,6 +98,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 def add_routes(app: web.Application) -> None:
     """Add every endpoint, and the OpenAPI document that describes them."""
+    prepare(app)
     for endpoint in ENDPOINTS:
         handler = checked(endpoint)
         open_door(app, endpoint.method, BASE + endpoint.path, handler, endpoint.least)
