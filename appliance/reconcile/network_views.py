@@ -14,7 +14,7 @@ from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.claims import Claim, Kind
 from appliance.netboot.dns.records import Address, Target, Text
 from appliance.netboot.dns.zone import Zone
-from appliance.reconcile.addresses import reservations
+from appliance.reconcile.addresses import boot_interface, reservations
 from appliance.reconcile.sightings import likely_cause
 from appliance.reconcile.subnet_use import RangeUse, use_of
 from appliance.reconcile.watch import FOREIGN_SECONDS
@@ -135,8 +135,12 @@ class NetworkViews:
 
     async def reservations(self, asked: Asked) -> tuple[Found, list[ReservationView]]:
         """A page of reservations, of machines and of what is none."""
-        found = await self._store.read(lambda db: page(db, network.RESERVATIONS, asked))
-        return found, [ReservationView(*row) for row in found.rows]
+
+        async def job(db: aiosqlite.Connection) -> tuple[Found, list[ReservationView]]:
+            found = await page(db, network.RESERVATIONS, asked)
+            return found, [await _reservation(db, ReservationView(*row)) for row in found.rows]
+
+        return await self._store.read(job)
 
     def names(self) -> list[NameView]:
         """Every name that DNS gives now, by name."""
@@ -166,6 +170,12 @@ class NetworkViews:
     def _cause(self, known: Sighting) -> tuple[str, str]:
         subnet = next((each for each in self._subnets if each.interface == known.interface), None)
         return likely_cause(known, subnet, self._clock())
+
+
+async def _reservation(db: aiosqlite.Connection, of: ReservationView) -> ReservationView:
+    """With the interface that the machine boots from, which the list has only guessed."""
+    machine = await machines.find(db, of.machine) if of.machine else None
+    return replace(of, mac=boot_interface(machine) or "") if machine is not None else of
 
 
 def _of(foreign: Sequence[ForeignServer], interface: str) -> tuple[ForeignServer, ...]:

@@ -43,15 +43,11 @@ _NUMBER = " + ".join(
     f"json_extract('[' || replace({{address}}, '.', ',') || ']', '$[{place}]') * {1 << (24 - 8 * place)}"
     for place in range(4)
 )
-_OF_MACHINES = f"""
-    SELECT 'machine' AS kind, 'machine:' || m.id AS id, m.id AS machine, m.name AS name,
-        coalesce((SELECT a.mac FROM machine_macs a JOIN inventories i ON i.machine = a.machine WHERE a.machine = m.id
-            AND a.mac = json_extract(CAST(i.doc AS TEXT), '$.boot_mac')),
-            json_extract(CAST(m.doc AS TEXT), '$.macs[0]'), '') AS mac,
-        json_extract(CAST(m.doc AS TEXT), '$.reserved_address') AS address, '' AS note,
-        {_NUMBER.format(address="json_extract(CAST(m.doc AS TEXT), '$.reserved_address')")} AS number
-    FROM machines m WHERE json_extract(CAST(m.doc AS TEXT), '$.reserved_address') IS NOT NULL
-"""  # noqa: S608 - ours
+_OF_MACHINES = """
+    SELECT 'machine' AS kind, 'machine:' || m.id AS id, m.id AS machine, m.name AS name, ifnull(m.first_mac, '') AS mac,
+        m.reserved AS address, '' AS note, m.reserved_number AS number
+    FROM machines m WHERE m.reserved IS NOT NULL
+"""
 _OF_OTHERS = f"""
     SELECT 'other' AS kind, r.mac AS id, NULL AS machine, ifnull(r.name, '') AS name, r.mac AS mac,
         r.address AS address, r.note AS note, {_NUMBER.format(address="r.address")} AS number

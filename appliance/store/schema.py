@@ -275,6 +275,23 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX idempotency_at ON idempotency(at);
     """,
+    # Reservations and leases are listed from indexes alone: no document of a thousand machines is read for a page.
+    """
+    ALTER TABLE machines ADD COLUMN reserved TEXT
+        GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.reserved_address')) VIRTUAL;
+    ALTER TABLE machines ADD COLUMN reserved_number INTEGER GENERATED ALWAYS AS (
+        json_extract('[' || replace(reserved, '.', ',') || ']', '$[0]') * 16777216
+        + json_extract('[' || replace(reserved, '.', ',') || ']', '$[1]') * 65536
+        + json_extract('[' || replace(reserved, '.', ',') || ']', '$[2]') * 256
+        + json_extract('[' || replace(reserved, '.', ',') || ']', '$[3]')
+    ) VIRTUAL;
+    ALTER TABLE machines ADD COLUMN first_mac TEXT
+        GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.macs[0]')) VIRTUAL;
+    CREATE INDEX machines_reserved ON machines(reserved_number, id, name, reserved, first_mac)
+        WHERE reserved IS NOT NULL;
+    DROP INDEX leases_number;
+    CREATE INDEX leases_number ON leases(number, address, interface, mac, hostname, state, until);
+    """,
 )
 
 
