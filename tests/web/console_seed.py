@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,21 @@ from appliance.console_tls import ConsoleTls
 from appliance.deployment import Deployment, DiskIdentity, Installed, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, MachineId, State
-from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.network_wishes import NewRecord, NewReservation
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines
 from appliance.store.store import Store
 from appliance.web.services import Services
 from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, Status, begin, steps_for
+from tests.people import ADMIN
 
 NOW = 1_795_200_000.0
 HOSTILE = "<script>document.title='owned'</script>"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDuTLVbhy3jUWqeSsBzZxTHfDGDCvGhsJZbgbCmCDyGE admin@laptop"
+RANGE = AddressRange(IPv4Address("10.77.0.50"), IPv4Address("10.77.0.200"))
+SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"), ranges=(RANGE,))
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8m3n0aQ0sOAO1VtHNnBq0b8yq1j2x8fS7PfYjv0k1d"
 
 
@@ -38,8 +42,8 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
     return Services(
         store=store,
         bus=bus,
-        wishes=Wishes(store, bus, clock, [Subnet("br0", IPv4Interface("10.77.0.1/24"))]),
-        **network_parts(store, bus, clock, [Subnet("br0", IPv4Interface("10.77.0.1/24"))]),
+        wishes=Wishes(store, bus, clock, [SUBNET]),
+        **network_parts(store, bus, clock, [SUBNET]),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,
@@ -223,6 +227,9 @@ async def seed(given: Services, clock: Any = lambda: NOW) -> dict[str, MachineId
     ids = await given.store.write(lambda db: _seed(db, clock()))
     for image in await given.store.read(catalogue.images):
         given.imports.image_path(image.id).write_bytes(b"content")
+    printer = NewReservation("00:11:32:aa:00:01", "10.77.0.20", "printer", "2nd floor")
+    await given.network_wishes.reserve(printer, ADMIN)
+    await given.network_wishes.add_name(NewRecord("git", "A", "10.77.0.21"), ADMIN)
     return ids
 
 

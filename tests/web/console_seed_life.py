@@ -10,7 +10,8 @@ from appliance.lease import Lease, LeaseState
 from appliance.machine import Machine, MachineId, State
 from appliance.metrics.history import History, Source
 from appliance.rescue import Rescue
-from appliance.store import attempts, boot_messages, deployments, machines, tasks
+from appliance.sighting import ForeignServer, Sighting, Stage
+from appliance.store import attempts, boot_messages, deployments, machines, sightings, tasks
 from appliance.store.boot_messages import BootMessages
 from appliance.store.documents import dump
 from appliance.store.tasks import Item
@@ -36,6 +37,7 @@ async def live(db: aiosqlite.Connection, ids: dict[str, MachineId], now: float) 
     await _bulk(db, now)
     told = BootMessages(boot_messages.STACK, now - 3600, KERNEL_SAID)
     await boot_messages.put(db, ids["node-18"], "boot-1", told)
+    await _strangers(db, now)
 
 
 async def _task(db: aiosqlite.Connection, machine: Machine, now: float) -> None:
@@ -76,6 +78,22 @@ async def _lease(db: aiosqlite.Connection, machine: Machine, number: int, now: f
     await db.execute(
         "INSERT INTO leases(interface, address, doc) VALUES(?,?,?)", (lease.interface, str(address), dump(lease))
     )
+
+
+async def _strangers(db: aiosqlite.Connection, now: float) -> None:
+    """Computers that came only so far, and another DHCP server."""
+    await sightings.put_servers(
+        db, [ForeignServer("br0", "10.77.0.254", now - 7200, now - 300, "00:1d:aa:00:00:fe", "52:54:00:b2:00:01")], 0.0
+    )
+    heard = [
+        Sighting("52:54:00:b2:00:01", "br0", now - 900, now - 60, Stage.OFFERED, now - 60, 4, 2, firmware="uefi-x64",
+                 vendor_class="PXEClient:Arch:00007:UNDI:003016", other_server="10.77.0.254", other_at=now - 60),
+        Sighting("52:54:00:b2:00:02", "br0", now - 700, now - 90, Stage.PROGRAM, now - 90, 6, 3, 1, firmware="bios",
+                 vendor_class="PXEClient:Arch:00000", address="10.77.0.88", file="undionly.kpxe", boots_at=now - 90),
+        Sighting("a4:83:e7:00:00:03", "br0", now - 5000, now - 5, Stage.LEASED, now - 5, 2, 1, firmware="none",
+                 hostname="laptop", vendor_class="MSFT 5.0", address="10.77.0.90"),
+    ]  # fmt: skip
+    await sightings.take(db, heard)
 
 
 async def _rescued(db: aiosqlite.Connection, key: MachineId, now: float) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import aiosqlite
 from aiohttp import web
 
+from appliance.accounts import Role
 from appliance.errors import NotFound
-from appliance.events import KINDS, Event
+from appliance.events import KINDS, PRIVATE, Event
 from appliance.store import deployments, events, machines
 from appliance.web.console.listing import parse_query
 from appliance.web.console.page import render
-from appliance.web.keys import SERVICES
+from appliance.web.keys import SERVICES, USER
 
 PER_PAGE = 100
 FILTERS = ("kind", "machine", "deployment", "before")
@@ -30,12 +31,14 @@ class _Found:
 async def index(request: web.Request) -> web.Response:
     """GET /events"""
     query = parse_query("/events", request.query, FILTERS, ("id",))
-    found = await request.app[SERVICES].store.read(lambda db: _find(db, query.filters))
+    private = request[USER].role is Role.ADMIN
+    found = await request.app[SERVICES].store.read(lambda db: _find(db, query.filters, private=private))
+    kinds = sorted((kind, meaning) for kind, meaning in KINDS.items() if private or kind not in PRIVATE)
     older = str(found.events[-1].id) if len(found.events) == PER_PAGE else ""
-    return render(request, "events.html", found=found, query=query, kinds=sorted(KINDS.items()), older=older)
+    return render(request, "events.html", found=found, query=query, kinds=kinds, older=older)
 
 
-async def _find(db: aiosqlite.Connection, filters: dict[str, str]) -> _Found:
+async def _find(db: aiosqlite.Connection, filters: dict[str, str], *, private: bool) -> _Found:
     named = await machines.find_id(db, filters["machine"]) if "machine" in filters else None
     try:
         wanted = filters.get("deployment")
@@ -50,6 +53,7 @@ async def _find(db: aiosqlite.Connection, filters: dict[str, str]) -> _Found:
         deployment=deployment,
         before=int(before) if before.isdecimal() and len(before) < 16 else None,
         limit=PER_PAGE,
+        private=private,
     )
     return _Found(listed, await machines.names(db, _machines_of(listed, named)), named)
 

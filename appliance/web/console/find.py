@@ -45,6 +45,11 @@ ACTS = (
     Act("/machines?state=failed", "Machines that failed", "server", "trouble error", Role.VIEWER),
     Act("/machines?state=maintenance", "Machines in maintenance", "wrench", "new", Role.VIEWER),
     Act("/machines?state=offline", "Machines that are offline", "server", "gone lost", Role.VIEWER),
+    Act("/network/seen", "Seen on the network, not here", "network", "unknown stranger mac missing", Role.VIEWER),
+    Act("/network/leases", "Leases", "network", "dhcp address", Role.VIEWER),
+    Act("/network/names", "Names in DNS", "network", "records", Role.VIEWER),
+    Act("/network/reservations/new", "Reserve an address", "plus", "dhcp static fixed"),
+    Act("/tasks", "Tasks", "list-checks", "jobs running", Role.VIEWER),
     Act("/account", "My account", "user", "password token session", Role.VIEWER),
     Act("/docs/api", "API documentation", "book-open", "openapi rest help", Role.VIEWER),
 )

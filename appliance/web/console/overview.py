@@ -9,6 +9,7 @@ from aiohttp import web
 from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.views import MachineView, views_of
+from appliance.sighting import ForeignServer
 from appliance.store import attempts, events, machine_list, machines
 from appliance.store.listing import Asked, count
 from appliance.store.machine_list import LISTING, groups
@@ -59,8 +60,14 @@ async def show(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     now = services.clock()
     fleet = await services.store.read(lambda db: _fleet(db, now))
-    attended = attention([*fleet.troubled, *fleet.running], now, zone_of(request))
+    others = [_foreign(server) for server in await services.network.foreign_servers()]
+    attended = others + attention([*fleet.troubled, *fleet.running], now, zone_of(request))
     return render(request, "overview.html", fleet=fleet, attention=attended, charts=CHARTS)
+
+
+def _foreign(server: ForeignServer) -> Attention:
+    text = f"gives addresses on {server.interface} too; machines take whichever answers first"
+    return Attention(words.FOREIGN, server.address, text, "/network")
 
 
 async def _fleet(db: aiosqlite.Connection, now: float) -> Fleet:

@@ -41,6 +41,7 @@ NAVIGATION = (
     Entry("/deployments", "Deployments", "layers"),
     Entry("/images", "Images", "disc-3", first=False),
     Entry("/kernels", "Kernels", "cpu", first=False),
+    Entry("/network", "Network", "network", first=False),
     Entry("/events", "Events", "scroll-text"),
     Entry("/settings", "Settings", "settings", first=False),
 )
@@ -78,6 +79,7 @@ class Pages:
             words.overall,
             words.weights,
             words.hardware,
+            words.sentence,
             words.key_fingerprint,
             words.pairs_of_hex,
         ):

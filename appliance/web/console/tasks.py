@@ -31,10 +31,12 @@ MARKS = {
 
 
 async def strip(request: web.Request) -> web.Response:
-    """GET /tasks/strip: what goes on, and the last that ended."""
+    """GET /tasks/strip: what goes on, the last that ended, and what is urgent on every page."""
     running, views = await task_views(*_asked(request, open=True, limit=IN_STRIP))
     _, ended = await task_views(*_asked(request, open=False, limit=ENDED_IN_STRIP))
-    return render(request, "tasks_strip.html", running=running.total, views=views, ended=ended, marks=MARKS)
+    foreign = await request.app[SERVICES].network.foreign_servers()
+    shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign}
+    return render(request, "tasks_strip.html", running=running.total, **shows)
 
 
 def _asked(request: web.Request, *, open: bool, limit: int) -> tuple[Any, Asked]:  # noqa: A002 - the filter's name

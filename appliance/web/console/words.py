@@ -35,6 +35,7 @@ _MARKS: dict[State, tuple[str, str]] = {
 }
 
 OFFLINE = Mark("hollow", "warn", "offline")
+FOREIGN = Mark("triangle", "bad", "DHCP server")
 RELEASED = Mark("circle", "quiet", "not running")
 WAITING = Mark("dots", "busy", "waiting")
 
@@ -128,6 +129,11 @@ def overall(attempt: Attempt) -> float:
 def weights(attempt: Attempt) -> str:
     """The weights of its steps, for the script that moves a bar between two looks at the server."""
     return " ".join(f"{weight:g}" for weight in weights_of(attempt))
+
+
+def sentence(text: str) -> str:
+    """Words that began in the middle of a line, at the begin of one."""
+    return text[:1].upper() + text[1:]
 
 
 def hardware(inventory: dict[str, Any] | None) -> str:
