@@ -1,0 +1,90 @@
+"""Leases that are forgotten, the order of addresses, and who was seen."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+from store_records import machine
+
+from appliance.errors import NotFound
+from appliance.lease import Lease, LeaseState
+from appliance.names import KeptAddress
+from appliance.network import hardware_address
+from appliance.sighting import ForeignServer, Sighting, Stage
+from appliance.store import leases, machines, network, sightings
+from appliance.store.leases import StoredLeases
+from appliance.store.listing import Asked, page
+from appliance.store.store import open_store
+
+LEASE = Lease("52:54:00:00:00:01", IPv4Address("10.77.0.50"), "br0", b"", "", 1.0, 9000.0, LeaseState.BOUND)
+FORGOTTEN = replace(LEASE, state=LeaseState.FORGOTTEN)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_store(tmp_path / "store.db") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("saved", "left"),
+    [([LEASE], 1), ([LEASE, FORGOTTEN], 0), ([FORGOTTEN], 0), ([FORGOTTEN, LEASE], 1), ([LEASE, FORGOTTEN, LEASE], 1)],
+)
+async def test_of_what_is_saved_together_the_last_counts(store, saved, left):
+    await StoredLeases(store).save(saved)
+    assert len(await store.read(leases.every)) == left
+
+
+async def test_addresses_are_in_the_order_of_their_numbers(store):
+    every = [IPv4Address(text) for text in ("10.77.0.100", "10.77.0.9", "9.255.0.1", "255.1.0.0")]
+    await StoredLeases(store).save([replace(LEASE, address=each) for each in every])
+    found = await store.read(lambda db: page(db, network.LEASES, Asked()))
+    assert [network.lease_row(row)[0].address for row in found.rows] == sorted(every)
+
+
+async def test_reservations_of_both_kinds_are_one_list(store):
+    await store.write(lambda db: machines.put(db, machine(reserved_address="10.77.0.20")))
+    kept = KeptAddress("02:00:00:00:00:01", "10.77.0.9", None, "", 1.0)
+    await store.write(lambda db: network.keep_address(db, kept))
+    found = await store.read(lambda db: page(db, network.RESERVATIONS, Asked()))
+    assert [(row[0], row[4]) for row in found.rows] == [("other", "10.77.0.9"), ("machine", "10.77.0.20")]
+    await store.write(lambda db: network.drop_address(db, kept.mac))
+    with pytest.raises(NotFound):
+        await store.read(lambda db: network.kept_address(db, kept.mac))
+
+
+async def test_what_came_up_or_is_old_is_forgotten(store):
+    signs = [
+        Sighting(f"52:54:00:00:00:0{number}", "br0", 1.0, float(number), Stage.ASKED, 1.0) for number in range(1, 5)
+    ]
+    await store.write(lambda db: sightings.take(db, signs))
+    made = machine(macs=(signs[3].mac,))
+    await store.write(lambda db: machines.put(db, made))
+    await store.write(lambda db: machines.put_inventory(db, made.id, {}))
+    await store.write(sightings.forget_arrived)
+    await store.write(lambda db: sightings.forget_before(db, 2.0))
+    assert set(await store.read(sightings.stages)) == {signs[1].mac, signs[2].mac}
+
+
+async def test_other_servers_are_bounded_the_newest_stay(store, monkeypatch):
+    monkeypatch.setattr(sightings, "KEEP_SERVERS", 2)
+    servers = [ForeignServer("br0", f"10.77.0.{number}", 1.0, float(number)) for number in range(1, 5)]
+    await store.write(lambda db: sightings.put_servers(db, servers, 0.0))
+    assert [each.address for each in await store.read(lambda db: sightings.foreign_servers(db, 0.0))] == [
+        "10.77.0.4",
+        "10.77.0.3",
+    ]
+
+
+def test_the_kernels_table_of_neighbours(tmp_path):
+    table = tmp_path / "arp"
+    table.write_text(
+        "IP address       HW type     Flags       HW address            Mask     Device\n"
+        "10.77.0.9        0x1         0x2         52:54:00:AA:00:09     *        br0\n"
+        "10.77.0.8        0x1         0x0         00:00:00:00:00:00     *        br0\n"
+        "cut short\n"
+    )
+    assert hardware_address("br0", "10.77.0.9", table) == "52:54:00:aa:00:09"
+    assert hardware_address("br1", "10.77.0.9", table) == ""
+    assert hardware_address("br0", "10.77.0.8", table) == ""
+    assert hardware_address("br0", "10.77.0.9", tmp_path / "none") == ""
