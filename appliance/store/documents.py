@@ -1,5 +1,6 @@
 """Frozen dataclasses as JSON documents in a column, checked when read back."""
 
+from functools import cache
 from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
@@ -16,7 +17,14 @@ def dump(value: Any) -> bytes:
 
 def load(document: bytes, kind: type[T]) -> T:
     """The value of a document; raises msgspec.ValidationError when it is not one."""
-    return msgspec.json.decode(document, type=kind, dec_hook=_from_text)
+    value: T = _decoder(kind).decode(document)
+    return value
+
+
+@cache
+def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+    """Kept: to make one takes several times as long as to read a document."""
+    return msgspec.json.Decoder(kind, dec_hook=_from_text)
 
 
 def _as_text(value: object) -> str:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from appliance.errors import ApplianceError
-from tests.benchmarks import boot, hand_over, idle_daemon, lab_check, live_viewers, stack_size
+from tests.benchmarks import boot, hand_over, idle_daemon, lab_check, lists, live_viewers, stack_size
 from tests.benchmarks.bench import Bench, open_bench, say
 from tests.benchmarks.figure import Figure, as_json, as_table
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "stack-size": stack_size.measure,
     "boot": boot.measure,
     "idle-daemon": idle_daemon.measure,
+    "lists": lists.measure,
     "hand-over": hand_over.measure,
     "lab-check": lab_check.measure_again,
     "lab-check-fresh": lab_check.measure_fresh,
