@@ -46,6 +46,9 @@ KINDS: dict[str, str] = {
     "daemon.trouble": "a service of the daemon has a problem",
 }
 
+PRIVATE = frozenset(kind for kind in KINDS if kind.startswith(("user.", "token.")))
+"""Kinds of which only administrators hear: who logs in from where, and who may do what."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

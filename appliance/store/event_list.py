@@ -1,10 +1,11 @@
 """How the event log is listed: newest first, by what it is about."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
 
-from appliance.events import KINDS
+from appliance.events import KINDS, PRIVATE
 from appliance.store.listing import Condition, Filter, Listing, Number, Sort, Test, any_of, at_least, below
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
@@ -41,3 +42,6 @@ LISTING = Listing(
     },
 )
 """Gives the event's number and its document."""
+_PRIVATE = ", ".join(repr(kind) for kind in sorted(PRIVATE))
+FOR_ALL = replace(LISTING, table=f"(SELECT * FROM events WHERE kind NOT IN ({_PRIVATE})) e")  # noqa: S608 - ours
+"""The same for those who are no administrators."""

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import aiosqlite
 
-from appliance.events import Event
+from appliance.events import PRIVATE, Event
 from appliance.machine import MacAddress, MachineId
 from appliance.store.documents import dump, load, rows
 
@@ -13,6 +13,8 @@ KEEP_PER_MACHINE = 5000
 KEEP_IN_ALL = 200_000
 SLICE = 5000
 """Events that are forgotten in one transaction, about: others wait for it."""
+
+_FOR_ALL = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(PRIVATE))})"
 
 
 async def add(db: aiosqlite.Connection, event: Event) -> Event:
@@ -33,9 +35,13 @@ async def query(
     deployment: int | None = None,
     before: int | None = None,
     limit: int = 200,
+    private: bool = True,
 ) -> list[Event]:
-    """Events newest first; ``before`` is the number of the last one already seen."""
-    wheres, values = ["1"], list[object]()
+    """Events newest first; ``before`` is the number of the last one already seen.
+
+    Not ``private``: without those that are for administrators.
+    """
+    wheres, values = ["1" if private else _FOR_ALL], list[object]()
     for column, operator, value in (
         ("kind", "=", kind),
         ("machine", "=", machine),

@@ -5,15 +5,16 @@ from dataclasses import replace
 import aiosqlite
 from aiohttp import web
 
+from appliance.accounts import Role
 from appliance.events import Event
 from appliance.store import deployments
 from appliance.store.documents import load
-from appliance.store.event_list import LISTING
+from appliance.store.event_list import FOR_ALL, LISTING
 from appliance.store.listing import Found, page
 from appliance.web.api import listing, outward, shapes
 from appliance.web.api.body import answer
 from appliance.web.api.listing import Page
-from appliance.web.keys import SERVICES
+from appliance.web.keys import SERVICES, USER
 
 QUERY = listing.params(LISTING)
 
@@ -26,7 +27,7 @@ async def index(request: web.Request) -> web.Response:
         named = wanted.filters.get("deployment", "0")
         if not (named.isascii() and named.isdecimal()):
             await deployments.get(db, named)  # a name that is mistyped; what was deleted is asked for by its number
-        return await page(db, LISTING, wanted)
+        return await page(db, LISTING if request[USER].role is Role.ADMIN else FOR_ALL, wanted)
 
     return answer(event_page(await request.app[SERVICES].store.read(job)))
 

@@ -94,7 +94,7 @@ async def _fleet(db: aiosqlite.Connection, now: float) -> Fleet:
 
 
 async def _recent(db: aiosqlite.Connection) -> list[Event]:
-    latest = await events.query(db, limit=200)
+    latest = await events.query(db, limit=200, private=False)  # who logs in is no news of the fleet
     return [event for event in latest if event.kind not in NOISE][:RECENT]
 
 
