@@ -8,10 +8,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Interface
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,17 +23,14 @@ from appliance import certificates
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event, Published
 from appliance.machine import Machine, MachineId, State, parse_mac
-from appliance.netboot.dhcp.subnet import Subnet
-from appliance.reconcile.imports import Imports
 from appliance.reconcile.record import record
 from appliance.reconcile.settle import change_machine
-from appliance.reconcile.wishes import Wishes
 from appliance.store import machines
 from appliance.store.store import Store, open_store
 from appliance.web.app import make_app
-from appliance.web.services import Services
 from appliance.web.setup import prepare_setup
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.fleet import services_over
 
 NAME = "live-viewers"
 VIEWERS = 50
@@ -153,7 +149,7 @@ async def _site() -> AsyncIterator[Site]:
     with TemporaryDirectory() as name:
         state_dir = Path(name)
         async with open_store(state_dir / "store.db") as store:
-            services = _services(store, state_dir, time.time)
+            services = services_over(store, state_dir, time.time)
             link = await prepare_setup(store, state_dir, time.time())
             runner = web.AppRunner(make_app(services), access_log=None)
             await runner.setup()
@@ -177,19 +173,3 @@ async def _administrator(url: str, link: str) -> str:
     async with aiohttp.ClientSession() as session, session.post(f"{url}/api/v1/setup", json=body, ssl=False) as answer:
         token: str = (await answer.json())["token"]
         return token
-
-
-def _services(store: Store, state_dir: Path, clock: Callable[[], float]) -> Services:
-    bus = Bus()
-    subnet = Subnet("br0", IPv4Interface("10.77.0.1/24"))
-    return Services(
-        store=store,
-        bus=bus,
-        wishes=Wishes(store, bus, clock, [subnet]),
-        imports=Imports(store, bus, state_dir, clock),
-        clock=clock,
-        state_dir=state_dir,
-        domain="lab.test",
-        fingerprint="",
-        config={},
-    )
