@@ -6,11 +6,13 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from appliance.backup import make, snapshot
 from appliance.backup.contents import Nowhere, read, read_header
+from appliance.backup.format import Member
 from appliance.errors import ApplianceError
 from tests.backup.backup_world import IMAGE, PASSPHRASE, State, everything, sha256
 
@@ -193,3 +195,13 @@ def test_the_copy_is_of_one_moment_while_writes_go_on(state, monkeypatch):
     assert min(counts) > 3, "the writer went on while the store of 80 MB was copied"
     assert writer.longest < 2.0
     assert not list(state.directory.glob("snapshot-*"))
+
+
+def test_every_checksum_of_the_manifest_is_compared(state, tmp_path, monkeypatch):
+    part = make._part
+    monkeypatch.setattr(
+        make, "_part", lambda *args: replace(part(*args), member=Member(args[0], part(*args).member.size, "0" * 64))
+    )
+    monkeypatch.setattr(make._Reading, "check", lambda _: None)
+    with pytest.raises(ApplianceError, match=r"config\.toml is not what was written"):
+        contents(state.backup(tmp_path / "b"))
