@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.catalogue import Image
-from appliance.deployment import Requirements, choose_disk, machine_objection
+from appliance.deployment import Deployment, Requirements, choose_disk, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name
 from appliance.reconcile.consequences import describe
@@ -19,6 +19,7 @@ FIELDS = (
     "memory",
     "disk_size",
     "firmware",
+    "tags",
     "disk_rule",
     "disk",
     "ssh_keys",
@@ -58,7 +59,33 @@ def requirements(form: Typed) -> Requirements:
         memory_bytes=_number(form, "memory", GIB),
         disk_bytes=_number(form, "disk_size", GB),
         firmware=firmware if firmware in ("bios", "uefi") else None,
+        tags=tuple(form.values["tags"].replace(",", " ").split()),
     )
+
+
+def stored(deployment: Deployment, image: str) -> dict[str, str]:
+    """The fields that show a deployment as it is; ``image`` is the name of its image."""
+    wanted = deployment.requirements
+    return {
+        "name": deployment.name,
+        "image": image,
+        "cpus": str(wanted.cpus or ""),
+        "memory": _in_unit(wanted.memory_bytes, GIB),
+        "disk_size": _in_unit(wanted.disk_bytes, GB),
+        "firmware": wanted.firmware or "",
+        "tags": " ".join(wanted.tags),
+        "ssh_keys": "\n".join(deployment.ssh_keys),
+        "wipe": "yes" if deployment.wipe_on_release else "",
+    }
+
+
+def _in_unit(count: int | None, unit: int) -> str:
+    return f"{count / unit:.12g}" if count else ""
+
+
+def keys_of(form: Typed) -> tuple[str, ...]:
+    """The SSH keys, one from each line."""
+    return tuple(line.strip() for line in form.values["ssh_keys"].splitlines() if line.strip())
 
 
 def _number(form: Typed, name: str, unit: int) -> int | None:
@@ -80,7 +107,7 @@ def wish(form: Typed) -> NewDeployment:
     """The wish; what is wrong with it is noted in ``form.errors``, all of it at once."""
     values = form.values
     wanted = requirements(form)
-    keys = tuple(line.strip() for line in values["ssh_keys"].splitlines() if line.strip())
+    keys = keys_of(form)
     for check in (lambda: check_name(values["name"]), lambda: check_ssh_keys(keys)):
         try:
             check()

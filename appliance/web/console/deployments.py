@@ -77,7 +77,8 @@ class Foreseen:
         order = (Action.START, Action.STOP, Action.RETRY, Action.REDEPLOY, Action.RELEASE)
         made = [self._button(deployment, action) for action in order]
         refused = "it is on a machine; release it first" if deployment.machine else ""
-        return [*made, Button("Delete", "trash-2", f"/deployments/{deployment.id}/delete", refused, menu=True)]
+        edit = Button("Edit", "pencil", f"/deployments/{deployment.id}/edit", menu=True)
+        return [*made, edit, Button("Delete", "trash-2", f"/deployments/{deployment.id}/delete", refused, menu=True)]
 
     def _button(self, deployment: Deployment, action: Action) -> Button:
         foreseen = self.by_action[action]

@@ -1,0 +1,121 @@
+"""Forms that change a deployment, an image or a kernel after it was made."""
+
+from typing import Any
+
+import aiosqlite
+from aiohttp import web
+
+from appliance.catalogue import Image, Kernel
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.reconcile.changes import Changes, DeploymentChange
+from appliance.reconcile.views import deployment_view
+from appliance.store import catalogue
+from appliance.web.console.deployment_values import Typed, keys_of, requirements, stored, typed
+from appliance.web.console.page import render, see_other, who
+from appliance.web.forms import fields, text
+from appliance.web.keys import SERVICES
+
+
+def _changes(request: web.Request) -> Changes:
+    services = request.app[SERVICES]
+    return Changes(services.store, services.bus, services.clock)
+
+
+async def edit_deployment(request: web.Request) -> web.Response:
+    """GET /deployments/{key}/edit"""
+    view = await deployment_view(request.app[SERVICES].store, request.match_info["key"])
+    return await _deployment_page(request, typed(stored(view.deployment, view.image.name)))
+
+
+async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
+    store = request.app[SERVICES].store
+    view = await deployment_view(store, request.match_info["key"])
+    shows: dict[str, Any] = {"deployment": view.deployment, "images": await store.read(catalogue.images)}
+    return render(request, "deployment_edit.html", status=422 if form.errors else 200, form=form, **shows)
+
+
+async def save_deployment(request: web.Request) -> web.Response:
+    """POST /deployments/{key}/edit"""
+    sent = await fields(request)
+    form = typed({name: value for name, value in sent.items() if isinstance(value, str)})
+    values = form.values
+    change = DeploymentChange(
+        values["name"], values["image"] or None, requirements(form), keys_of(form), bool(values["wipe"])
+    )
+    if not form.errors:
+        try:
+            made = await _changes(request).deployment(request.match_info["key"], change, who(request))
+            return see_other(f"/deployments/{made.id}")
+        except (Invalid, Conflict) as error:
+            form.errors[error.field or "form"] = error
+        except NotFound as error:
+            if error.field != "image":
+                raise
+            form.errors["image"] = error
+    return await _deployment_page(request, form)
+
+
+async def edit_image(request: web.Request) -> web.Response:
+    """GET /images/{key}/edit"""
+    image = await _image(request)
+    return _image_page(request, image, image.name, image.description)
+
+
+async def _image(request: web.Request) -> Image:
+    async def job(db: aiosqlite.Connection) -> Image:
+        return await catalogue.image(db, request.match_info["key"])
+
+    return await request.app[SERVICES].store.read(job)
+
+
+def _image_page(
+    request: web.Request, image: Image, name: str, description: str, error: ApplianceError | None = None
+) -> web.Response:
+    errors = {error.field or "form": error} if error else {}
+    shows: dict[str, Any] = {"name": name, "description": description, "errors": errors}
+    return render(request, "image_edit.html", status=422 if error else 200, image=image, **shows)
+
+
+async def save_image(request: web.Request) -> web.Response:
+    """POST /images/{key}/edit"""
+    sent = await fields(request)
+    name, description = text(sent, "name").strip(), text(sent, "description").strip()
+    image = await _image(request)
+    try:
+        await _changes(request).image(str(image.id), name, description, who(request))
+    except (Invalid, Conflict) as error:
+        return _image_page(request, image, name, description, error)
+    return see_other(f"/images/{image.id}")
+
+
+async def edit_kernel(request: web.Request) -> web.Response:
+    """GET /kernels/{key}/edit"""
+    kernel = await _kernel(request)
+    return _kernel_page(request, kernel, kernel.name, kernel.cmdline)
+
+
+async def _kernel(request: web.Request) -> Kernel:
+    async def job(db: aiosqlite.Connection) -> Kernel:
+        return await catalogue.kernel(db, request.match_info["key"])
+
+    return await request.app[SERVICES].store.read(job)
+
+
+def _kernel_page(
+    request: web.Request, kernel: Kernel, name: str, cmdline: str, error: ApplianceError | None = None
+) -> web.Response:
+    errors = {error.field or "form": error} if error else {}
+    shows: dict[str, Any] = {"name": name, "cmdline": cmdline, "errors": errors}
+    return render(request, "kernel_edit.html", status=422 if error else 200, kernel=kernel, **shows)
+
+
+async def save_kernel(request: web.Request) -> web.Response:
+    """POST /kernels/{key}/edit"""
+    sent = await fields(request)
+    name, cmdline = text(sent, "name").strip(), text(sent, "cmdline").strip()
+    kernel = await _kernel(request)
+    try:
+        await _changes(request).kernel(str(kernel.id), name, cmdline, who(request))
+    except (Invalid, Conflict) as error:
+        return _kernel_page(request, kernel, name, cmdline, error)
+    return see_other("/kernels")
