@@ -16,8 +16,7 @@ from appliance.reconcile.plan import Action, Begin, Observed, next_wake, plan
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import settle
 from appliance.reconcile.tasks import amend, amendments
-from appliance.store import attempts, deployments, machines
-from appliance.store.documents import rows
+from appliance.store import attempts, deployments, machines, restless
 from appliance.store.store import Store
 from appliance.workflow import Attempt, AttemptId, Status, begin, seen, timed_out
 
@@ -85,10 +84,11 @@ class ReconcileLoop:
         self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error}"))
 
     async def _observe(self, db: aiosqlite.Connection) -> Observed:
-        every = {machine.id: machine for machine in await machines.briefs(db)}
-        sessions = await rows(db, "SELECT machine FROM machine_sessions WHERE proven")
-        in_stack = frozenset(MachineId(row[0]) for row in sessions)
-        return Observed(every, await deployments.every(db), await attempts.live(db), in_stack)
+        """Only what may be due: a fleet that rests costs next to nothing, however large it is."""
+        found = await restless.machines(db)
+        in_stack = await restless.in_stack(db, [machine.id for machine in found])
+        every = {machine.id: machine for machine in found}
+        return Observed(every, await deployments.on_machines(db, list(every)), await attempts.live(db), in_stack)
 
     async def _apply(self, action: Action) -> None:
         machine = _machine_of(action)

@@ -292,6 +292,17 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX leases_number;
     CREATE INDEX leases_number ON leases(number, address, interface, mac, hostname, state, until);
     """,
+    # What the reconcile loop may have to act on, found without reading what rests.
+    """
+    ALTER TABLE machines ADD COLUMN rescued INTEGER
+        GENERATED ALWAYS AS (json_extract(CAST(doc AS TEXT), '$.rescue') IS NOT NULL) VIRTUAL;
+    CREATE INDEX machines_rescued ON machines(id) WHERE rescued = 1;
+    ALTER TABLE deployments ADD COLUMN current INTEGER GENERATED ALWAYS AS (coalesce(
+        json_extract(nullif(CAST(doc AS TEXT), ''), '$.installed.generation')
+        = json_extract(nullif(CAST(doc AS TEXT), ''), '$.generation'), 0)) VIRTUAL;
+    CREATE INDEX deployments_wanted ON deployments(wanted, current, machine) WHERE machine IS NOT NULL;
+    CREATE INDEX machines_states ON machines(id, state);
+    """,
 )
 
 
