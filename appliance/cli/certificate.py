@@ -9,8 +9,9 @@ from appliance.cli.confirm import confirmed
 from appliance.cli.context import api, confirm_option, json_option
 from appliance.cli.errors import Refused
 from appliance.cli.output import as_json, fields, moment
+from appliance.errors import Invalid
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
@@ -55,8 +56,8 @@ def set_certificate(chain: Path, key: Path | None, yes: bool) -> None:
     used; the appliance's own comes back by itself when it ends.
     """
     body: dict[str, Any] = {
-        "certificate_pem": chain.read_text(errors="replace"),
-        "key_pem": key.read_text(errors="replace") if key else "",
+        "certificate_pem": _read(chain),
+        "key_pem": _read(key) if key else "",
         "confirm": yes,
     }
     try:
@@ -66,6 +67,13 @@ def set_certificate(chain: Path, key: Path | None, yes: bool) -> None:
             raise Refused(error.code, error.message, "if you want it all the same: --yes", error.field) from None
         raise
     _print(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise Invalid("file-unreadable", f"{path}: {error.strerror}", "name a PEM file") from error
 
 
 @certificate.command()
