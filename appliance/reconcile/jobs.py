@@ -129,7 +129,7 @@ class Jobs:
                     await subscription.woken(_makes_due, LOOK_EVERY)
 
     async def _start_due(self, group: asyncio.TaskGroup) -> None:
-        for task in await self._store.read(lambda db: tasks.opened(db, jobs=True)):
+        for task in await self._store.read(tasks.open_jobs):
             if task.id in self._at_work:
                 continue
             if over := self._over(task):

@@ -118,7 +118,7 @@ async def follow(db: aiosqlite.Connection, tell: Tell, before: Attempt | None, a
 async def amendments(db: aiosqlite.Connection, now: float) -> list[tuple[Task, Task]]:
     """The tasks that are not what machines, deployments and attempts say, each with what it has to be."""
     found = []
-    for task in await tasks.opened(db, jobs=False):
+    for task in await tasks.doubtful(db):
         after = judged(task, await _facts(db, task), now)
         if after != task:
             found.append((task, after))

@@ -121,10 +121,18 @@ async def row(db: aiosqlite.Connection, task: TaskId) -> tuple[Any, ...]:
     return found
 
 
-async def opened(db: aiosqlite.Connection, *, jobs: bool) -> list[Task]:
-    """The tasks that go on: those that follow attempts, or the jobs; the oldest first."""
-    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND job = ? ORDER BY id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql, jobs)]
+async def open_jobs(db: aiosqlite.Connection) -> list[Task]:
+    """The jobs that go on, the oldest first."""
+    sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND job ORDER BY id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql)]
+
+
+async def doubtful(db: aiosqlite.Connection) -> list[Task]:
+    """The tasks that go on without an attempt that does; the oldest first."""
+    where = f"tasks.{_OPEN} AND NOT tasks.job AND coalesce(a.status, '') <> 'live'"
+    joined = "tasks LEFT JOIN attempts a ON a.id = tasks.attempt"
+    sql = f"SELECT tasks.doc FROM {joined} WHERE {where} ORDER BY tasks.id"  # noqa: S608 - ours
+    return [load(row[0], Task) for row in await rows(db, sql)]
 
 
 async def open_of_deployment(db: aiosqlite.Connection, deployment: DeploymentId) -> list[Task]:

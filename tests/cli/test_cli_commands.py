@@ -169,7 +169,7 @@ async def _tied(qrm: Cli, attempt: Attempt) -> None:
     """The task of the deployment follows the attempt, as it would if the loop ran."""
 
     async def job(db: aiosqlite.Connection) -> None:
-        for task in await tasks.opened(db, jobs=False):
+        for task in await tasks.open_of_machine(db, attempt.machine):
             await tasks.put(db, followed(task, attempt, attempt.started))
 
     await qrm.world.services.store.write(job)
