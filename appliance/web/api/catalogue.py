@@ -13,6 +13,7 @@ from appliance.store.documents import load
 from appliance.store.listing import page
 from appliance.web.api import listing, outward, shapes
 from appliance.web.api.body import answer, key, text
+from appliance.web.api.endpoint import Form
 from appliance.web.api.query import Param
 from appliance.web.forms import file, parts
 from appliance.web.keys import SERVICES, USER
@@ -32,6 +33,7 @@ KERNEL_UPLOAD = (
     Param("version", Name, "as `uname -r` tells it"),
     Param("cmdline", Text, "default command line"),
 )
+KERNEL_FILES = Form((("vmlinuz", True), ("initrd", False)))
 CHUNK = 1 << 20
 """Bytes in memory for one upload."""
 

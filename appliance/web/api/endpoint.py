@@ -10,6 +10,13 @@ from appliance.web.doors import EVERYBODY, Handler
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart body of files: their names in order, and whether each has to be there."""
+
+    files: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address with one method: the type of its body, of its answer, and the parameters of its query."""
 
@@ -19,6 +26,7 @@ class Endpoint:
     status: int = 200
     gives: Any = None
     takes: Any = None
+    """A type of JSON; ``bytes``: a file as it is; or a Form."""
     query: tuple[Param, ...] = ()
     """All that its address takes; everything else is refused."""
     public: bool = False

@@ -10,7 +10,7 @@ from aiohttp import web
 from appliance.errors import Conflict, Invalid
 from appliance.store import idempotency
 from appliance.store.idempotency import Kept
-from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.endpoint import Endpoint, Form
 from appliance.web.keys import SERVICES, USER
 
 HEADER = "Idempotency-Key"
@@ -70,7 +70,7 @@ def _again(kept: Kept, asked: str) -> web.Response:
 
 async def _mark(request: web.Request, endpoint: Endpoint) -> str:
     """What tells requests apart. Of an upload its length: it is not read twice."""
-    upload = endpoint.takes is bytes
+    upload = endpoint.takes is bytes or isinstance(endpoint.takes, Form)
     body = str(request.content_length).encode() if upload else await request.read()
     parts = (request.method.encode(), request.raw_path.encode(), body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

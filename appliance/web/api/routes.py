@@ -62,7 +62,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204, version=versions.image),
     Endpoint("GET", "/kernels", catalogue.kernels, 200, Page[shapes.KernelOut], query=catalogue.KERNELS_QUERY),
-    Endpoint("POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, bytes, catalogue.KERNEL_UPLOAD),
+    Endpoint(
+        "POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, catalogue.KERNEL_FILES,
+        catalogue.KERNEL_UPLOAD,
+    ),
     Endpoint("GET", "/kernels/{key}", catalogue.kernel, 200, shapes.KernelOut, version=versions.kernel),
     Endpoint(
         "PATCH", "/kernels/{key}", changes.kernel, 200, shapes.KernelOut, changes.KernelChangeIn,
