@@ -155,13 +155,13 @@ def _needs_body(kind: Any) -> bool:
 
 def _others(of: Endpoint) -> dict[str, Any]:
     """Every other status that it can have."""
-    named, changes = "{" in of.path, of.method != "GET"
+    changes = of.method != "GET"
     can = {
         304: of.method == "GET",
         400: True,
         401: True,
         403: True,
-        404: named or of.takes is not None or bool(of.query),
+        404: True,
         406: True,
         409: changes or of.path.endswith("/consequences"),
         412: changes and of.version is not None,

@@ -27,6 +27,8 @@ from appliance.web.api.openapi import document
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
+DOCUMENT = web.AppKey("openapi", bytes)
+"""``app[DOCUMENT]``: the OpenAPI document, JSON."""
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
@@ -107,7 +109,7 @@ def add_routes(app: web.Application) -> None:
         open_door(app, endpoint.method, BASE + endpoint.path, handler, endpoint.least)
         if endpoint.method == "GET":
             open_door(app, "HEAD", BASE + endpoint.path, handler, endpoint.least)
-    body = document(BASE, ENDPOINTS)
+    body = app[DOCUMENT] = document(BASE, ENDPOINTS)
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type="application/json")

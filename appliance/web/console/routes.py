@@ -10,6 +10,7 @@ from appliance.errors import ApplianceError
 from appliance.web.assets import STATIC
 from appliance.web.console import (
     account,
+    apidocs,
     audit,
     bulk,
     certificate,
@@ -128,6 +129,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/network/seen/{mac}/forget", network.forget_seen, Role.OPERATOR),
     Route("GET", "/find", find.show),
     Route("GET", "/events", eventlog.index),
+    Route("GET", "/docs/api", apidocs.show),
     Route("GET", "/settings", settings.show),
     Route("GET", "/settings/users", users.index, Role.ADMIN),
     Route("GET", "/settings/users/new", users.form, Role.ADMIN),
