@@ -17,7 +17,8 @@ def dump(value: Any) -> bytes:
 
 def load(document: bytes, kind: type[T]) -> T:
     """The value of a document; raises msgspec.ValidationError when it is not one."""
-    value: T = _decoder(kind).decode(document)
+    of: Any = kind
+    value: T = _decoder(of).decode(document)
     return value
 
 

@@ -18,7 +18,7 @@ from appliance.web.problem import Problem
 
 _SCHEMAS = "#/components/schemas/{name}"
 _TEXT = {"type": "string"}
-_SECURE = [{"bearer": []}, {"cookie": []}]
+_SECURE: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 
 
 def document(base: str, endpoints: Sequence[Endpoint]) -> bytes:

@@ -99,7 +99,8 @@ def _operation(whole: dict[str, Any], method: str, path: str, of: dict[str, Any]
 
 
 def _schema(content: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = next(iter(content.values()), {}).get("schema", {})
+    first: dict[str, Any] = next(iter(content.values()), {})
+    found: dict[str, Any] = first.get("schema", {})
     return found
 
 
