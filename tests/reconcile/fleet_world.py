@@ -79,7 +79,7 @@ class World:
         await self.wishes.create_deployment(NewDeployment(name, "debian", **more), ADA)
 
     async def act(self, action, name="web-1", confirm=None):
-        """A wish, and the loop's turn after it: the task that it made. Confirms what it is asked to, as a user who reads does."""
+        """A wish, and the loop's turn after it: its task. Confirms what it is asked to, as a user who reads does."""
         foreseen = await self.wishes.consequences(name, Action(action))
         task = await self.wishes.act(name, Action(action), confirm or foreseen.confirm, ADA, foreseen.content)
         await self.loop.round()
