@@ -123,3 +123,10 @@ async def test_where_somebody_else_ends_tls(world: World) -> None:
     assert replace(world.services, hosts=("x",)).tls is None
     await world.set_up()
     assert (await world.api("GET", "/certificate", 404))["code"] == "certificate-elsewhere"
+
+
+async def test_every_page_says_when_the_certificate_ends_soon(ada: Visitor) -> None:
+    assert "certificate ends" not in said(await ada.get("/tasks/strip"))
+    await call(ada, "PUT", 409, sent(Signed(names=("127.0.0.1",), ends=NOW + 86400 * 5)))
+    await call(ada, "PUT", 200, sent(Signed(names=("127.0.0.1",), ends=NOW + 86400 * 5), confirm=True))
+    assert "The console's certificate ends on" in said(await ada.get("/tasks/strip"))

@@ -9,6 +9,7 @@ from appliance.reconcile.taskviews import TaskView, task_log, task_view, task_vi
 from appliance.store.listing import Asked
 from appliance.store.tasks import LISTING
 from appliance.task import OPEN, Status
+from appliance.web.certificate import CERTIFICATE
 from appliance.web.console.confirm import confirm_page
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.paging import Shown, shown
@@ -36,6 +37,7 @@ async def strip(request: web.Request) -> web.Response:
     _, ended = await task_views(*_asked(request, open=False, limit=ENDED_IN_STRIP))
     foreign = await request.app[SERVICES].network.foreign_servers()
     shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign}
+    shows["certificate"] = request.app[CERTIFICATE].notice()
     return render(request, "tasks_strip.html", running=running.total, **shows)
 
 

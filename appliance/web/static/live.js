@@ -7,6 +7,7 @@ const REST = 1000; // at least between two refreshes of one part
 const CLOCK = 30000; // "2 min ago" and "offline" change without an event
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15000;
+const LOGGED_OUT = 1008; // how the server closes when the log-in has ended
 
 let pause = FIRST_PAUSE;
 let lastHeard = Date.now();
@@ -14,6 +15,7 @@ let connected = false;
 let run = ""; // which life of the daemon numbered its messages
 let seq = 0; // the last message that we have had
 
+const owed = new Set(); // parts that show what was true before the connection was lost
 const waiting = new Map(); // part of the page -> its timer
 const refreshed = new WeakMap(); // part of the page -> when it was last refreshed
 
@@ -21,6 +23,7 @@ export function openLive() {
   if (!document.querySelector("[data-live]")) return;
   connect();
   setInterval(() => connected && refreshAll(), CLOCK);
+  document.addEventListener("htmx:afterRequest", answered);
   document.addEventListener("visibilitychange", () => !document.hidden && connected && refreshAll());
 }
 
@@ -31,13 +34,13 @@ function connect() {
   socket.addEventListener("open", () => {
     pause = FIRST_PAUSE;
     connected = true;
-    sayCurrent();
   });
   socket.addEventListener("message", (message) => {
     lastHeard = Date.now();
     take(JSON.parse(message.data));
   });
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", ({ code }) => {
+    if (code === LOGGED_OUT) return location.reload(); // it leads to the log-in, and from there back here
     if (connected) lastHeard = Date.now();
     connected = false;
     sayOld();
@@ -47,11 +50,35 @@ function connect() {
 }
 
 function take(message) {
-  seq = message.seq;
-  if (message.kind === "hello") run = message.run;
+  if (message.kind === "hello") greet(message);
   else if (message.kind === "event") refresh(topicsOf(message.event));
   else if (message.kind === "progress") showProgress(message);
-  else refreshAll();
+  else loadAnew();
+  seq = message.seq;
+}
+
+// Where the daemon goes on after what we have had, what was missed follows. Otherwise a resync does.
+function greet(hello) {
+  if (hello.run === run && hello.seq === seq) sayCurrent();
+  run = hello.run;
+}
+
+// What is shown stays marked old until all of it has come anew.
+function loadAnew() {
+  owed.clear();
+  for (const part of parts()) owed.add(part.id || part);
+  refreshAll();
+}
+
+function answered({ detail }) {
+  if (detail.xhr.status === 404 && detail.elt.id === "live") location.reload(); // what it shows has been deleted
+  if (!detail.successful || !owed.delete(detail.elt.id || detail.elt)) return;
+  const present = new Set([...parts()].map((part) => part.id || part));
+  if (connected && ![...owed].some((part) => present.has(part))) sayCurrent();
+}
+
+function parts() {
+  return document.querySelectorAll('[data-live]:not([data-live=""])');
 }
 
 function topicsOf(event) {
@@ -68,7 +95,7 @@ function refresh(topics) {
 }
 
 function refreshAll() {
-  document.querySelectorAll('[data-live]:not([data-live=""])').forEach(soon);
+  parts().forEach(soon);
 }
 
 // By its id where it has one: a morph may have put another element in its place by then.
@@ -110,7 +137,7 @@ function done(weights, index, progress) {
 function sayOld() {
   const banner = document.querySelector(".stale");
   if (!banner || !banner.hidden) return;
-  const time = new Date(lastHeard).toLocaleTimeString();
+  const time = new Date(lastHeard).toTimeString().slice(0, 8); // 24 hours, as everywhere here
   banner.textContent = `Connection lost. What you see is from ${time}. Trying to reconnect.`;
   banner.hidden = false;
   document.body.classList.add("is-stale");
