@@ -16,7 +16,8 @@ import uvloop
 from aiohttp import web
 
 from appliance import __version__, journal
-from appliance.assembly import Assembly, Builder, Site
+from appliance.assembly.build import build
+from appliance.assembly.parts import Assembly, Site
 from appliance.config import Config, read
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
@@ -89,7 +90,7 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
     async with AsyncExitStack() as bound:
         with notifier.starting():
             store = await bound.enter_async_context(open_store(config.site.state_dir / "store.db"))
-            assembly = await Builder(config, interfaces, store, bus, passed).build()
+            assembly = await build(config, interfaces, store, bus, passed)
             for server in assembly.servers:
                 await server.start()
                 bound.callback(server.close)

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from daemon_namespace import Daemon
 
-from appliance.assembly import Site
+from appliance.assembly.parts import Site
 from appliance.daemon import _bind, _listen, _tell_started
 from appliance.errors import ApplianceError
 from appliance.events import Bus

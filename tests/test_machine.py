@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.assembly import OWN_NAME
+from appliance.assembly.ground import OWN_NAME
 from appliance.errors import Conflict, Invalid
 from appliance.machine import (
     BUSY,

@@ -1,4 +1,4 @@
-"""From the address of a list's page to what is asked of the store, and back to links. Pure, but for the request."""
+"""From the address of a list's page to what is asked of the store, and back to links."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

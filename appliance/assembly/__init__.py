@@ -1,0 +1,1 @@
+"""Builds the daemon's parts from the configuration. Nothing is bound or served here."""

@@ -1,0 +1,108 @@
+"""All parts, in the order in which they need each other."""
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Interface
+
+from appliance import certificates
+from appliance.assembly import netboot
+from appliance.assembly.console import console
+from appliance.assembly.ground import Ground, ground
+from appliance.assembly.parts import Assembly, Run
+from appliance.config import Config
+from appliance.events import Bus
+from appliance.netboot.router import RouterAnswers
+from appliance.reconcile.bulk import job_kinds
+from appliance.reconcile.imports import Imports
+from appliance.reconcile.jobs import Jobs
+from appliance.reconcile.kept_names import KeptNames
+from appliance.reconcile.loop import ReconcileLoop
+from appliance.reconcile.names import Name
+from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.observations import Observations
+from appliance.reconcile.projection import Projection
+from appliance.reconcile.proof import Proof
+from appliance.reconcile.reservations import Reservations
+from appliance.reconcile.upkeep import Upkeep
+from appliance.reconcile.watch import Watch
+from appliance.reconcile.wishes import Wishes
+from appliance.state import writing
+from appliance.store.store import Store
+
+
+async def build(
+    config: Config,
+    interfaces: Mapping[str, IPv4Interface],
+    store: Store,
+    bus: Bus,
+    passed: Sequence[socket.socket],
+) -> Assembly:
+    """Everything, with what DHCP and DNS have to know in memory; raises ApplianceError for what the computer lacks.
+
+    ``interfaces`` has the address of each interface that the configuration names; ``passed`` are the console's
+    sockets where it is not to listen for itself.
+    """
+    authority = certificates.authority(config.site.state_dir, time.time())
+    on = ground(config, interfaces, store, bus, authority)
+    projection = _projection(on)
+    observations = Observations(store, bus, on.clock, projection)
+    with writing(on.state / "images"):
+        imports = Imports(store, bus, on.state, on.clock)
+    files = await netboot.boot_files(on)
+    fleet = netboot.stored_fleet(on, files, imports)
+    await fleet.boots.remember_disks()
+    await projection.refresh()
+
+    routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in on.subnets}
+    dhcp = netboot.dhcp_server(on, routers, projection, observations)
+    watch = Watch(store, bus, on.clock, on.subnets, dhcp.holder, projection.arrived)
+    observations.watch = watch
+    proof = Proof(on.subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
+
+    kept_names = KeptNames(store, bus, on.zone)
+    reservations = Reservations(store, bus, on.clock, on.subnets, dhcp.set_reservations)
+
+    async def apply() -> None:
+        await reservations.refresh()
+        await kept_names.refresh()
+
+    await apply()
+    wishes = Wishes(store, bus, on.clock, on.subnets)
+    network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
+    site, watch_certificate = console(on, wishes, network, imports, passed)
+    watched = replace(fleet, watch=watch)
+    loops: dict[str, Run] = {
+        "projection": projection.run,
+        "observations": observations.run,
+        "reservations": reservations.run,
+        "kept names": kept_names.run,
+        "sightings": watch.run,
+        "console certificate": watch_certificate,
+    }
+    return Assembly(
+        servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
+        sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),
+        loops={**_loops(on, wishes), **loops},
+        imports=imports,
+        fingerprint=authority.fingerprint,
+    )
+
+
+def _projection(on: Ground) -> Projection:
+    def publish(name: Name) -> None:
+        on.zone.publish(name.owner, name.name, name.address, name.until, name.kind)
+
+    return Projection(on.store, on.bus, publish, on.zone.withdraw)
+
+
+def _loops(on: Ground, wishes: Wishes) -> dict[str, Run]:
+    """What runs as long as the daemon and is given to nobody else."""
+    return {
+        "reconcile": ReconcileLoop(on.store, on.bus, on.bell, on.clock).run,
+        "jobs": Jobs(on.store, on.bus, on.clock, job_kinds(wishes, on.clock)).run,
+        "upkeep": Upkeep(on.store, on.bus, on.clock).run,
+        "certificates": lambda: certificates.keep_renewed(on.certificates, on.clock),
+        **on.instruments.loops(),
+    }

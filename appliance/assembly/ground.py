@@ -1,0 +1,96 @@
+"""What all parts stand on: the configuration with the addresses it speaks of, the store, the clock."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from appliance.certificates import Authority, ServerTls
+from appliance.config import Config, SubnetSection, parse_range
+from appliance.events import Bus
+from appliance.instruments import Instruments
+from appliance.netboot.dhcp.subnet import AddressRange, Subnet
+from appliance.netboot.dns.zone import Zone
+from appliance.reconcile.bell import Bell
+from appliance.store.store import Store
+
+OWN_NAME = "appliance"
+"""Our own host name in the site's domain."""
+DNS_TTL = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Shared by everything that is built."""
+
+    config: Config
+    store: Store
+    bus: Bus
+    subnets: Sequence[Subnet]
+    """Those that are served."""
+    off: Sequence[str]
+    """Interfaces whose subnet is configured and switched off."""
+    zone: Zone
+    authority: Authority
+    instruments: Instruments
+    bell: Bell = field(default_factory=Bell)
+    clock: Callable[[], float] = time.time
+    certificates: list[ServerTls] = field(default_factory=list)
+    """Those that are renewed while the daemon runs."""
+
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self.config.site.state_dir
+
+    @property
+    def addresses(self) -> list[str]:
+        """Our own, one in each subnet."""
+        return [str(subnet.address.ip) for subnet in self.subnets]
+
+    def tls(self, names: Sequence[str]) -> ServerTls:
+        """A server's certificate of our own authority, renewed in time."""
+        self.certificates.append(ServerTls(self.authority, names, self.clock()))
+        return self.certificates[-1]
+
+
+def ground(
+    config: Config, interfaces: Mapping[str, IPv4Interface], store: Store, bus: Bus, authority: Authority
+) -> Ground:
+    """``interfaces`` has the address of each interface that the configuration names."""
+    subnets = [_subnet(config, each, interfaces[each.interface]) for each in config.subnet if each.mode != "off"]
+    return Ground(
+        config=config,
+        store=store,
+        bus=bus,
+        subnets=subnets,
+        off=[each.interface for each in config.subnet if each.mode == "off"],
+        zone=_zone(config.site.domain, [subnet.address for subnet in subnets]),
+        authority=authority,
+        instruments=Instruments(store, bus),
+    )
+
+
+def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> Subnet:
+    ours = (str(address.ip),) if config.dns.enabled and config.dns.port == 53 else ()
+    dns = section.dns if section.dns is not None else ours
+    return Subnet(
+        interface=section.interface,
+        address=address,
+        mode=section.mode,
+        ranges=tuple(AddressRange(*parse_range(text)) for text in section.ranges),
+        lease_seconds=section.lease_seconds,
+        gateway=IPv4Address(section.gateway) if section.gateway else None,
+        dns=tuple(IPv4Address(each) for each in dns),
+        ntp=tuple(IPv4Address(each) for each in section.ntp),
+        domain=config.site.domain,
+        unknown_machines=section.unknown_machines,
+        serve_non_pxe=section.serve_non_pxe,
+        boot_port=config.boot.port,
+    )
+
+
+def _zone(domain: str, addresses: Sequence[IPv4Interface]) -> Zone:
+    networks, own = [each.network for each in addresses], [each.ip for each in addresses]
+    return Zone(domain, networks, OWN_NAME, own, DNS_TTL)

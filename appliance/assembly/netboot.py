@@ -1,0 +1,176 @@
+"""The servers of the provisioning network: DHCP, router answers, TFTP, DNS, boot HTTP, agent control."""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+import appliance
+from appliance.about import about
+from appliance.assembly.ground import Ground
+from appliance.assembly.parts import Server, Site
+from appliance.machine import MacAddress
+from appliance.netboot import grub, ipxe
+from appliance.netboot.control import Control
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.server import DhcpServer
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dns.forwarder import Forwarder
+from appliance.netboot.dns.server import DnsServer
+from appliance.netboot.http import BootFiles, BootHttp
+from appliance.netboot.policy import NextEntry
+from appliance.netboot.router import RouterAnswers
+from appliance.netboot.stack import assemble as assemble_stack
+from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
+from appliance.netboot.tftp.server import TftpServer
+from appliance.netboot.whose import known_by_address
+from appliance.reconcile.agents import Agents, SiteUrls
+from appliance.reconcile.boot_messages import MachineMessages
+from appliance.reconcile.boots import Boots
+from appliance.reconcile.fleet import StoredFleet
+from appliance.reconcile.imports import Imports
+from appliance.reconcile.observations import Observations
+from appliance.reconcile.projection import Projection
+from appliance.reconcile.proof import Proof
+from appliance.reconcile.residents import Residents
+from appliance.store.leases import StoredLeases
+
+PER_SOURCE = 256
+"""Connections that one address of a provisioning network may have open at each site; a machine needs a few."""
+
+Routers = dict[str, RouterAnswers]
+"""By interface."""
+
+
+async def boot_files(ground: Ground) -> BootFiles:
+    """What is served to machines, the stack with the agent of this version among it."""
+    boot = ground.config.boot
+    source = Path(appliance.__file__).parent
+    stack = await asyncio.to_thread(assemble_stack, boot.stack, source, ground.state / "stack")
+    return BootFiles(
+        programs=boot.programs,
+        stack=stack.directory,
+        stack_path=stack.url_path,
+        ca_pem=ground.authority.pem,
+        ca_fingerprint=ground.authority.fingerprint,
+        port=boot.port,
+        control_port=boot.control_port,
+        extra=boot.files,
+    )
+
+
+def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFleet:
+    """What boots, agents and residents are told, out of the store."""
+    urls = SiteUrls(
+        server=lambda address: files.site(address).server,
+        control=lambda address: files.site(address).control,
+        ca_pem=files.ca_pem.decode(),
+    )
+    unknown = {str(subnet.address.ip): subnet.unknown_machines for subnet in ground.subnets}
+    shared = (ground.store, ground.bus, ground.bell, ground.clock)
+    return StoredFleet(
+        Boots(*shared, unknown),
+        Agents(*shared, urls, imports.image_path),
+        Residents(*shared),
+        MachineMessages(ground.store, ground.clock),
+    )
+
+
+def dhcp_server(ground: Ground, routers: Routers, projection: Projection, observations: Observations) -> DhcpServer:
+    """Its facts go to ``observations``, with the machine that they are about in every line of the log."""
+
+    def seen(fact: Fact) -> None:
+        if isinstance(fact, DhcpSeen) and fact.is_ipxe:
+            routers[fact.interface].booting(fact.mac)
+        with about(projection.machine_of.get(MacAddress(_mac_of(fact)))):
+            observations.dhcp(fact)
+
+    server = DhcpServer(ground.subnets, StoredLeases(ground.store), seen, projection.is_known)
+    ground.instruments.dhcp(server)
+    return server
+
+
+def _mac_of(fact: Fact) -> str:
+    """Whom a fact is about; empty for what is about nobody."""
+    mac: str = getattr(getattr(fact, "lease", fact), "mac", "")
+    return mac
+
+
+def servers(
+    ground: Ground, routers: Routers, dhcp: DhcpServer, boots: Boots, projection: Projection, observed: Observations
+) -> list[Server]:
+    """Those that speak UDP, in the order in which they are bound."""
+    found: list[Server] = []
+    if ground.subnets:
+        found += [*routers.values(), dhcp]
+    if ground.config.tftp.enabled:
+        found += _tftp(ground, boots, projection, observed)
+    if ground.config.dns.enabled and ground.subnets:
+        found.append(_dns(ground, observed))
+    return found
+
+
+def _tftp(ground: Ground, boots: Boots, projection: Projection, observed: Observations) -> list[TftpServer]:
+    made = [
+        TftpServer(
+            str(subnet.address.ip), 69, _tftp_files(ground, subnet, boots), observed.tftp, whose=projection.whose
+        )
+        for subnet in ground.subnets
+    ]
+    ground.instruments.tftp(made)
+    return made
+
+
+def _tftp_files(ground: Ground, subnet: Subnet, boots: Boots) -> FileSource:
+    start = ipxe.start_script(subnet.boot_url).encode()
+    rendered = RenderedFiles(
+        {
+            r"autoexec\.ipxe": lambda _match, _client: start,
+            r"grub/([0-9a-f:]{17})\.cfg": lambda match, _client: grub.config(
+                boots.disk_decided.get(match[1].lower(), NextEntry())
+            ).encode(),
+        }
+    )
+    sources: list[FileSource] = [rendered, DirectoryFiles(ground.config.boot.programs)]
+    if ground.config.tftp.extra_root is not None:
+        sources.append(DirectoryFiles(ground.config.tftp.extra_root))
+    return Overlay(sources)
+
+
+def _dns(ground: Ground, observed: Observations) -> DnsServer:
+    section = ground.config.dns
+    forwarder = Forwarder(section.forwarders, observed.other) if section.forwarders else None
+    networks = [subnet.address.network for subnet in ground.subnets]
+    server = DnsServer(ground.addresses, section.port, ground.zone, forwarder, networks, observed.other)
+    ground.instruments.dns(server)
+    return server
+
+
+def sites(
+    ground: Ground, files: BootFiles, fleet: StoredFleet, projection: Projection, observed: Observations, proof: Proof
+) -> list[Site]:
+    """Boot HTTP and agent control, on our address in each subnet."""
+    boot = BootHttp(fleet, files, ground.clock, observed.http, proof)
+    ground.instruments.boot(boot)
+    at = ground.addresses
+    return [
+        Site(
+            "boot HTTP",
+            _known(ground, projection, "boot", boot.make_app()),
+            tuple((each, files.port) for each in at),
+            per_source=PER_SOURCE,
+        ),
+        Site(
+            "agent control",
+            _known(ground, projection, "control", Control(fleet).make_app()),
+            tuple((each, files.control_port) for each in at),
+            ground.tls(at or ["127.0.0.1"]).context,
+            per_source=PER_SOURCE,
+        ),
+    ]
+
+
+def _known(ground: Ground, projection: Projection, name: str, app: web.Application) -> web.Application:
+    """A site whose requests are counted, and logged with the machine that they come from."""
+    app.middlewares.insert(0, known_by_address(projection.whose))
+    return ground.instruments.site(name, app)

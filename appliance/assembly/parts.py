@@ -1,0 +1,51 @@
+"""What is built: servers and sites, bound before anything is served, and loops that run as long as the daemon."""
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from appliance.reconcile.imports import Imports
+
+Run = Callable[[], Awaitable[None]]
+
+
+class Server(Protocol):
+    """What binds before anything is served, and then runs until cancelled."""
+
+    async def start(self) -> None:
+        """Bind; raises ApplianceError."""
+
+    async def run(self) -> None:
+        """Serve."""
+
+    def close(self) -> None:
+        """Give ports back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One HTTP application and the addresses it listens on."""
+
+    name: str
+    app: web.Application
+    listen: tuple[tuple[str, int], ...]
+    tls: ssl.SSLContext | None = None
+    sockets: Sequence[socket.socket] = ()
+    """Sockets that were passed in; they take the place of ``listen``."""
+    per_source: int | None = None
+    """Connections that one address may have open; None for any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that runs."""
+
+    servers: tuple[Server, ...]
+    sites: tuple[Site, ...]
+    loops: dict[str, Run]
+    imports: Imports
+    fingerprint: str
