@@ -17,7 +17,20 @@ from appliance.web.keys import SERVICES
 PATH = "/settings/audit"
 PER_PAGE = 100
 FILTERS = ("who", "action", "subject", "cursor")
-NOUNS = ("user", "session", "token", "certificate", "machine", "deployment", "image", "kernel", "network", "task")
+NOUNS = (
+    "user",
+    "session",
+    "token",
+    "certificate",
+    "machine",
+    "deployment",
+    "image",
+    "kernel",
+    "reservation",
+    "name",
+    "lease",
+    "task",
+)
 
 
 async def index(request: web.Request) -> web.Response:
@@ -55,6 +68,9 @@ _VERBS = {
     "log-in": "logged in",
     "log-out": "logged out",
     "create": "created",
+    "add": "added",
+    "forget": "forgot",
+    "end-rescue": "ended the rescue of",
     "change": "changed",
     "delete": "deleted",
     "password": "changed the password of",
@@ -76,14 +92,20 @@ def did(entry: Entry) -> str:
     noun, _, act = entry.action.partition(".")
     if act in ("log-in", "log-out"):
         return "failed to log in" if entry.outcome == "failed" else _VERBS[act]
-    noun = "a log-in of" if noun == "session" else noun
+    noun = {"session": "a log-in of", "name": "DNS record"}.get(noun, noun)
     return f"{_VERBS.get(act, act.replace('-', ' '))} {noun}"
+
+
+_OWN = frozenset({"id", "created"})
+"""What the store gives by itself: the entry's own time and name say it already."""
 
 
 def changes(entry: Entry) -> Iterator[tuple[str, str | None, str | None]]:
     """What differs: name, value before, value after; None for a side that is not there."""
     before, after = entry.before or {}, entry.after or {}
     for name in {**before, **after}:
+        if name in _OWN:
+            continue
         yield name.replace("_", " "), _value(before, name), _value(after, name)
 
 

@@ -51,6 +51,11 @@ ACTS = (
     Act("/network/reservations/new", "Reserve an address", "plus", "dhcp static fixed"),
     Act("/tasks", "Tasks", "list-checks", "jobs running", Role.VIEWER),
     Act("/account", "My account", "user", "password token session", Role.VIEWER),
+    Act("/settings/users", "Users", "user", "roles passwords people", Role.ADMIN),
+    Act("/settings/tokens", "All tokens", "user", "api programs", Role.ADMIN),
+    Act("/settings/log-ins", "All log-ins", "user", "sessions", Role.ADMIN),
+    Act("/settings/certificate", "Certificate", "settings", "tls https key", Role.ADMIN),
+    Act("/settings/audit", "Audit log", "scroll-text", "who changed what history", Role.ADMIN),
     Act("/docs/api", "API documentation", "book-open", "openapi rest help", Role.VIEWER),
 )
 

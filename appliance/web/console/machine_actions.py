@@ -142,6 +142,7 @@ async def ask_broken(request: web.Request) -> web.Response:
         button=f"Mark {view.machine.name} broken",
         back=f"/machines/{view.machine.id}",
         refused=_refused(view, MachineAction.BREAK),
+        danger=False,
     )
 
 

@@ -52,6 +52,7 @@ async def ask_unreserve(request: web.Request) -> web.Response:
         texts=("It may hold its address until its lease ends; then anybody may be given it.",),
         button="Give it up",
         back="/network/reservations",
+        danger=False,
     )
 
 

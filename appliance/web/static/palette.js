@@ -28,7 +28,11 @@ export function wirePalette() {
     timer = setTimeout(ask, REST);
   });
   input.addEventListener("keydown", move);
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+    const option = event.target.closest("[role=option]");
+    if (option) location.assign(option.dataset.href);
+  });
 }
 
 export function openPalette() {
@@ -51,8 +55,27 @@ async function ask() {
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const found = page.getElementById("found");
-  list.replaceChildren(...(found ? [document.adoptNode(found)] : [note("Log in again to search.")]));
+  list.replaceChildren(...(found ? [asListbox(document.adoptNode(found))] : [note("Log in again to search.")]));
+  input.setAttribute("aria-expanded", String(options().length > 0));
   choose(options()[0]);
+}
+
+// The page of what was found is a list of links; here the focus stays in the box, and they are options of it.
+function asListbox(found) {
+  if (found.tagName !== "UL") return found;
+  found.setAttribute("role", "listbox");
+  for (const line of found.children) {
+    const link = line.querySelector("a");
+    const option = document.createElement("div");
+    option.setAttribute("role", "option");
+    option.id = line.id;
+    option.dataset.href = link.getAttribute("href");
+    option.append(...link.childNodes);
+    line.removeAttribute("id");
+    line.setAttribute("role", "presentation");
+    line.replaceChildren(option);
+  }
+  return found;
 }
 
 function note(text) {
@@ -79,7 +102,7 @@ function choose(option) {
 async function go() {
   if (shown !== input.value) await ask(); // who types fast means what was typed, not what was there before
   const chosen = options().find((each) => each.getAttribute("aria-selected") === "true");
-  if (chosen) location.assign(chosen.querySelector("a").href);
+  if (chosen) location.assign(chosen.dataset.href);
 }
 
 function move(event) {
