@@ -223,3 +223,20 @@ async def test_log_ins_and_outs_are_in_the_audit_log(admin: World) -> None:
     bob = await log_in(admin)
     await bob.api("DELETE", "/sessions/current", 204)
     assert [each.action for each in await audited(admin)][:2] == ["user.log-out", "user.log-in"]
+
+
+async def test_a_change_of_what_somebody_else_has_changed_is_refused(admin: World, ada: Person) -> None:
+    await person(admin, ada, "viewer", "bob")
+    async with admin.client.get("/api/v1/users/bob", headers=ada.headers) as response:
+        seen = {"If-Match": response.headers["ETag"]}
+    await ada.api("PATCH", "/users/bob", json={"role": "operator"}, headers={**ada.headers, **seen})
+    refused = await ada.api("PATCH", "/users/bob", 412, json={"role": "admin"}, headers={**ada.headers, **seen})
+    assert refused["code"] == "changed-meanwhile"
+    await ada.api("DELETE", "/users/bob", 412, headers={**ada.headers, **seen})
+
+
+async def test_no_digest_of_a_password_is_kept_for_repeated_requests(admin: World, ada: Person) -> None:
+    headers = {**ada.headers, "Idempotency-Key": "once"}
+    body = {"name": "eve", "role": "viewer", "password": PASSWORD}
+    await ada.api("POST", "/users", 201, json=body, headers=headers)
+    assert (await ada.api("POST", "/users", 409, json=body, headers=headers))["code"] == "name-taken"

@@ -31,6 +31,19 @@ def test_nobody_locks_the_administrator_out_from_elsewhere() -> None:
     assert limits.begin("admin", "192.0.2.1", 0.0) == 0
 
 
+def test_a_crowd_of_addresses_keeps_the_administrator_waiting_no_longer() -> None:
+    limits, now = LoginLimits(), 0.0
+    for number in range(3 * REMEMBERED):
+        now += 0.001
+        limits.begin("admin", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", now)
+        limits.begin("admin", f"2001:db8:{number >> 16:x}:{number & 65535:x}::1", now)
+    for _ in range(20):
+        wait = limits.begin("admin", "192.0.2.1", now)
+        assert wait <= LONGEST + 0.01
+        now += wait
+    assert limits.begin("admin", "192.0.2.2", now) == 0, "at another place there is no wait"
+
+
 def test_many_users_from_one_address_gain_nothing() -> None:
     limits = LoginLimits()
     let_through = sum(limits.begin(f"user{number}", "192.0.2.66", 0.0) == 0 for number in range(1000))

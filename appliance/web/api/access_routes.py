@@ -2,7 +2,7 @@
 
 from appliance.accounts import Role
 from appliance.store.audit import LISTING
-from appliance.web.api import audit, certificate, sessions, shapes, tokens, users
+from appliance.web.api import audit, certificate, sessions, shapes, tokens, users, versions
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page, params
 
@@ -12,11 +12,20 @@ ACCESS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/sessions", sessions.index, 200, sessions.LogInItems, query=tokens.EVERYBODY),
     Endpoint("DELETE", "/sessions/{key}", sessions.end, 204, role=VIEWER),
     Endpoint("GET", "/users", users.index, 200, users.UserItems, role=ADMIN),
-    Endpoint("POST", "/users", users.create, 201, users.UserDetail, users.UserIn, role=ADMIN),
-    Endpoint("GET", "/users/{name}", users.show, 200, users.UserDetail, role=ADMIN),
-    Endpoint("PATCH", "/users/{name}", users.change, 200, users.UserDetail, users.UserChangeIn, role=ADMIN),
-    Endpoint("DELETE", "/users/{name}", users.delete, 204, role=ADMIN),
-    Endpoint("PUT", "/users/{name}/password", users.set_password, 204, None, users.PasswordIn, role=ADMIN),
+    Endpoint("POST", "/users", users.create, 201, users.UserDetail, users.UserIn, role=ADMIN, secret=True),
+    Endpoint("GET", "/users/{key}", users.show, 200, users.UserDetail, role=ADMIN, version=versions.user),
+    Endpoint(
+        "PATCH",
+        "/users/{key}",
+        users.change,
+        200,
+        users.UserDetail,
+        users.UserChangeIn,
+        role=ADMIN,
+        version=versions.user,
+    ),
+    Endpoint("DELETE", "/users/{key}", users.delete, 204, role=ADMIN, version=versions.user),
+    Endpoint("PUT", "/users/{key}/password", users.set_password, 204, None, users.PasswordIn, role=ADMIN),
     Endpoint(
         "PUT", "/account/password", users.change_password, 200, shapes.SessionOut, users.OwnPasswordIn, role=VIEWER
     ),

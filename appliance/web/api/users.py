@@ -8,7 +8,7 @@ from aiohttp import web
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.web.api.accounts import logged_in
-from appliance.web.api.body import answer, body, storable
+from appliance.web.api.body import answer, body, key
 from appliance.web.auth import PROOF
 from appliance.web.keys import SERVICES, USER
 from appliance.web.users import USERS, UserChange
@@ -87,13 +87,9 @@ async def create(request: web.Request) -> web.Response:
     return answer(_out(made), 201)
 
 
-def _name(request: web.Request) -> str:
-    return storable(request.match_info["name"], "")
-
-
 async def show(request: web.Request) -> web.Response:
     """One user."""
-    name = _name(request)
+    name = key(request)
     return answer(_out(await request.app[SERVICES].store.read(lambda db: accounts.existing(db, name))))
 
 
@@ -101,19 +97,19 @@ async def change(request: web.Request) -> web.Response:
     """Give a user another role, or keep them out."""
     given = await body(request, UserChangeIn)
     wanted = UserChange(given.role, given.disabled)
-    return answer(_out(await request.app[USERS].change(_name(request), wanted, request[USER])))
+    return answer(_out(await request.app[USERS].change(key(request), wanted, request[USER])))
 
 
 async def delete(request: web.Request) -> web.Response:
     """Forget a user, with all their log-ins and tokens."""
-    await request.app[USERS].delete(_name(request), request[USER])
+    await request.app[USERS].delete(key(request), request[USER])
     return web.Response(status=204)
 
 
 async def set_password(request: web.Request) -> web.Response:
     """Give another user another password; all their log-ins end."""
     given = await body(request, PasswordIn)
-    await request.app[USERS].set_password(_name(request), given.password, request[USER])
+    await request.app[USERS].set_password(key(request), given.password, request[USER])
     return web.Response(status=204)
 
 

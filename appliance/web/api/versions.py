@@ -11,7 +11,7 @@ import aiosqlite
 import msgspec
 
 from appliance.machine import State
-from appliance.store import catalogue, deployments, machines
+from appliance.store import accounts, catalogue, deployments, machines
 
 Version = Callable[[aiosqlite.Connection, str], Awaitable[Any]]
 """From the key of one thing, what users can change of it; raises NotFound."""
@@ -40,6 +40,12 @@ async def image(db: aiosqlite.Connection, key: str) -> Any:
 async def kernel(db: aiosqlite.Connection, key: str) -> Any:
     """Of a kernel."""
     return await catalogue.kernel(db, key)
+
+
+async def user(db: aiosqlite.Connection, key: str) -> Any:
+    """Of a user, without the password: whoever saw the user never saw that."""
+    found = await accounts.existing(db, key)
+    return found.name, found.role, found.disabled
 
 
 def mark(value: object) -> str:
