@@ -1,15 +1,14 @@
 """``qrm audit``: who changed what."""
 
 import json
-import time
 from typing import Any
 
 import click
 
-from appliance.cli.context import Listing, api, json_option
+from appliance.cli.completion import values
+from appliance.cli.context import Listing, api
+from appliance.cli.listing import fetch, listing_options, moment_options
 from appliance.cli.output import as_json, clean, moment
-
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 
 
 @click.group(cls=Listing)
@@ -18,32 +17,21 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--who", metavar="USER", help="Only what this user did.")
+@click.option("--who", metavar="USER", shell_complete=values("/users", "name"), help="Only what this user did.")
 @click.option("--action", help="Only this action (machine.change), or all of a noun (machine).")
 @click.option("--subject", metavar="NAME", help="Only what was done to this, by name or id.")
-@click.option("--since", metavar="AGE", help="Only from then on: 90m, 12h, 7d, 2w ago.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
-@json_option
-def list_entries(
-    who: str | None, action: str | None, subject: str | None, since: str | None, limit: int, json_out: bool
-) -> None:
-    """Log-ins and changes with who, from where, before and after; the newest at the end."""
-    start = None if since is None else time.time() - _age(since)
-    answer = api().get("/audit", who=who, action=action, subject=subject, since=start, limit=limit)
+@moment_options
+@listing_options("at", limit=50)
+def list_entries(json_out: bool, limit: int, **query: Any) -> None:
+    """List log-ins and changes with who, from where, before and after; the newest at the end."""
+    answer = fetch(api(), "/audit", limit, **query)
     if json_out:
         as_json(answer)
         return
-    for entry in reversed(answer["items"]):
+    for entry in sorted(answer["items"], key=lambda entry: int(entry["id"])):
         click.echo(_line(entry))
     if not answer["items"]:
         click.echo("Nothing of that in the audit log.")
-
-
-def _age(text: str) -> float:
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdecimal():
-        raise click.UsageError(f"--since {text}: write 90m, 12h, 7d or 2w")
-    return int(number) * _UNITS[unit]
 
 
 def _line(entry: dict[str, Any]) -> str:

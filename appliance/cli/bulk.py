@@ -47,7 +47,7 @@ def selected(noun: str, names: tuple[str, ...], where: str | None) -> dict[str, 
 
 def do_to_many(api: Api, noun: str, which: dict[str, Any], action: str, **arguments: Any) -> None:
     """Have it done, wait for it, and say what became of each; raises ApplianceError where some failed."""
-    task = api.send("POST", f"/{noun}/bulk", {"action": action, **which, **arguments})
+    task = api.make(f"/{noun}/bulk", {"action": action, **which, **arguments})
     try:
         wait_for_task(api, task)
     except ApplianceError as error:

@@ -22,7 +22,7 @@ def certificate() -> None:
 @certificate.command()
 @json_option
 def show(json_out: bool) -> None:
-    """The certificate in use."""
+    """Show the certificate in use."""
     found = api().get("/certificate")
     if json_out:
         as_json(found)

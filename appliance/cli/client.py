@@ -4,9 +4,10 @@ import http.client
 import json
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from appliance.cli.credentials import Server
@@ -18,9 +19,21 @@ SECONDS = 60
 CHUNK = 1 << 20
 """Bytes sent at a time."""
 LARGEST_AUTHORITY = 65536
+AGAIN = (0.5, 2.0, 5.0)
+"""Seconds before each further try to make something, once an answer was lost."""
+LOST, BUSY = "answer-lost", "idempotency-busy"
 
 Progress = Callable[[int], None]
 """Called with the number of bytes just sent."""
+
+
+class Answer(NamedTuple):
+    """What came back, whatever it is."""
+
+    status: int
+    body: bytes
+    etag: str
+    """What is to be sent as If-Match with a change of what was shown; empty: nothing."""
 
 
 def normal_url(text: str) -> str:
@@ -50,14 +63,37 @@ class Api:
         given = {name: value for name, value in query.items() if value is not None}
         return self.request("GET", path + (f"?{urlencode(given, doseq=True)}" if given else ""))
 
-    def items(self, path: str) -> list[dict[str, Any]]:
-        """The items of a listing."""
-        return list(self.get(path)["items"])
+    def seen(self, path: str) -> tuple[Any, str]:
+        """One thing, and the mark of its state: with it, a change of what was not seen is refused."""
+        answer = self._ask("GET", path, None, {})
+        return _json(answer), answer.etag
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST, PATCH or DELETE with a JSON object."""
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None, seen: str = "") -> Any:
+        """PATCH, PUT, DELETE, or a POST that makes nothing, with a JSON object."""
         content = None if body is None else json.dumps(body).encode()
-        return self.request(method, path, content, {"Content-Type": "application/json"})
+        return self.request(method, path, content, _headers(seen))
+
+    def make(self, path: str, body: dict[str, Any], seen: str = "") -> Any:
+        """POST of what makes or begins something: once only, even where its answer is lost and it is sent again."""
+        content, headers = json.dumps(body).encode(), _headers(seen) | {"Idempotency-Key": _key()}
+        try:
+            return self.request("POST", path, content, headers)
+        except Unreachable as error:
+            if error.code != LOST:
+                raise
+            return self._make_again(path, content, headers, error)
+
+    def _make_again(self, path: str, content: bytes, headers: dict[str, str], lost: Unreachable) -> Any:
+        for pause in AGAIN:
+            time.sleep(pause)
+            try:
+                return self.request("POST", path, content, headers)
+            except Unreachable as error:
+                lost = error
+            except Refused as error:
+                if error.code != BUSY:
+                    raise
+        raise lost
 
     def upload(self, path: str, chunks: Iterable[bytes], length: int, content_type: str) -> Any:
         """POST a stream of ``length`` bytes."""
@@ -68,32 +104,47 @@ class Api:
         self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, headers: dict[str, str] | None = None
     ) -> Any:
         """Any request below ``/api/v1``; the JSON of its answer."""
-        status, content = self.raw(method, f"/api/v1{path}", body, headers or {})
-        try:
-            answer = json.loads(content) if content else None
-        except ValueError:
-            answer = None
-        if status >= 400:
-            raise _refusal(status, answer, f"{method} {self.url}{path.partition('?')[0]}")
+        return _json(self._ask(method, path, body, headers or {}))
+
+    def _ask(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
+        answer = self.raw(method, f"/api/v1{path}", body, headers)
+        if answer.status >= 400:
+            raise _refusal(answer.status, _json(answer), f"{method} {self.url}{path.partition('?')[0]}")
         return answer
 
-    def raw(
-        self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]
-    ) -> tuple[int, bytes]:
-        """Status and body of an answer, whatever it is."""
+    def raw(self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
+        """An answer, whatever it is; raises Unreachable, with the code ``answer-lost`` where it may have been done."""
         host, port = self._address
         connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
         login = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        sent = False
         try:
             connection.request(method, target, body, {**headers, **login, "Accept": "application/json"})
+            sent = True
             response = connection.getresponse()
-            return response.status, response.read()
+            return Answer(response.status, response.read(), response.headers.get("ETag", ""))
         except ssl.SSLCertVerificationError as error:
             raise _distrusted(self.url, error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _silent(self.url, error) from error
+            raise (_lost if sent and method != "GET" else _silent)(self.url, error) from error
         finally:
             connection.close()
+
+
+def _headers(seen: str) -> dict[str, str]:
+    return {"Content-Type": "application/json"} | ({"If-Match": seen} if seen else {})
+
+
+def _key() -> str:
+    """Of one wish of one run: nobody else has the same."""
+    return f"qrm-{os.urandom(16).hex()}"
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body) if answer.body else None
+    except ValueError:
+        return None
 
 
 def api_of(server: Server) -> Api:
@@ -108,7 +159,7 @@ def segment(key: str) -> str:
 
 def fetch_authority(url: str, tls: ssl.SSLContext) -> str:
     """The authority that the appliance says is its own, PEM; nothing of it is believed yet."""
-    status, content = Api(url, tls).raw("GET", "/ca.pem", None, {})
+    status, content, _ = Api(url, tls).raw("GET", "/ca.pem", None, {})
     if status != 200 or len(content) > LARGEST_AUTHORITY:
         hint = "is this an appliance? name its authority with --ca FILE"
         raise Unreachable("authority-missing", f"{url} shows no certificate authority of its own", hint)
@@ -122,7 +173,7 @@ def file_chunks(file: BinaryIO, progress: Progress) -> Iterator[bytes]:
         progress(len(chunk))
 
 
-def form_of_files(files: dict[str, Path]) -> tuple[Iterator[bytes], int, str]:
+def form_of_files(files: dict[str, Path], progress: Progress) -> tuple[Iterator[bytes], int, str]:
     """A multipart form (RFC 7578) with these files in this order: its pieces, length and content type."""
     boundary = f"qrm-{os.urandom(16).hex()}"
     heads = {
@@ -136,7 +187,7 @@ def form_of_files(files: dict[str, Path]) -> tuple[Iterator[bytes], int, str]:
         for name, path in files.items():
             yield heads[name]
             with path.open("rb") as file:
-                yield from file_chunks(file, lambda _: None)
+                yield from file_chunks(file, progress)
             yield b"\r\n"
         yield end
 
@@ -159,5 +210,13 @@ def _distrusted(url: str, error: ssl.SSLCertVerificationError) -> Unreachable:
 
 
 def _silent(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return Unreachable("not-reachable", f"{url}: {reason}", "is the appliance on, and is the address right?")
+    return Unreachable("not-reachable", f"{url}: {_reason(error)}", "is the appliance on, and is the address right?")
+
+
+def _lost(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
+    message = f"{url}: {_reason(error)} before it answered; it may have been done"
+    return Unreachable(LOST, message, "look whether it was done before you ask again")
+
+
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,6 +1,6 @@
 """``qrm completion``: the shell's Tab key knows commands, options, and the names that the appliance has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -13,8 +13,12 @@ SHELLS = ("bash", "zsh", "fish")
 PATIENCE = 2.0
 """Seconds that somebody who pressed Tab waits for names."""
 MOST = 200
+NOTHING = (ApplianceError, OSError, LookupError, TypeError, ValueError)
+"""Whatever goes wrong while somebody presses Tab is no matter of theirs, in the middle of a line."""
 
 Completes = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Given = Iterable[tuple[str, str]]
+"""Words with what is said of each."""
 
 
 @click.command()
@@ -30,15 +34,51 @@ def completion(shell: str) -> None:
 
 
 def names(path: str) -> Completes:
-    """Completes the names in the listing at ``path``; nothing where the appliance does not answer at once."""
+    """Completes the names in the listing at ``path``, which can be searched."""
 
-    def complete(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    def found(begun: str) -> Given:
+        return ((each["name"], "") for each in _ask(path, limit=MOST, q=begun or None)["items"])
+
+    return _completing(found)
+
+
+def values(path: str, field: str, says: str = "", **query: Any) -> Completes:
+    """Completes a field of what is in a listing that cannot be searched; ``says`` is the field that explains it."""
+
+    def found(begun: str) -> Given:
+        return ((str(each[field]), str(each.get(says) or "")) for each in _ask(path, **query)["items"])
+
+    return _completing(found)
+
+
+def tags() -> Completes:
+    """Completes tags that some machine has."""
+    return _completing(lambda begun: ((tag, f"{many}") for tag, many in _ask("/machines/summary")["tags"].items()))
+
+
+def event_kinds() -> Completes:
+    """Completes kinds of events."""
+
+    def found(begun: str) -> Given:
+        from appliance.events import KINDS
+
+        return KINDS.items()
+
+    return _completing(found)
+
+
+def _ask(path: str, **query: Any) -> Any:
+    connected = api()
+    connected.seconds = PATIENCE
+    return connected.get(path, **query)
+
+
+def _completing(found: Callable[[str], Given]) -> Completes:
+    def complete(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
         try:
-            connected = api()
-            connected.seconds = PATIENCE
-            found: list[dict[str, Any]] = connected.get(path, limit=MOST, q=begun or None)["items"]
-        except ApplianceError:
-            return []  # who pressed Tab wants no error in the middle of a line
-        return [CompletionItem(each["name"]) for each in found if each["name"].startswith(begun)]
+            with ctx.scope(cleanup=False):  # so that --server of the same line counts
+                return [CompletionItem(word, help=says) for word, says in found(begun) if word.startswith(begun)]
+        except NOTHING:
+            return []
 
     return complete

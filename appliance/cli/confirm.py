@@ -1,11 +1,12 @@
-"""Asking before something is lost."""
+"""Asking before something is lost, and saying what would be."""
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from appliance.cli.output import clean
+from appliance.cli.output import as_json, clean
 from appliance.errors import ApplianceError
 
 
@@ -24,3 +25,15 @@ def confirmed(texts: Sequence[str], word: str | None, given: str | None) -> str 
     if typed != word:
         raise ApplianceError("confirmation-wrong", f"{typed!r} is not {word!r}", "nothing was done")
     return word
+
+
+def say_consequences(foreseen: dict[str, Any], json_out: bool) -> None:
+    """What an action would do, why not, and what it would have to be confirmed with."""
+    if json_out:
+        as_json(foreseen)
+        return
+    for text in [*foreseen["texts"], foreseen["refused"]]:
+        if text:
+            click.echo(clean(text))
+    if foreseen["confirm"]:
+        click.echo(f"To be confirmed with: {clean(foreseen['confirm'])}")

@@ -1,9 +1,10 @@
-"""What commands have in common: which appliance, and how a listing is asked for."""
+"""What commands have in common: which appliance, which options, and which command is meant when none is named."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from appliance.cli.client import Api, api_of, normal_url
 from appliance.cli.credentials import load
@@ -27,11 +28,26 @@ def confirm_option(command: F) -> F:
     return click.option("--confirm", metavar="WORD", help="What would have to be typed, for scripts.")(command)
 
 
+def wait_option(command: F) -> F:
+    """``--wait``, as everything that begins a task for one thing has it."""
+    return click.option("--wait", "and_wait", is_flag=True, help="Come back when it is done.")(command)
+
+
 class Listing(click.Group):
     """A group whose first command, ``list``, is meant when none is named: ``qrm machines --json``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``list`` where no command stands."""
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+        """Put ``list`` where no command stands; who presses Tab may still name another."""
+        unnamed = not args and not ctx.resilient_parsing
+        if unnamed or (args and args[0].startswith("-") and args[0] not in ("--help", "-h")):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The group's commands, and the options of ``list``."""
+        found = super().shell_complete(ctx, incomplete)
+        listing = self.get_command(ctx, "list")
+        if listing is None or not incomplete.startswith("-"):
+            return found
+        known = {each.value for each in found}
+        return found + [each for each in listing.shell_complete(ctx, incomplete) if each.value not in known]

@@ -1,25 +1,35 @@
 """``qrm deployments``"""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import Api, segment
-from appliance.cli.confirm import confirmed
-from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.completion import names as known
+from appliance.cli.completion import tags as known_tags
+from appliance.cli.confirm import confirmed, say_consequences
+from appliance.cli.context import Listing, api, confirm_option, json_option, wait_option
+from appliance.cli.deployment_edit import create, set_deployment
+from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, attempt_words, clean, fields, gives_up, moment, table
 from appliance.cli.waiting import wait_for_task
 from appliance.errors import ApplianceError
+from appliance.machine import State
 
 ACTIONS = {
-    "start": "Put it on a machine that fits, or boot it again from its disk.",
-    "stop": "Shut it down; its machine and disk stay reserved.",
-    "release": "Give its machine back to the fleet.",
-    "redeploy": "Write its image anew.",
+    "start": "Put deployments on machines that fit, or boot them again from their disks.",
+    "stop": "Shut deployments down; their machines and disks stay reserved.",
+    "release": "Give the machines of deployments back to the fleet.",
+    "redeploy": "Write the image of a deployment anew.",
     "retry": "Try again what failed.",
 }
+RELEASED = "released"
+"""The state of a deployment that is on no machine."""
+
+deployment_argument = click.argument("deployment", shell_complete=known("/deployments"))
+names_argument = click.argument("names", nargs=-1, metavar="DEPLOYMENT...", shell_complete=known("/deployments"))
+_states = click.Choice((*State, RELEASED))
 
 
 @click.group(cls=Listing)
@@ -28,19 +38,23 @@ def deployments() -> None:
 
 
 @deployments.command("list")
-@json_option
-def list_deployments(json_out: bool) -> None:
-    """All deployments."""
-    answer = api().get("/deployments")
-    if json_out:
-        as_json(answer)
-        return
-    rows = [
-        (each["name"], state_of(each), each["image"]["name"], on(each, "name"), on(each, "address"))
-        for each in answer["items"]
-    ]
-    empty = "No deployment yet. Make one with: qrm deployments create NAME --image IMAGE"
-    table(("name", "state", "image", "machine", "address"), rows, empty)
+@click.option("--state", type=_states, multiple=True, help="Only in this state; may be given several times.")
+@click.option("--image", shell_complete=known("/images"), help="Only of this image, by name or id.")
+@click.option("--machine", shell_complete=known("/machines"), help="Only on this machine, by name or id.")
+@click.option("--tag", multiple=True, shell_complete=known_tags(), help="Only on a machine with this tag.")
+@listing_options("name", "state", "machine", "image", "created", search="its name, image or machine")
+def list_deployments(json_out: bool, limit: int, **query: Any) -> None:
+    """List deployments."""
+    found = listed("/deployments", json_out, limit, **query)
+    if found is not None:
+        heads = ("name", "state", "image", "machine", "address")
+        empty = "No deployment yet. Make one with: qrm deployments create NAME --image IMAGE"
+        table(heads, [_row(each) for each in found], "No deployment matches." if any(query.values()) else empty)
+
+
+def _row(deployment: dict[str, Any]) -> tuple[object, ...]:
+    image = deployment["image"]["name"]
+    return deployment["name"], state_of(deployment), image, on(deployment, "name"), on(deployment, "address")
 
 
 def on(deployment: dict[str, Any], field: str) -> str:
@@ -57,15 +71,15 @@ def state_of(deployment: dict[str, Any]) -> str:
 
 
 @deployments.command()
-@click.argument("deployment")
+@deployment_argument
 @json_option
 def show(deployment: str, json_out: bool) -> None:
-    """One deployment, by name or id."""
+    """Show a deployment, by name or id."""
     found = api().get(f"/deployments/{segment(deployment)}")
     if json_out:
         as_json(found)
         return
-    disk = found["disk"]
+    disk, wanted = found["disk"], found["requirements"]
     fields(
         {name: found[name] for name in ("name", "hostname", "wanted", "delivery", "generation")}
         | {
@@ -75,60 +89,34 @@ def show(deployment: str, json_out: bool) -> None:
             "machine": on(found, "name"),
             "address": on(found, "address"),
             "disk": f"{disk['serial'] or disk['wwn']}, {disk['model']}" if disk else "",
+            "asks for": ", ".join(_asks_for(found, wanted)),
+            "ssh keys": len(found["ssh_keys"]) or "",
+            "on release": "its disk is wiped" if found["wipe_on_release"] else "",
             "host keys": ", ".join(found["host_keys"]),
             "created": moment(found["created"]),
         }
     )
 
 
-@deployments.command()
-@click.argument("name")
-@click.option("--image", required=True, help="The image to run, by name or id.")
-@click.option("--machine", help="This machine and no other.")
-@click.option("--disk", help="This disk, by serial or WWN, whatever is on it.")
-@click.option("--cpus", type=click.IntRange(1), help="At least so many.")
-@click.option("--memory", "memory_mib", type=click.IntRange(1), metavar="MIB", help="At least so much memory.")
-@click.option("--disk-size", "disk_gib", type=click.IntRange(1), metavar="GIB", help="A disk of at least this size.")
-@click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="Only machines with this firmware.")
-@click.option("--tag", "tags", multiple=True, help="Only machines with this tag; may be given several times.")
-@click.option(
-    "--ssh-key", "key_files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with public keys that may log in; may be given several times.",
-)  # fmt: skip
-@click.option("--wipe-on-release", is_flag=True, help="Wipe the disk when it is released.")
-def create(
-    name: str,
-    image: str,
-    machine: str | None,
-    disk: str | None,
-    cpus: int | None,
-    memory_mib: int | None,
-    disk_gib: int | None,
-    firmware: str | None,
-    tags: tuple[str, ...],
-    key_files: tuple[Path, ...],
-    wipe_on_release: bool,
-) -> None:
-    """Make a deployment; nothing is touched before it is started."""
-    requirements = {
-        "cpus": cpus,
-        "memory_bytes": memory_mib << 20 if memory_mib else None,
-        "disk_bytes": disk_gib << 30 if disk_gib else None,
-        "firmware": firmware,
-        "tags": list(tags),
-    }
-    body = {"name": name, "image": image, "machine": machine, "disk": disk, "requirements": requirements}
-    keys = [line for file in key_files for line in file.read_text(errors="replace").splitlines() if line.strip()]
-    made = api().send("POST", "/deployments", {**body, "ssh_keys": keys, "wipe_on_release": wipe_on_release})
-    click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
+def _asks_for(deployment: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """What its machine must have, or which one it must be."""
+    sizes = {"memory": wanted["memory_bytes"], "disk": wanted["disk_bytes"]}
+    named = {"machine": deployment["wanted_machine"], "disk": deployment["wanted_disk"]}
+    return [
+        *(f"{noun} {name}" for noun, name in named.items() if name),
+        *([f"{wanted['cpus']} CPUs"] if wanted["cpus"] else []),
+        *(f"{size / (1 << 30):g} GiB of {noun}" for noun, size in sizes.items() if size),
+        *([wanted["firmware"]] if wanted["firmware"] else []),
+        *(f"tag {tag}" for tag in wanted["tags"]),
+    ]
 
 
 def _add_action(action: str, help_text: str) -> None:
     @deployments.command(action, help=help_text)
-    @click.argument("names", nargs=-1, metavar="DEPLOYMENT...")
+    @names_argument
     @where_option
     @confirm_option
-    @click.option("--wait", "and_wait", is_flag=True, help="Come back when it is done.")
+    @wait_option
     def act(names: tuple[str, ...], where: str | None, confirm: str | None, and_wait: bool) -> None:
         which = selected("deployments", names, where)
         if len(names) == 1:
@@ -139,11 +127,12 @@ def _add_action(action: str, help_text: str) -> None:
 
 def _act(connected: Api, deployment: str, action: str, confirm: str | None, and_wait: bool) -> None:
     path = f"/deployments/{segment(deployment)}"
+    _, seen = connected.seen(path)
     foreseen = connected.get(f"{path}/consequences", action=action)
     word = None
     if not foreseen["refused"]:  # the server says why, with its code
         word = confirmed(foreseen["texts"], foreseen["confirm"], confirm)
-    task = connected.send("POST", f"{path}/{action}", {"confirm": word, "content": foreseen["content"]})
+    task = connected.make(f"{path}/{action}", {"confirm": word, "content": foreseen["content"]}, seen)
     click.echo(f"{task['deployment']['name']}: asked to {action} (task {task['id']})")
     if and_wait:
         wait_for_task(connected, task)
@@ -164,27 +153,19 @@ for _action, _help in ACTIONS.items():
 
 
 @deployments.command()
-@click.argument("deployment")
+@deployment_argument
 @click.argument("action", type=click.Choice(list(ACTIONS)))
 @json_option
 def consequences(deployment: str, action: str, json_out: bool) -> None:
-    """What an action would do; nothing is done."""
-    foreseen = api().get(f"/deployments/{segment(deployment)}/consequences", action=action)
-    if json_out:
-        as_json(foreseen)
-        return
-    for text in [*foreseen["texts"], foreseen["refused"]]:
-        if text:
-            click.echo(clean(text))
-    if foreseen["confirm"]:
-        click.echo(f"To be confirmed with: {clean(foreseen['confirm'])}")
+    """Say what an action would do to a deployment; nothing is done."""
+    say_consequences(api().get(f"/deployments/{segment(deployment)}/consequences", action=action), json_out)
 
 
 @deployments.command()
-@click.argument("deployment")
+@deployment_argument
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds after which to give up.")
 def wait(deployment: str, timeout: float | None) -> None:
-    """Wait until it is what was last asked for; fails when it fails."""
+    """Wait until a deployment is what was last asked for; fails when it fails."""
     _wait(api(), deployment, timeout)
 
 
@@ -200,17 +181,21 @@ def _wait(connected: Api, deployment: str, timeout: float | None) -> None:
 
 
 @deployments.command()
-@click.argument("names", nargs=-1, metavar="DEPLOYMENT...")
+@names_argument
 @where_option
 @confirm_option
 def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> None:
     """Forget deployments that are on no machine."""
     connected, which = api(), selected("deployments", names, where)
     if len(names) == 1:
-        found = connected.get(f"/deployments/{segment(names[0])}")
+        found, seen = connected.seen(f"/deployments/{segment(names[0])}")
         confirmed([f"Deployment {found['name']} is forgotten."], found["name"], confirm)
-        connected.send("DELETE", f"/deployments/{found['id']}")
+        connected.send("DELETE", f"/deployments/{found['id']}", seen=seen)
         click.echo(f"{found['name']} is deleted")
         return
     word = confirm_many(connected, "deployments", which, ("{} are forgotten.",), confirm)
     do_to_many(connected, "deployments", which, "delete", confirm=word)
+
+
+for _command in (create, set_deployment):
+    deployments.add_command(_command)

@@ -2,17 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import click
 
 from appliance.cli.client import Api, file_chunks, segment
+from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.errors import Refused
-from appliance.cli.output import as_json, fields, gigabytes, moment, table
+from appliance.cli.listing import listed, listing_options
+from appliance.cli.output import as_json, clean, fields, gigabytes, moment, table
+from appliance.cli.uploading import uploading
 from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
+
+image_argument = click.argument("image", shell_complete=names("/images"))
 
 
 @click.group(cls=Listing)
@@ -21,36 +27,34 @@ def images() -> None:
 
 
 @images.command("list")
-@json_option
-def list_images(json_out: bool) -> None:
-    """All images."""
-    answer = api().get("/images")
-    if json_out:
-        as_json(answer)
-        return
-    rows = [
-        (
-            each["name"],
-            each["format"],
-            gigabytes(each["size"]),
-            "missing" if each["missing"] else gigabytes(each["stored_size"]),
-            each["description"],
+@click.option("--used/--unused", default=None, help="Only those that a deployment uses, or that none does.")
+@listing_options("name", "size", "stored", "created", search="name or description")
+def list_images(json_out: bool, limit: int, **query: Any) -> None:
+    """List images."""
+    found = listed("/images", json_out, limit, **query)
+    if found is not None:
+        heads, empty = (
+            ("name", "format", "size", "stored", "description"),
+            "No image yet. Add one with: qrm images add FILE",
         )
-        for each in answer["items"]
-    ]
-    table(("name", "format", "size", "stored", "description"), rows, "No image yet. Add one with: qrm images add FILE")
+        table(heads, [_row(each) for each in found], "No image matches." if any(query.values()) else empty)
+
+
+def _row(image: dict[str, Any]) -> tuple[object, ...]:
+    stored = "missing" if image["missing"] else gigabytes(image["stored_size"])
+    return image["name"], image["format"], gigabytes(image["size"]), stored, image["description"]
 
 
 @images.command()
-@click.argument("image")
+@image_argument
 @json_option
 def show(image: str, json_out: bool) -> None:
-    """One image, by name or id."""
+    """Show an image, by name or id."""
     found = api().get(f"/images/{segment(image)}")
     if json_out:
         as_json(found)
         return
-    fields(found | {"created": moment(found["created"])})
+    fields(found | {"created": moment(found["created"]), "missing": "yes" if found["missing"] else ""})
 
 
 @images.command()
@@ -67,8 +71,8 @@ def add(file: Path, name: str | None, image_format: str | None, description: str
     kind = image_format or _format_of(file)
     query = urlencode({"name": chosen, "format": kind, "description": description})
     size = file.stat().st_size
-    with file.open("rb") as content, click.progressbar(length=size, label=f"uploading {chosen}") as bar:
-        made = connected.upload(f"/images?{query}", file_chunks(content, bar.update), size, "application/octet-stream")
+    with file.open("rb") as content, uploading(chosen, size) as sent:
+        made = connected.upload(f"/images?{query}", file_chunks(content, sent), size, "application/octet-stream")
     click.echo(f"{made['name']}: {gigabytes(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
 
 
@@ -96,13 +100,26 @@ def _is_there(connected: Api, name: str) -> bool:
     return not found["missing"]
 
 
+@images.command("set")
+@image_argument
+@click.option("--name", help="Its new name.")
+@click.option("--description", help="What is in it.")
+def set_image(image: str, name: str | None, description: str | None) -> None:
+    """Change what an image is called and what is said of it; its content never changes."""
+    change = {key: value for key, value in {"name": name, "description": description}.items() if value is not None}
+    if not change:
+        raise click.UsageError("say what to change: --name or --description")
+    changed = api().send("PATCH", f"/images/{segment(image)}", change)
+    click.echo(clean(f"{changed['name']}: {changed['description'] or 'no description'}"))
+
+
 @images.command()
-@click.argument("image")
+@image_argument
 @confirm_option
 def delete(image: str, confirm: str | None) -> None:
     """Delete an image that no deployment uses."""
     connected = api()
-    found = connected.get(f"/images/{segment(image)}")
+    found, seen = connected.seen(f"/images/{segment(image)}")
     confirmed([f"Image {found['name']} and its content are deleted."], found["name"], confirm)
-    connected.send("DELETE", f"/images/{segment(str(found['id']))}")
+    connected.send("DELETE", f"/images/{segment(str(found['id']))}", seen=seen)
     click.echo(f"{found['name']} is deleted")

@@ -7,12 +7,16 @@ from urllib.parse import urlencode
 import click
 
 from appliance.cli.client import form_of_files, segment
+from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, fields, moment, table
+from appliance.cli.listing import listed, listing_options
+from appliance.cli.output import as_json, clean, fields, moment, table
+from appliance.cli.uploading import uploading
 from appliance.machine import check_name
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+kernel_argument = click.argument("kernel", shell_complete=names("/kernels"))
 
 
 @click.group(cls=Listing)
@@ -21,15 +25,15 @@ def kernels() -> None:
 
 
 @kernels.command("list")
-@json_option
-def list_kernels(json_out: bool) -> None:
-    """All kernels."""
-    answer = api().get("/kernels")
-    if json_out:
-        as_json(answer)
-        return
-    rows = [(each["name"], each["version"], _remark(each), each["cmdline"]) for each in answer["items"]]
-    table(("name", "version", "", "command line"), rows, "No kernel yet. Add one with: qrm kernels add VMLINUZ")
+@click.option("--builtin/--added", default=None, help="Only those that came with the appliance, or that were added.")
+@listing_options("name", "version", "created", search="name, version or command line")
+def list_kernels(json_out: bool, limit: int, **query: Any) -> None:
+    """List kernels."""
+    found = listed("/kernels", json_out, limit, **query)
+    if found is not None:
+        rows = [(each["name"], each["version"], _remark(each), each["cmdline"]) for each in found]
+        empty = "No kernel yet. Add one with: qrm kernels add VMLINUZ --name NAME"
+        table(("name", "version", "", "command line"), rows, "No kernel matches." if any(query.values()) else empty)
 
 
 def _remark(kernel: dict[str, Any]) -> str:
@@ -37,15 +41,19 @@ def _remark(kernel: dict[str, Any]) -> str:
 
 
 @kernels.command()
-@click.argument("kernel")
+@kernel_argument
 @json_option
 def show(kernel: str, json_out: bool) -> None:
-    """One kernel, by name or id."""
+    """Show a kernel, by name or id."""
     found = api().get(f"/kernels/{segment(kernel)}")
     if json_out:
         as_json(found)
         return
-    fields(found | {"created": moment(found["created"]), "builtin": "yes" if found["builtin"] else ""})
+    fields(
+        found
+        | {"created": moment(found["created"])}
+        | {name: "yes" if found[name] else "" for name in ("builtin", "missing")}
+    )
 
 
 @kernels.command()
@@ -58,18 +66,32 @@ def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: st
     """Upload a kernel."""
     query = urlencode({"name": check_name(name), "version": version, "cmdline": cmdline})
     files = {"vmlinuz": vmlinuz} | ({"initrd": initrd} if initrd else {})
-    pieces, length, content_type = form_of_files(files)
-    made = api().upload(f"/kernels?{query}", pieces, length, content_type)
+    with uploading(name, sum(file.stat().st_size for file in files.values())) as sent:
+        pieces, length, content_type = form_of_files(files, sent)
+        made = api().upload(f"/kernels?{query}", pieces, length, content_type)
     click.echo(f"{made['name']} is added")
 
 
+@kernels.command("set")
+@kernel_argument
+@click.option("--name", help="Its new name.")
+@click.option("--cmdline", help="Its default command line.")
+def set_kernel(kernel: str, name: str | None, cmdline: str | None) -> None:
+    """Change a kernel's name and default command line."""
+    change = {key: value for key, value in {"name": name, "cmdline": cmdline}.items() if value is not None}
+    if not change:
+        raise click.UsageError("say what to change: --name or --cmdline")
+    changed = api().send("PATCH", f"/kernels/{segment(kernel)}", change)
+    click.echo(clean(f"{changed['name']}: {changed['cmdline'] or 'no command line of its own'}"))
+
+
 @kernels.command()
-@click.argument("kernel")
+@kernel_argument
 @confirm_option
 def delete(kernel: str, confirm: str | None) -> None:
-    """Delete a kernel."""
+    """Delete a kernel that nothing uses."""
     connected = api()
-    found = connected.get(f"/kernels/{segment(kernel)}")
+    found, seen = connected.seen(f"/kernels/{segment(kernel)}")
     confirmed([f"Kernel {found['name']} is deleted."], found["name"], confirm)
-    connected.send("DELETE", f"/kernels/{segment(str(found['id']))}")
+    connected.send("DELETE", f"/kernels/{segment(str(found['id']))}", seen=seen)
     click.echo(f"{found['name']} is deleted")

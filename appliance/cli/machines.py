@@ -5,13 +5,21 @@ from typing import Any
 
 import click
 
+from appliance.cli import rescue
 from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import segment
+from appliance.cli.completion import names as known
+from appliance.cli.completion import tags as known_tags
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, attempt_words, event_line, fields, gigabytes, gives_up, moment, table
-from appliance.cli.rescue import COMMANDS, opened
+from appliance.cli.events import timeline
+from appliance.cli.listing import listed, listing_options, plain
+from appliance.cli.output import as_json, attempt_words, fields, gigabytes, gives_up, moment, table
 from appliance.deployment import content_in_words
+from appliance.machine import State
+
+machine_argument = click.argument("machine", shell_complete=known("/machines"))
+names_argument = click.argument("names", nargs=-1, metavar="MACHINE...", shell_complete=known("/machines"))
 
 
 @click.group(cls=Listing)
@@ -19,28 +27,53 @@ def machines() -> None:
     """Machines; without a command, their list."""
 
 
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which machines, as the API filters them."""
+    states, firmware = click.Choice(tuple(State)), click.Choice(["bios", "uefi"])
+    options = (
+        click.option("-q", "--search", "q", metavar="WORDS", help="Only with all of these words in names or hardware."),
+        click.option("--state", type=states, multiple=True, help="Only in this state; may be given several times."),
+        click.option("--tag", multiple=True, shell_complete=known_tags(), help="Only with this tag; or all of them."),
+        click.option("--maintenance/--in-use", default=None, help="Only with, or without, the maintenance flag."),
+        click.option("--offline/--online", default=None, help="Only silent, or not silent, for too long."),
+        click.option("--assigned/--unassigned", default=None, help="Only with, or without, a deployment."),
+        click.option("--firmware", type=firmware, multiple=True, help="Only with this firmware."),
+        click.option("--deployment", shell_complete=known("/deployments"), help="Only what this deployment is on."),
+    )
+    for add in reversed(options):
+        command = add(command)
+    return command
+
+
 @machines.command("list")
+@filter_options
+@listing_options("name", "state", "deployment", "address", "cpus", "memory", "seen", "created")
+def list_machines(json_out: bool, limit: int, **query: Any) -> None:
+    """List machines."""
+    found = listed("/machines", json_out, limit, **query)
+    if found is not None:
+        heads = ("name", "state", "deployment", "address", "firmware", "tags", "id")
+        empty = "No machine yet. Let one boot from the network that the appliance serves."
+        table(heads, [_row(each) for each in found], "No machine matches." if any(query.values()) else empty)
+
+
+def _row(machine: dict[str, Any]) -> tuple[object, ...]:
+    deployment, tags = deployment_of(machine), ", ".join(machine["tags"])
+    return machine["name"], state_of(machine), deployment, machine["address"], machine["firmware"], tags, machine["id"]
+
+
+@machines.command()
+@filter_options
 @json_option
-def list_machines(json_out: bool) -> None:
-    """All machines."""
-    answer = api().get("/machines")
+def summary(json_out: bool, **query: Any) -> None:
+    """Count machines by state and tag."""
+    found = api().get("/machines/summary", **plain(query))
     if json_out:
-        as_json(answer)
+        as_json(found)
         return
-    rows = [
-        (
-            each["name"],
-            state_of(each),
-            deployment_of(each),
-            each["address"],
-            each["firmware"],
-            ", ".join(each["tags"]),
-            each["id"],
-        )
-        for each in answer["items"]
-    ]
-    empty = "No machine yet. Let one boot from the network that the appliance serves."
-    table(("name", "state", "deployment", "address", "firmware", "tags", "id"), rows, empty)
+    fields({name: found[name] for name in ("total", "maintenance", "offline", "assigned")})
+    counts = [*found["states"].items(), *((f"tag {tag}", number) for tag, number in found["tags"].items())]
+    table(("of which", "machines"), counts, "No machine matches.")
 
 
 def state_of(machine: dict[str, Any]) -> str:
@@ -58,10 +91,10 @@ def deployment_of(machine: dict[str, Any]) -> str:
 
 
 @machines.command()
-@click.argument("machine")
+@machine_argument
 @json_option
 def show(machine: str, json_out: bool) -> None:
-    """One machine, by name or id, with its disks."""
+    """Show a machine, by name or id, with its disks."""
     found = api().get(f"/machines/{segment(machine)}")
     if json_out:
         as_json(found)
@@ -78,7 +111,7 @@ def show(machine: str, json_out: bool) -> None:
             "reserved": found["reserved_address"],
             "hand-over": found["hand_over"],
             "tags": ", ".join(found["tags"]),
-            "rescue": "; ".join(opened(found)),
+            "rescue": "; ".join(rescue.opened(found)),
             "last seen": moment(found["last_seen"]),
         }
     )
@@ -89,7 +122,7 @@ def show(machine: str, json_out: bool) -> None:
 
 
 @machines.command("set")
-@click.argument("names", nargs=-1, metavar="MACHINE...")
+@names_argument
 @where_option
 @click.option("--name", help="Its new name; also its name in DNS.")
 @click.option("--maintenance", type=click.Choice(["on", "off"]), help="On: it is seen, but not used.")
@@ -97,8 +130,20 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--notes", help="Anything worth knowing.")
 @click.option("--hand-over", type=click.Choice(["kexec", "reboot"]), help="Reboot: for hardware that kexec upsets.")
 @click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
-@click.option("--tag", "add_tags", multiple=True, help="Give it this tag; may be given several times.")
-@click.option("--untag", "remove_tags", multiple=True, help="Take this tag away; may be given several times.")
+@click.option(
+    "--tag",
+    "add_tags",
+    multiple=True,
+    shell_complete=known_tags(),
+    help="Give it this tag; may be given several times.",
+)
+@click.option(
+    "--untag",
+    "remove_tags",
+    multiple=True,
+    shell_complete=known_tags(),
+    help="Take this tag away; may be given several times.",
+)
 def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> None:
     """Change machines: one, or many in one go.
 
@@ -143,31 +188,17 @@ def _bulk_actions(change: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 @machines.command()
-@click.argument("machine")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many, newest first.")
-@json_option
-def timeline(machine: str, limit: int, json_out: bool) -> None:
-    """What happened to a machine, and why; the newest at the end."""
-    answer = api().get(f"/machines/{segment(machine)}/timeline", limit=limit)
-    if json_out:
-        as_json(answer)
-        return
-    for event in reversed(answer["items"]):
-        click.echo(event_line(event))
-
-
-@machines.command()
-@click.argument("names", nargs=-1, metavar="MACHINE...")
+@names_argument
 @where_option
 @confirm_option
 def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> None:
     """Forget machines that are assigned to nothing."""
     connected, which = api(), selected("machines", names, where)
     if len(names) == 1:
-        found = connected.get(f"/machines/{segment(names[0])}")
+        found, seen = connected.seen(f"/machines/{segment(names[0])}")
         text = f"{found['name']} is forgotten with its inventory; it appears again, as new, when it next boots."
         confirmed([text], found["name"], confirm)
-        connected.send("DELETE", f"/machines/{segment(found['id'])}")
+        connected.send("DELETE", f"/machines/{segment(found['id'])}", seen=seen)
         click.echo(f"{found['name']} is deleted")
         return
     texts = ("{} are forgotten with their inventories; they appear again, as new, when they next boot.",)
@@ -175,5 +206,5 @@ def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> No
     do_to_many(connected, "machines", which, "delete", confirm=word)
 
 
-for _command in COMMANDS:
+for _command in (*rescue.COMMANDS, timeline):
     machines.add_command(_command)

@@ -1,20 +1,22 @@
 """``qrm network``"""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from appliance.cli.client import segment
+from appliance.cli.completion import values
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, moment, table
+from appliance.cli.listing import listed, listing_options
+from appliance.cli.output import as_json, fields, moment, table
 
-F = TypeVar("F", bound=Callable[..., Any])
 STAGES = ("asked", "offered", "leased", "program", "ipxe", "script", "stack", "agent")
 OWNERS = ("machine", "deployment", "lease", "reservation", "record", "own")
 TYPES = ("A", "AAAA", "CNAME", "TXT")
+NAME_SORTS = ("name", "type", "value", "owner")
+seen_argument = click.argument("mac", shell_complete=values("/network/sightings", "mac", says="stage_text", limit=200))
 
 
 @click.group()
@@ -22,28 +24,10 @@ def network() -> None:
     """Subnets, leases, reservations, names, and what was seen on the network and is not here."""
 
 
-def limit_option(command: F) -> F:
-    """``--limit``, as every listing has it."""
-    kind = click.IntRange(1, 1000)
-    return click.option("--limit", type=kind, default=100, show_default=True, help="How many at most.")(command)
-
-
-def _listed(path: str, json_out: bool, **query: Any) -> list[dict[str, Any]] | None:
-    """The items to be shown as a table; None where the whole answer was printed as JSON."""
-    answer = api().get(path, **query)
-    if json_out:
-        as_json(answer)
-        return None
-    rest = answer["total"] - len(answer["items"])
-    if rest > 0:
-        click.echo(f"{rest} more are not shown: use --limit, or a filter", err=True)
-    return list(answer["items"])
-
-
 @network.command()
 @json_option
 def subnets(json_out: bool) -> None:
-    """The subnets of the configuration file, how full they are, and other DHCP servers on them."""
+    """List the subnets of the configuration file, how full they are, and other DHCP servers on them."""
     answer = api().get("/network/subnets")
     if json_out:
         as_json(answer)
@@ -71,15 +55,12 @@ def leases() -> None:
 
 
 @leases.command("list")
-@click.option("-q", "--search", metavar="WORDS", help="Only with these words in address, name or MAC address.")
 @click.option("--interface", help="Only on this interface of the appliance.")
-@click.option("--active/--ended", "active", default=None, help="Only those that hold their address now, or no more.")
-@limit_option
-@json_option
-def list_leases(search: str | None, interface: str | None, active: bool | None, limit: int, json_out: bool) -> None:
-    """Leases by address."""
-    shown = None if active is None else str(active).lower()
-    found = _listed("/network/leases", json_out, q=search, interface=interface, active=shown, limit=limit)
+@click.option("--active/--ended", default=None, help="Only those that hold their address now, or no more.")
+@listing_options("address", "mac", "hostname", "until", search="address, name or MAC address")
+def list_leases(json_out: bool, limit: int, **query: Any) -> None:
+    """List leases by address."""
+    found = listed("/network/leases", json_out, limit, **query)
     if found is not None:
         rows = [
             (
@@ -116,13 +97,11 @@ def reservations() -> None:
 
 
 @reservations.command("list")
-@click.option("-q", "--search", metavar="WORDS", help="Only with these words in address, name, note or MAC address.")
-@click.option("--kind", type=click.Choice(["machine", "other"]), help="Only of machines, or of what is none.")
-@limit_option
-@json_option
-def list_reservations(search: str | None, kind: str | None, limit: int, json_out: bool) -> None:
-    """Reservations by address."""
-    found = _listed("/network/reservations", json_out, q=search, kind=kind, limit=limit)
+@click.option("--kind", type=click.Choice(["machine", "other"]), multiple=True, help="Of machines, or of what is none.")
+@listing_options("address", "name", "mac", search="address, name, note or MAC address")
+def list_reservations(json_out: bool, limit: int, **query: Any) -> None:
+    """List reservations by address."""
+    found = listed("/network/reservations", json_out, limit, **query)
     if found is not None:
         rows = [(each["address"], each["mac"], each["name"], each["kind"], each["note"]) for each in found]
         table(("address", "mac", "name", "of", "note"), rows, "No address is reserved.")
@@ -136,12 +115,12 @@ def list_reservations(search: str | None, kind: str | None, limit: int, json_out
 def add_reservation(mac: str, address: str, name: str | None, note: str) -> None:
     """Reserve an address for what is no machine: a printer, a switch. For a machine: qrm machines set --address."""
     body = {"mac": mac, "address": address, "name": name, "note": note}
-    made = api().send("POST", "/network/reservations", body)
+    made = api().make("/network/reservations", body)
     click.echo(f"{made['address']} is reserved for {made['mac']}")
 
 
 @reservations.command("delete")
-@click.argument("mac")
+@click.argument("mac", shell_complete=values("/network/reservations", "mac", says="name", kind="other", limit=200))
 def delete_reservation(mac: str) -> None:
     """Give a reservation up."""
     api().send("DELETE", f"/network/reservations/{segment(mac)}")
@@ -154,15 +133,12 @@ def names() -> None:
 
 
 @names.command("list")
-@click.option("-q", "--search", metavar="WORDS", help="Only with these words in name or value.")
 @click.option("--owner", type=click.Choice(OWNERS), multiple=True, help="Only of these; may be given several times.")
-@click.option("--type", "kind", type=click.Choice(TYPES), multiple=True, help="Only of this type.")
-@limit_option
-@json_option
-def list_names(search: str | None, owner: tuple[str, ...], kind: tuple[str, ...], limit: int, json_out: bool) -> None:
-    """Every name that DNS gives now."""
-    query = {"q": search, "owner": list(owner) or None, "type": list(kind) or None}
-    found = _listed("/network/names", json_out, limit=limit, **query)
+@click.option("--type", type=click.Choice(TYPES), multiple=True, help="Only of this type; may be given several times.")
+@listing_options(*NAME_SORTS, search="name or value")
+def list_names(json_out: bool, limit: int, **query: Any) -> None:
+    """List every name that DNS gives now."""
+    found = listed("/network/names", json_out, limit, **query)
     if found is not None:
         rows = [
             (
@@ -184,7 +160,7 @@ def list_names(search: str | None, owner: tuple[str, ...], kind: tuple[str, ...]
 @click.option("--note", default="", help="Anything worth knowing.")
 def add_name(name: str, type: str, value: str, note: str) -> None:  # noqa: A002 - as users read it in the help
     """Add a record to the site's domain, such as: www A 10.77.0.9"""
-    made = api().send("POST", "/network/names", {"name": name, "type": type.upper(), "value": value, "note": note})
+    made = api().make("/network/names", {"name": name, "type": type.upper(), "value": value, "note": note})
     click.echo(f"record {made['id']}: {made['name']} {made['type']} {made['value']}")
 
 
@@ -202,15 +178,13 @@ def seen() -> None:
 
 
 @seen.command("list")
-@click.option("-q", "--search", metavar="WORDS", help="Only with these words in MAC address, address or names.")
 @click.option("--interface", help="Only on this interface of the appliance.")
 @click.option("--stage", type=click.Choice(STAGES), multiple=True, help="Only that came so far; may be repeated.")
-@limit_option
-@json_option
-def list_seen(search: str | None, interface: str | None, stage: tuple[str, ...], limit: int, json_out: bool) -> None:
-    """How far each came, and the likely cause; the latest first."""
-    query = {"q": search, "interface": interface, "stage": list(stage) or None}
-    found = _listed("/network/sightings", json_out, limit=limit, **query)
+@click.option("--here/--not-here", default=None, help="Only machines that came up once, or only what never did.")
+@listing_options("last", "first", "stage", "mac", "interface", search="MAC address, address or names")
+def list_seen(json_out: bool, limit: int, **query: Any) -> None:
+    """List how far each came, and the likely cause; the latest first."""
+    found = listed("/network/sightings", json_out, limit, **query)
     if found is not None:
         rows = [
             (
@@ -225,8 +199,21 @@ def list_seen(search: str | None, interface: str | None, stage: tuple[str, ...],
         table(("mac", "name", "last", "how far", "why not further"), rows, "Nothing that is not here was seen.")
 
 
+@seen.command("show")
+@seen_argument
+@json_option
+def show_seen(mac: str, json_out: bool) -> None:
+    """Show all that is known of an interface that was seen."""
+    found = api().get(f"/network/sightings/{segment(mac)}")
+    if json_out:
+        as_json(found)
+        return
+    times = {name: moment(found[name]) for name in ("first", "last", "stage_at")}
+    fields({name.replace("_", " "): value for name, value in (found | times).items()})
+
+
 @seen.command("delete")
-@click.argument("mac")
+@seen_argument
 def forget_seen(mac: str) -> None:
     """Forget what was seen of an interface; it comes back with its next sign."""
     api().send("DELETE", f"/network/sightings/{segment(mac)}")

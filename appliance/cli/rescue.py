@@ -1,31 +1,36 @@
-"""``qrm machines rescue``, ``end-rescue`` and ``boot-messages``"""
+"""``qrm machines rescue``, ``end-rescue``, ``consequences`` and ``boot-messages``"""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from appliance.cli.bulk import do_to_many, selected, where_option
 from appliance.cli.client import Api, segment
-from appliance.cli.context import api, json_option
+from appliance.cli.completion import names as known
+from appliance.cli.confirm import say_consequences
+from appliance.cli.context import api, json_option, wait_option
 from appliance.cli.output import as_json, clean, moment
+from appliance.cli.sshkeys import key_option, keys_in
 
-wait_option = click.option("--wait", "and_wait", is_flag=True, help="Come back when it is done.")
+ACTIONS = ("break", "delete", "rescue", "end-rescue")
+names_argument = click.argument("names", nargs=-1, metavar="MACHINE...", shell_complete=known("/machines"))
 
 
 @click.command()
-@click.argument("machine")
-@click.option(
-    "--key", "key_files", multiple=True, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with public keys that may log in as root; may be given several times.",
-)  # fmt: skip
+@names_argument
+@where_option
+@key_option("--key", required=True, whom="as root")
 @wait_option
-def rescue(machine: str, key_files: tuple[Path, ...], and_wait: bool) -> None:
-    """Boot a machine into the maintenance stack, its disks untouched, with SSH open to your keys."""
-    keys = [line for file in key_files for line in file.read_text(errors="replace").splitlines() if line.strip()]
-    connected = api()
-    _ask(connected, machine, "rescue", {"ssh_keys": keys}, and_wait)
+def rescue(names: tuple[str, ...], where: str | None, key_files: tuple[Path, ...], and_wait: bool) -> None:
+    """Boot machines into the maintenance stack, their disks untouched, with SSH open to your keys."""
+    connected, which, keys = api(), selected("machines", names, where), keys_in(key_files)
+    if len(names) != 1:
+        do_to_many(connected, "machines", which, "rescue", ssh_keys=keys)
+        return
+    _ask(connected, names[0], "rescue", {"ssh_keys": keys}, and_wait)
     if and_wait:
-        for line in opened(connected.get(f"/machines/{segment(machine)}")):
+        for line in opened(connected.get(f"/machines/{segment(names[0])}")):
             click.echo(line)
 
 
@@ -38,11 +43,16 @@ def opened(machine: dict[str, Any]) -> list[str]:
 
 
 @click.command("end-rescue")
-@click.argument("machine")
+@names_argument
+@where_option
 @wait_option
-def end_rescue(machine: str, and_wait: bool) -> None:
-    """Log everybody out of a machine in rescue: it restarts into a fresh maintenance stack."""
-    _ask(api(), machine, "end-rescue", {}, and_wait)
+def end_rescue(names: tuple[str, ...], where: str | None, and_wait: bool) -> None:
+    """Log everybody out of machines in rescue: they restart into a fresh maintenance stack."""
+    which = selected("machines", names, where)
+    if len(names) == 1:
+        _ask(api(), names[0], "end-rescue", {}, and_wait)
+    else:
+        do_to_many(api(), "machines", which, "end-rescue")
 
 
 def _ask(connected: Api, machine: str, action: str, body: dict[str, Any], and_wait: bool) -> None:
@@ -51,7 +61,7 @@ def _ask(connected: Api, machine: str, action: str, body: dict[str, Any], and_wa
     if not foreseen["refused"]:  # the server says why, with its code
         for text in foreseen["texts"]:
             click.echo(clean(text), err=True)
-    task = connected.send("POST", f"{path}/{action}", body)
+    task = connected.make(f"{path}/{action}", body)
     click.echo(f"{clean(foreseen['machine'])}: asked to {action} (task {task['id']})")
     if and_wait:
         from appliance.cli.waiting import wait_for_task
@@ -59,12 +69,21 @@ def _ask(connected: Api, machine: str, action: str, body: dict[str, Any], and_wa
         wait_for_task(connected, task)
 
 
+@click.command()
+@click.argument("machine", shell_complete=known("/machines"))
+@click.argument("action", type=click.Choice(ACTIONS))
+@json_option
+def consequences(machine: str, action: str, json_out: bool) -> None:
+    """Say what an action would do to a machine; nothing is done."""
+    say_consequences(api().get(f"/machines/{segment(machine)}/consequences", action=action), json_out)
+
+
 @click.command("boot-messages")
-@click.argument("machine")
+@click.argument("machine", shell_complete=known("/machines"))
 @click.option("--system", is_flag=True, help="Those of its deployed system; else those of the maintenance stack.")
 @json_option
 def boot_messages(machine: str, system: bool, json_out: bool) -> None:
-    """What the kernel said while the machine started last."""
+    """Show what the kernel said while the machine started last."""
     found = api().get(f"/machines/{segment(machine)}/boot-messages")
     if json_out:
         as_json(found)
@@ -78,4 +97,4 @@ def boot_messages(machine: str, system: bool, json_out: bool) -> None:
         click.echo(clean(line))
 
 
-COMMANDS = (rescue, end_rescue, boot_messages)
+COMMANDS = (rescue, end_rescue, consequences, boot_messages)

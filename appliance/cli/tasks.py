@@ -5,13 +5,17 @@ from typing import Any
 import click
 
 from appliance.cli.client import segment
+from appliance.cli.completion import names, values
 from appliance.cli.context import Listing, api, json_option
+from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, clean, event_line, fields, moment, table
 from appliance.cli.waiting import wait_for_task, words_of
 
 STATUSES = ("waiting", "running", "done", "failed", "cancelled")
 PAGE = 1000
 """Lines of a log that are asked for at a time."""
+task_argument = click.argument("task", shell_complete=values("/tasks", "id", says="title", limit=50))
+open_task_argument = click.argument("task", shell_complete=values("/tasks", "id", says="title", limit=50, open="true"))
 
 
 @click.group(cls=Listing)
@@ -22,34 +26,29 @@ def tasks() -> None:
 @tasks.command("list")
 @click.option("--open/--ended", "is_open", default=None, help="Only those that go on, or that have ended.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; may be given several times.")
-@click.option("--owner", help="Only of this user.")
-@click.option("--machine", help="Only of this machine, by name or id.")
-@click.option("--deployment", help="Only of this deployment, by name or id.")
+@click.option("--owner", shell_complete=values("/users", "name"), help="Only of this user.")
+@click.option("--machine", shell_complete=names("/machines"), help="Only of this machine, by name or id.")
+@click.option("--deployment", shell_complete=names("/deployments"), help="Only of this deployment, by name or id.")
 @click.option("--kind", help="Only of this kind, such as deployment.start.")
-@click.option("--sort", type=click.Choice(["created", "-created", "title", "-title", "owner", "kind"]), help="Order.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
-@json_option
-def list_tasks(
-    is_open: bool | None, status: tuple[str, ...], limit: int, json_out: bool, **filters: str | None
-) -> None:
-    """Tasks, the newest first."""
-    going = None if is_open is None else str(is_open).lower()
-    answer = api().get("/tasks", open=going, status=list(status) or None, limit=limit, **filters)
-    if json_out:
-        as_json(answer)
-        return
-    rows = [
-        (each["id"], each["title"], each["status"], f"{each['progress']:.0%}", each["owner"], moment(each["created"]))
-        for each in answer["items"]
-    ]
-    table(("task", "what", "status", "progress", "owner", "begun"), rows, "No task.")
+@listing_options("created", "title", "owner", "kind", limit=50)
+def list_tasks(is_open: bool | None, limit: int, json_out: bool, **query: Any) -> None:
+    """List tasks, the newest first."""
+    found = listed("/tasks", json_out, limit, open=is_open, **query)
+    if found is not None:
+        heads = ("task", "what", "status", "progress", "owner", "begun")
+        table(heads, [_row(each) for each in found], "No task.")
+
+
+def _row(task: dict[str, Any]) -> tuple[object, ...]:
+    done, begun = f"{task['progress']:.0%}", moment(task["created"])
+    return task["id"], task["title"], task["status"], done, task["owner"], begun
 
 
 @tasks.command()
-@click.argument("task")
+@task_argument
 @json_option
 def show(task: str, json_out: bool) -> None:
-    """One task by its number, with what it has brought."""
+    """Show a task, by its number, with what it has brought."""
     found = api().get(f"/tasks/{segment(task)}")
     if json_out:
         as_json(found)
@@ -77,10 +76,10 @@ def show_items(task: dict[str, Any]) -> None:
 
 
 @tasks.command()
-@click.argument("task")
+@task_argument
 @json_option
 def log(task: str, json_out: bool) -> None:
-    """What happened while it went on; the newest at the end."""
+    """Show what happened while a task went on; the newest at the end."""
     connected, after, found = api(), 0, list[dict[str, Any]]()
     while True:
         answer = connected.get(f"/tasks/{segment(task)}/log", after=after, limit=PAGE)
@@ -96,7 +95,7 @@ def log(task: str, json_out: bool) -> None:
 
 
 @tasks.command()
-@click.argument("task")
+@open_task_argument
 def cancel(task: str) -> None:
     """Cancel a task; what has begun already is given up."""
     connected = api()
@@ -109,10 +108,13 @@ def cancel(task: str) -> None:
 
 
 @tasks.command()
-@click.argument("task")
+@open_task_argument
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds after which to give up.")
 def wait(task: str, timeout: float | None) -> None:
-    """Wait until it has ended; fails when it fails. Ctrl-C ends the waiting and not the task."""
+    """Wait until a task has ended; fails when it fails.
+
+    Ctrl-C ends the waiting and not the task.
+    """
     connected = api()
     done = wait_for_task(connected, connected.get(f"/tasks/{segment(task)}"), timeout)
     click.echo(words_of(done))

@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from appliance.cli.client import segment
+from appliance.cli.completion import values
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.output import as_json, moment, table
+from appliance.cli.output import as_json, fields, moment, table
 from appliance.errors import ApplianceError
 
 _everybody = click.option("--everybody", is_flag=True, help="Those of all users; for administrators.")
+token_argument = click.argument("token", shell_complete=values("/tokens", "name", says="scope"))
 
 
 @click.group(cls=Listing)
@@ -22,7 +24,7 @@ def tokens() -> None:
 @_everybody
 @json_option
 def list_tokens(everybody: bool, json_out: bool) -> None:
-    """API tokens, without the tokens themselves."""
+    """List API tokens, without the tokens themselves."""
     answer = api().get("/tokens", everybody="true" if everybody else None)
     if json_out:
         as_json(answer)
@@ -62,7 +64,20 @@ def create(name: str, scope: str, days: int, never_ends: bool, json_out: bool) -
 
 
 @tokens.command()
-@click.argument("token")
+@token_argument
+@json_option
+def show(token: str, json_out: bool) -> None:
+    """Show a token, without the token itself, by its id or, if it is yours, its name."""
+    found = api().get(f"/tokens/{segment(token)}")
+    if json_out:
+        as_json(found)
+        return
+    times = {"created": moment(found["created"]), "expires": _end(found), "used": moment(found["used"])}
+    fields(found | times)
+
+
+@tokens.command()
+@token_argument
 @confirm_option
 def delete(token: str, confirm: str | None) -> None:
     """End a token, named by its id or, if it is yours, its name."""
@@ -83,7 +98,7 @@ def sessions() -> None:
 @_everybody
 @json_option
 def list_sessions(everybody: bool, json_out: bool) -> None:
-    """Log-ins, the one used last first."""
+    """List log-ins, the one used last first."""
     answer = api().get("/sessions", everybody="true" if everybody else None)
     if json_out:
         as_json(answer)
@@ -104,7 +119,7 @@ def list_sessions(everybody: bool, json_out: bool) -> None:
 
 
 @sessions.command()
-@click.argument("session")
+@click.argument("session", shell_complete=values("/sessions", "id", says="program"))
 def end(session: str) -> None:
     """End a log-in, named by its id; its open pages close at once."""
     if session == "current":

@@ -6,6 +6,7 @@ import click
 
 from appliance.cli import credentials
 from appliance.cli.client import api_of, normal_url, segment
+from appliance.cli.completion import values
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.credentials import Server
@@ -13,6 +14,7 @@ from appliance.cli.output import as_json, fields, moment, table
 from appliance.cli.secret_input import ask, ask_new
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
+user_argument = click.argument("user", shell_complete=values("/users", "name", says="role"))
 
 
 @click.group(cls=Listing)
@@ -23,7 +25,7 @@ def users() -> None:
 @users.command("list")
 @json_option
 def list_users(json_out: bool) -> None:
-    """All users."""
+    """List users."""
     answer = api().get("/users")
     if json_out:
         as_json(answer)
@@ -36,10 +38,10 @@ def list_users(json_out: bool) -> None:
 
 
 @users.command()
-@click.argument("user")
+@user_argument
 @json_option
 def show(user: str, json_out: bool) -> None:
-    """One user."""
+    """Show a user."""
     found = api().get(f"/users/{segment(user)}")
     if json_out:
         as_json(found)
@@ -57,12 +59,12 @@ def _shown(user: dict[str, Any]) -> dict[str, object]:
 @click.option("--role", type=ROLES, default="viewer", show_default=True, help="What the user may do.")
 def create(user: str, role: str) -> None:
     """Make a user; the password is asked for, or read from standard input."""
-    made = api().send("POST", "/users", {"name": user, "role": role, "password": ask_new(user)})
+    made = api().make("/users", {"name": user, "role": role, "password": ask_new(user)})
     click.echo(f"{made['name']} may log in as {made['role']}")
 
 
 @users.command("set")
-@click.argument("user")
+@user_argument
 @click.option("--role", type=ROLES, help="What the user may do from now on.")
 @click.option("--disabled/--enabled", default=None, help="Disabled: nobody gets in under this name.")
 def set_user(user: str, role: str | None, disabled: bool | None) -> None:
@@ -75,7 +77,7 @@ def set_user(user: str, role: str | None, disabled: bool | None) -> None:
 
 
 @users.command()
-@click.argument("user")
+@user_argument
 def password(user: str) -> None:
     """Give another user another password; it is asked for, or read from standard input."""
     api().send("PUT", f"/users/{segment(user)}/password", {"password": ask_new(user)})
@@ -83,7 +85,7 @@ def password(user: str) -> None:
 
 
 @users.command()
-@click.argument("user")
+@user_argument
 @confirm_option
 def delete(user: str, confirm: str | None) -> None:
     """Forget a user, with all log-ins and tokens."""

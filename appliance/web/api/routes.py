@@ -13,6 +13,7 @@ from appliance.web.api import (
     machines,
     metrics,
     rescue,
+    settings,
     shapes,
     tasks,
     versions,
@@ -96,6 +97,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=tasks.LOG_QUERY),
     Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
     Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
+    Endpoint("GET", "/settings", settings.show, 200, settings.SettingsOut),
     *NETWORK,
     Endpoint("GET", "/events", events.index, 200, Page[shapes.EventOut], query=events.QUERY),
 )  # fmt: skip

@@ -1,0 +1,104 @@
+"""``qrm deployments create`` and ``set``: what a deployment asks for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from appliance.cli.client import segment
+from appliance.cli.completion import names as known
+from appliance.cli.completion import tags as known_tags
+from appliance.cli.context import api
+from appliance.cli.output import clean
+from appliance.cli.sshkeys import key_option, keys_in
+from appliance.deployment import DELIVERIES
+
+F = TypeVar("F", bound=Callable[..., Any])
+ANY = "any"
+AMOUNTS = {"cpus": ("cpus", 1), "memory_mib": ("memory_bytes", 1 << 20), "disk_gib": ("disk_bytes", 1 << 30)}
+"""Option -> the requirement that it sets, and the bytes of its unit."""
+
+
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in some versions
+    """A whole number above 0; or ``any``, which asks for nothing."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or ``any``."""
+        if isinstance(value, int) or value == ANY:
+            return value
+        if not (value.isdecimal() and value.isascii()) or not 1 <= int(value) <= 2**20:
+            self.fail(f"{value!r}: write a whole number above 0, or {ANY}", param, ctx)
+        return int(value)
+
+
+def requirement_options(command: F) -> F:
+    """What a machine must have at least; ``any`` asks for nothing."""
+    amount, firmware = Amount(), click.Choice(["bios", "uefi", ANY])
+    options = (
+        click.option("--cpus", type=amount, help="At least so many."),
+        click.option("--memory", "memory_mib", type=amount, metavar="MIB", help="At least so much memory."),
+        click.option("--disk-size", "disk_gib", type=amount, metavar="GIB", help="A disk of at least this size."),
+        click.option("--firmware", type=firmware, help="Only machines with this firmware."),
+        click.option("--tag", "tags", multiple=True, shell_complete=known_tags(), help="Only machines with this tag."),
+    )
+    for add in reversed(options):
+        command = add(command)
+    return command
+
+
+@click.command()
+@click.argument("name")
+@click.option("--image", required=True, shell_complete=known("/images"), help="The image to run, by name or id.")
+@click.option("--delivery", type=click.Choice(tuple(DELIVERIES)), default="disk", help="How it gets its root.")
+@click.option("--machine", shell_complete=known("/machines"), help="This machine and no other.")
+@click.option("--disk", help="This disk, by serial or WWN, whatever is on it.")
+@requirement_options
+@key_option("--ssh-key")
+@click.option("--wipe-on-release", is_flag=True, help="Wipe the disk when it is released.")
+def create(key_files: tuple[Path, ...], **given: Any) -> None:
+    """Make a deployment; nothing is touched before it is started."""
+    body = {name: given[name] for name in ("name", "image", "delivery", "machine", "disk", "wipe_on_release")}
+    made = api().make("/deployments", {**body, "requirements": _asked({}, given), "ssh_keys": keys_in(key_files)})
+    click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
+
+
+def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Requirements as they were, with what the options change of them."""
+    after = dict(before)
+    for option, (field, unit) in AMOUNTS.items():
+        if given[option] is not None:
+            after[field] = None if given[option] == ANY else given[option] * unit
+    if given["firmware"]:
+        after["firmware"] = None if given["firmware"] == ANY else given["firmware"]
+    kept = [tag for tag in before.get("tags", ()) if tag not in given.get("untag", ())]
+    return after | {"tags": list(dict.fromkeys([*kept, *given["tags"]]))}
+
+
+@click.command("set")
+@click.argument("deployment", shell_complete=known("/deployments"))
+@click.option("--name", help="Its new name; only while it is on no machine.")
+@click.option("--image", shell_complete=known("/images"), help="The image that the next deploy writes.")
+@requirement_options
+@click.option("--untag", multiple=True, shell_complete=known_tags(), help="Ask for this tag no more.")
+@key_option("--ssh-key")
+@click.option("--no-ssh-keys", is_flag=True, help="Nobody may log in by SSH from the next deploy on.")
+@click.option("--wipe-on-release/--keep-on-release", default=None, help="Whether its disk is wiped on release.")
+def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bool, **given: Any) -> None:
+    """Change what a deployment asks for; what runs goes on as it is until the next start or deploy.
+
+    The keys of --ssh-key take the place of all that it has.
+    """
+    connected, path = api(), f"/deployments/{segment(deployment)}"
+    before, seen = connected.seen(path)
+    change = {name: given[name] for name in ("name", "image", "wipe_on_release") if given[name] is not None}
+    if key_files or no_ssh_keys:
+        change["ssh_keys"] = keys_in(key_files)
+    if (wanted := _asked(before["requirements"], given)) != before["requirements"]:
+        change["requirements"] = wanted
+    if not change:
+        raise click.UsageError("that is how it is already: say what to change, such as --image or --memory")
+    changed = connected.send("PATCH", path, change, seen)
+    click.echo(f"{clean(changed['name'])}: the next start or deploy makes it so")
