@@ -206,7 +206,7 @@ def _too_small(machine: Machine, requirements: Requirements) -> str | None:
     cpus = int((inventory.get("cpu") or {}).get("threads") or 0)
     memory = _memory(machine)
     if requirements.cpus is not None and cpus < requirements.cpus:
-        return f"it has {cpus} CPUs of {requirements.cpus}"
+        return f"it has {cpus} of {requirements.cpus} CPUs"
     if requirements.memory_bytes is not None and memory < requirements.memory_bytes:
         return f"it has {memory >> 20} MiB of memory of {requirements.memory_bytes >> 20}"
     if requirements.firmware is not None and machine.firmware != requirements.firmware:

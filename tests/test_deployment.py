@@ -134,7 +134,7 @@ def test_only_idle_machines_out_of_maintenance(change, says):
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (Requirements(cpus=3), "2 CPUs of 3"),
+        (Requirements(cpus=3), "2 of 3 CPUs"),
         (Requirements(memory_bytes=2 * GIB), "1024 MiB of memory of 2048"),
         (Requirements(firmware="uefi"), "firmware is bios, not uefi"),
     ],
