@@ -59,7 +59,7 @@ def _shown(user: dict[str, Any]) -> dict[str, object]:
 @click.option("--role", type=ROLES, default="viewer", show_default=True, help="What the user may do.")
 def create(user: str, role: str) -> None:
     """Make a user; the password is asked for, or read from standard input."""
-    made = api().make("/users", {"name": user, "role": role, "password": ask_new(user)})
+    made = api().send("POST", "/users", {"name": user, "role": role, "password": ask_new(user)})
     click.echo(f"{made['name']} may log in as {made['role']}")
 
 
@@ -90,10 +90,10 @@ def password(user: str) -> None:
 def delete(user: str, confirm: str | None) -> None:
     """Forget a user, with all log-ins and tokens."""
     connected = api()
-    found = connected.get(f"/users/{segment(user)}")
+    found, seen = connected.seen(f"/users/{segment(user)}")
     text = f"{found['name']} is forgotten, with all log-ins and tokens. What the user did stays in the audit log."
     confirmed([text], found["name"], confirm)
-    connected.send("DELETE", f"/users/{segment(found['name'])}")
+    connected.send("DELETE", f"/users/{segment(found['name'])}", seen=seen)
     click.echo(f"{found['name']} is deleted")
 
 

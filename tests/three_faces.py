@@ -1,0 +1,281 @@
+"""What a user can do, and where: in the console, in the API, and with ``qrm``. One table, which a test compares."""
+
+from typing import NamedTuple
+
+
+class Capability(NamedTuple):
+    """One thing that a user can do. Several addresses or commands for it stand side by side."""
+
+    what: str
+    console: str
+    api: str
+    qrm: str
+
+
+def _row(what: str, console: str, api: str, qrm: str) -> Capability:
+    return Capability(what, console, api, qrm)
+
+
+CAPABILITIES = (
+    # -- access
+    _row("log in", "POST /login", "POST /sessions", "login"),
+    _row("log out", "POST /logout", "DELETE /sessions/current", "logout"),
+    _row("see who I am", "GET /account", "GET /sessions/current", "login"),
+    _row("change my password", "POST /account/password", "PUT /account/password", "passwd"),
+    _row("see my log-ins", "GET /account", "GET /sessions", "sessions list"),
+    _row("see everybody's log-ins", "GET /settings/log-ins", "GET /sessions", "sessions list"),
+    _row(
+        "end a log-in", "POST /account/log-ins/{key}/end, POST /settings/log-ins/{key}/end", "DELETE /sessions/{key}",
+        "sessions end",
+    ),
+    _row("see my tokens", "GET /account", "GET /tokens, GET /tokens/{key}", "tokens list, tokens show"),
+    _row("see everybody's tokens", "GET /settings/tokens", "GET /tokens", "tokens list"),
+    _row("make a token", "POST /account/tokens/new", "POST /tokens", "tokens create"),
+    _row("end a token", "POST /account/tokens/{key}/delete", "DELETE /tokens/{key}", "tokens delete"),
+    _row("see users", "GET /settings/users", "GET /users", "users list"),
+    _row("see a user", "GET /settings/users/{name}", "GET /users/{key}", "users show"),
+    _row("make a user", "POST /settings/users/new", "POST /users", "users create"),
+    _row("change a user", "POST /settings/users/{name}", "PATCH /users/{key}", "users set"),
+    _row(
+        "give a user a password", "POST /settings/users/{name}/password", "PUT /users/{key}/password",
+        "users password",
+    ),
+    _row("forget a user", "POST /settings/users/{name}/delete", "DELETE /users/{key}", "users delete"),
+    _row("see who changed what", "GET /settings/audit", "GET /audit", "audit list"),
+    _row("see the certificate", "GET /settings/certificate", "GET /certificate", "certificate show"),
+    _row("bring a certificate", "POST /settings/certificate", "PUT /certificate", "certificate set"),
+    _row("go back to our certificate", "POST /settings/certificate/reset", "DELETE /certificate", "certificate reset"),
+    _row("see the settings", "GET /settings", "GET /settings", "settings"),
+    # -- the fleet
+    _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),
+    _row("find something", "GET /find", "GET /machines, GET /deployments, GET /images, GET /kernels", "machines list"),
+    _row("see machines", "GET /machines", "GET /machines", "machines list"),
+    _row(
+        "see a machine", "GET /machines/{key}, GET /machines/{key}/inventory, GET /machines/{key}/network",
+        "GET /machines/{key}", "machines show",
+    ),
+    _row(
+        "see why a machine booted this", "GET /machines/{key}/timeline, GET /machines/{key}/timeline.txt",
+        "GET /machines/{key}/timeline", "machines timeline",
+    ),
+    _row(
+        "read boot messages", "GET /machines/{key}/boot", "GET /machines/{key}/boot-messages", "machines boot-messages"
+    ),
+    _row(
+        "change a machine",
+        "POST /machines/{key}/edit, POST /machines/{key}/maintenance, POST /machines/{key}/broken, "
+        "POST /machines/{key}/mend",
+        "PATCH /machines/{key}", "machines set",
+    ),
+    _row(
+        "see what an action would do to a machine",
+        "GET /machines/{key}/broken, GET /machines/{key}/delete, GET /machines/{key}/rescue",
+        "GET /machines/{key}/consequences", "machines consequences",
+    ),
+    _row("rescue a machine", "POST /machines/{key}/rescue", "POST /machines/{key}/rescue", "machines rescue"),
+    _row(
+        "end a rescue", "POST /machines/{key}/end-rescue", "POST /machines/{key}/end-rescue", "machines end-rescue"
+    ),
+    _row("forget a machine", "POST /machines/{key}/delete", "DELETE /machines/{key}", "machines delete"),
+    _row(
+        "do something to many machines", "POST /machines/bulk", "POST /machines/bulk",
+        "machines set, machines rescue, machines end-rescue, machines delete",
+    ),
+    # -- deployments, images, kernels
+    _row("see deployments", "GET /deployments", "GET /deployments", "deployments list"),
+    _row("see a deployment", "GET /deployments/{key}", "GET /deployments/{key}", "deployments show"),
+    _row("see what happened to a deployment", "GET /deployments/{key}/timeline", "GET /events", "events"),
+    _row("make a deployment", "POST /deployments/new", "POST /deployments", "deployments create"),
+    _row("change a deployment", "POST /deployments/{key}/edit", "PATCH /deployments/{key}", "deployments set"),
+    _row(
+        "see what an action would do to a deployment", "GET /deployments/{key}/{action}",
+        "GET /deployments/{key}/consequences", "deployments consequences",
+    ),
+    _row(
+        "start, stop, release, re-deploy, retry", "POST /deployments/{key}/{action}",
+        "POST /deployments/{key}/{action}",
+        "deployments start, deployments stop, deployments release, deployments redeploy, deployments retry, "
+        "deployments wait",
+    ),
+    _row("forget a deployment", "POST /deployments/{key}/delete", "DELETE /deployments/{key}", "deployments delete"),
+    _row(
+        "do something to many deployments", "POST /deployments/bulk", "POST /deployments/bulk",
+        "deployments start, deployments stop, deployments release, deployments retry, deployments delete",
+    ),
+    _row("see images", "GET /images", "GET /images", "images list"),
+    _row("see an image", "GET /images/{key}", "GET /images/{key}", "images show"),
+    _row("add an image", "POST /images/new", "POST /images", "images add"),
+    _row("change an image", "POST /images/{key}/edit", "PATCH /images/{key}", "images set"),
+    _row("delete an image", "POST /images/{key}/delete", "DELETE /images/{key}", "images delete"),
+    _row("see kernels", "GET /kernels", "GET /kernels, GET /kernels/{key}", "kernels list, kernels show"),
+    _row("add a kernel", "POST /kernels/new", "POST /kernels", "kernels add"),
+    _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
+    _row("delete a kernel", "POST /kernels/{key}/delete", "DELETE /kernels/{key}", "kernels delete"),
+    # -- tasks and events
+    _row("see tasks", "GET /tasks", "GET /tasks", "tasks list"),
+    _row(
+        "follow a task", "GET /tasks/{key}", "GET /tasks/{key}, GET /tasks/{key}/log",
+        "tasks show, tasks log, tasks wait",
+    ),
+    _row("cancel a task", "POST /tasks/{key}/cancel", "POST /tasks/{key}/cancel", "tasks cancel"),
+    _row("see what happens", "GET /events", "GET /events", "events"),
+    # -- network
+    _row("see subnets", "GET /network", "GET /network/subnets", "network subnets"),
+    _row("see leases", "GET /network/leases", "GET /network/leases", "network leases list"),
+    _row(
+        "free an address", "POST /network/leases/{interface}/{address}/forget",
+        "DELETE /network/leases/{interface}/{address}", "network leases delete",
+    ),
+    _row("see reservations", "GET /network/reservations", "GET /network/reservations", "network reservations list"),
+    _row(
+        "reserve an address", "POST /network/reservations/new", "POST /network/reservations",
+        "network reservations add",
+    ),
+    _row(
+        "give a reservation up", "POST /network/reservations/{mac}/delete", "DELETE /network/reservations/{mac}",
+        "network reservations delete",
+    ),
+    _row("see names", "GET /network/names", "GET /network/names", "network names list"),
+    _row("add a name", "POST /network/names/new", "POST /network/names", "network names add"),
+    _row("delete a name", "POST /network/names/{key}/delete", "DELETE /network/names/{key}", "network names delete"),
+    _row("see what is not here", "GET /network/seen", "GET /network/sightings", "network seen list"),
+    _row("see one that is not here", "GET /network/seen/{mac}", "GET /network/sightings/{mac}", "network seen show"),
+    _row(
+        "forget one that is not here", "POST /network/seen/{mac}/forget", "DELETE /network/sightings/{mac}",
+        "network seen delete",
+    ),
+)  # fmt: skip
+
+NOT_COMPARED = {
+    "GET /login": "the form of POST /login",
+    "GET /setup": "before there is any user; its link is in the log of the appliance",
+    "POST /setup": "the same; programs use POST /api/v1/setup",
+    "GET /tasks/strip": "a part of every page",
+    "GET /deployments/new/choices": "a part of the form for a new deployment",
+    "GET /docs/api": "describes the API to people, as openapi.json does to programs",
+}
+"""Addresses of the console that stand in no row, each with why."""
+
+API_NOT_COMPARED = {"POST /setup": "before there is any user: nobody is there to log in with qrm"}
+
+LOCAL = ("serve", "lab", "state", "probe", "config", "completion")
+"""Commands that are no clients of the API, by DESIGN.md."""
+
+ROLES_DIFFER = {
+    "see everybody's log-ins": "one address of the API for one's own and, for administrators, everybody's",
+    "end a log-in": "the same",
+    "see everybody's tokens": "the same",
+    "see what an action would do to a machine": "the API says it to everybody, the console where one may go on",
+    "see what an action would do to a deployment": "the same",
+}
+"""Rows whose addresses do not all take the same least role, each with why."""
+
+
+class Form(NamedTuple):
+    """A form of the console: its templates, and the address and commands that take what it takes."""
+
+    templates: str
+    api: str
+    qrm: str
+    fields: dict[str, tuple[str, str]]
+    """Field of the console (``-`` for what it does not set) -> field of the API, option or argument of ``qrm``."""
+
+
+NAME = ("name", "--name")
+_REQUIREMENTS = {
+    "cpus": ("requirements", "--cpus"),
+    "memory": ("requirements", "--memory"),
+    "disk_size": ("requirements", "--disk-size"),
+    "firmware": ("requirements", "--firmware"),
+    "tags": ("requirements", "--tag"),
+    "ssh_keys": ("ssh_keys", "--ssh-key"),
+    "wipe": ("wipe_on_release", "--wipe-on-release"),
+}
+_DEPLOYMENT = "deployment_requirements.html deployment_access.html"
+
+FORMS = (
+    Form(
+        "machine_edit.html", "PATCH /machines/{key}", "machines set",
+        {
+            "name": NAME, "reserved_address": ("reserved_address", "--address"), "notes": ("notes", "--notes"),
+            "tags": ("tags", "--tag"), "hand_over": ("hand_over", "--hand-over"),
+            "-maintenance": ("maintenance", "--maintenance"), "-broken": ("broken", "--broken"),
+            "-mend": ("broken", "--mended"), "-add": ("add_tags", "--tag"), "-remove": ("remove_tags", "--untag"),
+        },
+    ),
+    Form("machine_rescue.html", "POST /machines/{key}/rescue", "machines rescue", {"ssh_keys": ("ssh_keys", "--key")}),
+    Form(
+        f"deployment_new.html deployment_disks.html {_DEPLOYMENT}", "POST /deployments", "deployments create",
+        {
+            "name": ("name", "name"), "image": ("image", "--image"), "machine": ("machine", "--machine"),
+            "disk": ("disk", "--disk"), "disk_rule": ("disk", "--disk"), "-delivery": ("delivery", "--delivery"),
+            **_REQUIREMENTS,
+        },
+    ),
+    Form(
+        f"deployment_edit.html {_DEPLOYMENT}", "PATCH /deployments/{key}", "deployments set",
+        {"name": NAME, "image": ("image", "--image"), **_REQUIREMENTS},
+    ),
+    Form(
+        "image_new.html", "POST /images", "images add",
+        {
+            "name": NAME, "description": ("description", "--description"), "file": ("body", "file"),
+            "-format": ("format", "--format"),
+        },
+    ),
+    Form(
+        "image_edit.html", "PATCH /images/{key}", "images set",
+        {"name": NAME, "description": ("description", "--description")},
+    ),
+    Form(
+        "kernel_new.html", "POST /kernels", "kernels add",
+        {
+            "name": NAME, "version": ("version", "--version"), "cmdline": ("cmdline", "--cmdline"),
+            "vmlinuz": ("vmlinuz", "vmlinuz"), "initrd": ("initrd", "--initrd"),
+        },
+    ),
+    Form(
+        "kernel_edit.html", "PATCH /kernels/{key}", "kernels set",
+        {"name": NAME, "cmdline": ("cmdline", "--cmdline")},
+    ),
+    Form(
+        "network_reservation_new.html", "POST /network/reservations", "network reservations add",
+        {"mac": ("mac", "mac"), "address": ("address", "address"), "name": NAME, "note": ("note", "--note")},
+    ),
+    Form(
+        "network_name_new.html", "POST /network/names", "network names add",
+        {"name": ("name", "name"), "type": ("type", "type"), "value": ("value", "value"), "note": ("note", "--note")},
+    ),
+    Form(
+        "user_new.html", "POST /users", "users create",
+        {"name": ("name", "user"), "role": ("role", "--role"), "password": ("password", "typed")},
+    ),
+    Form(
+        "user.html", "PATCH /users/{key}", "users set",
+        {"role": ("role", "--role"), "disabled": ("disabled", "--disabled"), "password": ("other", "other")},
+    ),
+    Form(
+        "token_new.html", "POST /tokens", "tokens create",
+        {"name": ("name", "name"), "scope": ("scope", "--scope"), "days": ("days", "--days")},
+    ),
+    Form(
+        "certificate.html", "PUT /certificate", "certificate set",
+        {
+            "certificate_pem": ("certificate_pem", "chain"), "certificate_pem_file": ("certificate_pem", "chain"),
+            "key_pem": ("key_pem", "--key"), "key_pem_file": ("key_pem", "--key"), "confirm": ("confirm", "--yes"),
+        },
+    ),
+    Form(
+        "bulk.html", "POST /machines/bulk", "machines set",
+        {
+            "tags": ("tags", "--tag"), "hand_over": ("hand_over", "--hand-over"), "ssh_keys": ("ssh_keys", "other"),
+            "confirm": ("confirm", "other"), "-action": ("action", "--maintenance"), "-filter": ("filter", "--where"),
+            "-machines": ("machines", "names"),
+        },
+    ),
+)  # fmt: skip
+
+ELSEWHERE = {"other", "typed"}
+"""Not of this address or command: a password is typed, some fields of a page belong to another of its forms."""
+NOT_FIELDS = {"again", "username"}
+"""Fields for people only: the same password once more, and what password stores look for."""
