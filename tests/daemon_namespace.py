@@ -61,8 +61,12 @@ class Namespace:
             "--preserve-credentials",
         ]
 
+    def inside(self, *argv):
+        """The command line that runs this one inside."""
+        return [*self._enter, *map(str, argv)]
+
     def popen(self, *argv, **kwargs):
-        return subprocess.Popen([*self._enter, *map(str, argv)], **kwargs)
+        return subprocess.Popen(self.inside(*argv), **kwargs)
 
     def run(self, *argv):
         """Standard output of a program that must succeed."""
