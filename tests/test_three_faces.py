@@ -165,7 +165,8 @@ def test_choices_of_filters_are_the_api_s(address, command):
         inner = get_args(each.kind)[0] if get_origin(each.kind) is list else each.kind
         option = params.get(CALLED.get(each.name, each.name))
         if (possible := values(inner)) and option is not None and isinstance(option.type, click.Choice):
-            assert {str(choice) for choice in option.type.choices} == possible, each.name
+            assert {str(option.type.convert(value, option, None)) for value in possible} == possible, each.name
+            assert len(option.type.choices) == len(possible), each.name
         assert option is None or each.name in PAGING or option.multiple == each.several, each.name
 
 

@@ -152,6 +152,7 @@ NOT_COMPARED = {
     "POST /setup": "the same; programs use POST /api/v1/setup",
     "GET /tasks/strip": "a part of every page",
     "GET /deployments/new/choices": "a part of the form for a new deployment",
+    "GET /help": "what keys do in the console, and its words",
     "GET /docs/api": "describes the API to people, as openapi.json does to programs",
 }
 """Addresses of the console that stand in no row, each with why."""

@@ -29,7 +29,7 @@ RELEASED = "released"
 
 deployment_argument = click.argument("deployment", shell_complete=known("/deployments"))
 names_argument = click.argument("names", nargs=-1, metavar="DEPLOYMENT...", shell_complete=known("/deployments"))
-_states = click.Choice((*State, RELEASED))
+_states = click.Choice([*(each.value for each in State), RELEASED])
 
 
 @click.group(cls=Listing)

@@ -29,7 +29,7 @@ def machines() -> None:
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Which machines, as the API filters them."""
-    states, firmware = click.Choice(tuple(State)), click.Choice(["bios", "uefi"])
+    states, firmware = click.Choice([each.value for each in State]), click.Choice(["bios", "uefi"])
     options = (
         click.option("-q", "--search", "q", metavar="WORDS", help="Only with all of these words in names or hardware."),
         click.option("--state", type=states, multiple=True, help="Only in this state; may be given several times."),

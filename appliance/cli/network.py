@@ -113,7 +113,10 @@ def list_reservations(json_out: bool, limit: int, **query: Any) -> None:
 @click.option("--name", help="Its name in the site's domain.")
 @click.option("--note", default="", help="Anything worth knowing.")
 def add_reservation(mac: str, address: str, name: str | None, note: str) -> None:
-    """Reserve an address for what is no machine: a printer, a switch. For a machine: qrm machines set --address."""
+    """Reserve an address for what is no machine, such as a printer or a switch.
+
+    That of a machine is reserved with: qrm machines set MACHINE --address ADDRESS
+    """
     body = {"mac": mac, "address": address, "name": name, "note": note}
     made = api().make("/network/reservations", body)
     click.echo(f"{made['address']} is reserved for {made['mac']}")

@@ -45,9 +45,9 @@ def state() -> None:
 def backup(
     target: Path, config: Path, encrypt: bool, passphrase_file: Path | None, with_images: bool, force: bool
 ) -> None:
-    """Write configuration, store and keys to FILE, or to a new file in DIR. The daemon may run.
+    """Write configuration, store and keys to FILE, or to a new file in DIR.
 
-    Without a passphrase whoever has the file has the keys of the appliance.
+    The daemon may run. Without a passphrase whoever has the file has the keys of the appliance.
     """
     from appliance.backup.make import Order, check_passphrase, make
 
@@ -117,9 +117,9 @@ def restore(
 @click.argument("user")
 @_config_option
 def reset_password(user: str, config: Path) -> None:
-    """Give USER a new password, and end all of their log-ins. The daemon may run.
+    """Give USER a new password, and end all of their log-ins.
 
-    The password is asked for twice, or read from standard input. The role of the user stays.
+    The daemon may run. The password is asked for twice, or read from standard input. The role of the user stays.
     """
     from appliance.config import load
     from appliance.web.recovery import find_user

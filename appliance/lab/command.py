@@ -19,11 +19,17 @@ from appliance.lab.run import Options, run_lab
 
 @click.group(invoke_without_command=True)
 @click.option("--nodes", type=click.IntRange(0, MOST_MACHINES), default=2, show_default=True, help="Machines.")
-@click.option("--firmware", type=click.Choice(["bios", "uefi", "mixed"]), default="mixed", show_default=True)
+@click.option(
+    "--firmware", type=click.Choice(["bios", "uefi", "mixed"]), default="mixed", show_default=True,
+    help="What they start with; mixed: one BIOS, one UEFI, and so on.",
+)  # fmt: skip
 @click.option("--memory", type=click.IntRange(128), default=1024, show_default=True, help="MiB per machine.")
 @click.option("--disks", type=click.IntRange(0, 8), default=1, show_default=True, help="Disks of 4 GiB per machine.")
 @click.option("--nics", type=click.IntRange(1, 8), default=1, show_default=True, help="Interfaces per machine.")
-@click.option("--accelerator", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True)
+@click.option(
+    "--accelerator", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True,
+    help="How QEMU runs them; kvm is faster, where the computer has it.",
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), help="Console port; default: first free from 8443.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep disks and database here.")
 @click.option("--keep-logs", type=click.Path(path_type=Path, file_okay=False), help="Copy logs here, redacted.")

@@ -50,10 +50,13 @@ class Cli:
         return {**os.environ, "XDG_CONFIG_HOME": str(self.config), "TERM": "dumb"}
 
     async def start(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
+        return await self.start_program("-m", "appliance", *arguments, **options)
+
+    async def start_program(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
+        """Python, in the environment of this user."""
         pipe = asyncio.subprocess.PIPE
         options = {"stdin": pipe, "stdout": pipe, "stderr": pipe, **options}
-        command = (sys.executable, "-m", "appliance", *arguments)
-        return await asyncio.create_subprocess_exec(*command, env=self.environment, **options)
+        return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=self.environment, **options)
 
     async def run(self, *arguments: str, stdin: str = "", code: int = 0) -> Ended:
         process = await self.start(*arguments)
