@@ -15,7 +15,7 @@ import msgspec
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
-from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS, Arguments, BulkAction
+from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS, Arguments, BulkAction, check_arguments
 from appliance.reconcile.jobs import JobCancelled, JobFailed, JobKind, Running, open_job
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.wishes import Wishes
@@ -71,6 +71,7 @@ async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked
         raise Invalid("action-unknown", f"{asked.action[:40]!r} is no action", hint, "action")
     if action.needs and not getattr(asked.arguments, action.needs):
         raise Invalid("argument-missing", f"{asked.action} needs {action.needs}", "", action.needs)
+    check_arguments(asked.arguments)
     found = await items_meant(db, noun, asked, now)
     title = action.title.format(noun.counted(len(found)))
     _check_confirmed(noun, action, asked, len(found), title)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.accounts import Asker
+from appliance.machine import check_hand_over, check_tags
 from appliance.reconcile.consequences import Action
-from appliance.reconcile.wishes import MachineChange, Wishes
+from appliance.reconcile.wishes import MachineChange, Wishes, check_ssh_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,14 @@ class Arguments:
     """Of ``hand-over``: ``kexec`` or ``reboot``."""
     ssh_keys: tuple[str, ...] = ()
     """Of ``rescue``."""
+
+
+def check_arguments(given: Arguments) -> None:
+    """Raise Invalid for what no item would take: said once and at once, and never stored."""
+    check_tags(given.tags)
+    check_ssh_keys(given.ssh_keys)
+    if given.hand_over is not None:
+        check_hand_over(given.hand_over)
 
 
 Act = Callable[[Wishes, str, Arguments, Asker], Awaitable[object]]
