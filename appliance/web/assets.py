@@ -31,6 +31,7 @@ ICONS = (
     "arrow-down",
     "arrow-up",
     "book-open",
+    "circle-question-mark",
     "command",
     "cpu",
     "disc-3",

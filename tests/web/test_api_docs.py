@@ -18,9 +18,11 @@ async def page(admin: World) -> str:
 async def test_every_endpoint_is_on_the_page(admin: World) -> None:
     shown = await page(admin)
     for endpoint in ENDPOINTS:
-        assert f"<code>{endpoint.method} {endpoint.path}</code>" in shown
+        line = f'<code class="method">{endpoint.method}</code><code class="path">{endpoint.path}</code>'
+        assert line in shown
     assert "As last leased or reported." in shown, "what is written below a field"
     assert "Idempotency-Key" in shown
+    assert shown.count('id="tasks"') == 1, "the strip's, which its script looks for"
     main = shown.partition("<main")[2].partition("</main>")[0]
     assert not re.search(r"<script|style=|\son\w+=|(?:src|href)=.https?:", main)
 

@@ -78,6 +78,7 @@ PAGES = (
     "/machines/bulk?chosen=m0005&action=tag",
     "/machines/bulk?all=1&state=idle&action=delete",
     "/deployments/bulk?all=1&action=release",
+    "/help",
     "/find",
     "/find?q=node-1",
     "/find?q=nothing-of-that-name",

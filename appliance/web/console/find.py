@@ -56,6 +56,7 @@ ACTS = (
     Act("/settings/log-ins", "All log-ins", "user", "sessions", Role.ADMIN),
     Act("/settings/certificate", "Certificate", "settings", "tls https key", Role.ADMIN),
     Act("/settings/audit", "Audit log", "scroll-text", "who changed what history", Role.ADMIN),
+    Act("/help", "Help", "circle-question-mark", "words keys glossary", Role.VIEWER),
     Act("/docs/api", "API documentation", "book-open", "openapi rest help", Role.VIEWER),
 )
 

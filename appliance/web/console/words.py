@@ -9,6 +9,7 @@ from typing import Any
 
 from appliance.machine import BUSY, State
 from appliance.task import share_done, weights_of
+from appliance.web.console.glossary import STATES
 from appliance.workflow import Attempt
 
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -22,6 +23,8 @@ class Mark:
     shape: str
     tone: str
     word: str
+    meaning: str = ""
+    """For whoever points at it."""
 
 
 _MARKS: dict[State, tuple[str, str]] = {
@@ -43,7 +46,7 @@ WAITING = Mark("dots", "busy", "waiting")
 def mark(state: State) -> Mark:
     """Shape, tone and word of a machine's state."""
     shape, tone = ("busy", "busy") if state in BUSY else _MARKS[state]
-    return Mark(shape, tone, state.value)
+    return Mark(shape, tone, state.value, STATES[state])
 
 
 def memory(count: int | None) -> str:

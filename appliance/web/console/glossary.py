@@ -1,0 +1,51 @@
+"""What the product's words mean, for whoever points at one or opens the help. Pure."""
+
+from appliance.machine import State
+
+STATES: dict[State, str] = {
+    State.DISCOVERED: "It was seen booting; its agent has not reported what is in it yet",
+    State.IDLE: "It runs the maintenance stack from memory and waits for work",
+    State.ACTIVE: "It runs its deployment, whose system has reported",
+    State.STOPPED: "Its deployment is shut down; machine and disk stay reserved for it",
+    State.RESCUE: "It runs the maintenance stack with SSH open to a user's keys; its disks are untouched",
+    State.BROKEN: "A user said so; it is never chosen for anything",
+    State.INSPECTING: "It boots into a fresh maintenance stack",
+    State.DEPLOYING: "An image is written to its disk, and started",
+    State.STARTING: "It boots its installed disk again",
+    State.STOPPING: "Its system shuts down",
+    State.RELEASING: "It goes back to the fleet",
+    State.WIPING: "Its disk is wiped",
+    State.RESCUING: "It goes into rescue",
+    State.CAPTURING: "Its disk becomes an image",
+    State.FAILED: "The last attempt ended badly; retry it, or release the machine",
+}
+
+TERMS: tuple[tuple[str, str], ...] = (
+    ("machine", "A physical or virtual computer that network-boots from here, known by its MAC addresses and UUID."),
+    ("fleet", "All machines."),
+    ("idle", "A machine that runs the maintenance stack and waits for work."),
+    ("maintenance", "A flag on a machine: it is seen, not used. Every newly discovered machine starts with it on."),
+    ("maintenance stack", "The small operating system, in memory, that idle machines run, with our agent in it."),
+    ("kernel", "A kernel with its initrd and command line, usable by several images."),
+    ("image", "A root file system or disk that machines run."),
+    ("deployment", "What you want to run: an image, how it reaches the machine, what the machine must have."),
+    ("delivery", "How a machine gets its root: written to its disk, for example."),
+    ("assignment", "The binding of a deployment to a machine."),
+    ("attempt", "One try at moving a machine through a workflow, with steps and a deadline."),
+    ("resident", "The small unit in a deployed system that reports active and obeys stop."),
+    ("stop", "The system is shut down; machine and disk stay reserved."),
+    ("release", "The machine goes back to the fleet; the disk is wiped if the deployment says so."),
+    ("re-deploy", "The image is written anew."),
+    ("failed", "An attempt ended badly; it can be retried."),
+    ("broken", "A user said so; the machine is never chosen."),
+    ("rescue", "The maintenance stack with the disks untouched, and SSH open to your key."),
+    ("task", "A long piece of work that you can watch and cancel."),
+    ("event", "A fact that happened, kept in the event log."),
+)
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("/", "to the filter of this list, or find anything"),
+    ("Ctrl K", "find anything: machines, deployments, pages, actions"),
+    ("Escape", "close what is open, choose nothing"),
+    ("Tab, Enter", "from one control to the next, and use it"),
+)
