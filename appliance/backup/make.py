@@ -61,7 +61,7 @@ def make(order: Order) -> tuple[Header, Manifest]:
     """Write the backup; the daemon may run. Returns what is in it.
 
     Raises ApplianceError: ``file-exists``, ``file-unwritable``, ``passphrase-short``, ``authority-unreadable``,
-    ``store-unusable``, ``upload-damaged``, or what is wrong with the configuration file.
+    ``store-unusable``, ``store-damaged``, ``upload-damaged``, or what is wrong with the configuration file.
     """
     config = _read(order.config)
     state_dir = load(order.config).site.state_dir

@@ -35,7 +35,8 @@ def snapshot(state_dir: Path) -> Iterator[Snapshot]:
 
     SQLite's online backup reads one snapshot of the WAL in one go: it sees whole transactions only, and the daemon's
     writer does not wait for it. The copy has no name, so that nothing is left of it however this ends; it lies in
-    the state directory, where password hashes may lie. Raises ApplianceError ``store-unusable``, ``store-newer``.
+    the state directory, where password hashes may lie. Raises ApplianceError ``store-unusable``, ``store-newer``, and
+    ``store-damaged``: a backup of it would be refused when it is needed.
     """
     store = state_dir / "store.db"
     try:
@@ -61,11 +62,29 @@ def _copied(store: Path, copy: Path) -> Snapshot:
             target.execute("PRAGMA journal_mode=OFF")
             source.execute("BEGIN")
             found = _described(file, source)
+            _check_whole(source, store)
             source.backup(target)  # what the transaction reads, too
         except BaseException:
             file.close()
             raise
         return found
+
+
+def trouble(store: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong with a store; None for one that is whole. Takes a second for each 100 MB or so."""
+    store.execute("PRAGMA cell_size_check=ON")
+    try:
+        (told,) = store.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if told == "ok" else str(told)
+
+
+def _check_whole(source: sqlite3.Connection, store: Path) -> None:
+    """Of the source: a copy without a name cannot be read as a store."""
+    if (told := trouble(source)) is not None:
+        hint = "look at the disk, then restore an earlier backup; nothing was written over one"
+        raise ApplianceError("store-damaged", f"{store} is damaged: {told}", hint)
 
 
 def _unnamed(path: Path) -> BufferedReader:

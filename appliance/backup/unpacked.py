@@ -16,7 +16,7 @@ from appliance.backup import format as layout
 from appliance.backup import uploads
 from appliance.backup.contents import Contents
 from appliance.backup.format import Header, Member, Upload, damaged
-from appliance.backup.snapshot import ROOM
+from appliance.backup.snapshot import ROOM, trouble
 from appliance.backup.staging import CONFIG
 from appliance.certificates import parse_authority
 from appliance.errors import ApplianceError
@@ -74,13 +74,12 @@ def check_unpacked(directory: Path, header: Header, name: str) -> None:
         raise damaged(name, "its authority is another one than its header says")
     try:
         with closing(sqlite3.connect(directory / "store.db")) as store:
-            store.execute("PRAGMA cell_size_check=ON")
-            (told,) = store.execute("PRAGMA integrity_check(1)").fetchone()
+            told = trouble(store)
             (schema,) = store.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         raise damaged(name, f"its store cannot be read: {error}") from error
-    if told != "ok" or schema != header.schema:
-        raise damaged(name, f"its store is not whole: {told}, schema {schema}")
+    if told is not None or schema != header.schema:
+        raise damaged(name, f"its store is not whole: {told or 'another schema'}, schema {schema}")
 
 
 def make_ready(directory: Path, header: Header, now: float) -> None:

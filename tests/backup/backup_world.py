@@ -49,6 +49,13 @@ class State:
         return target
 
 
+def spoil(store: Path) -> None:
+    """Damage a page in the middle of a store, as a dying disk does."""
+    content = bytearray(store.read_bytes())
+    content[4096 * 3 : 4096 * 3 + 200] = b"\xff" * 200
+    store.write_bytes(content)
+
+
 def users(state_dir: Path) -> list[str]:
     """Who has an account in a state that no daemon runs on."""
     with closing(sqlite3.connect(state_dir / "store.db")) as db:

@@ -14,7 +14,7 @@ from appliance.backup import make, snapshot
 from appliance.backup.contents import Nowhere, read, read_header
 from appliance.backup.format import Member
 from appliance.errors import ApplianceError
-from tests.backup.backup_world import IMAGE, PASSPHRASE, State, everything, sha256
+from tests.backup.backup_world import IMAGE, PASSPHRASE, State, everything, sha256, spoil
 
 
 @pytest.fixture
@@ -131,6 +131,15 @@ def test_a_state_that_no_daemon_ever_ran_on_is_refused(state, tmp_path):
     assert raised.value.code == "authority-unreadable"
     assert not list(tmp_path.glob("b*"))
     assert not (state.directory / "store.db").exists()
+
+
+def test_a_damaged_store_is_told_when_there_is_still_an_earlier_backup(state, tmp_path):
+    good = state.backup(tmp_path / "b").read_bytes()
+    spoil(state.directory / "store.db")
+    with pytest.raises(ApplianceError) as raised:
+        state.backup(tmp_path / "b", force=True)
+    assert raised.value.code == "store-damaged"
+    assert (tmp_path / "b").read_bytes() == good
 
 
 def test_a_store_of_a_newer_version_is_left_to_it(state, tmp_path):
