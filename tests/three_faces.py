@@ -18,6 +18,7 @@ def _row(what: str, console: str, api: str, qrm: str) -> Capability:
 
 CAPABILITIES = (
     # -- access
+    _row("make the first administrator", "POST /setup", "POST /setup", "setup"),
     _row("log in", "POST /login", "POST /sessions", "login"),
     _row("log out", "POST /logout", "DELETE /sessions/current", "logout"),
     _row("see who I am", "GET /account", "GET /sessions/current", "login"),
@@ -148,16 +149,12 @@ CAPABILITIES = (
 
 NOT_COMPARED = {
     "GET /login": "the form of POST /login",
-    "GET /setup": "before there is any user; its link is in the log of the appliance",
-    "POST /setup": "the same; programs use POST /api/v1/setup",
     "GET /tasks/strip": "a part of every page",
     "GET /deployments/new/choices": "a part of the form for a new deployment",
     "GET /help": "what keys do in the console, and its words",
     "GET /docs/api": "describes the API to people, as openapi.json does to programs",
 }
 """Addresses of the console that stand in no row, each with why."""
-
-API_NOT_COMPARED = {"POST /setup": "before there is any user: nobody is there to log in with qrm"}
 
 LOCAL = ("serve", "lab", "state", "probe", "config", "completion")
 """Commands that are no clients of the API, by DESIGN.md."""

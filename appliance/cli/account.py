@@ -1,40 +1,76 @@
-"""``qrm login`` and ``qrm logout``."""
+"""``qrm setup``, ``qrm login`` and ``qrm logout``."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from appliance.cli import credentials, trust
 from appliance.cli.client import Api, api_of, fetch_authority, normal_url
-from appliance.cli.credentials import Server
+from appliance.cli.credentials import Credentials, Server
 from appliance.cli.errors import Refused
-from appliance.cli.secret_input import ask
+from appliance.cli.secret_input import ask, ask_new
 from appliance.errors import ApplianceError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _trust_options(command: F) -> F:
+    text = "PEM file of the authority that signed its certificate."
+    command = click.option("--ca", type=click.Path(path_type=Path), help=text)(command)
+    text = "Fingerprint of the appliance's authority, as in its log."
+    return click.option("--fingerprint", metavar="SHA256", help=text)(command)
+
+
+@click.command()
+@click.argument("url")
+@click.option("--user", default="admin", show_default=True, help="What the first administrator is to be called.")
+@_trust_options
+def setup(url: str, user: str, ca: Path | None, fingerprint: str | None) -> None:
+    """Make the first administrator of the appliance at URL, and log in.
+
+    The one-time link of its log, or the token in it, and the new password are asked for, or read from standard input,
+    one a line.
+    """
+    known, target = credentials.load(), normal_url(url)
+    api, pem, pinned = _reached(target, ca, fingerprint, known)
+    link = ask("Set-up link, or its token")
+    body = {"token": link.rpartition("token=")[2].strip(), "name": user, "password": ask_new(user)}
+    _keep(known, Server(target, user, str(api.send("POST", "/setup", body)["token"]), pem, pinned))
 
 
 @click.command()
 @click.argument("url", required=False)
 @click.option("--user", default="admin", show_default=True, help="Who you are there.")
-@click.option("--ca", type=click.Path(path_type=Path), help="PEM file of the authority that signed its certificate.")
-@click.option("--fingerprint", metavar="SHA256", help="Fingerprint of the appliance's authority, as in its log.")
+@_trust_options
 @click.option("--token-stdin", is_flag=True, help="Use an API token, read from standard input, and no password.")
 def login(url: str | None, user: str, ca: Path | None, fingerprint: str | None, token_stdin: bool) -> None:
     """Log in to the appliance at URL; without one, again to that of the last time.
 
     The password is asked for, or read from standard input.
     """
-    if ca and fingerprint:
-        raise click.UsageError("use --ca or --fingerprint, not both")
     known = credentials.load()
     target = normal_url(url) if url else known.chosen(None).url
-    pem, pinned = _authority(target, ca, fingerprint, known.servers.get(target))
-    api = Api(target, trust.context(pem, names_matter=not pinned))
+    api, pem, pinned = _reached(target, ca, fingerprint, known)
     user, token = _by_token(api) if token_stdin else _by_password(api, user)
-    known.servers[target] = Server(target, user, token, pem, pinned)
-    known.current = target
+    _keep(known, Server(target, user, token, pem, pinned))
+
+
+def _reached(target: str, ca: Path | None, fingerprint: str | None, known: Credentials) -> tuple[Api, str, bool]:
+    """The appliance there, the authority that it is trusted by, and whether that is its own."""
+    if ca and fingerprint:
+        raise click.UsageError("use --ca or --fingerprint, not both")
+    pem, pinned = _authority(target, ca, fingerprint, known.servers.get(target))
+    return Api(target, trust.context(pem, names_matter=not pinned)), pem, pinned
+
+
+def _keep(known: Credentials, server: Server) -> None:
+    known.servers[server.url] = server
+    known.current = server.url
     credentials.save(known)
-    click.echo(f"logged in to {target} as {user}")
+    click.echo(f"logged in to {server.url} as {server.user}")
 
 
 @click.command()

@@ -7,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from appliance.cli.context import api
+from appliance.cli.output import clean
 from appliance.errors import ApplianceError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -67,6 +68,15 @@ def event_kinds() -> Completes:
     return _completing(found)
 
 
+def _item(word: str, says: str) -> CompletionItem:
+    return CompletionItem(word, help=clean(says))
+
+
+def harmless(word: str) -> bool:
+    """Whether a terminal only shows it, and a shell takes it for one word."""
+    return clean(word) == word and not set(word) & set(" \t'\"\\$`;&|<>()!")
+
+
 def _ask(path: str, **query: Any) -> Any:
     connected = api()
     connected.seconds = PATIENCE
@@ -77,7 +87,7 @@ def _completing(found: Callable[[str], Given]) -> Completes:
     def complete(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
         try:
             with ctx.scope(cleanup=False):  # so that --server of the same line counts
-                return [CompletionItem(word, help=says) for word, says in found(begun) if word.startswith(begun)]
+                return [_item(word, says) for word, says in found(begun) if word.startswith(begun) and harmless(word)]
         except NOTHING:
             return []
 

@@ -11,6 +11,7 @@ from appliance.cli.output import clean
 from appliance.errors import ApplianceError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "setup": ("appliance.cli.account:setup", "Make the first administrator of a new appliance."),
     "login": ("appliance.cli.account:login", "Log in to an appliance."),
     "logout": ("appliance.cli.account:logout", "Log out of the appliance."),
     "passwd": ("appliance.cli.users:passwd", "Change your own password."),

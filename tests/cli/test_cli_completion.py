@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 from cli_world import Cli
 
+from appliance.cli.completion import harmless
 from appliance.machine import State
 from appliance.reconcile.wishes import MachineChange, NewDeployment
 from tests.people import ADMIN
+
+
+@pytest.mark.parametrize("word", ["$(id)", "a b", "a;id", "\x1b[2J", "x\u202e", "`id`", "a'b", "a\nb"])
+def test_words_that_would_do_something_are_not_offered(word: str) -> None:
+    assert not harmless(word)
+    assert harmless("52:54:00:12:34:56")
+    assert harmless("node-1")
 
 
 async def tab(qrm: Cli, *words: str) -> list[str]:

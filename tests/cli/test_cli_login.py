@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from cli_world import Cli
-from web_world import PASSWORD
+from web_world import NAME, PASSWORD
 
 from appliance.certificates import authority
+from appliance.store import accounts
+from appliance.web.setup import prepare_setup
 
 
 def _kept(cli: Cli) -> Path:
@@ -26,6 +28,20 @@ async def test_by_fingerprint(stranger: Cli) -> None:
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert PASSWORD not in kept.read_text()
     assert (await stranger.run("machines", "--json")).json == {"items": [], "next": None, "total": 0}
+
+
+async def test_the_first_administrator(stranger: Cli) -> None:
+    """With the link as the log has it; it works once."""
+    store = stranger.world.services.store
+    await store.write(lambda db: accounts.delete_user(db, NAME))
+    link = await prepare_setup(store, stranger.world.services.state_dir, stranger.world.clock())
+    trusted = ("setup", stranger.url, "--user", "eva", "--fingerprint", stranger.authority.fingerprint)
+    typed = f"{stranger.url}{link}\n{PASSWORD}\n"
+    assert "setup-token" in (await stranger.run(*trusted, stdin=f"wrong\n{PASSWORD}\n", code=4)).err
+    assert "as eva" in (await stranger.run(*trusted, stdin=typed)).out
+    assert (await stranger.run("users", "show", "eva", "--json")).json["role"] == "admin"
+    assert "setup" in (await stranger.run(*trusted, stdin=typed, code=4)).err
+    assert PASSWORD not in _kept(stranger).read_text()
 
 
 async def test_a_wrong_fingerprint_is_refused_before_the_password_is_sent(stranger: Cli) -> None:
