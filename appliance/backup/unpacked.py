@@ -16,13 +16,15 @@ from appliance.backup import format as layout
 from appliance.backup import uploads
 from appliance.backup.contents import Contents
 from appliance.backup.format import Header, Member, Upload, damaged
+from appliance.backup.overtaken import end_overtaken
 from appliance.backup.snapshot import ROOM, trouble
 from appliance.backup.staging import CONFIG
 from appliance.certificates import parse_authority
 from appliance.errors import ApplianceError
-from appliance.events import Event
+from appliance.events import Bus, Event
+from appliance.reconcile.record import Tell, record
 from appliance.state import writing
-from appliance.store import events, log_ins
+from appliance.store import log_ins
 from appliance.store.schema import MIGRATIONS
 from appliance.store.store import open_store
 
@@ -85,19 +87,21 @@ def check_unpacked(directory: Path, header: Header, name: str) -> None:
 def make_ready(directory: Path, header: Header, now: float) -> None:
     """Bring the store to our schema, and note in it where it comes from.
 
-    Log-ins end: some of them may have been ended for a reason after the backup was made.
+    Log-ins end: some of them may have been ended for a reason after the backup was made. So does all work that was
+    going on then, see ``overtaken``.
     """
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(header.created))
     text = f"the state was restored from a backup of {header.host}, version {header.product}, made at {made}"
     event = Event("state.restored", now, text, detail={"created": header.created, "authority": header.authority})
 
-    async def job(db: aiosqlite.Connection) -> None:
+    async def job(db: aiosqlite.Connection, tell: Tell) -> None:
         await log_ins.end_every(db)
-        await events.add(db, event)
+        await tell(event)
+        await end_overtaken(db, tell, text, now)
 
     async def run() -> None:
         async with open_store(directory / "store.db") as store:
-            await store.write(job)
+            await record(store, Bus(), job)
 
     asyncio.run(run())
 

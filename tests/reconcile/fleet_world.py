@@ -210,8 +210,9 @@ async def boots_disk(played):
 
 
 @asynccontextmanager
-async def a_world(path):
+async def a_world(path, image=True):
     async with open_store(path / "store.db") as store:
         world = World(store)
-        await world.image()
+        if image:
+            await world.image()
         yield world

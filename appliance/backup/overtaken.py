@@ -1,0 +1,34 @@
+"""What was going on when a backup was made ends when it comes back: the world has gone on without this store.
+
+A deploy that was under way may be done by now, and its disk may hold what nobody wants to lose. So nothing of it is
+begun or gone on with before a user has looked.
+"""
+
+from contextlib import suppress
+
+import aiosqlite
+
+from appliance.accounts import APPLIANCE
+from appliance.errors import Conflict
+from appliance.reconcile.cancelling import cancel
+from appliance.reconcile.record import Tell
+from appliance.reconcile.settle import settle
+from appliance.reconcile.tasks import changed
+from appliance.store import attempts, machines, tasks
+from appliance.task import Status, ended
+from appliance.workflow import failed
+
+CODE = "restored"
+
+
+async def end_overtaken(db: aiosqlite.Connection, tell: Tell, why: str, now: float) -> None:
+    """Take back what was asked for and not begun; fail attempts and jobs that were going on, for the reason ``why``."""
+    for task in await tasks.doubtful(db):
+        with suppress(Conflict):  # it has come true already, and ends at the first look
+            await cancel(db, tell, str(task.id), APPLIANCE, now)
+    for attempt in await attempts.live(db):
+        machine = await machines.get(db, attempt.machine)
+        await settle(db, tell, machine, attempt, failed(attempt, CODE, why, now), now)
+    for task in await tasks.open_jobs(db):
+        await tasks.note(db, task.id, now, f"failed: {why}")
+        await changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)
