@@ -3,24 +3,26 @@
 const TYPING = 250; // milliseconds of rest before what was typed is acted upon
 
 export function wireForms() {
-  document.querySelectorAll("form[data-filter]").forEach(wireFilter);
+  document.addEventListener("input", filtered);
+  document.addEventListener("submit", filtered);
   document.addEventListener("input", chosen);
   document.addEventListener("input", implied);
   document.querySelectorAll("input[data-expect]").forEach(wireExpected);
 }
 
+let timer;
+
 // The list below takes the filter's address; so do the browser's address bar and its next refresh.
-function wireFilter(form) {
-  let timer;
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => apply(form), TYPING);
-  });
-  form.addEventListener("submit", (event) => {
+function filtered(event) {
+  const form = event.target.closest("form[data-filter]");
+  if (!form) return;
+  clearTimeout(timer);
+  if (event.type === "submit") {
     event.preventDefault();
-    clearTimeout(timer);
     apply(form);
-  });
+  } else {
+    timer = setTimeout(() => apply(form), TYPING);
+  }
 }
 
 function apply(form) {
@@ -30,8 +32,6 @@ function apply(form) {
   history.replaceState(null, "", address);
   window.htmx.ajax("GET", address, { target: "#live", select: "#live", swap: "morph:outerHTML" });
 }
-
-let timer;
 
 function chosen(event) {
   if (!event.target.closest("[data-choice]")) return;

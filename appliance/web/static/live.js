@@ -7,11 +7,16 @@ const REST = 1000; // at least between two refreshes of one part
 const CLOCK = 30000; // "2 min ago" and "offline" change without an event
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15000;
+const PATIENCE = 20000; // an answer that takes longer does not come
 const LOGGED_OUT = 1008; // how the server closes when the log-in has ended
 
+const LOST = "Connection lost. What you see is from TIME. Trying to reconnect.";
+const BROKEN = "The appliance cannot tell what is true now. What you see is from TIME. Trying again.";
+
 let pause = FIRST_PAUSE;
-let lastHeard = Date.now();
+let lastHeard = Date.now(); // when what is shown was true for certain
 let connected = false;
+let socket;
 let run = ""; // which life of the daemon numbered its messages
 let seq = 0; // the last message that we have had
 
@@ -23,30 +28,43 @@ export function openLive() {
   if (!document.querySelector("[data-live]")) return;
   connect();
   setInterval(() => connected && refreshAll(), CLOCK);
+  if (window.htmx) window.htmx.config.timeout = PATIENCE;
   document.addEventListener("htmx:afterRequest", answered);
+  for (const silence of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(silence, ended);
   document.addEventListener("visibilitychange", () => !document.hidden && connected && refreshAll());
 }
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const since = run ? `?${new URLSearchParams({ run, since: seq })}` : "";
-  const socket = new WebSocket(`${scheme}//${location.host}/live${since}`);
-  socket.addEventListener("open", () => {
-    pause = FIRST_PAUSE;
-    connected = true;
-  });
-  socket.addEventListener("message", (message) => {
-    lastHeard = Date.now();
+  const mine = (socket = new WebSocket(`${scheme}//${location.host}/live${since}`));
+  mine.addEventListener("open", () => (pause = FIRST_PAUSE));
+  mine.addEventListener("message", (message) => {
+    if (mine !== socket) return;
+    heard();
     take(JSON.parse(message.data));
   });
-  socket.addEventListener("close", ({ code }) => {
+  mine.addEventListener("close", ({ code }) => {
     if (code === LOGGED_OUT) return location.reload(); // it leads to the log-in, and from there back here
-    if (connected) lastHeard = Date.now();
-    connected = false;
-    sayOld();
-    setTimeout(connect, pause * (0.75 + Math.random() / 2));
-    pause = Math.min(pause * 2, LONGEST_PAUSE);
+    if (mine !== socket) return;
+    heard();
+    ended();
   });
+}
+
+// A connection to an appliance that lost its power never closes: what tells is that nothing is answered any more.
+function ended() {
+  if (!socket) return;
+  connected = false;
+  socket.close();
+  socket = null;
+  sayOld(LOST);
+  setTimeout(connect, pause * (0.75 + Math.random() / 2));
+  pause = Math.min(pause * 2, LONGEST_PAUSE);
+}
+
+function heard() {
+  if (connected && !owed.size) lastHeard = Date.now();
 }
 
 function take(message) {
@@ -59,22 +77,37 @@ function take(message) {
 
 // Where the daemon goes on after what we have had, what was missed follows. Otherwise a resync does.
 function greet(hello) {
-  if (hello.run === run && hello.seq === seq) sayCurrent();
+  if (hello.run === run && hello.seq === seq) {
+    connected = true;
+    settle();
+  }
   run = hello.run;
 }
 
 // What is shown stays marked old until all of it has come anew.
 function loadAnew() {
-  owed.clear();
   for (const part of parts()) owed.add(part.id || part);
+  connected = true;
   refreshAll();
 }
 
 function answered({ detail }) {
   if (detail.xhr.status === 404 && detail.elt.id === "live") location.reload(); // what it shows has been deleted
-  if (!detail.successful || !owed.delete(detail.elt.id || detail.elt)) return;
+  const key = detail.elt.id || detail.elt;
+  if (detail.successful) {
+    owed.delete(key);
+    settle();
+  } else if (detail.xhr.status >= 500 && detail.elt.dataset.live) {
+    owed.add(key);
+    sayOld(BROKEN);
+  }
+}
+
+function settle() {
   const present = new Set([...parts()].map((part) => part.id || part));
-  if (connected && ![...owed].some((part) => present.has(part))) sayCurrent();
+  for (const key of owed) if (!present.has(key)) owed.delete(key);
+  heard();
+  if (connected && !owed.size) sayCurrent();
 }
 
 function parts() {
@@ -134,11 +167,12 @@ function done(weights, index, progress) {
   return Math.min((sum(weights.slice(0, index)) + weights[index] * progress) / sum(weights), 1);
 }
 
-function sayOld() {
+function sayOld(words) {
   const banner = document.querySelector(".stale");
-  if (!banner || !banner.hidden) return;
+  if (!banner) return;
   const time = new Date(lastHeard).toTimeString().slice(0, 8); // 24 hours, as everywhere here
-  banner.textContent = `Connection lost. What you see is from ${time}. Trying to reconnect.`;
+  const text = words.replace("TIME", time);
+  if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = false;
   document.body.classList.add("is-stale");
 }
