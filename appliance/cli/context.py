@@ -43,6 +43,13 @@ class Listing(click.Group):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Where the options of the list are told."""
+        super().format_epilog(ctx, formatter)
+        with formatter.indentation():
+            formatter.write_paragraph()
+            formatter.write_text(f"Without a command: {ctx.command_path} list, with its options.")
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The group's commands, and the options of ``list``."""
         found = super().shell_complete(ctx, incomplete)

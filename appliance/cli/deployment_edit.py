@@ -38,11 +38,20 @@ def requirement_options(command: F) -> F:
     """What a machine must have at least; ``any`` asks for nothing."""
     amount, firmware = Amount(), click.Choice(["bios", "uefi", ANY])
     options = (
-        click.option("--cpus", type=amount, help="At least so many."),
-        click.option("--memory", "memory_mib", type=amount, metavar="MIB", help="At least so much memory."),
-        click.option("--disk-size", "disk_gib", type=amount, metavar="GIB", help="A disk of at least this size."),
+        click.option("--cpus", type=amount, help="At least so many; or any."),
+        click.option("--memory", "memory_mib", type=amount, metavar="MIB", help="At least so much memory; or any."),
+        click.option(
+            "--disk-size", "disk_gib", type=amount, metavar="GIB", help="A disk of at least this size; or any."
+        ),
         click.option("--firmware", type=firmware, help="Only machines with this firmware."),
-        click.option("--tag", "tags", multiple=True, shell_complete=known_tags(), help="Only machines with this tag."),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="TAG",
+            shell_complete=known_tags(),
+            help="Only machines with this tag.",
+        ),
     )
     for add in reversed(options):
         command = add(command)
@@ -53,7 +62,7 @@ def requirement_options(command: F) -> F:
 @click.argument("name")
 @click.option("--image", required=True, shell_complete=known("/images"), help="The image to run, by name or id.")
 @click.option("--delivery", type=click.Choice(tuple(DELIVERIES)), default="disk", help="How it gets its root.")
-@click.option("--machine", shell_complete=known("/machines"), help="This machine and no other.")
+@click.option("--machine", metavar="MACHINE", shell_complete=known("/machines"), help="This machine and no other.")
 @click.option("--disk", help="This disk, by serial or WWN, whatever is on it.")
 @requirement_options
 @key_option("--ssh-key")
@@ -80,9 +89,11 @@ def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 @click.command("set")
 @click.argument("deployment", shell_complete=known("/deployments"))
 @click.option("--name", help="Its new name; only while it is on no machine.")
-@click.option("--image", shell_complete=known("/images"), help="The image that the next deploy writes.")
+@click.option(
+    "--image", metavar="IMAGE", shell_complete=known("/images"), help="The image that the next deploy writes."
+)
 @requirement_options
-@click.option("--untag", multiple=True, shell_complete=known_tags(), help="Ask for this tag no more.")
+@click.option("--untag", multiple=True, metavar="TAG", shell_complete=known_tags(), help="Ask for this tag no more.")
 @key_option("--ssh-key")
 @click.option("--no-ssh-keys", is_flag=True, help="Nobody may log in by SSH from the next deploy on.")
 @click.option("--wipe-on-release/--keep-on-release", default=None, help="Whether its disk is wiped on release.")

@@ -39,9 +39,13 @@ def deployments() -> None:
 
 @deployments.command("list")
 @click.option("--state", type=_states, multiple=True, help="Only in this state; may be given several times.")
-@click.option("--image", shell_complete=known("/images"), help="Only of this image, by name or id.")
-@click.option("--machine", shell_complete=known("/machines"), help="Only on this machine, by name or id.")
-@click.option("--tag", multiple=True, shell_complete=known_tags(), help="Only on a machine with this tag.")
+@click.option("--image", metavar="IMAGE", shell_complete=known("/images"), help="Only of this image, by name or id.")
+@click.option(
+    "--machine", metavar="MACHINE", shell_complete=known("/machines"), help="Only on this machine, by name or id."
+)
+@click.option(
+    "--tag", multiple=True, metavar="TAG", shell_complete=known_tags(), help="Only on a machine with this tag."
+)
 @listing_options("name", "state", "machine", "image", "created", search="its name, image or machine")
 def list_deployments(json_out: bool, limit: int, **query: Any) -> None:
     """List deployments."""

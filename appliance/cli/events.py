@@ -17,8 +17,15 @@ kind_option = click.option(
 
 
 @click.command()
-@click.option("--machine", shell_complete=names("/machines"), help="Only of this machine, by name or id.")
-@click.option("--deployment", shell_complete=names("/deployments"), help="Only of this deployment, by name or id.")
+@click.option(
+    "--machine", metavar="MACHINE", shell_complete=names("/machines"), help="Only of this machine, by name or id."
+)
+@click.option(
+    "--deployment",
+    metavar="DEPLOYMENT",
+    shell_complete=names("/deployments"),
+    help="Only of this deployment, by name or id.",
+)
 @kind_option
 @moment_options
 @listing_options("id", "at", search="text or reason", limit=50)
@@ -36,7 +43,12 @@ def events(limit: int, follow: bool, json_out: bool, **query: Any) -> None:
 
 @click.command()
 @click.argument("machine", shell_complete=names("/machines"))
-@click.option("--deployment", shell_complete=names("/deployments"), help="Only of this deployment, by name or id.")
+@click.option(
+    "--deployment",
+    metavar="DEPLOYMENT",
+    shell_complete=names("/deployments"),
+    help="Only of this deployment, by name or id.",
+)
 @kind_option
 @moment_options
 @listing_options("id", "at", search="text or reason", limit=50)

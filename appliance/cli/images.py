@@ -13,7 +13,7 @@ from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.errors import Refused
 from appliance.cli.listing import listed, listing_options
-from appliance.cli.output import as_json, clean, fields, gigabytes, moment, table
+from appliance.cli.output import as_json, clean, decimal_size, fields, moment, table
 from appliance.cli.uploading import uploading
 from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
@@ -41,8 +41,8 @@ def list_images(json_out: bool, limit: int, **query: Any) -> None:
 
 
 def _row(image: dict[str, Any]) -> tuple[object, ...]:
-    stored = "missing" if image["missing"] else gigabytes(image["stored_size"])
-    return image["name"], image["format"], gigabytes(image["size"]), stored, image["description"]
+    stored = "missing" if image["missing"] else decimal_size(image["stored_size"])
+    return image["name"], image["format"], decimal_size(image["size"]), stored, image["description"]
 
 
 @images.command()
@@ -73,7 +73,7 @@ def add(file: Path, name: str | None, image_format: str | None, description: str
     size = file.stat().st_size
     with file.open("rb") as content, uploading(chosen, size) as sent:
         made = connected.upload(f"/images?{query}", file_chunks(content, sent), size, "application/octet-stream")
-    click.echo(f"{made['name']}: {gigabytes(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
+    click.echo(f"{made['name']}: {decimal_size(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
 
 
 def _name_of(file: Path) -> str:

@@ -24,7 +24,8 @@ def listing_options(*sorts: str, search: str = "", limit: int = 100) -> Callable
     def add(command: F) -> F:
         command = limit_option(limit)(json_option(command))
         if sorts:
-            command = click.option("--sort", type=orders, help="The order; with - in front, descending.")(command)
+            text = f"Order by {', '.join(sorts)}; with - in front, descending."
+            command = click.option("--sort", type=orders, metavar="ORDER", help=text)(command)
         if search:
             text = f"Only with all of these words in {search}."
             command = click.option("-q", "--search", "q", metavar="WORDS", help=text)(command)
@@ -36,7 +37,12 @@ def listing_options(*sorts: str, search: str = "", limit: int = 100) -> Callable
 def limit_option(limit: int) -> Callable[[F], F]:
     """``--limit``; 0 stands for all there are."""
     return click.option(
-        "--limit", type=click.IntRange(0), default=limit, show_default=True, help="How many at most; 0: all."
+        "--limit",
+        type=click.IntRange(0),
+        metavar="N",
+        default=limit,
+        show_default=True,
+        help="How many at most; 0: all.",
     )
 
 

@@ -14,7 +14,7 @@ from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.events import timeline
 from appliance.cli.listing import listed, listing_options, plain
-from appliance.cli.output import as_json, attempt_words, fields, gigabytes, gives_up, moment, table
+from appliance.cli.output import as_json, attempt_words, decimal_size, fields, gives_up, moment, table
 from appliance.deployment import content_in_words
 from appliance.machine import State
 
@@ -33,12 +33,23 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("-q", "--search", "q", metavar="WORDS", help="Only with all of these words in names or hardware."),
         click.option("--state", type=states, multiple=True, help="Only in this state; may be given several times."),
-        click.option("--tag", multiple=True, shell_complete=known_tags(), help="Only with this tag; or all of them."),
+        click.option(
+            "--tag",
+            multiple=True,
+            metavar="TAG",
+            shell_complete=known_tags(),
+            help="Only with this tag; with several, all of them.",
+        ),
         click.option("--maintenance/--in-use", default=None, help="Only with, or without, the maintenance flag."),
         click.option("--offline/--online", default=None, help="Only silent, or not silent, for too long."),
         click.option("--assigned/--unassigned", default=None, help="Only with, or without, a deployment."),
         click.option("--firmware", type=firmware, multiple=True, help="Only with this firmware."),
-        click.option("--deployment", shell_complete=known("/deployments"), help="Only what this deployment is on."),
+        click.option(
+            "--deployment",
+            metavar="DEPLOYMENT",
+            shell_complete=known("/deployments"),
+            help="Only what this deployment is on.",
+        ),
     )
     for add in reversed(options):
         command = add(command)
@@ -117,7 +128,7 @@ def show(machine: str, json_out: bool) -> None:
     )
     for disk in (found["inventory"] or {}).get("disks") or []:
         content = content_in_words(disk.get("content"))
-        names = [disk.get("serial"), gigabytes(disk.get("bytes")), disk.get("model"), content]
+        names = [disk.get("serial"), decimal_size(disk.get("bytes")), disk.get("model"), content]
         fields({"disk": ", ".join(str(name) for name in names if name)})
 
 

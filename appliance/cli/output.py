@@ -67,9 +67,12 @@ def gives_up(attempt: dict[str, Any] | None) -> str:
     return f"it gives up at {moment(attempt['deadline'])}" if attempt and attempt["deadline"] else ""
 
 
-def gigabytes(count: int | None) -> str:
-    """Bytes of a disk, as its label says them."""
-    return f"{count / 1e9:.1f} GB" if count else ""
+def decimal_size(count: int | None) -> str:
+    """Bytes, in the decimal units of disks' labels."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count and count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes" if count else ""
 
 
 def event_line(event: dict[str, Any]) -> str:

@@ -108,6 +108,9 @@ def restore(
         click.echo(f"the state that was there is in {outcome.aside}; remove it when you need it no more")
     if outcome.config_aside:
         click.echo(f"the configuration file that was there is {outcome.config_aside}")
+    click.echo("passwords and API tokens are as they were then: delete again what was deleted since")
+    if outcome.state_dir.stat().st_uid == 0:
+        click.echo(f"it belongs to root; where the daemon runs as another user: chown -R USER: {outcome.state_dir}")
     click.echo(_next_words(outcome.config_written, config, outcome.state_dir))
     for name in outcome.missing:
         click.echo(f"{clean(name)} has no content here: upload it again", err=True)

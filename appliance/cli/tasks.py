@@ -27,8 +27,15 @@ def tasks() -> None:
 @click.option("--open/--ended", "is_open", default=None, help="Only those that go on, or that have ended.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; may be given several times.")
 @click.option("--owner", shell_complete=values("/users", "name"), help="Only of this user.")
-@click.option("--machine", shell_complete=names("/machines"), help="Only of this machine, by name or id.")
-@click.option("--deployment", shell_complete=names("/deployments"), help="Only of this deployment, by name or id.")
+@click.option(
+    "--machine", metavar="MACHINE", shell_complete=names("/machines"), help="Only of this machine, by name or id."
+)
+@click.option(
+    "--deployment",
+    metavar="DEPLOYMENT",
+    shell_complete=names("/deployments"),
+    help="Only of this deployment, by name or id.",
+)
 @click.option("--kind", help="Only of this kind, such as deployment.start.")
 @listing_options("created", "title", "owner", "kind", limit=50)
 def list_tasks(is_open: bool | None, limit: int, json_out: bool, **query: Any) -> None:

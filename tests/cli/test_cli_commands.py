@@ -90,7 +90,7 @@ async def test_hostile_strings_do_not_steer_the_terminal(qrm: Cli) -> None:
 async def test_images(qrm: Cli, tmp_path: Path) -> None:
     file = tmp_path / "Demo_13.raw"
     file.write_bytes(bytes(range(256)) * 8192)
-    assert "demo-13: 0.0 GB" in (await qrm.run("images", "add", str(file))).out
+    assert "demo-13: 2.1 MB on a disk" in (await qrm.run("images", "add", str(file))).out
     (item,) = (await qrm.run("images", "--json")).json["items"]
     assert (item["name"], item["format"], item["stored_size"]) == ("demo-13", "raw", 2 << 20)
     assert "name-taken" in (await qrm.run("images", "add", str(file), code=1)).err

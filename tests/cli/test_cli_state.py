@@ -3,6 +3,7 @@
 import getpass
 import io
 import json
+import os
 import sys
 
 import pytest
@@ -107,6 +108,8 @@ def test_a_restore_says_what_it_did_and_what_to_do(qrm, state, tmp_path):
     assert code == 0
     assert "is the state of here" in said
     assert "state.before-restore-" in said
+    assert "API tokens are as they were then" in said
+    assert ("chown -R" in said) == (os.geteuid() == 0)
     assert said.endswith("start the daemon\n")
     assert users(other.directory) == ["ada"]
     code, said, hint = qrm("restore", backup, "--config", other.config, "--state-dir", tmp_path / "new")
