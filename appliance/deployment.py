@@ -222,9 +222,10 @@ def choose_machine(
     Machines that gave a sign since ``recent`` (Unix time) come first: the others wait for somebody to switch them on.
     Raises Conflict naming, for every machine, why it does not do.
     """
-    pool = [m for m in machines if deployment.wanted_machine in (None, m.id)]
+    wanted = deployment.wanted_machine
+    pool = [m for m in machines if wanted in (None, m.id)]
     if not pool:
-        raise Conflict("no-machine", "there is no such machine (any more)" if machines else "there is no machine yet")
+        raise Conflict("no-machine", "there is no such machine (any more)" if wanted else "there is no machine yet")
     reasons = []
     for machine in sorted(pool, key=lambda m: ((m.last_seen or 0.0) < recent, _memory(m), m.name)):
         objection = machine_objection(machine, deployment.requirements, taken)
@@ -236,10 +237,13 @@ def choose_machine(
             return machine, choose_disk(machine, image, deployment.wanted_disk, least)
         except Conflict as error:
             reasons.append(error.message)  # names the machine
-    raise Conflict("no-machine-fits", "no machine fits: " + "; ".join(reasons), _MACHINE_HINT)
+    raise no_machine_fits("; ".join(reasons))
 
 
-_MACHINE_HINT = "take a machine out of maintenance, ask for less, or choose its disk by serial"
+def no_machine_fits(why: str) -> Conflict:
+    """The refusal of a start; ``why`` says it of every machine, or counts them by reason."""
+    hint = "take a machine out of maintenance, ask for less, or choose its disk by serial"
+    return Conflict("no-machine-fits", f"no machine fits: {why}", hint)
 
 
 def _memory(machine: Machine) -> int:

@@ -25,9 +25,10 @@ def parse_mac(text: str) -> MacAddress:
     """
     digits = re.sub(r"[:.\-]", "", text.strip().lower())
     if not _HEX.fullmatch(digits):
-        raise Invalid("mac-invalid", f"{text[:40]!r} is not a MAC address", "write it as 52:54:00:12:34:56")
+        raise Invalid("mac-invalid", f"{text[:40]!r} is not a MAC address", "write it as 52:54:00:12:34:56", "mac")
     if digits == "000000000000" or int(digits[:2], 16) & 1:
-        raise Invalid("mac-invalid", f"{text[:40]!r} is not the address of one network interface")
+        hint = "take that of the interface itself"
+        raise Invalid("mac-invalid", f"{text[:40]!r} is not the address of one network interface", hint, "mac")
     return MacAddress(":".join(digits[i : i + 2] for i in range(0, 12, 2)))
 
 
@@ -172,6 +173,16 @@ def in_rescue(machine: Machine) -> bool:
 
 
 HAND_OVERS = ("kexec", "reboot")
+
+
+LONGEST_NOTES = 4000
+
+
+def check_length(text: str, most: int, field: str) -> str:
+    """A text to be kept; raises Invalid for one of more than ``most`` characters: nothing is cut off in silence."""
+    if len(text) > most:
+        raise Invalid("text-long", f"{field} has {len(text)} characters", f"use {most} at most", field)
+    return text
 
 
 def check_hand_over(method: str) -> str:

@@ -11,21 +11,30 @@ import aiosqlite
 from appliance.accounts import Asker
 from appliance.deployment import (
     Deployment,
-    DiskIdentity,
     Requirements,
     Wanted,
     check_delivery,
-    choose_machine,
     detached,
 )
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
-from appliance.machine import Machine, State, check_hand_over, check_name, check_tags, in_rescue, moved
+from appliance.machine import (
+    LONGEST_NOTES,
+    Machine,
+    State,
+    check_hand_over,
+    check_length,
+    check_name,
+    check_tags,
+    in_rescue,
+    moved,
+)
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_address, check_reservable, check_unheld
 from appliance.reconcile.audit import Subject
 from appliance.reconcile.cancelling import cancel
+from appliance.reconcile.choosing import Choice, choose
 from appliance.reconcile.consequences import (
     Action,
     Consequences,
@@ -235,7 +244,7 @@ class Wishes:
         """What an action would do, in words, and what has to be typed to confirm it; nothing is changed."""
 
         async def job(db: aiosqlite.Connection) -> Consequences:
-            return await self._consequences(db, await deployments.get(db, key), action)
+            return (await self._foreseen(db, await deployments.get(db, key), action))[0]
 
         return await self._store.read(job)
 
@@ -248,11 +257,11 @@ class Wishes:
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
             deployment = await deployments.get(db, key)
-            foreseen = await self._consequences(db, deployment, action)
+            foreseen, choice = await self._foreseen(db, deployment, action)
             if foreseen.refused:
                 raise Conflict("action-refused", foreseen.refused)
             check_agreement(foreseen, confirm, content)
-            after = await self._applied(db, deployment, action)
+            after = await self._applied(db, deployment, action, choice)
             await deployments.put(db, after)
             await self._told(tell, after, f"{by} asked to {action.value} {after.name}")
             await self._noted(db, by, f"deployment.{action.value}", _subject(after), deployment, after)
@@ -266,21 +275,22 @@ class Wishes:
         """Cancel a task; raises NotFound, and Conflict ``cancel-refused`` with the reason."""
         return await record(self._store, self._bus, lambda db, tell: cancel(db, tell, key, by, self._clock()))
 
-    async def _consequences(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Consequences:
+    async def _foreseen(
+        self, db: aiosqlite.Connection, deployment: Deployment, action: Action
+    ) -> tuple[Consequences, Choice | None]:
+        """What it would do, and the machine and disk that a start takes which has yet to find one."""
         machine = await machines.find(db, deployment.machine) if deployment.machine else None
         seeks = action is Action.START and machine is None
-        choice = await self._choose(db, deployment) if seeks else None
-        return consequences_of(deployment, machine, action, choice)
+        choice = await choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
+        return consequences_of(deployment, machine, action, choice), choice
 
-    async def _choose(self, db: aiosqlite.Connection, deployment: Deployment) -> tuple[Machine, DiskIdentity]:
-        image = await catalogue.image(db, deployment.image)
-        every, taken = await machines.every(db), await deployments.taken(db)
-        return choose_machine(deployment, image, every, taken, self._clock() - OFFLINE_AFTER)
-
-    async def _applied(self, db: aiosqlite.Connection, deployment: Deployment, action: Action) -> Deployment:
+    async def _applied(
+        self, db: aiosqlite.Connection, deployment: Deployment, action: Action, choice: Choice | None
+    ) -> Deployment:
         match action:
             case Action.START:
-                return replace(await self._assigned(db, deployment), wanted=Wanted.RUNNING)
+                taken = replace(deployment, machine=choice[0].id, disk=choice[1]) if choice else deployment
+                return replace(taken, wanted=Wanted.RUNNING)
             case Action.STOP:
                 return replace(deployment, wanted=Wanted.STOPPED)
             case Action.RELEASE:
@@ -289,12 +299,6 @@ class Wishes:
                 return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
             case Action.RETRY:
                 return replace(deployment, retry=True)
-
-    async def _assigned(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
-        if deployment.machine:
-            return deployment
-        machine, disk = await self._choose(db, deployment)
-        return replace(deployment, machine=machine.id, disk=disk)
 
     async def _released(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
         """A broken machine takes no part in anything: its deployment is taken off it at once."""
@@ -348,7 +352,7 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
     if change.maintenance is not None:
         machine = replace(machine, maintenance=change.maintenance)
     if change.notes is not None:
-        machine = replace(machine, notes=change.notes[:4000])
+        machine = replace(machine, notes=check_length(change.notes, LONGEST_NOTES, "notes"))
     if change.hand_over is not None:
         machine = replace(machine, hand_over=check_hand_over(change.hand_over))
     machine = replace(machine, tags=_tagged(machine, change))

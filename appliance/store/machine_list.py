@@ -115,6 +115,17 @@ def digest(inventory: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def disk_rows(inventory: dict[str, Any]) -> list[tuple[str, int, int, bool]]:
+    """Name, bytes, sector size and emptiness of each disk that an image could go onto; by serial and by WWN."""
+    found = []
+    for disk in _disks(inventory.get("disks")):
+        empty = _part(disk, "content").get("empty") is True
+        size, sector = _whole(disk.get("bytes")) or 0, _whole(disk.get("sector_size")) or 512
+        named = {str(name) for name in (disk.get("serial"), disk.get("wwn")) if name}
+        found += [(name, size, sector, empty) for name in sorted(named) if not disk.get("read_only")]
+    return found
+
+
 def search_text(machine: Machine) -> str:
     """What a machine is found by, but for its hardware; lower case."""
     known = (machine.name, machine.address, machine.serial, machine.uuid, machine.firmware, machine.notes)

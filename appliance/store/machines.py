@@ -10,7 +10,7 @@ import aiosqlite
 from appliance.errors import Conflict, NotFound
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.store.documents import dump, load, one, rows
-from appliance.store.machine_list import digest, hardware_text, search_text
+from appliance.store.machine_list import digest, disk_rows, hardware_text, search_text
 
 _SELECT = "SELECT m.doc, i.doc FROM machines m LEFT JOIN inventories i ON i.machine = m.id"
 
@@ -34,6 +34,26 @@ async def some(db: aiosqlite.Connection, ids: Sequence[str]) -> list[Machine]:
     """Those of these machines that there are, without their inventories."""
     sql = "SELECT m.doc FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"
     return [load(row[0], Machine) for row in await rows(db, sql, dump(ids).decode())]
+
+
+async def number(db: aiosqlite.Connection) -> int:
+    """How many there are."""
+    row = await one(db, "SELECT count(*) FROM machines")
+    return int(row[0]) if row else 0
+
+
+async def ids(db: aiosqlite.Connection) -> list[MachineId]:
+    """Of all of them, by name."""
+    return [MachineId(row[0]) for row in await rows(db, "SELECT id FROM machines ORDER BY name")]
+
+
+async def with_inventories(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list[Machine]:
+    """Those of these machines that there are, in this order."""
+    sql = (
+        "SELECT m.doc, i.doc FROM json_each(?) j CROSS JOIN machines m ON m.id = j.value"
+        " LEFT JOIN inventories i ON i.machine = m.id ORDER BY j.key"
+    )
+    return [_machine(row) for row in await rows(db, sql, dump(of).decode())]
 
 
 async def names(db: aiosqlite.Connection, ids: Sequence[str]) -> dict[str, str]:
@@ -156,6 +176,9 @@ async def put_inventory(db: aiosqlite.Connection, machine: MachineId, inventory:
         "UPDATE machines SET cpus=?, memory=?, hardware=?, digest=? WHERE id=?",
         (shown["cpu"]["threads"] or 0, shown["memory"]["bytes"] or 0, hardware_text(inventory), dump(shown), machine),
     )
+    await db.execute("DELETE FROM machine_disks WHERE machine = ?", (machine,))
+    sql = "INSERT INTO machine_disks(machine, name, bytes, sector_size, empty) VALUES(?,?,?,?,?)"
+    await db.executemany(sql, [(machine, *row) for row in disk_rows(inventory)])
 
 
 async def delete(db: aiosqlite.Connection, machine: MachineId) -> None:

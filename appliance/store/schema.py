@@ -303,6 +303,31 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX deployments_wanted ON deployments(wanted, current, machine) WHERE machine IS NOT NULL;
     CREATE INDEX machines_states ON machines(id, state);
     """,
+    # What a machine is chosen by for a deployment, with its disks: no inventory is read to find the one that fits.
+    """
+    CREATE TABLE machine_disks (
+        machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, name TEXT NOT NULL, bytes INTEGER NOT NULL,
+        sector_size INTEGER NOT NULL, empty INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX machine_disks_machine ON machine_disks(machine, empty, sector_size, bytes);
+    CREATE INDEX machine_disks_name ON machine_disks(name, sector_size, bytes, machine);
+    INSERT INTO machine_disks
+        SELECT machine, name, bytes, sector_size, empty FROM (
+            SELECT DISTINCT
+                i.machine, k.key, CAST(n.value AS TEXT) AS name,
+                CASE json_type(k.value, '$.bytes') WHEN 'integer' THEN json_extract(k.value, '$.bytes') ELSE 0 END
+                    AS bytes,
+                CASE json_type(k.value, '$.sector_size')
+                    WHEN 'integer' THEN json_extract(k.value, '$.sector_size') ELSE 512 END AS sector_size,
+                coalesce(json_type(k.value, '$.content.empty'), '') = 'true' AS empty
+            FROM inventories i, json_each(CAST(i.doc AS TEXT), '$.disks') k,
+                json_each(json_array(json_extract(k.value, '$.serial'), json_extract(k.value, '$.wwn'))) n
+            WHERE k.type = 'object' AND coalesce(n.value, '') <> ''
+                AND coalesce(json_extract(k.value, '$.read_only'), 0) = 0
+        );
+    CREATE INDEX machines_choice
+        ON machines(state, maintenance, memory, name, last_seen, cpus, firmware, id);
+    """,
 )
 
 

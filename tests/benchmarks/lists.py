@@ -60,13 +60,18 @@ CONSOLE = {
     "events": "/events",
     "events of a kind": "/events?kind=machine.state",
     "tasks": "/tasks",
+    "form of a deployment": "/deployments/new?image=image-1&cpus=16",
+    "what fits a deployment": "/deployments/new/choices?image=image-1&disk_rule=named&disk=D5002-1",
 }
+START_MOST = 50
+"""Milliseconds that finding the machine of a start, or refusing it, takes."""
 
 
 async def measure(_: Bench) -> list[Figure]:
     """The 99th percentile of each list, and of the deepest pages."""
     async with _served() as session:
-        figures = [await _figure(session, f"API {name}", f"/api/v1{path}", API_MOST) for name, path in API.items()]
+        figures = [await _start(session, "found", {"disk": "D5002-1"}), await _start(session, "refused", {})]
+        figures += [await _figure(session, f"API {name}", f"/api/v1{path}", API_MOST) for name, path in API.items()]
         for name, path in (("machines", "/machines?sort=-memory&limit=100"), ("events", "/events?limit=1000")):
             deep = await _deep(session, f"/api/v1{path}", 60)
             figures.append(await _figure(session, f"API {name}, 60 pages deep", deep, API_MOST))
@@ -82,11 +87,24 @@ async def _figure(session: aiohttp.ClientSession, name: str, path: str, most: in
     return Figure("lists", f"{name}, p99", cuts[98], "ms", most, detail)
 
 
-async def _timed(session: aiohttp.ClientSession, path: str) -> float:
+async def _start(session: aiohttp.ClientSession, name: str, more: dict[str, str]) -> Figure:
+    """What a start would do: the machine is looked for as in the start itself, and nothing is changed."""
+    body = {"name": f"start-{name}", "image": "image-1", "requirements": {"cpus": 16}, **more}
+    async with session.post("/api/v1/deployments", json=body) as response:
+        assert response.status == 201, await response.text()
+    path = f"/api/v1/deployments/start-{name}/consequences?action=start"
+    taken = [await _timed(session, path, 200 if more else 409) for _ in range(REQUESTS)]
+    cuts = quantiles(taken, n=100)
+    say(f"start, {name}: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms")
+    detail = f"p50 {cuts[49]:.1f} ms, {REQUESTS} requests"
+    return Figure("lists", f"API start whose machine is {name}, p99", cuts[98], "ms", START_MOST, detail)
+
+
+async def _timed(session: aiohttp.ClientSession, path: str, status: int = 200) -> float:
     began = time.perf_counter()
     async with session.get(path) as response:
         content = await response.read()
-        assert response.status == 200, f"{path}: {response.status} {content[:300]!r}"
+        assert response.status == status, f"{path}: {response.status} {content[:300]!r}"
     return (time.perf_counter() - began) * 1000
 
 

@@ -6,22 +6,26 @@ from typing import Any
 import aiosqlite
 from aiohttp import web
 
+from appliance.catalogue import Image
+from appliance.deployment import Requirements
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
-from appliance.store import catalogue, deployments, machines
+from appliance.machine import Machine
+from appliance.store import catalogue, deployments, fitting, machines
 from appliance.web.console import deployment_values
-from appliance.web.console.deployment_values import Typed, fits, typed
+from appliance.web.console.deployment_values import Typed, fits, requirements, typed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields
 from appliance.web.keys import SERVICES
 
 SHOWN = 50
 """Machines in the list of those that would do: it is to help choosing, not a second list of machines."""
+OFFERED = 500
+"""Machines to choose from, those that are free before others; a longer list is no help, and slow to send."""
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /deployments/new; parameters fill fields in, as a link from a machine or an image does."""
-    form = typed(request.query)
-    return render(request, "deployment_new.html", **await _surroundings(request, form))
+    return await _page(request, typed(request.query))
 
 
 async def choices(request: web.Request) -> web.Response:
@@ -32,25 +36,46 @@ async def choices(request: web.Request) -> web.Response:
 
 async def _surroundings(request: web.Request, form: Typed) -> dict[str, Any]:
     async def job(db: aiosqlite.Connection) -> dict[str, Any]:
-        images, every = await catalogue.images(db), await machines.every(db)
+        images = await catalogue.images(db)
         if not form.values["image"] and len(images) == 1:
             form.values["image"] = images[0].name
         chosen = next((image for image in images if form.values["image"] in (image.name, str(image.id))), None)
-        machine = next((m for m in every if form.values["machine"] in (m.id, m.name)), None)
-        pool = [machine] if machine else every
-        candidates = fits(pool, form, chosen, await deployments.taken(db))
-        return {
-            "form": form,
-            "images": images,
-            "machines": every,
-            "image": chosen,
-            "machine": machine,
-            "fits": candidates[:SHOWN],
-            "fitting": sum(not fit.objection for fit in candidates),
-            "candidates": len(candidates),
-        }
+        machine = await machines.find(db, form.values["machine"]) if form.values["machine"] else None
+        would = await (_one_fit(db, machine, form, chosen) if machine else _every_fit(db, form, chosen))
+        return {"form": form, "images": images, "image": chosen, "machine": machine, **would}
 
     return await request.app[SERVICES].store.read(job)
+
+
+async def _one_fit(db: aiosqlite.Connection, machine: Machine, form: Typed, image: Image | None) -> dict[str, Any]:
+    found = fits([machine], form, image, await deployments.taken(db))
+    return {"fits": found, "fitting": sum(not fit.objection for fit in found), "candidates": 1}
+
+
+async def _every_fit(db: aiosqlite.Connection, form: Typed, image: Image | None) -> dict[str, Any]:
+    """Those that would do are counted without reading them; those that are shown are looked at one by one."""
+    passed = fitting.hurdles(requirements(form), image, form.wanted_disk)
+    shown = await machines.with_inventories(db, await fitting.by_name(db, passed, SHOWN))
+    return {
+        "fits": fits(shown, form, image, await deployments.taken(db)),
+        "fitting": await fitting.counted(db, passed),
+        "candidates": await machines.number(db),
+    }
+
+
+async def _page(request: web.Request, form: Typed, status: int = 200) -> web.Response:
+    """The whole form, with machines to choose from."""
+
+    async def job(db: aiosqlite.Connection) -> list[Machine]:
+        return await machines.some(db, await fitting.by_name(db, fitting.hurdles(Requirements(), None, None), OFFERED))
+
+    offered = await request.app[SERVICES].store.read(job)
+    around = await _surroundings(request, form)
+    chosen: Machine | None = around["machine"]
+    if chosen is not None and chosen.id not in {each.id for each in offered}:
+        offered.append(chosen)
+    every = sorted(offered, key=lambda each: each.name)
+    return render(request, "deployment_new.html", status=status, machines=every, offered=OFFERED, **around)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -63,7 +88,7 @@ async def create(request: web.Request) -> web.Response:
             return see_other(f"/deployments/{made.id}/start")
         except (Invalid, NotFound, Conflict) as error:
             form.errors[_field_of(error)] = error
-    return render(request, "deployment_new.html", status=422, **await _surroundings(request, form))
+    return await _page(request, form, status=422)
 
 
 def _field_of(error: ApplianceError) -> str:

@@ -1,0 +1,34 @@
+"""The machine and disk that a start takes, found without reading the fleet."""
+
+import aiosqlite
+
+from appliance.deployment import Deployment, DiskIdentity, choose_disk, choose_machine, no_machine_fits
+from appliance.errors import Conflict
+from appliance.machine import Machine
+from appliance.store import catalogue, deployments, fitting, machines
+
+Choice = tuple[Machine, DiskIdentity]
+
+SLICE = 16
+"""Inventories that are read at once: the first candidate does almost always."""
+FEW = 40
+"""Machines of a fleet of which a refusal names each with its reason; of a larger one it counts them by reason."""
+
+
+async def choose(db: aiosqlite.Connection, deployment: Deployment, recent: float) -> Choice:
+    """As ``deployment.choose_machine`` does over all machines; raises Conflict with the reasons, or NotFound."""
+    image = await catalogue.image(db, deployment.image)
+    if deployment.wanted_machine is not None or await machines.number(db) <= FEW:
+        only = [deployment.wanted_machine] if deployment.wanted_machine else await machines.ids(db)
+        pool = await machines.with_inventories(db, only)
+        return choose_machine(deployment, image, pool, await deployments.taken(db), recent)
+    passed = fitting.hurdles(deployment.requirements, image, deployment.wanted_disk)
+    offset = 0
+    while found := await fitting.preferred(db, passed, recent, SLICE, offset):
+        offset += SLICE
+        for machine in await machines.with_inventories(db, found):
+            try:
+                return machine, choose_disk(machine, image, deployment.wanted_disk, deployment.requirements.disk_bytes)
+            except Conflict:
+                continue  # two disks with one name, say; what is kept beside the documents does not tell
+    raise no_machine_fits(", ".join(f"{count} {words}" for words, count in await fitting.stopped_by(db, passed)))
