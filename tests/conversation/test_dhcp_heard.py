@@ -7,9 +7,19 @@ import pytest
 from dhcp_playbook import MAC, OTHER_MAC, SERVER, SUBNET, Playbook, address, kind_of, message
 
 from appliance.lease import LeaseState
-from appliance.netboot.dhcp.facts import DhcpSeen, ForeignReply, LeaseEnded, NoAddress, Offered, Unserved
+from appliance.netboot.dhcp.facts import (
+    DhcpSeen,
+    ForeignReply,
+    LeaseEnded,
+    LeaseGranted,
+    NoAddress,
+    Offered,
+    PoolExhausted,
+    Unserved,
+)
 from appliance.netboot.dhcp.options import Code, MessageKind
 from appliance.netboot.dhcp.packet import BOOTREPLY, Packet, encode
+from appliance.netboot.dhcp.request import PROBE_MARK
 from appliance.netboot.dhcp.subnet import AddressRange
 
 OTHER = IPv4Address("10.77.0.9")
@@ -65,6 +75,23 @@ def test_every_client_that_gets_no_address_is_told() -> None:
     for _ in range(3):
         play.discover(OTHER_MAC)
     assert [fact.mac for fact in of(play, NoAddress)] == [OTHER_MAC] * 3
+
+
+def test_a_probe_is_answered_and_no_news(play: Playbook) -> None:
+    play.configure(ranges=(AddressRange(address(50), address(50)),))
+    mark = {Code.PROBE: PROBE_MARK}
+    (offer,) = play.discover(options=mark)
+    assert (offer.yiaddr, play.facts) == (address(50), [])
+    assert play.discover(OTHER_MAC, options=mark) == []
+    assert {type(fact) for fact in play.facts} == {PoolExhausted}, "that concerns everybody"
+    play.select(offer.yiaddr, options=mark)
+    assert of(play, LeaseGranted), "who takes an address is somebody"
+    assert of(play, DhcpSeen)
+
+
+def test_a_probe_that_is_not_served_is_no_news_either() -> None:
+    play = Playbook(replace(SUBNET, mode="reservations"))
+    assert (play.discover(options={Code.PROBE: PROBE_MARK}), play.facts) == ([], [])
 
 
 def test_a_reply_of_another_server_is_told_and_never_answered(play: Playbook) -> None:

@@ -1,5 +1,7 @@
 """Frames of servers and switches as values, whatever is wrong with them."""
 
+from ipaddress import IPv4Address
+
 import pytest
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dns import DNS, DNSQR, DNSRR
@@ -7,6 +9,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, LLC, SNAP, STP, Dot3, Ether
 from scapy.packet import Raw
 
+from appliance.netboot.dhcp.request import Arrival, parse_request
 from appliance.probe.kinds import BY_NAME, KINDS
 from appliance.probe.observe import frames, names
 from appliance.probe.observe.discover import discover, made_up_mac
@@ -125,6 +128,8 @@ def test_a_discover_says_what_firmware_says(kind):
     assert options.get("vendor_class_id", b"") == kind.vendor_class
     assert ("user_class" in options, 175 in options) == (kind.name == "ipxe",) * 2
     assert packet[BOOTP].chaddr[:6].hex(":") == MAC
+    arrival = Arrival("br0", IPv4Address("10.77.0.1"), IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255"))
+    assert parse_request(bytes(packet[UDP].payload), arrival).is_probe, "our server knows what it is"
 
 
 def test_the_mac_is_a_local_one():

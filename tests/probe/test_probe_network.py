@@ -55,13 +55,16 @@ def test_a_network_in_order(host, served):
 
 
 def test_nothing_is_left_of_a_probe_on_the_appliance(host, served):
-    """No address is taken, and nobody is enlisted."""
+    """No address is taken, nobody is enlisted, and nobody was seen."""
     host.probe(*SECONDS)
     served.end(signal.SIGTERM)
     count = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); "
-    asked = count + "print(*(d.execute(f'select count(*) from {t}').fetchone()[0] for t in ('machines', 'leases')))"
+    asked = (
+        count
+        + "print(*(d.execute(f'select count(*) from {t}').fetchone()[0] for t in ('machines', 'leases', 'sightings')))"
+    )
     found = subprocess.run([sys.executable, "-c", asked, served.path / "state" / "store.db"], capture_output=True)
-    assert found.stdout.split() == [b"0", b"0"], found.stderr
+    assert found.stdout.split() == [b"0", b"0", b"0"], found.stderr
 
 
 def test_a_foreign_dhcp_server_is_named(host, served, serve, other):

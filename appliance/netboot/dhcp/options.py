@@ -48,6 +48,7 @@ class Code(IntEnum):
     ARCHITECTURE = 93  # RFC 4578
     CLIENT_UUID = 97  # RFC 4578
     IPXE = 175  # https://ipxe.org/howto/dhcpd
+    PROBE = 240  # of `qrm probe`; a site's own (RFC 3942)
 
 
 class MessageKind(IntEnum):

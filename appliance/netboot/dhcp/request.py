@@ -16,6 +16,8 @@ _ETHERNET_MTU = 1500
 _LINK_SELECTION = 5
 _SERVER_OVERRIDE = 11
 _LABEL_SIZE = 63
+PROBE_MARK = b"qrm-probe"
+"""Option 240 of whoever only examines the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ class Request:
     def server_id(self) -> IPv4Address | None:
         """Option 54: the server that the client chose."""
         return decode_address(self.packet.options.get(Code.SERVER_ID))
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether ``qrm probe`` sent it, under an address that it made up: it is answered, and no news of anybody.
+
+        It takes no address; who does is somebody, whatever the message says.
+        """
+        takes = self.kind is not MessageKind.DISCOVER and self.arrival.port != PROXY_PORT
+        return not takes and self.packet.options.get(Code.PROBE) == PROBE_MARK
 
     @property
     def relayed(self) -> bool:

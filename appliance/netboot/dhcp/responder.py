@@ -66,10 +66,12 @@ class Responder:
         service = self._service_for(request)
         if service is None or service.subnet.mode == "off":
             return []
+        served = service.serves(request)
+        answers = service.handle(request, now) if served else []
+        if request.is_probe:
+            return answers
         seen = _seen(request, now)
-        if not service.serves(request):
-            return [Publish(Unserved(seen))]
-        return [Publish(seen), *service.handle(request, now)]
+        return [Publish(seen if served else Unserved(seen)), *answers]
 
     def _service_for(self, request: Request) -> SubnetService | None:
         """By interface, or by the address that the relay gives (RFC 2131 section 4.3.1)."""

@@ -89,10 +89,11 @@ class SubnetService:
     def _proxy(self, request: Request, now: float) -> list[Effect]:
         boot = self._boot(request)
         answer = None if boot is None else proxy_answer(request, self.subnet.address.network, boot)
-        return [] if answer is None else [answer, self._told_offer(request, None, now)]
+        return [] if answer is None else [answer, *self._told_offer(request, None, now)]
 
-    def _told_offer(self, request: Request, address: IPv4Address | None, now: float) -> Publish:
-        return Publish(Offered(request.mac, address, self.subnet.interface, now))
+    def _told_offer(self, request: Request, address: IPv4Address | None, now: float) -> list[Effect]:
+        offered = Offered(request.mac, address, self.subnet.interface, now)
+        return [] if request.is_probe else [Publish(offered)]
 
     # Offering (RFC 2131 section 4.3.1)
 
@@ -116,7 +117,8 @@ class SubnetService:
             return []
         interface, count = self.subnet.interface, self._quiet.count(now)
         complaint = [Publish(PoolExhausted(interface, request.mac, count - 1, now))] if count else []
-        return [Publish(NoAddress(request.mac, interface, now)), *complaint]
+        told = [] if request.is_probe else [Publish(NoAddress(request.mac, interface, now))]
+        return [*told, *complaint]
 
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
@@ -144,7 +146,7 @@ class SubnetService:
         data = reply.offer(
             request, self.subnet, request.our_id, self._terms(request, address, self.subnet.lease_seconds)
         )
-        return [Send(data, reply.destination(request, address)), self._told_offer(request, address, now)]
+        return [Send(data, reply.destination(request, address)), *self._told_offer(request, address, now)]
 
     def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
         reservation = self.pool.reservation(request.mac)

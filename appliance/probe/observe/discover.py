@@ -18,6 +18,8 @@ _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _FEATURES = bytes.fromhex("130101 210101 240101")
 """What iPXE lists in option 175: HTTP, images of its own, menus."""
 _WANTED = [1, 3, 6, 12, 15, 28, 42, 43, 54, 60, 66, 67, 175]
+_MARK = (240, b"qrm-probe")
+"""An option of a site's own (RFC 3942), by which the appliance knows that nobody is behind the made-up address."""
 _AGAIN_SECONDS = 1.0
 _TIMES = 2
 
@@ -41,7 +43,7 @@ def _options(kind: Kind) -> list[object]:
         options += [(60, kind.vendor_class), (93, kind.architecture.to_bytes(2, "big")), (94, b"\x01\x03\x10")]
     if kind.wants is Wants.SCRIPT:
         options += [(77, b"iPXE"), (175, _FEATURES)]
-    return [*options, "end"]
+    return [*options, _MARK, "end"]
 
 
 class _Round:
