@@ -97,8 +97,11 @@ def _of_trouble(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
 
 def _of_other_server(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
     assert subnet is not None
-    early = sighting.stage < Stage.LEASED and sighting.other_at >= sighting.stage_at
-    if not sighting.other_server or not early or subnet.mode == "proxy":
+    early = sighting.stage < Stage.LEASED
+    # iPXE asks anew, and takes what comes first; a system that starts after it is another matter.
+    in_ipxe = sighting.stage is Stage.IPXE and sighting.firmware != Firmware.NONE
+    chose = sighting.other_server and sighting.other_at >= sighting.stage_at
+    if not chose or not (early or in_ipxe) or subnet.mode == "proxy":
         return None
     text = f"another DHCP server answered first: it took the address that {sighting.other_server} offered"
     return text, f'switch that server off on this network; or keep it, and set mode = "proxy" for {subnet.interface}'

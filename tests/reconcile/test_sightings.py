@@ -41,6 +41,8 @@ CASES = [
     (sighting(Stage.SCRIPT, script="next"), IGNORING, 'unknown_machines = "ignore"', "enlist"),
     (sighting(Stage.SCRIPT, script="next"), TO_DISK, 'unknown_machines = "local-disk"', "enlist"),
     (sighting(Stage.OFFERED, **CHOSE), SUBNET, "the address that 10.77.0.9 offered", "proxy"),
+    (sighting(Stage.IPXE, **CHOSE), SUBNET, "the address that 10.77.0.9 offered", "proxy"),
+    (sighting(Stage.IPXE, "none", boots_at=LAST - 30, **CHOSE), SUBNET, "never fetched its boot script", "TCP port 80"),
     (sighting(Stage.OFFERED, **CHOSE), PROXY, "never asked for it by TFTP", "UDP port 69"),
     (sighting(Stage.ASKED, trouble="exhausted", trouble_at=LAST), SUBNET, "no address was left on br0", "widen"),
     (sighting(Stage.SCRIPT, trouble="crowded", trouble_at=LAST), SUBNET, "too many new machines", "by itself"),
