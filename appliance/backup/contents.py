@@ -17,6 +17,8 @@ from appliance.backup.seal import SealedReader, seal_of
 from appliance.errors import ApplianceError
 
 _BLOCK = 1 << 20
+_MARGIN = 64 * 1024
+"""Octets that tar may take beside the content, for each file and at the end."""
 
 Passphrase = Callable[[], str | None]
 """Asks for the passphrase, once it is known that one is needed; None where there is nobody to ask."""
@@ -79,8 +81,8 @@ def read_header(path: Path) -> Header:
 
 def read_manifest(path: Path, passphrase: Passphrase) -> Contents:
     """Header and manifest; what follows is not looked at. Raises as ``read``."""
-    with _opened(path) as opened, _tar(opened, passphrase) as (tar, _):
-        return _contents(opened, tar)
+    with _opened(path) as opened, _tar(opened, passphrase) as inside:
+        return _contents(opened, inside.tar)
 
 
 def read(path: Path, passphrase: Passphrase, sink: Sink) -> Contents:
@@ -88,27 +90,58 @@ def read(path: Path, passphrase: Passphrase, sink: Sink) -> Contents:
 
     Raises ApplianceError as ``read_header``, and ``passphrase-needed`` or ``passphrase-wrong``.
     """
-    with _opened(path) as opened, _tar(opened, passphrase) as (tar, reader):
-        contents = _contents(opened, tar)
+    with _opened(path) as opened, _tar(opened, passphrase) as inside:
+        contents = _contents(opened, inside.tar)
         sink.begin(contents)
         for member in contents.manifest.members:
+            inside.packed.allow(member.size + _MARGIN)
             with sink.take(member) as target:
-                _copy(_next(tar, member.name, opened.name), member, target, opened.name)
-        if tar.next() is not None:
+                _copy(_next(inside.tar, member.name, opened.name), member, target, opened.name)
+        if inside.tar.next() is not None:
             raise damaged(opened.name, "there is more in it than its manifest says")
-        reader.finish()
+        inside.sealed.finish()
     return contents
 
 
+class _Bounded:
+    """What comes out of gzip, and no more of it than was allowed: a small file can hold a header of any size."""
+
+    def __init__(self, packed: gzip.GzipFile, name: str) -> None:
+        self._packed, self._name, self._left = packed, name, layout.LARGEST_MANIFEST + _MARGIN
+
+    def allow(self, more: int) -> None:
+        """So many octets more may come."""
+        self._left += more
+
+    def read(self, size: int) -> bytes:
+        """The next octets; raises ApplianceError ``backup-damaged``."""
+        text = self._packed.read(size)
+        self._left -= len(text)
+        if self._left < 0:
+            raise damaged(self._name, "more comes out of it than its manifest says")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The layers of a backup, from the outermost."""
+
+    sealed: SealedReader
+    packed: _Bounded
+    tar: tarfile.TarFile
+
+
 @contextmanager
-def _tar(opened: _Opened, passphrase: Passphrase) -> Iterator[tuple[tarfile.TarFile, SealedReader]]:
+def _tar(opened: _Opened, passphrase: Passphrase) -> Iterator[_Inside]:
     """The tar inside; what its parsers object to is damage as well."""
     asked = passphrase() if opened.header.derivation else None
     seal = seal_of(opened.header, asked)
     reader = SealedReader(opened.file, seal, opened.start, opened.name)
     try:
-        with gzip.GzipFile(fileobj=cast("BinaryIO", reader)) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
-            yield tar, reader
+        with gzip.GzipFile(fileobj=cast("BinaryIO", reader)) as packed:
+            bounded = _Bounded(packed, opened.name)
+            with tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r|") as tar:
+                yield _Inside(reader, bounded, tar)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise damaged(opened.name, str(error)) from error
 

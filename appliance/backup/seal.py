@@ -152,9 +152,9 @@ class SealedReader:
             raise damaged(self._name, "there is more behind its end")
 
     def _next(self) -> bytes:
-        head = self._file.read(4)
+        head = self._taken(4)
         length = int.from_bytes(head, "big") & ~_LAST
-        sealed = self._file.read(min(length, CHUNK) + self._seal.tag_size)
+        sealed = self._taken(min(length, CHUNK) + self._seal.tag_size)
         if len(head) < 4 or len(sealed) < length + self._seal.tag_size:
             raise damaged(self._name, "it ends too early, or one of its lengths is wrong")
         text = self._seal.open(sealed, self._header + head, self._number)
@@ -163,6 +163,14 @@ class SealedReader:
         self._number += 1
         self._ended = bool(int.from_bytes(head, "big") & _LAST)
         return text
+
+    def _taken(self, size: int) -> bytes:
+        """As it stands in the file; what cannot be read is no trouble of whoever writes it somewhere."""
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            message = f"{self._name}: {error.strerror or error}"
+            raise ApplianceError("file-unreadable", message, "take another copy of it, or an older backup") from error
 
     def _refusal(self) -> ApplianceError:
         if self._number == 0 and isinstance(self._seal, PassphraseSeal):

@@ -92,6 +92,9 @@ def put_in_place(target: Path, now: float) -> Path | None:
         staging.rename(target)
         sync_directory(target.parent)
         return None
+    # The state of another backup whose restore was never finished: a daemon may have written to it since.
+    (target / MARK).unlink(missing_ok=True)
+    sync_directory(target)
     try:
         rename(staging, target, EXCHANGE)
     except OSError as error:

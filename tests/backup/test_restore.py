@@ -2,11 +2,13 @@
 
 import os
 import sqlite3
+import tarfile
 from contextlib import closing
 
 import pytest
 
 from appliance import certificates
+from appliance.backup import format as layout
 from appliance.backup import make, snapshot, staging, unpacked, whole
 from appliance.config import load
 from appliance.errors import ApplianceError
@@ -255,6 +257,40 @@ def test_restoring_twice_keeps_both_states_that_were_there(ada, bob, tmp_path):
     assert first.aside != second.aside
     assert is_whole(first.aside, "bob", bob.fingerprint)
     assert is_whole(second.aside, "ada", ada.fingerprint)
+
+
+def test_a_restore_over_one_that_was_never_finished_keeps_that_state_too(ada, bob, tmp_path, monkeypatch):
+    """The power went after the state of ada was put in place; the daemon ran on it; then bob's is wanted, and the
+    power goes again."""
+    (ada.directory / staging.MARK).write_text("the digest of some backup\n")
+    (ada.directory / "written-since").write_text("by the daemon")
+
+    def power_goes(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "_move_aside", power_goes)
+    with pytest.raises(KeyboardInterrupt):
+        restored(bob.backup(tmp_path / "b"), ada.config)
+    monkeypatch.undo()
+    outcome = restored(tmp_path / "b", ada.config)
+    assert is_whole(ada.directory, "bob", bob.fingerprint)
+    assert (outcome.aside / "written-since").read_text() == "by the daemon"
+
+
+def test_a_small_file_that_holds_an_endless_header_is_refused(ada, bob, tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "LARGEST_MANIFEST", 1 << 20)
+    real = tarfile.TarFile.addfile
+
+    def bloated(tar, entry, file=None):
+        entry.pax_headers = {"comment": "x" * (3 << 20)}
+        real(tar, entry, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tarfile.TarFile, "addfile", bloated)
+        backup = ada.backup(tmp_path / "b")
+    assert backup.stat().st_size < 1 << 20
+    assert "more comes out" in refused("backup-damaged", backup, bob.config).message
+    assert is_whole(bob.directory, "bob", bob.fingerprint)
 
 
 def test_renaming_says_what_went_wrong(tmp_path):

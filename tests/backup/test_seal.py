@@ -93,3 +93,13 @@ def test_a_letter_is_the_same_from_every_keyboard():
 
 def test_an_encrypted_text_cannot_be_read():
     assert b"matters" not in sealed(SEALS[1], b"some text that matters")
+
+
+def test_a_medium_that_cannot_be_read_is_told_as_that():
+    class Broken:
+        def read(self, size):
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(ApplianceError) as raised:
+        SealedReader(Broken(), DigestSeal(), b"header", "/mnt/usb/b").read()
+    assert (raised.value.code, raised.value.message) == ("file-unreadable", "/mnt/usb/b: Input/output error")
