@@ -9,12 +9,17 @@ import click
 import msgspec
 import pytest
 
+from appliance.cli import deployments, rescue
 from appliance.cli.main import COMMANDS, cli
+from appliance.reconcile.consequences import Action, MachineAction
+from appliance.web.api.bulk import DeploymentBulkAction, MachineBulkAction
 from appliance.web.api.endpoint import Form as Files
 from appliance.web.api.listing import Page
 from appliance.web.api.routes import ENDPOINTS
+from appliance.web.console.bulk_acts import DEPLOYMENT_ACTS, MACHINE_ACTS
 from appliance.web.console.routes import ROUTES
 from tests.three_faces import (
+    BULK,
     CAPABILITIES,
     ELSEWHERE,
     FORMS,
@@ -125,6 +130,26 @@ def test_what_a_form_sets_can_be_set_everywhere(form):
     assert {option for _, option in here.values()} <= options(form.qrm)
     said = {api for api, _ in form.fields.values()}
     assert taken_by(form.api) <= said, "a field of the API is missing in the table"
+
+
+# -- actions
+
+
+@pytest.mark.parametrize(
+    ("noun", "api", "console"),
+    [("machines", MachineBulkAction, MACHINE_ACTS), ("deployments", DeploymentBulkAction, DEPLOYMENT_ACTS)],
+)
+def test_what_can_be_done_to_many(noun, api, console):
+    assert set(BULK[noun]) == set(get_args(api)) == set(console)
+    for line in BULK[noun].values():
+        command, _, option = line.rpartition(" ")
+        assert {option, "names", "--where"} <= options(command)
+
+
+def test_every_action_has_its_consequences_and_its_command():
+    assert set(deployments.ACTIONS) == {each.value for each in Action}
+    assert {f"deployments {each}" for each in deployments.ACTIONS} <= set(QRM)
+    assert set(rescue.ACTIONS) == {each.value for each in MachineAction}
 
 
 # -- lists

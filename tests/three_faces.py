@@ -168,6 +168,29 @@ ROLES_DIFFER = {
 }
 """Rows whose addresses do not all take the same least role, each with why."""
 
+BULK = {
+    "machines": {
+        "maintenance-on": "machines set --maintenance",
+        "maintenance-off": "machines set --maintenance",
+        "break": "machines set --broken",
+        "mend": "machines set --mended",
+        "tag": "machines set --tag",
+        "untag": "machines set --untag",
+        "hand-over": "machines set --hand-over",
+        "rescue": "machines rescue --where",
+        "end-rescue": "machines end-rescue --where",
+        "delete": "machines delete --where",
+    },
+    "deployments": {
+        "start": "deployments start --where",
+        "stop": "deployments stop --where",
+        "retry": "deployments retry --where",
+        "release": "deployments release --where",
+        "delete": "deployments delete --where",
+    },
+}
+"""What can be done to many at once -> how ``qrm`` says it."""
+
 
 class Form(NamedTuple):
     """A form of the console: its templates, and the address and commands that take what it takes."""
