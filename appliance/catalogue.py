@@ -5,6 +5,7 @@ from io import SEEK_CUR, SEEK_END
 from typing import BinaryIO, Literal, NewType
 
 from appliance.errors import Invalid
+from appliance.machine import check_length
 
 ImageId = NewType("ImageId", int)
 KernelId = NewType("KernelId", int)
@@ -42,6 +43,19 @@ class Kernel:
     created: float
     builtin: bool = False
     """True for the maintenance stack's own, which cannot be deleted."""
+
+
+LONGEST_DESCRIPTION = 1000
+LONGEST_VERSION = 80
+LONGEST_CMDLINE = 2000
+"""Characters; a kernel for x86 takes 2048 bytes (COMMAND_LINE_SIZE)."""
+
+
+def check_cmdline(text: str) -> str:
+    """A kernel's command line; raises Invalid for what a kernel cannot be told in one line."""
+    if not text.isprintable():
+        raise Invalid("cmdline-invalid", "the command line has characters that cannot be printed", "", "cmdline")
+    return check_length(text.strip(), LONGEST_CMDLINE, "cmdline")
 
 
 _ZSTD, _SKIPPABLE = 0xFD2FB528, 0x184D2A50

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import aiosqlite
 
 from appliance.accounts import Asker
-from appliance.catalogue import Image, Kernel
+from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
 from appliance.deployment import Deployment, Requirements
-from appliance.errors import Conflict, Invalid
+from appliance.errors import Conflict
 from appliance.events import Bus, Event
-from appliance.machine import check_name, check_tags
+from appliance.machine import check_length, check_name, check_tags
 from appliance.reconcile import audit
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.wishes import check_ssh_keys
@@ -71,7 +71,9 @@ class Changes:
             after = replace(
                 before,
                 name=before.name if name is None else check_name(name),
-                description=before.description if description is None else description,
+                description=before.description
+                if description is None
+                else check_length(description, LONGEST_DESCRIPTION, "description"),
             )
             if after != before:
                 await catalogue.change_image(db, after)
@@ -90,7 +92,7 @@ class Changes:
             after = replace(
                 before,
                 name=before.name if name is None else check_name(name),
-                cmdline=before.cmdline if cmdline is None else _one_line(cmdline),
+                cmdline=before.cmdline if cmdline is None else check_cmdline(cmdline),
             )
             if after != before:
                 if before.builtin:
@@ -130,9 +132,3 @@ def _changes(before: Deployment, after: Deployment) -> list[str]:
         "wipe_on_release": "wipe on release",
     }
     return [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise Invalid("cmdline-invalid", "the command line has characters that cannot be printed", "", "cmdline")
-    return text.strip()

@@ -14,11 +14,21 @@ import aiosqlite
 import msgspec
 
 from appliance.accounts import APPLIANCE, Asker
-from appliance.catalogue import Image, ImageId, Kernel, KernelId, sector_size_of, zstd_content_size
+from appliance.catalogue import (
+    LONGEST_DESCRIPTION,
+    LONGEST_VERSION,
+    Image,
+    ImageId,
+    Kernel,
+    KernelId,
+    check_cmdline,
+    sector_size_of,
+    zstd_content_size,
+)
 from appliance.command import first_bytes
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.events import Bus, Event
-from appliance.machine import check_name
+from appliance.machine import check_length, check_name
 from appliance.reconcile import audit, leftovers
 from appliance.reconcile.leftovers import Aside
 from appliance.reconcile.record import Tell, record
@@ -106,6 +116,7 @@ class Imports:
         Raises ApplianceError ``upload-failed`` when there is no room. Nothing is left behind when it fails.
         """
         check_name(name)
+        check_length(description, LONGEST_DESCRIPTION, "description")
         async with _receive(self.images, chunks, expected) as received:
             new = await asyncio.to_thread(self._described, name, description, image_format, received)
 
@@ -133,7 +144,7 @@ class Imports:
         return Image(
             ImageId(0),
             name,
-            description[:500],
+            description,
             "raw.zst" if image_format == "raw.zst" else "raw",
             size,
             received.size,
@@ -218,11 +229,13 @@ class Imports:
     ) -> Kernel:
         """Store a kernel with its initrd (which may be empty); raises Invalid for what is no Linux kernel."""
         check_name(name)
+        check_length(version, LONGEST_VERSION, "version")
+        cmdline = check_cmdline(cmdline)
         async with _receive(self.kernels, vmlinuz) as kernel, _receive(self.kernels, initrd) as ramdisk:
             if kernel.head[0x202:0x206] != b"HdrS":
                 raise Invalid("kernel-format", "this is no Linux kernel for x86", "upload a bzImage", "vmlinuz")
             digest = ramdisk.sha256 if ramdisk.size else None
-            new = Kernel(KernelId(0), name, version[:80], cmdline[:2000], kernel.sha256, digest, self._clock())
+            new = Kernel(KernelId(0), name, version, cmdline, kernel.sha256, digest, self._clock())
 
             async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
                 stored = self._refilled(await catalogue.kernels(db), new) or await catalogue.put_kernel(db, new)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from access_seed import seed_access
@@ -23,6 +24,8 @@ from appliance.web.app import make_app
 from appliance.web.services import Services
 
 PASSWORD = "correct horse battery"
+COLLEAGUES = ("eva", "noc")
+"""Who can log in besides the administrator: an operator and a viewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ async def console(
         user = User("admin", hasher.hash(PASSWORD), "admin", clock())
         await store.write(lambda db: accounts.add_user(db, user))
         await seed_access(store, clock)
+        for name in COLLEAGUES:
+            await store.write(partial(accounts.set_password, name=name, password=hasher.hash(PASSWORD)))
         assert given.tls is not None
         tls = given.tls.context
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

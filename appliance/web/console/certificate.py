@@ -45,7 +45,7 @@ async def put(request: web.Request) -> web.Response:
     try:
         await request.app[CERTIFICATE].put(chain, key, host, who(request), confirmed=confirmed)
     except ApplianceError as error:
-        return _page(request, {"certificate_pem": chain[:65536]}, error)
+        return _page(request, {"certificate_pem": chain}, error)
     return see_other(PAGE)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from appliance.catalogue import Image
 from appliance.deployment import Deployment, Requirements, choose_disk, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.machine import Machine, MachineId, check_name
+from appliance.machine import Machine, MachineId, check_name, check_tags
 from appliance.reconcile.consequences import describe
 from appliance.reconcile.wishes import NewDeployment, check_ssh_keys
 
@@ -59,7 +59,7 @@ def requirements(form: Typed) -> Requirements:
         memory_bytes=_number(form, "memory", GIB),
         disk_bytes=_number(form, "disk_size", GB),
         firmware=firmware if firmware in ("bios", "uefi") else None,
-        tags=tuple(form.values["tags"].replace(",", " ").split()),
+        tags=_tags(form),
     )
 
 
@@ -86,6 +86,14 @@ def _in_unit(count: int | None, unit: int) -> str:
 def keys_of(form: Typed) -> tuple[str, ...]:
     """The SSH keys, one from each line."""
     return tuple(line.strip() for line in form.values["ssh_keys"].splitlines() if line.strip())
+
+
+def _tags(form: Typed) -> tuple[str, ...]:
+    try:
+        return check_tags(form.values["tags"].replace(",", " ").split(), "requirements.tags")
+    except Invalid as error:
+        form.errors[error.field] = error
+        return ()
 
 
 def _number(form: Typed, name: str, unit: int) -> int | None:

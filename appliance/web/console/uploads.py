@@ -13,8 +13,9 @@ from appliance.web.keys import SERVICES
 
 CHUNK = 1 << 18
 """Bytes in memory for one upload."""
-TEXT_LIMIT = 4096
-"""Bytes of a text field at most; longer ones are refused."""
+MOST_FIELDS = 8
+TEXT_LIMIT = 1 << 17
+"""Bytes of a text field that are read; what is longer than a field takes comes back with the form, up to here."""
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ async def receive(request: web.Request, received: Upload, file: str) -> None:
             received.file = part if part.filename else None
             return
         received.fields[str(part.name)] = await _text(part)
+        if len(received.fields) > MOST_FIELDS:
+            raise Invalid("form-invalid", "the form has more fields than its page", "use the form on the page")
 
 
 Finds = Callable[[aiosqlite.Connection, str], Awaitable[Image | Kernel]]
