@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.errors import Invalid
 
@@ -21,7 +21,8 @@ LARGEST = 64 * 1024
 LONGEST_CHAIN = 10
 LEAST_RSA, MOST_RSA = 2048, 8192
 """Bits. Browsers refuse less; more costs every connection dearly."""
-CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384"}
+"""Chromium takes no P-521 at all: whoever has nothing else would be locked out."""
 WARN_SECONDS = 30 * 86400.0
 """How long before its end a certificate is warned of."""
 
@@ -234,13 +235,18 @@ def _check_own(own: x509.Certificate) -> None:
     if not names_of(own):
         message = "it names no host: it has no subject alternative name"
         raise Invalid("certificate-nameless", message, "have one made for the console's name", "certificate_pem")
-    try:
-        usage = own.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE).value
-    except x509.ExtensionNotFound:
-        return
-    if isinstance(usage, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        message = "it is not for servers: its extended key usage says so"
-        raise Invalid("certificate-usage", message, "have one made for a web server", "certificate_pem")
+    for found in own.extensions:
+        if wrong := _wrong_usage(found.value):
+            raise Invalid("certificate-usage", wrong, "have one made for a web server", "certificate_pem")
+
+
+def _wrong_usage(extension: x509.ExtensionType) -> str:
+    """Why browsers refuse a server with this, without a way around it; empty: they do not."""
+    if isinstance(extension, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.SERVER_AUTH not in extension:
+        return "it is not for servers: its extended key usage says so"
+    if isinstance(extension, x509.KeyUsage) and not extension.digital_signature:
+        return "its key may not sign connections: its key usage lacks digitalSignature"  # RFC 8446 section 4.4.2.2
+    return ""
 
 
 def _check_time(chain: Chain, now: float) -> None:

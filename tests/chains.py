@@ -43,6 +43,7 @@ def certificate(
     begins: float = NOW - DAY,
     ends: float = NOW + 90 * DAY,
     usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH,
+    signs: bool | None = None,
 ) -> x509.Certificate:
     """A certificate, signed by ``issuer`` or by itself."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -55,7 +56,16 @@ def certificate(
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(each) for each in names]), critical=False)
     if usage is not None and not authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    if signs is not None:
+        builder = builder.add_extension(_key_usage(signs=signs), critical=True)
     return builder.sign(issuer[1] if issuer else key, hashes.SHA256())
+
+
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
+    """What old authorities put into certificates of RSA keys; it was enough before TLS 1.3."""
+    others = dict.fromkeys(("content_commitment", "data_encipherment", "key_agreement", "key_cert_sign"), False)
+    last = dict.fromkeys(("crl_sign", "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=signs, key_encipherment=True, **others, **last)
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -27,7 +27,7 @@ def test_a_good_one_is_read() -> None:
 
 
 def test_keys_of_both_kinds() -> None:
-    signed = Signed(key=rsa_key())
+    signed = Signed(key=rsa_key(), signs=True)
     assert read_chain(signed.pem, signed.key_pem, NOW).key_words == "RSA, 2048 bits"
     signed = Signed(key=ec.generate_private_key(ec.SECP384R1()))
     assert read_chain(signed.pem, signed.key_pem, NOW).key_words == "EC, P-384"
@@ -82,8 +82,10 @@ def test_what_cannot_be_used_is_refused(pem: bytes, key: bytes, code: str, field
         (Signed(begins=NOW + 1), "certificate-early"),
         (Signed(names=()), "certificate-nameless"),
         (Signed(usage=ExtendedKeyUsageOID.CLIENT_AUTH), "certificate-usage"),
+        (Signed(key=rsa_key(), signs=False), "certificate-usage"),
         (Signed(key=rsa_key(1024)), "key-size"),
         (Signed(key=ec.generate_private_key(ec.SECP256K1())), "key-type"),
+        (Signed(key=ec.generate_private_key(ec.SECP521R1())), "key-type"),
         (Signed(key=ed25519.Ed25519PrivateKey.generate()), "key-type"),  # type: ignore[arg-type]
     ],
 )
