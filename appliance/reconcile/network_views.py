@@ -100,6 +100,8 @@ class NetworkViews:
         self, store: Store, clock: Callable[[], float], subnets: Sequence[Subnet], off: Sequence[str], zone: Zone
     ) -> None:
         self._store, self._clock, self._subnets, self._off, self._zone = store, clock, subnets, off, zone
+        self._shown: dict[str, tuple[Claim, NameView]] = {}
+        """Names as they were shown last, by the keys of their owners."""
 
     @property
     def domain(self) -> str:
@@ -143,9 +145,16 @@ class NetworkViews:
         return await self._store.read(job)
 
     def names(self) -> list[NameView]:
-        """Every name that DNS gives now, by name."""
-        given = [_name(owner, claim) for owner, claim in self._zone.given(self._clock())]
-        return sorted(given, key=lambda each: (each.name, each.type, each.value, each.of))
+        """Every name that DNS gives now, in no order.
+
+        There are tens of thousands, and DHCP waits for whoever looks: what has not changed is not made again.
+        """
+        before, self._shown = self._shown, {}
+        for owner, claim in self._zone.given(self._clock()):
+            known = before.get(owner)
+            unchanged = known is not None and known[0] is claim
+            self._shown[owner] = known if known and unchanged else (claim, _name(owner, claim))
+        return [view for _, view in self._shown.values()]
 
     async def sightings(self, asked: Asked) -> tuple[Found, list[SightingView]]:
         """A page of what was seen on the network and is not here, unless ``here`` is asked for."""
