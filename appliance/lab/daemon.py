@@ -50,7 +50,7 @@ class Daemon:
         return await start(
             [sys.executable, "-m", "appliance.lab.activate", str(self._web), "web", *serve],
             log=self._directory.daemon_log,
-            environment={"NOTIFY_SOCKET": str(self._directory.notify)},
+            environment={"NOTIFY_SOCKET": str(self._directory.notify), "MALLOC_ARENA_MAX": "1"},  # as the unit has it
             pass_fds=(self._web,),
         )
 

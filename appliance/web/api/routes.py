@@ -1,5 +1,8 @@
 """The one table of the API's addresses, with what they take and give."""
 
+import asyncio
+from functools import cache
+
 from aiohttp import web
 
 from appliance.accounts import Role
@@ -28,8 +31,6 @@ from appliance.web.api.openapi import document
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
-DOCUMENT = web.AppKey("openapi", bytes)
-"""``app[DOCUMENT]``: the OpenAPI document, JSON."""
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
@@ -111,9 +112,14 @@ def add_routes(app: web.Application) -> None:
         open_door(app, endpoint.method, BASE + endpoint.path, handler, endpoint.least)
         if endpoint.method == "GET":
             open_door(app, "HEAD", BASE + endpoint.path, handler, endpoint.least)
-    body = app[DOCUMENT] = document(BASE, ENDPOINTS)
+    open_door(app, "GET", f"{BASE}/openapi.json", _openapi, Role.VIEWER)
 
-    async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type="application/json")
 
-    open_door(app, "GET", f"{BASE}/openapi.json", openapi, Role.VIEWER)
+@cache
+def the_document() -> bytes:
+    """The OpenAPI document; made when it is first asked for, since it takes 3 MB that most appliances never need."""
+    return document(BASE, ENDPOINTS)
+
+
+async def _openapi(_: web.Request) -> web.Response:
+    return web.Response(body=await asyncio.to_thread(the_document), content_type="application/json")

@@ -1,5 +1,6 @@
 """The API's document as a page, made from the same OpenAPI document that programs read."""
 
+import asyncio
 import json
 import shlex
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from appliance.web.api.routes import BASE, DOCUMENT
+from appliance.web.api.routes import BASE, the_document
 from appliance.web.console.page import render
 
 QRM = {
@@ -66,7 +67,8 @@ class Operation:
 
 async def show(request: web.Request) -> web.Response:
     """GET /docs/api"""
-    return render(request, "apidocs.html", nouns=nouns(request.app[DOCUMENT]), base=BASE)
+    described = await asyncio.to_thread(lambda: nouns(the_document()))
+    return render(request, "apidocs.html", nouns=described, base=BASE)
 
 
 @cache
