@@ -24,6 +24,7 @@ from appliance.store.documents import load
 from appliance.store.listing import Asked, Found, page
 from appliance.store.store import Store
 
+_Held = list[tuple[str, IPv4Address]]
 NameOwner = Literal["machine", "deployment", "lease", "reservation", "record", "own"]
 _OWNERS: dict[Kind, NameOwner] = {
     "own": "own",
@@ -112,15 +113,15 @@ class NetworkViews:
         """Every configured subnet, with the use of its ranges."""
         now = self._clock()
 
-        async def job(db: aiosqlite.Connection) -> tuple[list[Lease], list[IPv4Address], list[ForeignServer]]:
-            of_machines = [each.address for each in reservations(await machines.briefs(db))]
+        async def job(db: aiosqlite.Connection) -> tuple[_Held, list[IPv4Address], list[ForeignServer]]:
+            of_machines = [each.address for each in reservations(await machines.with_reservations(db))]
             kept = [IPv4Address(each.address) for each in await network.kept_addresses(db)]
             foreign = await sightings.foreign_servers(db, now - FOREIGN_SECONDS)
-            return await leases.every(db), [*of_machines, *kept], foreign
+            return await leases.held(db, now), [*of_machines, *kept], foreign
 
-        bound, reserved, foreign = await self._store.read(job)
+        held, reserved, foreign = await self._store.read(job)
         served = [
-            SubnetView(each.interface, each, use_of(each, bound, reserved, now), _of(foreign, each.interface))
+            SubnetView(each.interface, each, use_of(each, held, reserved), _of(foreign, each.interface))
             for each in self._subnets
         ]
         return [*served, *(SubnetView(interface, None, (), ()) for interface in self._off)]

@@ -23,12 +23,12 @@ class RangeUse:
 
 
 def use_of(
-    subnet: Subnet, leases: Iterable[Lease], reserved: Iterable[IPv4Address], now: float
+    subnet: Subnet, held: Iterable[tuple[str, IPv4Address]], reserved: Iterable[IPv4Address]
 ) -> tuple[RangeUse, ...]:
-    """The use of each range of the subnet at this Unix time."""
-    held = {lease.address for lease in leases if lease.interface == subnet.interface and is_held(lease, now)}
-    kept = set(reserved) - held
-    return tuple(_use(subnet, each, held, kept) for each in subnet.ranges)
+    """The use of each range of the subnet; ``held``: addresses that nobody else may get, with interface."""
+    here = {address for interface, address in held if interface == subnet.interface}
+    kept = set(reserved) - here
+    return tuple(_use(subnet, each, here, kept) for each in subnet.ranges)
 
 
 def is_held(lease: Lease, now: float) -> bool:

@@ -1,6 +1,7 @@
 """Leases, as the DHCP server keeps them."""
 
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
 
 import aiosqlite
 
@@ -12,6 +13,18 @@ from appliance.store.store import Store
 async def every(db: aiosqlite.Connection) -> list[Lease]:
     """All stored leases, whatever their state."""
     return [load(row[0], Lease) for row in await rows(db, "SELECT doc FROM leases")]
+
+
+async def macs(db: aiosqlite.Connection) -> list[str]:
+    """Every interface that has a lease, whatever its state."""
+    return [row[0] for row in await rows(db, "SELECT DISTINCT mac FROM leases")]
+
+
+async def held(db: aiosqlite.Connection, now: float) -> list[tuple[str, IPv4Address]]:
+    """Interface and address of those that nobody else may get now: leased, or set aside."""
+    sql = "SELECT interface, address FROM leases WHERE state IN (?, ?) AND until > ?"
+    found = await rows(db, sql, LeaseState.BOUND, LeaseState.DECLINED, now)
+    return [(interface, IPv4Address(address)) for interface, address in found]
 
 
 async def of_macs(db: aiosqlite.Connection, macs: Iterable[str]) -> list[Lease]:

@@ -35,6 +35,18 @@ async def test_of_what_is_saved_together_the_last_counts(store, saved, left):
     assert len(await store.read(leases.every)) == left
 
 
+async def test_an_address_is_held_until_its_lease_ends_and_while_a_stranger_uses_it(store):
+    at = [IPv4Address(f"10.77.0.{number}") for number in range(50, 54)]
+    made = [
+        LEASE,
+        replace(LEASE, address=at[1], state=LeaseState.DECLINED),
+        replace(LEASE, address=at[2], state=LeaseState.RELEASED),
+        replace(LEASE, address=at[3], end=100.0),
+    ]
+    await StoredLeases(store).save(made)
+    assert await store.read(lambda db: leases.held(db, 100.0)) == [("br0", at[0]), ("br0", at[1])]
+
+
 async def test_addresses_are_in_the_order_of_their_numbers(store):
     every = [IPv4Address(text) for text in ("10.77.0.100", "10.77.0.9", "9.255.0.1", "255.1.0.0")]
     await StoredLeases(store).save([replace(LEASE, address=each) for each in every])

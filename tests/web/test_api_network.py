@@ -108,7 +108,7 @@ async def test_reservations_that_cannot_be_are_refused_with_the_field(admin: Wor
     await admin.api("PATCH", "/machines/node-1", json={"reserved_address": "10.77.0.20"})
     await store(admin, lease(admin, 30, "02:00:00:00:00:0a"))
     for body, status, code, field in (
-        ({"mac": "x", "address": "10.77.0.9"}, 422, "mac-invalid", ""),
+        ({"mac": "x", "address": "10.77.0.9"}, 422, "mac-invalid", "mac"),
         ({"mac": machine.macs[0], "address": "10.77.0.9"}, 409, "mac-of-machine", "mac"),
         ({"mac": MAC, "address": "192.0.2.1"}, 422, "address-invalid", "address"),
         ({"mac": MAC, "address": "10.77.0.1"}, 422, "address-invalid", "address"),
