@@ -1,29 +1,37 @@
 """What synchronous servers need of the store, kept ready in memory: known interfaces, names, leases by address."""
 
+import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
 
 import aiosqlite
 
 from appliance.events import Bus, Event, Published
-from appliance.lease import Lease, LeaseState
-from appliance.machine import MacAddress, Machine, MachineId, State
-from appliance.reconcile.names import Name, names
+from appliance.machine import MacAddress, MachineId
+from appliance.reconcile.known import Known, Part
+from appliance.reconcile.names import Name
 from appliance.reconcile.surviving import Surviving
 from appliance.store import deployments, leases, machines
 from appliance.store.store import Store
+from appliance.workflow import DeploymentId
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-RELEVANT = ("machine.", "deployment.", "attempt.", "dhcp.", "step.", "inventory.", "resident.", "agent.")
+_LEASES = ("dhcp.lease", "dhcp.ended")
+RELEVANT = ("machine.", "deployment.", "attempt.", "step.", "inventory.", "resident.", "agent.", *_LEASES)
 """Kinds of events after which something here may differ."""
 LONGEST = 30.0
-"""Seconds between two refreshes at most."""
+"""Seconds between two looks at everything at most."""
+SLICE = 200
+"""Machines, or interfaces, that are looked at together: packets wait no longer than that takes."""
 
 
 class Projection:
-    """Rebuilt from the store after anything that matters; whoever asks gets the last complete state."""
+    """Read from the store after anything that matters, only what the event was about; and everything now and then."""
 
     def __init__(
         self,
@@ -33,17 +41,19 @@ class Projection:
         withdraw: Callable[[str], None],
     ) -> None:
         self._store, self._bus = store, bus
-        self._publish, self._withdraw = publish, withdraw
-        self._published: dict[str, Name] = {}
-        self.machine_of: dict[MacAddress, MachineId] = {}
-        self.mac_of: dict[str, str] = {}
+        self._known = Known(publish, withdraw)
+        self.machine_of: dict[MacAddress, MachineId] = self._known.machine_of
+        self.mac_of: dict[str, str] = self._known.mac_of
         """Who has an address now, for servers that see addresses only."""
-        self._until: dict[str, float] = {}
-        self._arrived: frozenset[str] = frozenset()
+        self._due = asyncio.Event()
+        self._everything = True
+        self._machines: set[MachineId] = set()
+        self._deployments: set[DeploymentId] = set()
+        self._macs: set[str] = set()
 
     def arrived(self, mac: str) -> bool:
         """Whether the interface belongs to a machine that came up at least once."""
-        return mac in self._arrived
+        return mac in self._known.arrived
 
     def is_known(self, mac: str) -> bool:
         """Whether the interface belongs to a machine of the fleet."""
@@ -56,52 +66,80 @@ class Projection:
 
     def leased(self, address: str, until: float) -> None:
         """A client was told that it has this address until then; what is stored lasts longer, as slack."""
-        self._until[address] = until
-        for owner, name in self._published.items():
-            if str(name.address) == address:
-                self._published[owner] = replace(name, until=until)
-                self._publish(self._published[owner])
+        self._known.leased(address, until)
 
     async def refresh(self) -> None:
-        """Read everything once and publish what differs."""
+        """Look at everything, in slices: what is served meanwhile does not wait for all of it."""
+        there = await self._store.read(machines.ids)
+        for numbers in _slices({*there, *self._known.machines}):
+            await self._look(numbers, ())
+        leased = await self._store.read(leases.macs)
+        for macs in _slices({*leased, *self._known.leased_macs} - self.machine_of.keys()):
+            await self._look((), macs)
 
-        async def job(db: aiosqlite.Connection) -> tuple[list[Machine], list[Name], list[Lease]]:
-            every = await machines.briefs(db)
-            bound = await leases.every(db)
-            return every, names(every, await deployments.every(db), bound), bound
+    async def _look(self, numbers: Iterable[MachineId], macs: Iterable[str]) -> None:
+        asked = frozenset(numbers)
+        known = self._known.macs(asked)
 
-        every, wanted, bound = await self._store.read(job)
-        self.machine_of = {mac: machine.id for machine in every for mac in machine.macs}
-        self._arrived = frozenset(mac for each in every if each.state is not State.DISCOVERED for mac in each.macs)
-        self.mac_of = {str(lease.address): lease.mac for lease in bound if lease.state is LeaseState.BOUND}
-        self._until = {address: until for address, until in self._until.items() if address in self.mac_of}
-        told = [replace(name, until=self._until.get(str(name.address), name.until)) for name in wanted]
-        self._name({name.owner: name for name in told})
+        async def job(db: aiosqlite.Connection) -> Part:
+            found = await machines.some(db, sorted(asked))
+            of = known.union(macs, *(machine.macs for machine in found))
+            on = await deployments.on_machines(db, sorted(asked))
+            return Part(asked, found, on, frozenset(of), await leases.of_macs(db, of))
 
-    def _name(self, wanted: dict[str, Name]) -> None:
-        for owner in self._published.keys() - wanted.keys():
-            self._withdraw(owner)
-        for owner, name in wanted.items():
-            if self._published.get(owner) != name:
-                self._publish(name)
-        self._published = wanted
+        self._known.take(await self._store.read(job))
+
+    async def _refresh_changed(self) -> None:
+        """Look at what events were about since the last time."""
+        numbers, changed, macs = self._machines, self._deployments, self._macs
+        self._machines, self._deployments, self._macs = set(), set(), set()
+        if changed:
+            numbers |= await self._store.read(lambda db: deployments.machines_of(db, changed))
+        for some in _slices(numbers):
+            await self._look(some, ())
+        for some_macs in _slices(macs):
+            await self._look((), some_macs)
 
     async def run(self) -> None:
-        """Refresh after each relevant event and every LONGEST seconds, until cancelled.
+        """Look after each relevant event, and at everything every LONGEST seconds, until cancelled.
 
-        Events that come together are one refresh. Not every lease has its event: those of strangers are rationed.
+        Events that come together are one look. Not every lease has its event: those of strangers are rationed.
         """
-        with self._bus.subscribe(1) as subscription:
-            await self._refresh_if_possible()
+        loop = asyncio.get_running_loop()
+        with self._bus.listen(self._note):
             while True:
-                await subscription.woken(_is_relevant, LONGEST)
-                await self._refresh_if_possible()
+                again = loop.time() + LONGEST
+                self._everything = False
+                await self._refresh_if_possible(self.refresh)
+                while not self._everything and loop.time() < again:
+                    await self._wait(again - loop.time())
+                    await self._refresh_if_possible(self._refresh_changed)
 
-    async def _refresh_if_possible(self) -> None:
-        """Servers go on with the last complete state where the store cannot be read."""
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._due.wait()
+        self._due.clear()
+
+    def _note(self, item: Published) -> None:
+        if not isinstance(item, Event) or not item.kind.startswith(RELEVANT):
+            return
+        mac = item.detail.get("mac")
+        if item.machine is not None:
+            self._machines.add(item.machine)
+        if item.deployment is not None:
+            self._deployments.add(item.deployment)
+        if isinstance(mac, str):
+            self._macs.add(mac)
+        self._everything |= item.machine is None and item.deployment is None and not isinstance(mac, str)
+        self._due.set()
+
+    async def _refresh_if_possible(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Servers go on with the last state where the store cannot be read; the next look at everything mends it."""
         with Surviving(log, "names and machines may be out of date"):
-            await self.refresh()
+            await look()
 
 
-def _is_relevant(item: Published) -> bool:
-    return isinstance(item, Event) and item.kind.startswith(RELEVANT)
+def _slices(of: Iterable[T]) -> Iterator[tuple[T, ...]]:
+    every = tuple(of)
+    return (every[start : start + SLICE] for start in range(0, len(every), SLICE))

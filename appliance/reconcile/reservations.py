@@ -88,5 +88,4 @@ def _is_relevant(item: Published) -> bool:
 
 async def _kept(db: aiosqlite.Connection) -> tuple[list[Machine], list[KeptAddress]]:
     """Machines with a reserved address, and the reservations of what is no machine."""
-    of_machines = [await machines.get(db, each.id) for each in await machines.briefs(db) if each.reserved_address]
-    return of_machines, await network.kept_addresses(db)
+    return await machines.with_reservations(db), await network.kept_addresses(db)

@@ -1,6 +1,6 @@
 """Deployments and their assignments; the database itself keeps a machine from being assigned twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import aiosqlite
@@ -41,6 +41,12 @@ async def on_machines(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list
     """The deployments that these machines are assigned to, in one query."""
     sql = "SELECT d.doc FROM json_each(?) m CROSS JOIN deployments d ON d.machine = m.value"
     return [load(row[0], Deployment) for row in await rows(db, sql, dump(of).decode())]
+
+
+async def machines_of(db: aiosqlite.Connection, of: Iterable[DeploymentId]) -> set[MachineId]:
+    """The machines that these deployments are on."""
+    sql = "SELECT d.machine FROM json_each(?) j CROSS JOIN deployments d ON d.id = j.value WHERE d.machine IS NOT NULL"
+    return {MachineId(row[0]) for row in await rows(db, sql, dump(list(of)).decode())}
 
 
 async def taken(db: aiosqlite.Connection) -> frozenset[MachineId]:
