@@ -16,6 +16,9 @@ def _row(what: str, console: str, api: str, qrm: str) -> Capability:
     return Capability(what, console, api, qrm)
 
 
+FIND = "machines list, deployments list, images list, kernels list"
+"""Each by words, with -q."""
+
 CAPABILITIES = (
     # -- access
     _row("make the first administrator", "POST /setup", "POST /setup", "setup"),
@@ -49,7 +52,7 @@ CAPABILITIES = (
     _row("see the settings", "GET /settings", "GET /settings", "settings"),
     # -- the fleet
     _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),
-    _row("find something", "GET /find", "GET /machines, GET /deployments, GET /images, GET /kernels", "machines list"),
+    _row("find something", "GET /find", "GET /machines, GET /deployments, GET /images, GET /kernels", FIND),
     _row("see machines", "GET /machines", "GET /machines", "machines list"),
     _row(
         "see a machine", "GET /machines/{key}, GET /machines/{key}/inventory, GET /machines/{key}/network",
