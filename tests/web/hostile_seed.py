@@ -1,0 +1,90 @@
+"""What a hostile computer, colleague or browser may say, put wherever the appliance keeps words of others."""
+
+from dataclasses import replace
+from typing import Any
+
+import aiosqlite
+from console_server import Console
+
+from appliance.accounts import Asker, Role
+from appliance.events import Event
+from appliance.machine import MachineId, State
+from appliance.reconcile import audit
+from appliance.sighting import Sighting, Stage
+from appliance.store import boot_messages, catalogue, events, machines, sightings, tasks
+from appliance.store.boot_messages import BootMessages
+from appliance.store.log_ins import LogIn, LogInToken
+from appliance.task import Status, Task, TaskId, begun, ended
+
+STRINGS = {
+    "script": "<script>window.owned=1</script><img src=x onerror=window.owned=1>",
+    "attribute": "\"'><svg onload=window.owned=1><a href=javascript:window.owned=1 x='",
+    "template": "{{7*7}}${7*7}<%= 7*7 %>#{7*7}",
+    "terminal": "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x9b1m\x00\x07\b\r",
+    "turned": "\u202egnp.exe \u2067\u202dtruck\u200f",
+    "long": "W" * 10_000,
+}
+WORST = STRINGS["script"] + STRINGS["attribute"] + STRINGS["turned"] + STRINGS["template"]
+MACHINE = MachineId("m0007")
+
+
+async def be_hostile(serving: Console, said: str) -> None:
+    """Put ``said`` into all that machines, users and their browsers can say."""
+    now = serving.services.clock()
+
+    async def job(db: aiosqlite.Connection) -> None:
+        await _machine(db, said, now)
+        await _catalogue(db, said)
+        await _network(db, said, now)
+        await _people(db, said, now)
+
+    await serving.services.store.write(job)
+
+
+def poisoned(value: Any, said: str) -> Any:
+    """A document with every text replaced; numbers, names of fields and what is empty stay."""
+    if isinstance(value, dict):
+        return {name: poisoned(each, said) for name, each in value.items()}
+    if isinstance(value, list):
+        return [poisoned(each, said) for each in value]
+    return said if isinstance(value, str) else value
+
+
+async def _machine(db: aiosqlite.Connection, said: str, now: float) -> None:
+    machine = await machines.get(db, MACHINE)
+    assert machine.inventory
+    await machines.put_inventory(db, MACHINE, poisoned(machine.inventory, said))
+    failed = replace(
+        machine, state=State.FAILED, failed_reason=said, failed_from=State.DEPLOYING, serial=said, notes=said
+    )
+    await machines.put(db, failed)
+    await boot_messages.put(db, MACHINE, "boot-2", BootMessages(boot_messages.STACK, now, said + "\n" + said))
+    for kind in ("dhcp.seen", "agent.started", "attempt.failed"):
+        await events.add(db, Event(kind, now, said, said, MACHINE, None, {"host_name": said, said: said}))
+    made = Task(TaskId(0), "deployment.start", said, said, now - 5, machine=MACHINE)
+    stored = begun(await tasks.add(db, made), None)
+    await tasks.put(db, ended(stored, Status.FAILED, now, "step-failed", said))
+    await tasks.note(db, stored.id, now, said)
+
+
+async def _catalogue(db: aiosqlite.Connection, said: str) -> None:
+    image = await catalogue.image(db, "debian-13")
+    await catalogue.change_image(db, replace(image, description=said))
+    kernel = await catalogue.kernel(db, "maintenance")
+    await catalogue.change_kernel(db, replace(kernel, version=said, cmdline=said))
+
+
+async def _network(db: aiosqlite.Connection, said: str, now: float) -> None:
+    heard = Sighting("52:54:00:b2:00:01", "br0", now, now, Stage.OFFERED, now, 1, 1, hostname=said, vendor_class=said,
+                     user_class=said, file=said, reason=said)  # fmt: skip
+    await sightings.take(db, [heard])
+
+
+async def _people(db: aiosqlite.Connection, said: str, now: float) -> None:
+    from appliance.store import log_ins
+
+    log_in = LogIn("sx", "admin", now, now, now + 1000, "192.0.2.9", said)
+    await log_ins.add(db, log_in, LogInToken("xx", log_in.id, now))
+    by = Asker("eva", Role.OPERATOR, "192.0.2.31")
+    await audit.note(db, by, "machine.change", ("machine", "m0007", said), {"notes": said}, {"notes": said}, now=now)
+    await audit.note_failure(db, said, "198.51.100.66", "user.log-in", now=now, after={"reason": said})

@@ -1,0 +1,54 @@
+"""Hostile words in a real browser: nothing of them runs, moves the page apart or turns our own words round."""
+
+from pathlib import Path
+
+import pytest
+from browsing import WHOLE, WIDER, browsing, new_tab
+from hostile_seed import STRINGS, WORST, be_hostile
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+SHOWN = tuple(
+    path
+    for path in WHOLE
+    if path in ("/", "/account")
+    or path.startswith(("/machines/m0007", "/tasks", "/images", "/kernels", "/events", "/network", "/settings"))
+    or path in ("/machines", "/deployments", "/deployments/new", "/find?q=node-1", "/machines?group=state")
+)
+TURNED = """() => [...document.querySelectorAll("main *:not(textarea)")].filter((node) => {
+  const words = [...node.childNodes].filter((each) => each.nodeType === 3).map((each) => each.data).join("");
+  return /[\\u202a-\\u202e\\u2066-\\u2069]/.test(words)
+    && getComputedStyle(node).display.startsWith("inline")
+    && getComputedStyle(node).unicodeBidi === "normal";
+}).map((node) => node.outerHTML.slice(0, 80))"""
+"""Inline parts of a line that turn what stands beside them round."""
+
+
+@pytest.mark.parametrize("kind", ["worst", "terminal", "long"])
+async def test_hostile_words_are_only_shown(tmp_path: Path, kind: str) -> None:
+    said = WORST if kind == "worst" else STRINGS[kind]
+    wrong: list[str] = []
+    async with browsing(tmp_path) as (serving, browser):
+        await be_hostile(serving, said)
+        async with new_tab(browser, serving, viewport={"width": 400, "height": 860}) as tab:
+            for path in SHOWN:
+                answer = await tab.page.goto(serving.url + path)
+                assert answer is not None
+                if answer.status != 200:
+                    wrong.append(f"{path}: {answer.status}")
+                if await tab.page.evaluate("window.owned ?? 0"):
+                    wrong.append(f"{path}: a script ran")
+                if (wider := await tab.page.evaluate(WIDER)) > 0:
+                    wrong.append(f"{path}: {wider} pixels too wide")
+                wrong += [f"{path}: {part} turns others round" for part in await tab.page.evaluate(TURNED)]
+                wrong += [f"{path}: {line}" for line in tab.complaints]
+                tab.complaints.clear()
+    assert "\n".join(wrong) == ""
+
+
+async def test_templates_are_not_evaluated(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as (serving, browser):
+        await be_hostile(serving, STRINGS["template"])
+        async with new_tab(browser, serving) as tab:
+            await tab.page.goto(f"{serving.url}/machines/m0007/inventory")
+            assert STRINGS["template"] in await tab.page.inner_text("main")
