@@ -1,12 +1,23 @@
-"""What has to be so still when a wish is carried out, checked in the transaction of the change itself."""
+"""What comes first in the transaction of a change that somebody asks for: what has to be so still, and is noted."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import aiosqlite
 
 Precondition = Callable[[aiosqlite.Connection], Awaitable[None]]
-"""Raises where it is not so."""
+"""Raises where it is not so. What it writes is kept with the change, or not at all."""
 
-PRECONDITION: ContextVar[Precondition | None] = ContextVar("precondition", default=None)
-"""Of the wishes that the running task makes; ``record`` asks for it."""
+PRECONDITIONS: ContextVar[tuple[Precondition, ...]] = ContextVar("preconditions", default=())
+"""Of the wishes that the running task makes; ``record`` asks for all of them, in this order."""
+
+
+@contextmanager
+def required(check: Precondition) -> Iterator[None]:
+    """Have all changes that are recorded within the with-block come after this check."""
+    token = PRECONDITIONS.set((*PRECONDITIONS.get(), check))
+    try:
+        yield
+    finally:
+        PRECONDITIONS.reset(token)

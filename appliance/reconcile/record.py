@@ -6,7 +6,7 @@ from typing import TypeVar
 import aiosqlite
 
 from appliance.events import Bus, Event
-from appliance.reconcile.precondition import PRECONDITION
+from appliance.reconcile.precondition import PRECONDITIONS
 from appliance.store import events
 from appliance.store.store import Store
 
@@ -18,15 +18,15 @@ Tell = Callable[[Event], Awaitable[None]]
 async def record(store: Store, bus: Bus, job: Callable[[aiosqlite.Connection, Tell], Awaitable[T]]) -> T:
     """Run ``job`` in one transaction; what it tells is stored with it and published after the commit.
 
-    Raises what ``job`` raises, and what the running task's precondition does.
+    Raises what ``job`` raises, and what the running task's preconditions do.
     """
     told: list[Event] = []
-    precondition = PRECONDITION.get()
+    preconditions = PRECONDITIONS.get()
 
     async def run(db: aiosqlite.Connection) -> T:
         told.clear()
-        if precondition is not None:
-            await precondition(db)
+        for check in preconditions:
+            await check(db)
 
         async def tell(event: Event) -> None:
             told.append(await events.add(db, event))

@@ -80,8 +80,9 @@ async def note_log_in(db: aiosqlite.Connection, name: str, now: float) -> None:
 
 
 async def delete_user(db: aiosqlite.Connection, name: str) -> None:
-    """Forget a user with all log-ins and tokens."""
+    """Forget a user with all log-ins and tokens, and the answers that wait for requests to be repeated."""
     await db.execute("DELETE FROM users WHERE name = ?", (name,))
+    await db.execute("DELETE FROM idempotency WHERE user = ?", (name,))
 
 
 async def setting(db: aiosqlite.Connection, key: str) -> str | None:

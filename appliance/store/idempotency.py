@@ -19,6 +19,7 @@ class Kept:
     """Hash of the request: another one may not have the same key."""
     at: float
     status: int
+    """0: it was carried out, and its answer never came to be kept."""
     headers: dict[str, str]
     body: bytes
 

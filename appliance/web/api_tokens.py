@@ -1,7 +1,6 @@
 """API tokens: what a program shows in a user's place. It never may more than the user may at that moment."""
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,8 +25,6 @@ DAY = 86400.0
 DEFAULT_DAYS, MOST_DAYS = 90, 730
 TOUCH_EVERY = 60.0
 """Seconds between two notes of "last used"."""
-REMEMBERED = 1000
-"""Tokens that were good lately, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +51,33 @@ class ApiTokens:
         """``changed`` is called when somebody may do less than before."""
         self._store, self._bus, self._clock, self._changed = store, bus, clock, changed
         self._limits = LoginLimits()
-        self._good: OrderedDict[str, None] = OrderedDict()
 
     async def prove(self, token: str, address: str) -> tuple[Asker, str] | None:
         """Who shows this token, and its id; None for one that is unknown or has ended. Raises TooOften."""
-        now, token_hash = self._clock(), hash_token(token)
-        wait = 0.0 if token_hash in self._good else self._limits.wait_for_address(address, now)
-        if wait > 0:
-            raise TooOften(wait)
-        found = await self._store.read(lambda db: _find(db, token_hash))
+        now = self._clock()
+        found = await self._store.read(lambda db: _find(db, hash_token(token)))
         if found is None or _ended(found[0], now) or found[1].disabled:
-            self._good.pop(token_hash, None)
-            self._limits.failed_from(address, now)
+            self._failed(address, now)
             return None
         stored, owner = found
-        self._remember(token_hash)
         if stored.used is None or now - stored.used >= TOUCH_EVERY or stored.used_from != address:
             await self._store.write(lambda db: api_tokens.touch(db, stored.id, address, now))
         return Asker(owner.name, _least(owner.role, stored.scope), address, f"token {stored.name}"), stored.id
 
-    def _remember(self, token_hash: str) -> None:
-        """A token that was good is let through while others at its address try: they must not shut it out."""
-        self._good[token_hash] = None
-        self._good.move_to_end(token_hash)
-        if len(self._good) > REMEMBERED:
-            self._good.popitem(last=False)
+    def _failed(self, address: str, now: float) -> None:
+        """Only who has no good token waits: others at the same address must not shut a program out."""
+        wait = self._limits.wait_for_address(address, now)
+        if wait > 0:
+            raise TooOften(wait)
+        self._limits.failed_from(address, now)
 
-    async def role_of(self, key: str) -> Role | None:
+    async def role_in(self, db: aiosqlite.Connection, key: str) -> Role | None:
         """What the token with this id may do now; None: nothing any more."""
-
-        async def job(db: aiosqlite.Connection) -> tuple[ApiToken, User | None] | None:
-            stored = await api_tokens.by_id(db, key)
-            return (stored, await accounts.user(db, stored.user)) if stored else None
-
-        found = await self._store.read(job)
-        if found is None or found[1] is None or found[1].disabled or _ended(found[0], self._clock()):
+        stored = await api_tokens.by_id(db, key)
+        owner = await accounts.user(db, stored.user) if stored else None
+        if stored is None or owner is None or owner.disabled or _ended(stored, self._clock()):
             return None
-        return _least(found[1].role, found[0].scope)
+        return _least(owner.role, stored.scope)
 
     async def create(self, new: NewToken, by: Asker) -> MadeToken:
         """Make a token of the asker's own; raises Denied, Invalid or Conflict."""
@@ -119,10 +106,15 @@ class ApiTokens:
         return ApiToken(secrets.token_hex(6), by.name, check_name(new.name), token_hash, scope, now, expires)
 
     async def delete(self, key: str, by: Asker) -> ApiToken:
-        """End a token: one's own by id or name, an administrator anybody's by id. Raises NotFound or Denied."""
+        """End a token: one's own by id or name, an administrator anybody's by id. Raises NotFound or Denied.
+
+        An API token may end itself, and no other.
+        """
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> ApiToken:
             stored = await self.visible(db, key, by)
+            if (stored.user, f"token {stored.name}") != (by.name, by.via):
+                require_person(by, "end other tokens than itself")
             await api_tokens.delete(db, stored.id)
             owner = "" if stored.user == by.name else f" of {stored.user}"
             await tell(Event("token.changed", self._clock(), f"{by} deleted token {stored.name}{owner}"))
@@ -130,7 +122,6 @@ class ApiTokens:
             return stored
 
         stored = await record(self._store, self._bus, job)
-        self._good.pop(stored.hash, None)
         self._changed()
         return stored
 

@@ -181,16 +181,27 @@ class Accounts:
 
     async def role_of(self, proof: Proof) -> Role | None:
         """What whoever was let in with this proof may do by now; None: nothing any more. Asking is no use of it."""
+        return await self._store.read(lambda db: self._role_in(db, proof))
+
+    async def _role_in(self, db: aiosqlite.Connection, proof: Proof) -> Role | None:
         if proof.api_token:
-            return await self.api_tokens.role_of(proof.api_token)
+            return await self.api_tokens.role_in(db, proof.api_token)
+        log_in = await log_ins.get(db, proof.log_in)
+        user = await accounts.user(db, log_in.user) if log_in else None
+        if log_in is None or user is None or user.disabled or _ended(log_in, self._clock()):
+            return None
+        return Role(user.role)
 
-        async def job(db: aiosqlite.Connection) -> tuple[LogIn, User] | None:
-            log_in = await log_ins.get(db, proof.log_in)
-            user = await accounts.user(db, log_in.user) if log_in else None
-            return (log_in, user) if log_in and user and not user.disabled else None
+    async def still_may(self, db: aiosqlite.Connection, proof: Proof) -> None:
+        """In the transaction of a change: raise Denied where who asked may less by now than when they were let in.
 
-        found = await self._store.read(job)
-        return None if found is None or _ended(found[0], self._clock()) else Role(found[1].role)
+        Between the two a body may come as slowly as its sender likes.
+        """
+        role = await self._role_in(db, proof)
+        if role is None:
+            raise Denied("login-needed", "this log-in has ended meanwhile", "log in again")
+        if not role.covers(proof.asker.role):
+            raise Denied("role-missing", f"{proof.asker.name} was made {role} meanwhile", "look again what you may do")
 
     async def log_out(self, proof: Proof) -> None:
         """End the log-in; its token is worthless from here on. An API token stays as it is."""

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from appliance.accounts import require
 from appliance.errors import ApplianceError, Denied
-from appliance.web.auth import ACCOUNTS, COOKIE, PROOF, authenticate, give_cookie, token_of
+from appliance.reconcile.precondition import required
+from appliance.web.auth import ACCOUNTS, COOKIE, PROOF, Proof, authenticate, give_cookie, token_of
 from appliance.web.console.page import problem_page
 from appliance.web.doors import EVERYBODY, Handler, role_for
 from appliance.web.keys import SERVICES, USER
@@ -80,10 +81,18 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[PROOF], request[USER] = proof, proof.asker
     if least is not EVERYBODY:
         require(proof.asker, least)
-    response = await handler(request)
+    response = await _answered(request, handler, proof)
     if proof.next_token and not response.prepared and COOKIE not in response.cookies:
         give_cookie(response, proof.next_token)
     return response
+
+
+async def _answered(request: web.Request, handler: Handler, proof: Proof) -> web.StreamResponse:
+    """The handler's answer; what it changes is checked against what may be done at that moment, not at the begin."""
+    if request.method in SAFE_METHODS or role_for(request) is EVERYBODY:
+        return await handler(request)
+    with required(lambda db: request.app[ACCOUNTS].still_may(db, proof)):
+        return await handler(request)
 
 
 def _check_host(request: web.Request) -> None:

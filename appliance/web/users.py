@@ -150,8 +150,9 @@ class Users:
 
     async def end_log_in(self, key: str, by: Asker) -> LogIn:
         """End a log-in: one's own, an administrator anybody's. Raises NotFound or Denied."""
+        require_person(by, "end log-ins")
 
-        async def job(db: aiosqlite.Connection) -> LogIn:
+        async def job(db: aiosqlite.Connection, _: Tell) -> LogIn:
             found = await log_ins.get(db, key)
             if found is None:
                 raise NotFound("session-unknown", f"there is no log-in {key[:80]!r}", "it may have ended already")
@@ -161,7 +162,7 @@ class Users:
             await audit.note(db, by, "session.end", ("session", found.id, found.user), _shown(found), now=self._clock())
             return found
 
-        ended = await self._store.write(job)
+        ended = await record(self._store, self._bus, job)
         self._doors.access.changed()
         return ended
 

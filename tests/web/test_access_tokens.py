@@ -6,7 +6,7 @@ from web_world import PASSWORD, World
 
 from appliance.store import api_tokens
 from appliance.web.api_tokens import PREFIX
-from appliance.web.auth import ACCOUNTS, COOKIE
+from appliance.web.auth import COOKIE
 from appliance.web.loginlimits import FREE_PER_ADDRESS
 
 DAY = 86400.0
@@ -147,12 +147,25 @@ async def test_guesses_are_slowed_and_shut_no_program_out(admin: World, ada: Per
         await stranger.api("GET", "/machines", 401)
     assert (await stranger.api("GET", "/machines", 429))["code"] == "login-too-often"
     await program.api("GET", "/machines")
-    await log_in(admin)
-    tokens = admin.client.app[ACCOUNTS].api_tokens  # type: ignore[union-attr]
-    tokens._good.clear()
-    await program.api("GET", "/machines", 429)
+    later = await log_in(admin)
+    never_seen = await token(later, "viewer", "never-seen")
+    await never_seen.api("GET", "/machines")
+    await stranger.api("GET", "/machines", 429)
     admin.clock.now += 60
-    await program.api("GET", "/machines")
+    await stranger.api("GET", "/machines", 401)
+
+
+async def test_one_ends_itself_and_nothing_else(admin: World, ada: Person) -> None:
+    """One that was made to look on must not put its owner out, nor silence what else runs in their name."""
+    program, other = await token(ada, "viewer", "looks-on"), await token(ada, "admin", "other")
+    (log_in_, *_) = (await ada.api("GET", "/sessions"))["items"]
+    await token(ada, "viewer", "ours")
+    for asker in (program, other):
+        for path in (f"/sessions/{log_in_['id']}", "/tokens/ours"):
+            assert (await asker.api("DELETE", path, 403))["code"] == "token-insufficient", path
+    await ada.api("GET", "/machines")
+    await program.api("DELETE", "/tokens/looks-on", 204)
+    await program.api("GET", "/machines", 401)
 
 
 @pytest.mark.parametrize("given", [PREFIX, f"{PREFIX}x", f"{PREFIX}{'0' * 63}", f"{PREFIX}é", f"{PREFIX}{'0' * 5000}"])

@@ -1,11 +1,15 @@
 """Users: made, changed, deleted by administrators, and one of these is always left."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from access_world import OTHER, Person, audited, log_in, person, token
 from aiohttp import WSMsgType
 from web_world import NAME, PASSWORD, World
+
+from appliance.web.auth import ACCOUNTS, Proof
 
 
 @pytest.fixture
@@ -240,3 +244,40 @@ async def test_no_digest_of_a_password_is_kept_for_repeated_requests(admin: Worl
     body = {"name": "eve", "role": "viewer", "password": PASSWORD}
     await ada.api("POST", "/users", 201, json=body, headers=headers)
     assert (await ada.api("POST", "/users", 409, json=body, headers=headers))["code"] == "name-taken"
+
+
+@pytest.mark.parametrize(("method", "change"), [("DELETE", None), ("PATCH", {"role": "operator"})])
+async def test_who_may_no_more_changes_nothing_with_a_request_that_came_slowly(
+    admin: World, ada: Person, monkeypatch: pytest.MonkeyPatch, method: str, change: dict[str, str] | None
+) -> None:
+    eve = await person(admin, ada, "admin", "eve")
+    let_in, rest = asyncio.Event(), asyncio.Event()
+    app = admin.client.app
+    assert app is not None
+    accounts = app[ACCOUNTS]
+    prove = accounts.prove
+
+    async def proven(*arguments: Any, **more: Any) -> Proof | None:
+        found: Proof | None = await prove(*arguments, **more)
+        let_in.set()
+        return found
+
+    async def drips() -> AsyncIterator[bytes]:
+        yield b'{"name": "backdoor", "role": "admin",'
+        await rest.wait()
+        yield f'"password": "{OTHER}"}}'.encode()
+
+    headers = {**eve.headers, "Content-Type": "application/json"}
+    async with asyncio.TaskGroup() as tasks:
+        monkeypatch.setattr(accounts, "prove", proven)
+        asking = tasks.create_task(_status(admin, headers, drips()))
+        await let_in.wait()
+        await ada.api(method, "/users/eve", 204 if change is None else 200, json=change)
+        rest.set()
+    assert asking.result() == (401 if change is None else 403)
+    assert "backdoor" not in {each["name"] for each in (await ada.api("GET", "/users"))["items"]}
+
+
+async def _status(admin: World, headers: dict[str, str], content: AsyncIterator[bytes]) -> int:
+    async with admin.client.post("/api/v1/users", data=content, headers=headers) as response:
+        return response.status

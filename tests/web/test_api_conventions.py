@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import aiosqlite
 import pytest
-from web_world import World
+from web_world import PASSWORD, World
 
 from appliance.machine import State
-from appliance.store import machines
+from appliance.store import idempotency, machines
+from appliance.store.idempotency import Kept
 from appliance.workflow import Kind
 
 
@@ -120,6 +122,40 @@ async def test_a_refused_request_may_be_mended_under_its_key(admin: World) -> No
     await admin.api("POST", "/deployments", 404, json={"name": "web-1", "image": "demo"}, headers=key)
     await admin.image()
     await admin.api("POST", "/deployments", 201, json={"name": "web-1", "image": "demo"}, headers=key)
+
+
+async def test_what_was_carried_out_is_not_done_again_where_its_answer_was_lost(
+    admin: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, note = {"Idempotency-Key": "k3"}, {"name": "a", "type": "TXT", "value": "once"}
+
+    async def keep(db: aiosqlite.Connection, new: Kept) -> None:
+        if new.body:
+            raise OSError("as if the daemon had ended here")
+        await kept(db, new)
+
+    kept = idempotency.keep
+    monkeypatch.setattr(idempotency, "keep", keep)
+    await admin.api("POST", "/network/names", 500, json=note, headers=key)
+    monkeypatch.setattr(idempotency, "keep", kept)
+    lost = await admin.api("POST", "/network/names", 409, json=note, headers=key)
+    assert (lost["code"], bool(lost["hint"])) == ("idempotency-lost", True)
+    again = {**note, "value": "twice"}
+    assert (await admin.api("POST", "/network/names", 422, json=again, headers=key))["code"] == "idempotency-reused"
+    assert (await admin.api("GET", "/network/names?owner=record"))["total"] == 1
+    await admin.api("POST", "/network/names", 201, json=again, headers={"Idempotency-Key": "k4"})
+
+
+async def test_a_user_who_was_made_anew_hears_no_answers_of_the_one_before(admin: World) -> None:
+    await admin.image()
+    key, body = {"Idempotency-Key": "k5"}, {"name": "web-1", "image": "demo"}
+    bob = {"name": "bob", "role": "operator", "password": PASSWORD}
+    for status in (201, 409):
+        await admin.api("POST", "/users", 201, json=bob)
+        made = await admin.api("POST", "/sessions", 201, json={"name": "bob", "password": PASSWORD})
+        theirs = {**key, "Authorization": f"Bearer {made['token']}"}
+        await admin.api("POST", "/deployments", status, json=body, headers=theirs)
+        await admin.api("DELETE", "/users/bob", 204)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 201])

@@ -9,7 +9,7 @@ import aiosqlite
 from aiohttp import web
 
 from appliance.errors import Conflict, Invalid
-from appliance.reconcile.precondition import PRECONDITION
+from appliance.reconcile.precondition import required
 from appliance.web.api.body import key
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.idempotency import once
@@ -60,11 +60,8 @@ def _as_expected(request: web.Request, version: Version | None) -> Iterator[None
         if mark(await version(db, which)) not in marks:
             raise Conflict("changed-meanwhile", f"{which} was changed by somebody else", "load it anew, and look again")
 
-    token = PRECONDITION.set(check)
-    try:
+    with required(check):
         yield
-    finally:
-        PRECONDITION.reset(token)
 
 
 async def _tag(request: web.Request, response: web.StreamResponse, version: Version) -> None:

@@ -4,10 +4,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import aiosqlite
 from aiohttp import web
 
 from appliance.errors import Conflict, Invalid
+from appliance.reconcile.precondition import required
 from appliance.store import idempotency
 from appliance.store.idempotency import Kept
 from appliance.web.api.endpoint import Endpoint, Form
@@ -15,6 +18,8 @@ from appliance.web.keys import SERVICES, USER
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
+CARRIED_OUT = 0
+"""In place of a status: the change is stored, its answer is not. Written in the transaction of the change."""
 _RUNNING = web.AppKey("idempotency_running", set[tuple[str, str]])
 
 
@@ -27,7 +32,8 @@ async def once(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
     """The handler's answer, or the one that it gave to this key before.
 
     Raises Invalid ``idempotency-key-invalid``, and ``idempotency-reused`` for another request under the same key;
-    Conflict ``idempotency-busy`` while the first one goes on.
+    Conflict ``idempotency-busy`` while the first one goes on, and ``idempotency-lost`` where it was carried out and the
+    daemon ended before the answer was kept.
     """
     key = request.headers.get(HEADER)
     if key is None or not endpoint.keyed:
@@ -40,10 +46,16 @@ async def once(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
         kept = await services.store.read(lambda db: idempotency.find(db, user, key, services.clock()))
         if kept is not None:
             return _again(kept, asked)
-        response = await endpoint.handler(request)
+        claimed = Kept(user, key, asked, services.clock(), CARRIED_OUT, {}, b"")
+
+        async def claim(db: aiosqlite.Connection) -> None:
+            await idempotency.keep(db, claimed)
+
+        with required(claim):
+            response = await endpoint.handler(request)
         if isinstance(response, web.Response) and isinstance(response.body, bytes) and response.status < 300:
             headers = {name: response.headers[name] for name in ("Location",) if name in response.headers}
-            new = Kept(user, key, asked, services.clock(), response.status, headers, response.body)
+            new = replace(claimed, at=services.clock(), status=response.status, headers=headers, body=response.body)
             await services.store.write(lambda db: idempotency.keep(db, new))
         return response
 
@@ -64,6 +76,10 @@ def _again(kept: Kept, asked: str) -> web.Response:
     if kept.request != asked:
         hint = "make up another key for another request"
         raise Invalid("idempotency-reused", "this key belongs to another request", hint, HEADER)
+    if kept.status == CARRIED_OUT:
+        message = "this request was carried out, but the appliance stopped before it had kept the answer"
+        hint = "look for what it was to make or begin; to ask for it once more, make up another key"
+        raise Conflict("idempotency-lost", message, hint, HEADER)
     headers = {**kept.headers, "Idempotency-Replayed": "true"}
     return web.Response(body=kept.body, status=kept.status, content_type="application/json", headers=headers)
 
