@@ -127,10 +127,10 @@ async def test_progress_moves_the_bar_at_once(tab: Tab) -> None:
     await tab.open("/machines")
     await expect(tab.page.locator("#tasks summary")).to_contain_text("3 tasks running")
     row = tab.page.locator("#machine-m0003")
-    await expect(row.locator(".share")).to_have_text("23%")
+    await expect(row.locator(".share")).to_have_text("28%")
     tab.console.services.bus.publish(a_progress(MachineId("m0003"), 0.9))
-    await expect(row.locator(".share")).to_have_text("31%")
-    await expect(tab.page.locator("#tasks summary .share")).to_have_text("31%")
+    await expect(row.locator(".share")).to_have_text("50%")
+    await expect(tab.page.locator("#tasks [data-progress=m0003] .share").first).to_have_text("50%")
 
 
 async def test_a_lost_connection_is_said_and_ends_by_itself(tab: Tab) -> None:
@@ -164,7 +164,7 @@ async def test_the_filter_is_in_the_address_and_stays(tab: Tab) -> None:
 async def test_anything_is_found_by_keys_alone(tab: Tab) -> None:
     await tab.open("/")
     await tab.page.keyboard.press("Control+k")
-    box = tab.page.get_by_role("combobox")
+    box = tab.page.get_by_role("combobox", name="Find anything")
     await expect(box).to_be_focused()
     await box.press_sequentially("web-")
     chosen = tab.page.locator("#palette [aria-selected=true]")
