@@ -21,13 +21,12 @@ def is_script_of_ours(url: str) -> bool:
 def appliance_of(offers: Sequence[Offer], told: str | None) -> str | None:
     """Address of the appliance: as told, else of the one server that offers its boot script.
 
-    Where none does, the only server that offers any boot file is taken for it. None where that is not clear.
+    None where that is not clear: another server that offers boot files must not pass for an appliance that is silent.
     """
     if told is not None:
         return told
     sure = {offer.server for offer in offers if is_script_of_ours(offer.boot_file)}
-    likely = sure or {offer.server for offer in offers if offer.boot_file}
-    return next(iter(likely)) if len(likely) == 1 else None
+    return next(iter(sure)) if len(sure) == 1 else None
 
 
 def offers_of(offers: Sequence[Offer], server: str | None) -> list[Offer]:

@@ -55,12 +55,12 @@ def heard(*found):
         ([], None, None),
         (ours(), None, OURS),
         ([*ours(), theirs("pxelinux.0")], None, OURS),
-        ([theirs("pxelinux.0")], None, THEIRS),
+        ([theirs("pxelinux.0")], None, None),
         ([theirs("pxelinux.0")], OURS, OURS),
         ([theirs()], None, None),
         ([theirs("a"), offer(file="b")], None, None),
         ([offer(file=SCRIPT), dataclasses.replace(theirs(), boot_file=f"http://{THEIRS}/boot/script")], None, None),
-        ([offer(file="http://[broken/boot/script"), theirs()], None, OURS),
+        ([offer(file="http://[broken/boot/script"), theirs()], None, None),
     ],
 )
 def test_the_appliance_is_known_by_its_script(found, told, appliance):
@@ -82,6 +82,7 @@ def test_where_the_appliance_serves_http():
         ([*ours(""), theirs("pxelinux.0")], OURS, False, [OK, FAILED], "foreign"),
         ([*ours(), theirs("x", "")], OURS, False, [OK, FAILED], "boot files and no addresses, as a proxy"),
         ([theirs()], None, False, [OK, FAILED], "no server offers a boot file"),
+        ([theirs("a")], None, False, [OK, FAILED], "10.77.0.2 offers boot files, and not those of an appliance"),
         ([theirs("a"), offer(file="b")], None, False, [FAILED, FAILED, FAILED], "several servers offer boot files"),
         ([theirs()], OURS, True, [OK, FAILED], "the appliance 10.77.0.1 offered nothing"),
         (

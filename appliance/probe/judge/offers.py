@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from appliance.probe.finding import Finding, Status
+from appliance.probe.judge.servers import IGNORING
 from appliance.probe.kinds import KINDS, Kind, Wants
 from appliance.probe.observed import Offer
 
@@ -51,7 +52,7 @@ def _nothing(kind: Kind, offer: Offer | None) -> Finding:
         status,
         f"{kind.label}: {said}",
         "Machines with this firmware do not boot from here.",
-        "The appliance may lack a boot program for it: look into [boot] programs, and at the appliance's log."
+        f"The appliance may lack a boot program for it: look into [boot] programs, and at its log. {IGNORING}"
         if kind.common
         else "If there are such machines, add the boot program for them; else nothing is to be done.",
         _details(kind, offer),

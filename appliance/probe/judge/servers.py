@@ -6,6 +6,7 @@ from appliance.probe.finding import Finding, Status
 from appliance.probe.observed import Heard, Offer
 
 CHECK = "dhcp"
+IGNORING = 'With unknown_machines = "ignore" it offers boot files to machines of its fleet only, and none to a probe.'
 
 
 def servers(heard: Heard, appliance: str | None, *, told: bool) -> list[Finding]:
@@ -81,7 +82,8 @@ def _nobody(seconds: float) -> Finding:
         "Without an offer no machine boots from the network.",
         "Is this the network of the machines, and the interface that is cabled to it? Is the appliance running, with a "
         "[[subnet]] for this network? Do not probe on the appliance's own interface: it does not hear itself. A "
-        "firewall there has to let UDP 67 in; a switch with DHCP snooping has to trust the appliance's port.",
+        "firewall there has to let UDP 67 in; a switch with DHCP snooping has to trust the appliance's port. In "
+        'the mode "reservations" it answers nobody else, and no probe.',
     )
 
 
@@ -112,14 +114,21 @@ def _absent(appliance: str) -> Finding:
 
 
 def _unclear(groups: list[list[Offer]]) -> Finding:
-    boots = any(offer.boot_file for group in groups for offer in group)
-    text = "several servers offer boot files" if boots else "no server offers a boot file"
+    booting = sorted({offer.server for group in groups for offer in group if offer.boot_file})
+    match booting:
+        case []:
+            text = "no server offers a boot file: none of them could be told as the appliance"
+        case [one]:
+            text = f"{one} offers boot files, and not those of an appliance"
+        case _:
+            text = "several servers offer boot files: none of them could be told as the appliance"
     return Finding(
         CHECK,
         Status.FAILED,
-        f"{text}: none of them could be told as the appliance",
+        text,
         "Machines do not boot from the appliance, or not always.",
-        "Name the appliance with --server ADDRESS. Is it running, with a [[subnet]] for this network?",
+        "Is the appliance running, with a [[subnet]] for this network? --server ADDRESS names it where it is one of "
+        f"these. {IGNORING}",
     )
 
 
