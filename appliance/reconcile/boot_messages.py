@@ -1,5 +1,6 @@
 """Takes what kernels said while they started; it is for people, and hostile until cleaned."""
 
+import re
 from collections.abc import Callable
 
 import aiosqlite
@@ -16,6 +17,8 @@ LIMIT = 256 << 10
 BOOTS_AT_ONCE, BOOT_SECONDS = 5, 60.0
 """Boots of one machine of which the messages are kept at once, and seconds to each further one."""
 _LEFT_OUT = "\n... left out ...\n"
+_TOKEN = re.compile(r"(qrm\.(?:token|nonce)=)\S+")
+"""As `netboot.script` puts them there."""
 
 
 class MachineMessages:
@@ -67,7 +70,11 @@ async def messages_of(store: Store, key: str) -> list[BootMessages]:
 
 
 def cleaned(text: str) -> str:
-    """Printable lines of LIMIT bytes together at most; what steers a terminal or the direction of text is replaced."""
+    """Printable lines of LIMIT bytes together at most; what steers a terminal or the direction of text is replaced.
+
+    The tokens on the kernel command line are left out: whoever may look need not have them.
+    """
+    text = _TOKEN.sub(r"\1[left out]", text)
     printable = "".join(c if c.isprintable() or c == "\n" else _REPLACED.get(c, "\ufffd") for c in text)
     encoded = printable.encode()
     if len(encoded) <= LIMIT:

@@ -86,3 +86,9 @@ def test_of_too_much_the_beginning_and_the_end_are_kept(letter):
 
 def test_what_fits_is_kept_whole():
     assert cleaned("y" * LIMIT) == "y" * LIMIT
+
+
+def test_tokens_of_the_command_line_are_left_out():
+    said = "[0.0] Command line: loglevel=4 qrm.token=00ff qrm.nonce=ff00 qrm.mac=52:54:00:00:00:01\n"
+    left = "[0.0] Command line: loglevel=4 qrm.token=[left out] qrm.nonce=[left out] qrm.mac=52:54:00:00:00:01\n"
+    assert cleaned(said * 2) == left * 2
