@@ -5,10 +5,8 @@ so that an answer that was lost logs nobody out; the old one is good for one mor
 their way. Whoever shows it later has copied it, or is the one that it was copied from: the log-in ends for both.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import aiosqlite
@@ -26,12 +24,15 @@ from appliance.store.accounts import User
 from appliance.store.log_ins import LogIn, LogInToken
 from appliance.store.store import Store
 from appliance.store.tokens import hash_token
+from appliance.web.access import Access
 from appliance.web.api_tokens import PREFIX, ApiTokens
 from appliance.web.loginlimits import LoginLimits, TooOften
 from appliance.web.passwords import Passwords
 
 COOKIE = "__Host-qrm"
 """The prefix makes browsers take it over TLS only, for this host only (RFC 6265bis section 4.1.3.2)."""
+UNATTENDED = "Unattended"
+"""The header of requests that an open page makes by itself: nobody need be there, and the idle time goes on."""
 IDLE_END = 12 * 3600.0
 """Seconds without a request after which a log-in ends."""
 ABSOLUTE_END = 7 * 86400.0
@@ -70,24 +71,6 @@ class Proof:
     """Id of the API token."""
     next_token: str = ""
     """Another token for the browser, if it is time for one."""
-
-
-class Access:
-    """Wakes whoever has let somebody in for longer than one request, to look again at what they may do."""
-
-    def __init__(self) -> None:
-        self._news = asyncio.Event()
-
-    def changed(self) -> None:
-        """Somebody may do more, less, or nothing from now on."""
-        self._news.set()  # wakes all who wait now
-        self._news.clear()
-
-    async def news(self, seconds: float) -> None:
-        """Wait for a change, ``seconds`` at most."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
 
 
 class Accounts:
@@ -141,8 +124,8 @@ class Accounts:
 
         await record(self._store, self._bus, job)
 
-    async def prove(self, token: str, address: str, *, replace: bool = False) -> Proof | None:
-        """Whose live log-in or API token this is; its idle time begins anew.
+    async def prove(self, token: str, address: str, *, replace: bool = False, attended: bool = True) -> Proof | None:
+        """Whose live log-in or API token this is; its idle time begins anew where it is ``attended``.
 
         ``replace``: the answer can carry another token, if it is time for one. Raises TooOften for one address that
         tries many API tokens.
@@ -162,8 +145,9 @@ class Accounts:
             return None
         due = replace and shown.retired is None and now - shown.created >= REPLACE_AFTER
         following = ""
-        if due or shown.used is None or now - log_in.used >= TOUCH_EVERY:
-            following = await self._store.write(lambda db: _used(db, log_in, shown, now, due=due))
+        touched = attended and now - log_in.used >= TOUCH_EVERY
+        if due or shown.used is None or touched:
+            following = await self._store.write(lambda db: _used(db, log_in, shown, now, due=due, touched=touched))
         return Proof(Asker(user.name, Role(user.role), address), log_in.id, next_token=following)
 
     async def _stolen(self, log_in: LogIn, address: str) -> None:
@@ -247,9 +231,11 @@ def new_token() -> str:
     return secrets.token_hex(32)
 
 
-async def _used(db: aiosqlite.Connection, log_in: LogIn, shown: LogInToken, now: float, *, due: bool) -> str:
+async def _used(
+    db: aiosqlite.Connection, log_in: LogIn, shown: LogInToken, now: float, *, due: bool, touched: bool
+) -> str:
     """Note that the token was used; another one for the browser, if it is time for it, else nothing."""
-    if now - log_in.used >= TOUCH_EVERY:
+    if touched:
         await log_ins.touch(db, log_in.id, now)
     if shown.used is None:
         await log_ins.first_use(db, shown, now)
@@ -278,7 +264,8 @@ async def authenticate(request: web.Request, *, replace: bool = False) -> Proof 
     token, by_cookie = token_of(request)
     if not token or (by_cookie and token.startswith(PREFIX)):
         return None
-    return await request.app[ACCOUNTS].prove(token, client_address(request), replace=replace and by_cookie)
+    attended, address = UNATTENDED not in request.headers, client_address(request)
+    return await request.app[ACCOUNTS].prove(token, address, replace=replace and by_cookie, attended=attended)
 
 
 def client_address(request: web.Request) -> str:

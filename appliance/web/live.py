@@ -131,12 +131,13 @@ async def _until_logged_out(request: web.Request, socket: web.WebSocketResponse)
     """An open tab is not use: the log-in's clock goes on while it only listens."""
     accounts, proof = request.app[ACCOUNTS], request[PROOF]
     while True:
-        await accounts.access.news(CHECK_EVERY)
+        known = accounts.access.changes  # before the look: what changes during it is looked at next
         role = await accounts.role_of(proof)
         if role is None:
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the log-in has ended")
             raise _EndedError
         request[USER] = replace(proof.asker, role=role)
+        await accounts.access.news(known, CHECK_EVERY)
 
 
 def _drop(request: web.Request) -> None:

@@ -94,6 +94,16 @@ async def test_a_log_in_that_ends_takes_the_open_page_with_it(desk: Desk) -> Non
     await expect(other).to_have_url(f"{desk.console.url}/login?next=%2Fmachines", timeout=20_000)
 
 
+async def test_an_open_page_says_that_nobody_need_be_there(desk: Desk) -> None:
+    page = await desk.sit()
+    async with page.expect_request(lambda asked: "unattended" in asked.headers) as by_itself:
+        await (await desk.sit()).goto(f"{desk.console.url}/account")  # a log-in is news, which pages show
+    assert (await by_itself.value).headers["hx-request"] == "true"
+    async with page.expect_request("**/machines") as clicked:
+        await page.goto(f"{desk.console.url}/machines")
+    assert "unattended" not in (await clicked.value).headers
+
+
 async def test_a_certificate_is_pasted_and_shown_to_the_next_connection(desk: Desk) -> None:
     page, signed = await desk.sit(), Signed(names=("127.0.0.1",))
     await page.goto(f"{desk.console.url}/settings/certificate")

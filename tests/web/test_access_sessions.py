@@ -4,7 +4,7 @@ import pytest
 from access_world import audited, log_in, person
 from web_world import NAME, PASSWORD, World
 
-from appliance.web.auth import COOKIE, GRACE, IDLE_END, REPLACE_AFTER
+from appliance.web.auth import COOKIE, GRACE, IDLE_END, REPLACE_AFTER, UNATTENDED
 
 
 class Browser:
@@ -13,9 +13,9 @@ class Browser:
     def __init__(self, world: World, cookie: str) -> None:
         self.world, self.cookie = world, cookie
 
-    async def get(self, path: str = "/api/v1/machines", *, keep: bool = True) -> int:
-        """The status; ``keep``: the answer arrives."""
-        headers = {"Cookie": f"{COOKIE}={self.cookie}"}
+    async def get(self, path: str = "/api/v1/machines", *, keep: bool = True, **more: str) -> int:
+        """The status; ``keep``: the answer arrives; ``more``: further headers."""
+        headers = {"Cookie": f"{COOKIE}={self.cookie}", **more}
         async with self.world.client.get(path, headers=headers, allow_redirects=False) as response:
             if keep and COOKIE in response.cookies:
                 self.cookie = response.cookies[COOKIE].value
@@ -93,6 +93,13 @@ async def test_uploads_and_sockets_replace_nothing(admin: World, browser: Browse
         assert COOKIE not in response.cookies
     async with admin.client.ws_connect("/live", headers=headers) as socket:
         assert (await socket.receive_json(timeout=5))["kind"] == "hello"
+
+
+async def test_an_open_page_is_no_use_of_it(admin: World, browser: Browser) -> None:
+    for hours in range(1, 13):
+        assert await browser.get(**{UNATTENDED: "1"}) == 200, hours
+        admin.clock.now += 3600
+    assert await browser.get(**{UNATTENDED: "1"}) == 401
 
 
 async def test_a_token_that_was_given_before_the_log_in_is_not_taken_over(admin: World, browser: Browser) -> None:

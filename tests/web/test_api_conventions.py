@@ -10,6 +10,7 @@ import pytest
 from web_world import PASSWORD, World
 
 from appliance.machine import State
+from appliance.reconcile import views
 from appliance.store import idempotency, machines
 from appliance.store.idempotency import Kept
 from appliance.workflow import Kind
@@ -47,6 +48,21 @@ async def test_a_change_of_what_somebody_else_changed_is_refused(admin: World) -
     assert (await admin.api("GET", "/machines/m1"))["notes"] == "mine"
     fresh = await tag_of(admin, "/machines/m1")
     await admin.api("DELETE", "/machines/m1", 204, headers={"If-Match": f'"other", {fresh}'})
+
+
+async def test_the_tag_is_never_newer_than_what_is_shown(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = await admin.machine()
+    view = views.machine_view
+
+    async def changed_behind_it(*arguments: Any) -> Any:
+        shown = await view(*arguments)
+        await admin.services.store.write(lambda db: machines.put(db, replace(machine, notes="theirs")))
+        return shown
+
+    monkeypatch.setattr("appliance.web.api.machines.machine_view", changed_behind_it)
+    tag = await tag_of(admin, "/machines/m1")
+    monkeypatch.undo()
+    await admin.api("PATCH", "/machines/m1", 412, json={"notes": "mine"}, headers={"If-Match": tag})
 
 
 async def test_of_two_changes_at_once_one_is_refused(admin: World) -> None:

@@ -28,15 +28,27 @@ def checked(endpoint: Endpoint) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         _check_accepted(request)
         given(request, endpoint.query)
+        # What is changed while it is read is newer than its tag says: better refused for nothing than overwritten.
+        seen = await _seen(request, endpoint)
         with _as_expected(request, endpoint.version):
             response = await once(request, endpoint)
-        if endpoint.version and response.status == 200:
+        if seen and response.status == 200:
+            _set_tag(response, seen)
+        elif endpoint.version and response.status == 200:
             await _tag(request, response, endpoint.version)
         elif endpoint.method == "GET" and response.status == 200:
             _set_tag(response, "")
         return _unless_known(request, response)
 
     return answer
+
+
+async def _seen(request: web.Request, endpoint: Endpoint) -> str:
+    """The version of the one thing that is about to be shown; empty where nothing is."""
+    version = endpoint.version
+    if version is None or endpoint.method != "GET":
+        return ""
+    return mark(await request.app[SERVICES].store.read(lambda db: version(db, key(request))))
 
 
 def _check_accepted(request: web.Request) -> None:

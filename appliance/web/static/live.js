@@ -30,6 +30,10 @@ export function openLive() {
   setInterval(() => connected && refreshAll(), CLOCK);
   if (window.htmx) window.htmx.config.timeout = PATIENCE;
   document.addEventListener("htmx:afterRequest", answered);
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    // An open page is not somebody at work: the log-in ends when nobody has done anything for long enough.
+    if (detail.triggeringEvent?.type === "refresh") detail.headers.Unattended = "1";
+  });
   for (const silence of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(silence, ended);
   document.addEventListener("visibilitychange", () => !document.hidden && connected && refreshAll());
 }
