@@ -9,6 +9,7 @@ import errno
 import fcntl
 import logging
 import os
+import select
 import socket
 import struct
 import sys
@@ -82,7 +83,10 @@ class JournalHandler(logging.Handler):
             self._lost += 1
         except OSError:  # it is being restarted
             self._disconnect()
-            self._otherwise.handle(record)
+            if has_room(self._otherwise):
+                self._otherwise.handle(record)
+            else:
+                self._lost += 1
         except Exception:
             self.handleError(record)
 
@@ -111,6 +115,12 @@ class JournalHandler(logging.Handler):
             if error.errno not in _TOO_LARGE:
                 raise
             _send_as_file(channel, datagram)
+
+
+def has_room(handler: logging.Handler) -> bool:
+    """Whether a line can be written without waiting: stderr is the same journal, and a pipe that fills up."""
+    stream = getattr(handler, "stream", None)
+    return stream is None or bool(select.select([], [stream], [], 0)[1])
 
 
 def _send_as_file(channel: socket.socket, content: bytes) -> None:

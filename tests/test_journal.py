@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from aiohttp import web
@@ -15,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from appliance import journal
 from appliance.about import about, current, identified
-from appliance.journal import JournalHandler, TextFormatter, cleaned, is_connected
+from appliance.journal import JournalHandler, TextFormatter, cleaned, has_room, is_connected
 from appliance.netboot.whose import known_by_address
 
 HOSTILE = "web\n<3>ERROR appliance: forged\x1b[2J\u202e\u2028\x00end"
@@ -77,6 +78,13 @@ def log(listening: Journal) -> Iterator[logging.Logger]:
     logger.removeHandler(handler)
     logger.propagate = True
     handler.close()
+
+
+class Impatient(logging.StreamHandler[TextIO]):
+    """Ends the test where a line has to wait."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        raise SystemExit("a line waited")
 
 
 class Kept(logging.Handler):
@@ -158,6 +166,22 @@ def test_a_journal_that_does_not_read_keeps_nobody_waiting(listening: Journal, l
         assert message.startswith("line ")
     assert "lines before this one were lost" in message
     assert Kept.lines == []
+
+
+def test_a_stderr_that_nobody_reads_keeps_nobody_waiting_either(tmp_path: Path, log: logging.Logger) -> None:
+    """While the journal is away its stream fills up."""
+    stream, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with reader, stream, stream.makefile("w") as text:
+        stream.settimeout(1)
+        handler = JournalHandler(tmp_path / "nobody", Impatient(text))
+        log.addHandler(handler)
+        try:
+            for _ in range(1000):
+                log.info("x" * 2000)
+        finally:
+            log.removeHandler(handler)
+        assert reader.recv(10).startswith(b"xxx")
+        assert not has_room(logging.StreamHandler(text))
 
 
 def test_only_a_stderr_that_is_the_journals_counts(tmp_path: Path) -> None:

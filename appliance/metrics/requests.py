@@ -12,6 +12,8 @@ from appliance.metrics.histogram import Histogram
 ABORTED = "aborted"
 """Class of a request whose client left, or that ended without an answer."""
 _SWITCHING = 101
+_DEFECT = 500
+"""What aiohttp answers where a handler fails."""
 
 
 class Requests:
@@ -35,6 +37,11 @@ class Requests:
                 return response
             except web.HTTPException as error:
                 status = error.status
+                raise
+            except ConnectionError:  # the client has left
+                raise
+            except Exception:
+                status = _DEFECT
                 raise
             finally:
                 self.answered[site, _class(status)] += 1
