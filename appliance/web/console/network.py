@@ -65,6 +65,7 @@ def _lease_page(request: web.Request, wrong: ApplianceError | None, confirm: str
         button=f"Forget the lease of {address}",
         back="/network/leases",
         confirm=confirm,
+        danger=confirm is not None,
         wrong=wrong,
     )
 

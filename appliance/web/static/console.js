@@ -20,3 +20,4 @@ wirePalette();
 wireForms();
 wireChoosing();
 wireUpload();
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });

@@ -9,7 +9,7 @@ export function wireKeys() {
       const filter = document.querySelector("form[data-filter] input[type=search]");
       filter ? filter.select() : openPalette();
     } else if (event.key === "Escape") {
-      closeMenus(null);
+      closeByKey();
     }
   });
   document.addEventListener("click", (event) => {
@@ -30,6 +30,15 @@ function isSearch(event) {
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (menu !== except) menu.open = false;
+  }
+}
+
+// What was open closes, and the focus goes back to what opened it.
+function closeByKey() {
+  for (const part of document.querySelectorAll("details.menu[open], #tasks details[open]")) {
+    const inside = part.contains(document.activeElement);
+    part.open = false;
+    if (inside) part.querySelector("summary").focus();
   }
 }
 
