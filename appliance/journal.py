@@ -83,7 +83,7 @@ class JournalHandler(logging.Handler):
             self._lost += 1
         except OSError:  # it is being restarted
             self._disconnect()
-            if has_room(self._otherwise):
+            if _has_room(self._otherwise):
                 self._otherwise.handle(record)
             else:
                 self._lost += 1
@@ -117,7 +117,7 @@ class JournalHandler(logging.Handler):
             _send_as_file(channel, datagram)
 
 
-def has_room(handler: logging.Handler) -> bool:
+def _has_room(handler: logging.Handler) -> bool:
     """Whether a line can be written without waiting: stderr is the same journal, and a pipe that fills up."""
     stream = getattr(handler, "stream", None)
     return stream is None or bool(select.select([], [stream], [], 0)[1])
