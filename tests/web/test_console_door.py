@@ -38,14 +38,14 @@ async def test_a_wrong_link_says_where_the_right_one_is(tmp_path: Path) -> None:
         await link(stranger)
         page = said(await stranger.get("/setup?token=00", 403))
         assert "not the present one" in page
-        assert "copy the whole link" in page
+        assert "Copy the whole link" in page
 
 
 async def test_a_wrong_password_keeps_the_name(tmp_path: Path) -> None:
     async with visitor(tmp_path, fleet=False) as stranger:
         form = {"name": "admin", "password": "wrong", "next": "/machines?q=a"}
         page = await stranger.post("/login", 401, form)
-        assert "name or password is wrong" in said(page)
+        assert "Name or password is wrong" in said(page)
         assert 'value="admin"' in page
         assert 'value="/machines?q=a"' in page
         assert "wrong" not in re.findall(r'value="([^"]*)"', page)
