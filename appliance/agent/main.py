@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .commandline import Boot, parse
 from .control import Control, Refused
@@ -71,11 +73,17 @@ def live(hardware: Hardware, screen: Screen) -> None:
     screen.show(doing="saying who this machine is")
     session = open_session(hardware.run_directory, boot, _identity(hardware, link.mac), control)
     screen.show(name=session.name, doing="looking at the hardware")
-    answer = control.insist("POST", "inventory", collect(hardware, link.mac)).body
+    send_inventory = partial(_send_inventory, hardware, control, link.mac)
+    answer = send_inventory()
     screen.well()
     screen.show(name=str(answer.get("name", session.name)), state=str(answer.get("state", "idle")), doing="")
     send_messages(hardware, control, session)
-    serve(hardware, screen, control, boot, session)
+    serve(Worker(hardware, control, screen, send_inventory), boot, session)
+
+
+def _send_inventory(hardware: Hardware, control: Control, mac: str) -> dict[str, Any]:
+    """What this machine is, and what is on its disks; the answer is how it stands."""
+    return control.insist("POST", "inventory", collect(hardware, mac)).body
 
 
 def send_messages(hardware: Hardware, control: Control, session: Session) -> None:
@@ -94,13 +102,13 @@ def _identity(hardware: Hardware, mac: str) -> Identity:
     return Identity(mac=mac, macs=macs, uuid=uuid, firmware=hardware.firmware())
 
 
-def serve(hardware: Hardware, screen: Screen, control: Control, boot: Boot, session: Session) -> None:
+def serve(worker: Worker, boot: Boot, session: Session) -> None:
     """Wait for work and do it, without end. Raises Refused, Leaving.
 
     Two answers "nothing to do" in a row, or twice the same step, mean that something is out of step on the
     other side: that is not asked again without a pause.
     """
-    worker = Worker(hardware, control, screen)
+    hardware, control, screen = worker.hardware, worker.control, worker.screen
     pauses, last = growing(), None
     while True:
         answer = control.insist("GET", "work")

@@ -16,15 +16,20 @@ from .session import keep_secret
 from .steps import STEPS
 
 PROGRESS_TIMEOUT = 5.0
+EMPTIES_DISKS = ("wipe-disk",)
+"""Steps after which the machine stays here, with other disks than it told of when it came."""
 
 
 class Worker:
     """Does steps. What a step brought is kept until the next boot, and told again instead of done again."""
 
-    def __init__(self, hardware: Hardware, control: Control, screen: Screen) -> None:
+    def __init__(
+        self, hardware: Hardware, control: Control, screen: Screen, send_inventory: Callable[[], object]
+    ) -> None:
         self.hardware = hardware
         self.control = control
         self.screen = screen
+        self.send_inventory = send_inventory
         self.memory = hardware.run_directory / "steps"
 
     def perform(self, work: dict[str, Any]) -> None:
@@ -32,7 +37,10 @@ class Worker:
         job = self._job(work)
         self.screen.show(state=str(work.get("display") or job.step), doing=job.step)
         try:
-            self._conclude(job, self._outcome(job))
+            outcome = self._outcome(job)
+            if job.step in EMPTIES_DISKS:
+                self.send_inventory()  # before the report: the machine must never be shown idle with what it held
+            self._conclude(job, outcome)
         except Abandoned:
             self.screen.show(doing=f"{job.step} is no longer wanted")
         except StepFailed as error:
