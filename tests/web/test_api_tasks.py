@@ -131,6 +131,7 @@ async def test_bulk_over_deployments(admin: World) -> None:
         ("machines", {"action": "break"}, "selection-invalid", "machines"),
         ("machines", {"action": "break", "filter": {"color": "red"}}, "filter-unknown", "filter"),
         ("machines", {"action": "break", "filter": {"state": "purple"}}, "filter-invalid", "filter.state"),
+        ("machines", {"action": "break", "filter": {"tag": ["a"] * 3000}}, "filter-invalid", "filter.tag"),
         ("machines", {"action": "break", "filter": {"maintenance": "yes"}}, "filter-invalid", "filter.maintenance"),
         ("deployments", {"action": "redeploy", "deployments": ["1"]}, "body-field", "action"),
         ("deployments", {"action": "start", "deployments": []}, "selection-empty", "deployments"),

@@ -11,7 +11,7 @@ from appliance.reconcile.bulk_actions import Arguments
 from appliance.store.listing import Filter
 from appliance.web.api import tasks
 from appliance.web.api.body import body
-from appliance.web.api.query import hint_of
+from appliance.web.api.query import MOST_VALUES, hint_of
 from appliance.web.keys import SERVICES, USER
 
 MachineBulkAction = Literal[
@@ -93,8 +93,10 @@ def checked(noun: Noun, given: dict[str, Any]) -> dict[str, Any]:
 
 def _value(name: str, of: Filter, value: Any) -> Any:
     single = msgspec.json.schema(of.kind).get("type") == "array" and not isinstance(value, list)
+    where = f"filter.{name}"
+    if isinstance(value, list) and len(value) > MOST_VALUES:
+        raise Invalid("filter-invalid", f"{where} has {len(value)} values", f"{MOST_VALUES} at most", where)
     try:
         return msgspec.to_builtins(msgspec.convert([value] if single else value, of.kind))
     except msgspec.ValidationError as error:
-        where = f"filter.{name}"
         raise Invalid("filter-invalid", f"{where}: {str(error)[:200]}", hint_of(of.kind), where) from None

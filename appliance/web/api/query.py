@@ -15,6 +15,9 @@ Word = Annotated[str, msgspec.Meta(max_length=200)]
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """A whole number that JSON carries between all programs (RFC 8259 section 6)."""
 
+MOST_VALUES = 50
+"""Values of one parameter: SQLite takes no condition of a thousand parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
@@ -73,8 +76,9 @@ def _values(request: web.Request, param: Param) -> Any:
 
 
 def _enough(param: Param, texts: list[str]) -> list[str]:
-    if len(texts) > 50:
-        raise Invalid("query-invalid", f"{param.name}= is given {len(texts)} times", "50 times at most", param.name)
+    if len(texts) > MOST_VALUES:
+        often, most = f"{param.name}= is given {len(texts)} times", f"{MOST_VALUES} times at most"
+        raise Invalid("query-invalid", often, most, param.name)
     return texts
 
 
@@ -97,7 +101,8 @@ def _value(param: Param, text: str, of: Any) -> Any:
 
 def hint_of(kind: Any) -> str:
     """What a value of this type looks like, in words."""
-    schema: Mapping[str, Any] = msgspec.json.schema(kind)
+    named: Mapping[str, Any] = msgspec.json.schema(kind)
+    schema = next(iter(named.get("$defs", {}).values()), named)
     if "enum" in schema:
         return f"use one of {', '.join(map(str, schema['enum']))}"
     if schema.get("type") == "boolean":
