@@ -16,7 +16,7 @@ QUIET = (
     "--disable-default-apps",
     "--no-first-run",
 )
-AWAY = re.compile(r"WebSocket connection to|Failed to load resource: net::|net::ERR_|htmx:(sendError|afterRequest)")
+AWAY = re.compile(r"WebSocket connection to|Failed to load resource: net::|net::ERR_|htmx:(sendError|timeout|afterRequest)")
 """What a browser itself says of a server that is not there."""
 
 

@@ -82,6 +82,7 @@ async def visited(namespace: Namespace, daemon: Daemon, tmp_path: Path) -> Async
 async def test_an_open_page_outlives_the_daemon(visited: Visit, daemon: Daemon) -> None:
     await _it_goes_on_after_a_kill(visited, daemon)
     await _it_calls_itself_old_until_all_of_it_has_come_anew(visited, daemon)
+    await _it_notices_that_nothing_is_answered(visited, daemon)
     assert visited.complaints == []
 
 
@@ -124,6 +125,18 @@ async def _it_calls_itself_old_until_all_of_it_has_come_anew(visited: Visit, dae
     await expect(page.locator(".stale")).to_be_visible()
     held.set()
     await expect(page.locator(".stale")).to_be_hidden()
+
+
+async def _it_notices_that_nothing_is_answered(visited: Visit, daemon: Daemon) -> None:
+    """As when the appliance loses its power: the connection does not end by itself. No waiting for the clock here."""
+    await visited.page.unroute_all()
+    await visited.page.evaluate("window.htmx.config.timeout = 500")
+    daemon.process.send_signal(signal.SIGSTOP)
+    await visited.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(visited.page.locator(".stale")).to_have_text(LOST)
+    daemon.process.send_signal(signal.SIGCONT)
+    await visited.page.evaluate("window.htmx.config.timeout = 20000")
+    await expect(visited.page.locator(".stale")).to_be_hidden(timeout=BACK)
 
 
 async def test_what_cannot_be_known_is_not_shown_as_true(visited: Visit) -> None:
