@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.completion import values
+from appliance.cli.completion import names
 from appliance.cli.context import Listing, api
 from appliance.cli.listing import fetch, listing_options, moment_options
 from appliance.cli.output import as_json, clean, moment
@@ -17,7 +17,7 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--who", metavar="USER", shell_complete=values("/users", "name"), help="Only what this user did.")
+@click.option("--who", metavar="USER", shell_complete=names("/users"), help="Only what this user did.")
 @click.option("--action", help="Only this action (machine.change), or all of a noun (machine).")
 @click.option("--subject", metavar="NAME", help="Only what was done to this, by name or id.")
 @moment_options

@@ -34,11 +34,11 @@ def completion(shell: str) -> None:
     click.echo(made(click.get_current_context().find_root().command, {}, "qrm", "_QRM_COMPLETE").source())
 
 
-def names(path: str) -> Completes:
-    """Completes the names in the listing at ``path``, which can be searched."""
+def names(path: str, says: str = "") -> Completes:
+    """Completes the names in the listing at ``path``, which can be searched; ``says`` is the field that explains."""
 
     def found(begun: str) -> Given:
-        return ((each["name"], "") for each in _ask(path, limit=MOST, q=begun or None)["items"])
+        return ((each["name"], str(each.get(says) or "")) for each in _ask(path, limit=MOST, q=begun or None)["items"])
 
     return _completing(found)
 

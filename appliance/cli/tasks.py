@@ -26,7 +26,7 @@ def tasks() -> None:
 @tasks.command("list")
 @click.option("--open/--ended", "is_open", default=None, help="Only those that go on, or that have ended.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; may be given several times.")
-@click.option("--owner", shell_complete=values("/users", "name"), help="Only of this user.")
+@click.option("--owner", shell_complete=names("/users"), help="Only of this user.")
 @click.option(
     "--machine", metavar="MACHINE", shell_complete=names("/machines"), help="Only of this machine, by name or id."
 )

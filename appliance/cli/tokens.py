@@ -5,14 +5,19 @@ from typing import Any
 import click
 
 from appliance.cli.client import segment
-from appliance.cli.completion import values
+from appliance.cli.completion import MOST, names, values
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, fields, moment, table
 from appliance.errors import ApplianceError
 
 _everybody = click.option("--everybody", is_flag=True, help="Those of all users; for administrators.")
-token_argument = click.argument("token", shell_complete=values("/tokens", "name", says="scope"))
+_user = click.option(
+    "--user", shell_complete=names("/users"), help="Only of this user; another than you: for administrators."
+)
+SCOPES = click.Choice(["viewer", "operator", "admin"])
+token_argument = click.argument("token", shell_complete=names("/tokens", says="scope"))
 
 
 @click.group(cls=Listing)
@@ -22,17 +27,19 @@ def tokens() -> None:
 
 @tokens.command("list")
 @_everybody
-@json_option
-def list_tokens(everybody: bool, json_out: bool) -> None:
+@_user
+@click.option("--scope", type=SCOPES, multiple=True, help="Only with this scope; may be given several times.")
+@click.option("--expired/--valid", default=None, help="Only those whose time is over, or the others.")
+@listing_options("name", "user", "scope", "created", "expires", "used", search="name, id or user")
+def list_tokens(json_out: bool, limit: int, **query: Any) -> None:
     """List API tokens, without the tokens themselves."""
-    answer = api().get("/tokens", everybody="true" if everybody else None)
-    if json_out:
-        as_json(answer)
+    found = listed("/tokens", json_out, limit, **query)
+    if found is None:
         return
     heads = ("id", "name", "user", "scope", "ends", "last used", "from")
     rows = [
         (each["id"], each["name"], each["user"], each["scope"], _end(each), moment(each["used"]), each["used_from"])
-        for each in answer["items"]
+        for each in found
     ]
     table(heads, rows, "No token. Make one with: qrm tokens create NAME")
 
@@ -45,7 +52,7 @@ def _end(token: dict[str, Any]) -> str:
 @click.argument("name")
 @click.option(
     "--scope",
-    type=click.Choice(["viewer", "operator", "admin"]),
+    type=SCOPES,
     default="viewer",
     show_default=True,
     help="The most that it may do; never more than you may.",
@@ -96,12 +103,12 @@ def sessions() -> None:
 
 @sessions.command("list")
 @_everybody
-@json_option
-def list_sessions(everybody: bool, json_out: bool) -> None:
+@_user
+@listing_options("used", "created", "expires", "user", "address", search="id, user, address or program")
+def list_sessions(json_out: bool, limit: int, **query: Any) -> None:
     """List log-ins, the one used last first."""
-    answer = api().get("/sessions", everybody="true" if everybody else None)
-    if json_out:
-        as_json(answer)
+    found = listed("/sessions", json_out, limit, **query)
+    if found is None:
         return
     heads = ("id", "user", "from", "last used", "begun", "program")
     rows = [
@@ -113,13 +120,13 @@ def list_sessions(everybody: bool, json_out: bool) -> None:
             moment(each["created"]),
             each["program"][:60],
         )
-        for each in answer["items"]
+        for each in found
     ]
-    table(heads, rows, "Nobody is logged in.")
+    table(heads, rows, "Nobody is logged in so.")
 
 
 @sessions.command()
-@click.argument("session", shell_complete=values("/sessions", "id", says="program"))
+@click.argument("session", shell_complete=values("/sessions", "id", says="program", limit=MOST))
 def end(session: str) -> None:
     """End a log-in, named by its id; its open pages close at once."""
     if session == "current":

@@ -6,15 +6,16 @@ import click
 
 from appliance.cli import credentials
 from appliance.cli.client import api_of, normal_url, segment
-from appliance.cli.completion import values
+from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.credentials import Server
+from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, fields, moment, table
 from appliance.cli.secret_input import ask, ask_new
 
 ROLES = click.Choice(["viewer", "operator", "admin"])
-user_argument = click.argument("user", shell_complete=values("/users", "name", says="role"))
+user_argument = click.argument("user", shell_complete=names("/users", says="role"))
 
 
 @click.group(cls=Listing)
@@ -23,18 +24,19 @@ def users() -> None:
 
 
 @users.command("list")
-@json_option
-def list_users(json_out: bool) -> None:
+@click.option("--role", type=ROLES, multiple=True, help="Only with this role; may be given several times.")
+@click.option("--disabled/--enabled", default=None, help="Only those under whose name nobody gets in, or the others.")
+@listing_options("name", "role", "created", "last_log_in", search="the name")
+def list_users(json_out: bool, limit: int, **query: Any) -> None:
     """List users."""
-    answer = api().get("/users")
-    if json_out:
-        as_json(answer)
+    found = listed("/users", json_out, limit, **query)
+    if found is None:
         return
     rows = [
         (each["name"], each["role"], "disabled" if each["disabled"] else "", moment(each["last_log_in"]))
-        for each in answer["items"]
+        for each in found
     ]
-    table(("name", "role", "", "last log-in"), rows, "No user.")
+    table(("name", "role", "", "last log-in"), rows, "No user matches.")
 
 
 @users.command()

@@ -1,12 +1,15 @@
 """Users and settings."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import aiosqlite
+import msgspec
 
+from appliance.accounts import Role
 from appliance.errors import Conflict, NotFound
 from appliance.store.documents import one, rows
+from appliance.store.listing import Asked, Filter, Found, Listing, Sort, Text, any_of, flag, page, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,25 @@ class User:
 
 _COLUMNS = "name, password, role, created, disabled, last_log_in"
 
+LISTING = Listing(
+    table="users",
+    columns=_COLUMNS,
+    id="name",
+    id_kind=Text,
+    sorts={
+        "name": Sort("name"),
+        "role": Sort("role"),
+        "created": Sort("created", float),
+        "last_log_in": Sort("coalesce(last_log_in, 0.0)", float),
+    },
+    default="name",
+    filters={
+        "q": Filter(Annotated[str, msgspec.Meta(max_length=200)], words("lower(name)"), "words that are in the name"),
+        "role": Filter(list[Role], any_of("role"), "only with this role; several may be given"),
+        "disabled": Filter(bool, flag("disabled = 1"), "whether nobody gets in under the name"),
+    },
+)
+
 
 def _user(row: tuple[Any, ...]) -> User:
     name, password, role, created, disabled, last = row
@@ -34,6 +56,12 @@ def _user(row: tuple[Any, ...]) -> User:
 async def users(db: aiosqlite.Connection) -> list[User]:
     """All users by name."""
     return [_user(row) for row in await rows(db, f"SELECT {_COLUMNS} FROM users ORDER BY name")]  # noqa: S608 - ours
+
+
+async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[User]]:
+    """The page that is asked for, and its users."""
+    shown = await page(db, LISTING, asked)
+    return shown, [_user(row) for row in shown.rows]
 
 
 async def user(db: aiosqlite.Connection, name: str) -> User | None:

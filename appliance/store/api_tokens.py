@@ -1,11 +1,27 @@
 """API tokens of users; only their hashes are stored."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import aiosqlite
+import msgspec
 
+from appliance.accounts import Role
 from appliance.errors import Conflict, NotFound
 from appliance.store.documents import one, rows
+from appliance.store.listing import (
+    Asked,
+    Condition,
+    Filter,
+    Found,
+    Listing,
+    Sort,
+    Text,
+    any_of,
+    equals,
+    page,
+    words,
+)
 
 MOST_PER_USER = 100
 
@@ -27,6 +43,44 @@ class ApiToken:
     """When it was last used, to a minute; None: never."""
     used_from: str = ""
     """Address that it was last used from."""
+
+
+_Word = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+def _expired(value: bool, now: float) -> list[Condition]:
+    return [(f"coalesce(expires <= ?, 0) = {int(value)}", (now,))]
+
+
+LISTING = Listing(
+    table="api_tokens",
+    columns="id, user, name, hash, scope, created, expires, used, used_from",
+    id="id",
+    id_kind=Text,
+    sorts={
+        "name": Sort("name"),
+        "user": Sort("user"),
+        "scope": Sort("scope"),
+        "created": Sort("created", float),
+        "expires": Sort("coalesce(expires, 9e15)", float),
+        "used": Sort("coalesce(used, 0.0)", float),
+    },
+    default="name",
+    filters={
+        "q": Filter(_Word, words("lower(name || ' ' || user || ' ' || id)"), "words in its name, id or owner's name"),
+        "user": Filter(_Word, equals("user"), "only of this user; another than oneself: for administrators"),
+        "everybody": Filter(bool, lambda _value, _now: (), "those of all users; for administrators"),
+        "scope": Filter(list[Role], any_of("scope"), "only with this scope; several may be given"),
+        "expired": Filter(bool, _expired, "whether its time is over"),
+    },
+)
+"""Those that do not end by themselves come last by ``expires``."""
+
+
+async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[ApiToken]]:
+    """The page that is asked for, and its tokens."""
+    shown = await page(db, LISTING, asked)
+    return shown, [ApiToken(*row) for row in shown.rows]
 
 
 async def add(db: aiosqlite.Connection, new: ApiToken) -> None:

@@ -65,6 +65,8 @@ class Listing:
     """The order when nobody says, such as ``name`` or ``-id`` (descending)."""
     filters: Mapping[str, Filter] = field(default_factory=dict)
     id_kind: Any = Number
+    always: Callable[[float], Iterable[Condition]] = lambda _: ()
+    """From the time, what has to hold of every row, whatever is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ def _order(listing: Listing, sort: str) -> tuple[str, bool]:
 
 def _conditions(listing: Listing, asked: Asked) -> list[Condition]:
     given = ((listing.filters[name], value) for name, value in asked.filters.items())
-    return [condition for each, value in given for condition in each.test(value, asked.now)]
+    asked_for = [condition for each, value in given for condition in each.test(value, asked.now)]
+    return [*listing.always(asked.now), *asked_for]
 
 
 def _where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:

@@ -1,13 +1,18 @@
 """Log-ins and the tokens that stand for them, one after the other: a browser's is replaced while it is in use."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import aiosqlite
+import msgspec
 
 from appliance.store.documents import one, rows
+from appliance.store.listing import Asked, Filter, Found, Listing, Sort, Text, equals, page, words
 
 MOST_PER_USER = 100
 """Log-ins of one user that are kept; the one that was used longest ago goes first."""
+IDLE_END = 12 * 3600.0
+"""Seconds without use after which a log-in has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,41 @@ class LogInToken:
     """When it came back for the first time; None: it may never have arrived."""
     retired: float | None = None
     """When a later one took its place."""
+
+
+_Word = Annotated[str, msgspec.Meta(max_length=200)]
+
+LISTING = Listing(
+    table="log_ins",
+    columns="id, user, created, used, expires, address, program",
+    id="id",
+    id_kind=Text,
+    sorts={
+        "used": Sort("used", float),
+        "created": Sort("created", float),
+        "expires": Sort("expires", float),
+        "user": Sort("user"),
+        "address": Sort("address"),
+    },
+    default="-used",
+    filters={
+        "q": Filter(
+            _Word,
+            words("lower(id || ' ' || user || ' ' || address || ' ' || program)"),
+            "words in its id, user, address or program",
+        ),
+        "user": Filter(_Word, equals("user"), "only of this user; another than oneself: for administrators"),
+        "everybody": Filter(bool, lambda _value, _now: (), "those of all users; for administrators"),
+    },
+    always=lambda now: [("used > ? AND expires > ?", (now - IDLE_END, now))],
+)
+"""Log-ins that go on; those that have ended are none."""
+
+
+async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[LogIn]]:
+    """The page that is asked for, and its log-ins."""
+    shown = await page(db, LISTING, asked)
+    return shown, [LogIn(*row) for row in shown.rows]
 
 
 async def add(db: aiosqlite.Connection, new: LogIn, token: LogInToken) -> None:
@@ -72,10 +112,10 @@ async def get(db: aiosqlite.Connection, key: str) -> LogIn | None:
     return LogIn(*row) if row else None
 
 
-async def every(db: aiosqlite.Connection, user: str | None, used_after: float, now: float) -> list[LogIn]:
-    """The log-ins of a user, or of everybody, that go on; the one used last goes first."""
-    sql = "SELECT * FROM log_ins WHERE (? IS NULL OR user = ?) AND used > ? AND expires > ? ORDER BY used DESC, id"
-    return [LogIn(*row) for row in await rows(db, sql, user, user, used_after, now)]
+async def of_user(db: aiosqlite.Connection, user: str, now: float) -> list[LogIn]:
+    """The log-ins of a user that go on; the one used last goes first."""
+    sql = "SELECT * FROM log_ins WHERE user = ? AND used > ? AND expires > ? ORDER BY used DESC, id"
+    return [LogIn(*row) for row in await rows(db, sql, user, now - IDLE_END, now)]
 
 
 async def newest_token(db: aiosqlite.Connection, log_in: str) -> float:

@@ -33,7 +33,7 @@ COOKIE = "__Host-qrm"
 """The prefix makes browsers take it over TLS only, for this host only (RFC 6265bis section 4.1.3.2)."""
 UNATTENDED = "Unattended"
 """The header of requests that an open page makes by itself: nobody need be there, and the idle time goes on."""
-IDLE_END = 12 * 3600.0
+IDLE_END = log_ins.IDLE_END
 """Seconds without a request after which a log-in ends."""
 ABSOLUTE_END = 7 * 86400.0
 """Seconds after which a log-in ends in any case."""

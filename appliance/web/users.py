@@ -17,7 +17,7 @@ from appliance.store.accounts import User
 from appliance.store.log_ins import LogIn, LogInToken
 from appliance.store.store import Store
 from appliance.store.tokens import hash_token
-from appliance.web.auth import IDLE_END, Accounts, Made, Proof, new_token
+from appliance.web.auth import Accounts, Made, Proof, new_token
 from appliance.web.loginlimits import LoginLimits, TooOften
 from appliance.web.passwords import check_password
 
@@ -143,10 +143,10 @@ class Users:
         self._limits.succeeded(by.name, by.address)
         return user
 
-    async def log_ins_of(self, user: str | None) -> list[LogIn]:
-        """The log-ins that go on, of one user or of everybody."""
+    async def log_ins_of(self, user: str) -> list[LogIn]:
+        """The log-ins of a user that go on."""
         now = self._clock()
-        return await self._store.read(lambda db: log_ins.every(db, user, now - IDLE_END, now))
+        return await self._store.read(lambda db: log_ins.of_user(db, user, now))
 
     async def end_log_in(self, key: str, by: Asker) -> LogIn:
         """End a log-in: one's own, an administrator anybody's. Raises NotFound or Denied."""

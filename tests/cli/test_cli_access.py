@@ -73,6 +73,26 @@ async def test_log_ins(qrm: Cli) -> None:
     assert NAME in (await qrm.run("sessions", "--everybody")).out
 
 
+async def test_access_is_filtered_sorted_and_cut(qrm: Cli) -> None:
+    await qrm.log_in()
+    for name in ("eva", "evan"):
+        await qrm.run("users", "create", name, stdin=f"{OTHER}\n")
+    for name in ("one", "two"):
+        await qrm.run("tokens", "create", name)
+    for words, found in (
+        (("users", "-q", "ev", "--sort", "-name"), ["evan", "eva"]),
+        (("users", "list", "--role", "viewer", "--enabled", "--limit", "1"), ["eva"]),
+        (("users", "--disabled"), []),
+        (("tokens", "--valid", "--scope", "viewer", "--sort", "-name"), ["two", "one"]),
+        (("tokens", "--everybody", "-q", "two"), ["two"]),
+        (("tokens", "--user", "eva"), []),
+        (("tokens", "--expired"), []),
+    ):
+        assert [each["name"] for each in (await qrm.run(*words, "--json")).json["items"]] == found, words
+    assert (await qrm.run("sessions", "--user", "eva", "--json")).json["items"] == []
+    assert "1 more are not shown" in (await qrm.run("tokens", "--limit", "1")).err
+
+
 async def test_the_audit_log(qrm: Cli) -> None:
     await qrm.run("users", "create", "eva", stdin=f"{OTHER}\n")
     await qrm.run("users", "set", "eva", "--role", "operator")

@@ -1,6 +1,7 @@
 """The addresses of the API about who may do what: users, tokens, log-ins, the certificate, the audit log."""
 
 from appliance.accounts import Role
+from appliance.store import accounts, api_tokens, log_ins
 from appliance.store.audit import LISTING
 from appliance.web.api import audit, certificate, sessions, shapes, tokens, users, versions
 from appliance.web.api.endpoint import Endpoint
@@ -9,9 +10,9 @@ from appliance.web.api.listing import Page, params
 ADMIN, VIEWER = Role.ADMIN, Role.VIEWER
 
 ACCESS: tuple[Endpoint, ...] = (
-    Endpoint("GET", "/sessions", sessions.index, 200, sessions.LogInItems, query=tokens.EVERYBODY),
+    Endpoint("GET", "/sessions", sessions.index, 200, Page[sessions.LogInOut], query=params(log_ins.LISTING)),
     Endpoint("DELETE", "/sessions/{key}", sessions.end, 204, role=VIEWER),
-    Endpoint("GET", "/users", users.index, 200, users.UserItems, role=ADMIN),
+    Endpoint("GET", "/users", users.index, 200, Page[users.UserDetail], query=params(accounts.LISTING), role=ADMIN),
     Endpoint("POST", "/users", users.create, 201, users.UserDetail, users.UserIn, role=ADMIN, secret=True),
     Endpoint("GET", "/users/{key}", users.show, 200, users.UserDetail, role=ADMIN, version=versions.user),
     Endpoint(
@@ -29,7 +30,7 @@ ACCESS: tuple[Endpoint, ...] = (
     Endpoint(
         "PUT", "/account/password", users.change_password, 200, shapes.SessionOut, users.OwnPasswordIn, role=VIEWER
     ),
-    Endpoint("GET", "/tokens", tokens.index, 200, tokens.TokenItems, query=tokens.EVERYBODY),
+    Endpoint("GET", "/tokens", tokens.index, 200, Page[tokens.TokenOut], query=params(api_tokens.LISTING)),
     Endpoint("POST", "/tokens", tokens.create, 201, tokens.TokenMade, tokens.TokenIn, role=VIEWER, secret=True),
     Endpoint("GET", "/tokens/{key}", tokens.show, 200, tokens.TokenOut),
     Endpoint("DELETE", "/tokens/{key}", tokens.delete, 204, role=VIEWER),

@@ -3,10 +3,12 @@
 import msgspec
 from aiohttp import web
 
+from appliance.store import log_ins
+from appliance.web.api import listing
 from appliance.web.api.body import answer, key
-from appliance.web.api.tokens import whose
+from appliance.web.api.tokens import own
 from appliance.web.auth import PROOF
-from appliance.web.keys import USER
+from appliance.web.keys import SERVICES, USER
 from appliance.web.users import USERS
 
 
@@ -28,15 +30,10 @@ class LogInOut(msgspec.Struct):
     """Whether this request was made with it."""
 
 
-class LogInItems(msgspec.Struct):
-    """Log-ins, the one used last first."""
-
-    items: list[LogInOut]
-
-
 async def index(request: web.Request) -> web.Response:
     """One's own log-ins, or everybody's."""
-    present = request[PROOF].log_in
+    wanted, present = own(request, log_ins.LISTING), request[PROOF].log_in
+    found, shown = await request.app[SERVICES].store.read(lambda db: log_ins.found(db, wanted))
     items = [
         LogInOut(
             id=each.id,
@@ -48,9 +45,9 @@ async def index(request: web.Request) -> web.Response:
             program=each.program,
             current=each.id == present,
         )
-        for each in await request.app[USERS].log_ins_of(whose(request))
+        for each in shown
     ]
-    return answer(LogInItems(items))
+    return answer(listing.page(found, items))
 
 
 async def end(request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """API tokens for programs."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -8,13 +9,12 @@ from aiohttp import web
 from appliance.accounts import Role, require
 from appliance.store import api_tokens
 from appliance.store.api_tokens import ApiToken
+from appliance.store.listing import Asked, Listing
+from appliance.web.api import listing
 from appliance.web.api.body import answer, body, key
-from appliance.web.api.query import Param, given
 from appliance.web.api_tokens import DEFAULT_DAYS, NewToken
 from appliance.web.auth import ACCOUNTS
 from appliance.web.keys import SERVICES, USER
-
-EVERYBODY = (Param("everybody", bool, "those of all users; for administrators"),)
 
 
 class TokenIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,12 +49,6 @@ class TokenMade(msgspec.Struct):
     about: TokenOut
 
 
-class TokenItems(msgspec.Struct):
-    """Tokens, by user and name."""
-
-    items: list[TokenOut]
-
-
 def _out(stored: ApiToken) -> TokenOut:
     return TokenOut(
         id=stored.id,
@@ -68,19 +62,21 @@ def _out(stored: ApiToken) -> TokenOut:
     )
 
 
-def whose(request: web.Request) -> str | None:
-    """Who the list is of: who asks, or everybody (None) for administrators; raises Denied."""
-    if not given(request, EVERYBODY).get("everybody"):
-        return request[USER].name
-    require(request[USER], Role.ADMIN)
-    return None
+def own(request: web.Request, of: Listing) -> Asked:
+    """What is asked of a list of what users have: what is their own, or, for administrators, more; raises Denied."""
+    wanted, by = listing.asked(request, of), request[USER]
+    user = wanted.filters.get("user", by.name)
+    everybody = wanted.filters.get("everybody", False)
+    if everybody or user != by.name:
+        require(by, Role.ADMIN)
+    return wanted if everybody else replace(wanted, filters={**wanted.filters, "user": user})
 
 
 async def index(request: web.Request) -> web.Response:
     """One's own tokens, or everybody's."""
-    user = whose(request)
-    found = await request.app[SERVICES].store.read(lambda db: api_tokens.every(db, user))
-    return answer(TokenItems([_out(each) for each in found]))
+    wanted = own(request, api_tokens.LISTING)
+    found, tokens = await request.app[SERVICES].store.read(lambda db: api_tokens.found(db, wanted))
+    return answer(listing.page(found, [_out(each) for each in tokens]))
 
 
 async def create(request: web.Request) -> web.Response:

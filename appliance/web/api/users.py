@@ -7,6 +7,7 @@ from aiohttp import web
 
 from appliance.store import accounts
 from appliance.store.accounts import User
+from appliance.web.api import listing
 from appliance.web.api.accounts import logged_in
 from appliance.web.api.body import answer, body, key
 from appliance.web.auth import PROOF
@@ -56,12 +57,6 @@ class UserDetail(msgspec.Struct):
     """Unix time; null: never."""
 
 
-class UserItems(msgspec.Struct):
-    """All users, by name."""
-
-    items: list[UserDetail]
-
-
 def _out(user: User) -> UserDetail:
     return msgspec.convert(
         {
@@ -76,8 +71,10 @@ def _out(user: User) -> UserDetail:
 
 
 async def index(request: web.Request) -> web.Response:
-    """All users."""
-    return answer(UserItems([_out(each) for each in await request.app[SERVICES].store.read(accounts.users)]))
+    """Users, by name."""
+    wanted = listing.asked(request, accounts.LISTING)
+    found, users = await request.app[SERVICES].store.read(lambda db: accounts.found(db, wanted))
+    return answer(listing.page(found, [_out(each) for each in users]))
 
 
 async def create(request: web.Request) -> web.Response:

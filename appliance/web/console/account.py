@@ -6,12 +6,13 @@ from aiohttp import web
 
 from appliance.accounts import ROLES, Role
 from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.store import api_tokens
+from appliance.store import api_tokens, log_ins
 from appliance.store.api_tokens import ApiToken
 from appliance.web.api_tokens import DEFAULT_DAYS, MOST_DAYS, NewToken
 from appliance.web.auth import ACCOUNTS, PROOF, give_cookie
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.console.paging import read, shown
 from appliance.web.console.programs import program_in_words
 from appliance.web.console.users import MEANINGS, repeated
 from appliance.web.forms import fields, text
@@ -47,7 +48,7 @@ async def _page(request: web.Request, error: ApplianceError | None = None) -> we
     )
 
 
-async def _tokens(request: web.Request, user: str | None) -> list[ApiToken]:
+async def _tokens(request: web.Request, user: str) -> list[ApiToken]:
     return await request.app[SERVICES].store.read(lambda db: api_tokens.every(db, user))
 
 
@@ -146,14 +147,19 @@ async def delete_token(request: web.Request) -> web.Response:
 
 
 async def all_tokens(request: web.Request) -> web.Response:
-    """GET /settings/tokens"""
-    return render(request, "tokens.html", tokens=await _tokens(request, None), tab="tokens")
+    """GET /settings/tokens, filtered by ``q``, ``scope``, ``user`` and ``expired``."""
+    wanted = shown(request, "/settings/tokens", api_tokens.LISTING, ("q", "scope", "user", "expired"))
+    store = request.app[SERVICES].store
+    listed = await read(wanted, lambda asked: store.read(lambda db: api_tokens.found(db, asked)), 0)
+    return render(request, "tokens.html", listed=listed, scopes=ROLES, tab="tokens")
 
 
 async def all_log_ins(request: web.Request) -> web.Response:
-    """GET /settings/log-ins"""
-    log_ins, present = await request.app[USERS].log_ins_of(None), request[PROOF].log_in
-    return render(request, "log_ins.html", log_ins=log_ins, present=present, program=program_in_words, tab="log-ins")
+    """GET /settings/log-ins, filtered by ``q`` and ``user``."""
+    wanted = shown(request, "/settings/log-ins", log_ins.LISTING, ("q", "user"))
+    store, present = request.app[SERVICES].store, request[PROOF].log_in
+    listed = await read(wanted, lambda asked: store.read(lambda db: log_ins.found(db, asked)), 0)
+    return render(request, "log_ins.html", listed=listed, present=present, program=program_in_words, tab="log-ins")
 
 
 async def end_any_log_in(request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.store import accounts
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.console.paging import read, shown
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 from appliance.web.passwords import SHORTEST
@@ -26,9 +27,10 @@ MEANINGS = {
 
 
 async def index(request: web.Request) -> web.Response:
-    """GET /settings/users"""
-    users = await request.app[SERVICES].store.read(accounts.users)
-    return render(request, "users.html", users=users, tab="users")
+    """GET /settings/users, filtered by ``q``, ``role`` and ``disabled``."""
+    wanted, store = shown(request, LIST, accounts.LISTING, ("q", "role", "disabled")), request.app[SERVICES].store
+    listed = await read(wanted, lambda asked: store.read(lambda db: accounts.found(db, asked)), 0)
+    return render(request, "users.html", listed=listed, roles=ROLES, tab="users")
 
 
 async def form(request: web.Request) -> web.Response:
