@@ -15,6 +15,7 @@ from typing import cast
 from aiohttp import WSCloseCode, web
 
 from appliance.accounts import Role
+from appliance.errors import ApplianceError
 from appliance.web.auth import ACCOUNTS, PROOF
 from appliance.web.doors import open_door
 from appliance.web.feed import Fallen, Feed, hello, resync
@@ -28,12 +29,15 @@ CHECK_EVERY = 60.0
 """Seconds after which a log-in that has ended ends its connection."""
 GOODBYE = 1.0
 """Seconds that a client gets to confirm the end when we stop."""
+MOST_PER_USER = 200
+"""Connections of one user at the same time."""
 LARGEST_MESSAGE = 1024
 """Bytes; nothing is expected from the client."""
 
 FEED = web.AppKey("feed", Feed)
 """``request.app[FEED]``: what readers read from."""
-_SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
+_SOCKETS = web.AppKey("sockets", dict[web.WebSocketResponse, str])
+"""With the name of whose they are."""
 
 
 class _EndedError(Exception):
@@ -42,7 +46,7 @@ class _EndedError(Exception):
 
 def add_routes(app: web.Application) -> None:
     """``/live`` for the console, ``/api/v1/live`` for programs."""
-    app[_SOCKETS] = set[web.WebSocketResponse]()
+    app[_SOCKETS] = {}
     app[FEED] = Feed()
     for path in ("/live", "/api/v1/live"):
         open_door(app, "GET", path, answer, Role.VIEWER)
@@ -56,12 +60,13 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
 
 
 async def answer(request: web.Request) -> web.WebSocketResponse:
-    """Tell the client what is published until either side goes away."""
+    """Tell the client what is published until either side goes away; raises ApplianceError ``live-too-many``."""
+    _check_number(request)
     # Compression would cost every reader a window of its own, and every message the work anew for each of them.
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=LARGEST_MESSAGE, compress=False)
     await socket.prepare(request)
     feed = request.app[FEED]
-    request.app[_SOCKETS].add(socket)
+    request.app[_SOCKETS][socket] = request[USER].name
     feed.readers += 1
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -74,8 +79,16 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
         _drop(request)
     finally:
         feed.readers -= 1
-        request.app[_SOCKETS].discard(socket)
+        del request.app[_SOCKETS][socket]
     return socket
+
+
+def _check_number(request: web.Request) -> None:
+    """Nobody may take all files that the daemon can open: machines could not boot any more."""
+    mine = sum(name == request[USER].name for name in request.app[_SOCKETS].values())
+    if mine >= MOST_PER_USER:
+        hint = "close some tabs, or end programs that were forgotten"
+        raise ApplianceError("live-too-many", f"{request[USER].name} has {mine} live connections already", hint)
 
 
 async def _tell(request: web.Request, socket: web.WebSocketResponse, feed: Feed) -> None:
@@ -147,7 +160,7 @@ def _drop(request: web.Request) -> None:
 
 
 async def _close_all(app: web.Application) -> None:
-    sockets = app[_SOCKETS].copy()
+    sockets = list(app[_SOCKETS])
     async with asyncio.TaskGroup() as tasks:
         for socket in sockets:
             tasks.create_task(_say_goodbye(socket), name="live goodbye")

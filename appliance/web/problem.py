@@ -26,6 +26,7 @@ _STATUS_OF_CODE = {
     "body-type": 415,
     "upload-failed": 507,
     "body-too-large": 413,
+    "live-too-many": 429,
     "login-busy": 503,
     "store-failed": 503,
 }

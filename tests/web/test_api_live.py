@@ -227,3 +227,15 @@ async def test_clients_have_nothing_to_say(admin: World) -> None:
         ended = await socket.receive(timeout=20)
         assert (ended.type, ended.data) == (aiohttp.WSMsgType.CLOSE, 1009)
     await admin.api("GET", "/machines")
+
+
+async def test_nobody_opens_connections_without_end(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_PER_USER", 2)
+    async with admin.client.ws_connect("/live", headers=admin.headers) as first:
+        async with admin.client.ws_connect("/live", headers=admin.headers) as second:
+            for socket in (first, second):
+                assert (await socket.receive_json(timeout=5))["kind"] == "hello"
+            assert (await admin.api("GET", "/live", 429))["code"] == "live-too-many"
+            await second.close()
+        async with admin.client.ws_connect("/live", headers=admin.headers) as another:
+            assert (await another.receive_json(timeout=5))["kind"] == "hello"

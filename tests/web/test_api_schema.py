@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ class Served:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # Its one thread begins now: one that began during a test would look like something that the test left behind.
+        self._loop.set_default_executor(ThreadPoolExecutor(1))
+        await asyncio.to_thread(int)
         async with open_world(self._state) as world:
             self.token = await world.set_up()
             for number in range(1, 4):
