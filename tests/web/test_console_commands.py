@@ -5,6 +5,7 @@ import re
 import click
 import pytest
 
+from appliance.cli.context import Listing
 from appliance.cli.main import cli
 from appliance.web.console.page import TEMPLATES
 
@@ -26,12 +27,13 @@ def test_command_exists(line: str) -> None:
     words = line.split()
     command: click.Command = cli
     context = click.Context(cli)
-    while words and isinstance(command, click.Group):
+    while isinstance(command, click.Group) and words != ["--help"]:
+        if isinstance(command, Listing) and (not words or words[0].startswith("-")):
+            words = ["list", *words]
         found = command.get_command(context, words[0])
         assert found is not None, f"qrm {line}: no {words[0]}"
         command, words = found, words[1:]
-    options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
-    assert {word for word in words if word.startswith("-")} <= options
-    given = re.sub(r"--\S+ \S+", "", " ".join(words)).split()
-    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-    assert len(given) == len(arguments)
+    values, left, _ = command.make_parser(click.Context(command)).parse_args(words)  # raises for an unknown option
+    assert left == []
+    needed = [each.name for each in command.params if isinstance(each, click.Argument) and each.required]
+    assert [name for name in needed if not values.get(str(name))] == []

@@ -8,6 +8,8 @@ import pytest
 from console_client import Visitor, said, visitor
 from console_seed import HOSTILE
 
+from appliance.web.console.routes import ROUTES
+
 PAGES = (
     "/",
     "/tasks",
@@ -82,6 +84,7 @@ PAGES = (
     "/find",
     "/find?q=node-1",
     "/find?q=nothing-of-that-name",
+    "/docs/api",
     "/events",
     "/events?kind=dhcp.lease&machine=node-18",
     "/events?deployment=web-1",
@@ -176,8 +179,8 @@ async def test_events_are_paged_by_number(fleet: Visitor) -> None:
 
 
 async def test_errors_are_pages_too(fleet: Visitor) -> None:
-    assert "there is no machine 'nope'" in said(await fleet.get("/machines/nope", 404))
-    assert "there is nothing at this address" in said(await fleet.get("/nowhere", 404))
+    assert "There is no machine 'nope'" in said(await fleet.get("/machines/nope", 404))
+    assert "There is nothing at this address" in said(await fleet.get("/nowhere", 404))
     assert "There is no such page" in said(await fleet.get("/deployments/web-1/explode", 404))
 
 
@@ -200,3 +203,17 @@ async def test_the_console_is_closed_to_strangers(tmp_path: Path) -> None:
             async with stranger.client.get(path, headers=stranger.headers, allow_redirects=False) as response:
                 assert response.status == 303, path
                 assert response.headers["Location"].startswith("/login"), path
+
+
+UNSEEN = {"/machines/{key}/timeline.txt", "/login", "/setup"}
+"""A text; the doors, which whoever is logged in does not see."""
+
+
+def test_every_page_is_in_the_list() -> None:
+    """The other tests of pages go by it."""
+    paths = [page.partition("?")[0] for page in PAGES]
+    for route in ROUTES:
+        if route.method != "GET" or route.path in UNSEEN:
+            continue
+        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(route.path))
+        assert any(re.fullmatch(pattern, path) for path in paths), route.path
