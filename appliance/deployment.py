@@ -19,6 +19,15 @@ class Wanted(StrEnum):
     STOPPED = "stopped"
 
 
+LEADS_TO: dict[State | None, Wanted] = {
+    State.DEPLOYING: Wanted.RUNNING,
+    State.STARTING: Wanted.RUNNING,
+    State.STOPPING: Wanted.STOPPED,
+    State.RELEASING: Wanted.RELEASED,
+}
+"""What is wanted where a machine is on its way so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirements:
     """What a machine must have at least; None asks for nothing."""

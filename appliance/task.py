@@ -265,7 +265,16 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
     if step is None or step.name == REPORT_ACTIVE:
         return Prospect(False, "The machine was handed over, and its system starts. Stop it once it is active.")
     then = _THEN_RESCUE if attempt.kind in (Kind.RESCUE, Kind.END_RESCUE) else _THEN
-    return Prospect(True, f"{_CUT[step.name]} {then}")
+    return Prospect(True, f"{_cut(attempt, step.name)} {then}")
+
+
+def _cut(attempt: Attempt, step: str) -> str:
+    """What becomes of the machine, and of its disk, when the step is given up now."""
+    if step in (PREPARE, WIPE_DISK) and not attempt.obeyed:
+        return "The disk was not touched yet, and stays as it is."
+    if step == RETURN and attempt.kind is Kind.END_RESCUE and attempt.finished == RESTART:
+        return "The machine restarts all the same."
+    return _CUT[step]
 
 
 def withdrawn(deployment: Deployment, before: Before) -> Deployment:

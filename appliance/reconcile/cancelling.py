@@ -67,5 +67,7 @@ async def _no_rescue(db: aiosqlite.Connection, task: Task) -> None:
     """A rescue, or its end, that has not begun is wanted no longer."""
     machine = await machines.find(db, task.machine) if task.machine else None
     if machine is not None and machine.rescue is not None:
-        rescue = replace(machine.rescue, ended=False) if task.kind == "machine.end-rescue" else None
+        # The end of one that has failed was wanted without any rescue: there are no keys to go back to.
+        goes_on = task.kind == "machine.end-rescue" and machine.rescue.ssh_keys
+        rescue = replace(machine.rescue, ended=False) if goes_on else None
         await machines.put(db, replace(machine, rescue=rescue))

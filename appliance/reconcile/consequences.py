@@ -87,6 +87,9 @@ def consequences_of(
         case Action.START if not deployment.current:
             # Its deploy failed, and a rescue has followed.
             return _ending(deployment, machine, Action.REDEPLOY)
+        case Action.RETRY if machine.failed_from is State.DEPLOYING and deployment.current:
+            # All of it was written, and its system may have run ever since without a report.
+            return _ending(deployment, machine, Action.REDEPLOY)
         case Action.START:
             text = f"{deployment.name} boots again from its disk, with its data."
         case Action.STOP:

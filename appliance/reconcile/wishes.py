@@ -10,6 +10,7 @@ import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.deployment import (
+    LEADS_TO,
     Deployment,
     Requirements,
     Wanted,
@@ -298,11 +299,16 @@ class Wishes:
             case Action.REDEPLOY:
                 return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
             case Action.RETRY:
-                return replace(deployment, retry=True)
+                return await self._retried(db, deployment)
+
+    async def _retried(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+        """What failed is wanted again, whatever somebody else has asked for since and was not begun yet."""
+        machine = await machines.get(db, deployment.machine or "")
+        return replace(deployment, retry=True, wanted=LEADS_TO.get(machine.failed_from, deployment.wanted))
 
     async def _released(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
         """A broken machine takes no part in anything: its deployment is taken off it at once."""
-        after = replace(deployment, wanted=Wanted.RELEASED)
+        after = replace(deployment, wanted=Wanted.RELEASED, retry=False)
         if deployment.machine and (await machines.get(db, deployment.machine)).state is State.BROKEN:
             await tokens.end_resident(db, deployment.id)
             return detached(after)
