@@ -72,6 +72,6 @@ class Upkeep:
 
 def _untouched(machine: Machine) -> bool:
     """Whether no user has changed anything of it."""
-    plain = machine.maintenance and not machine.notes and machine.reserved_address is None
+    plain = machine.maintenance and not machine.notes and not machine.tags and machine.reserved_address is None
     plain = plain and machine.hand_over == "kexec"  # only a user chooses another before a system ever ran
     return plain and _GIVEN.fullmatch(machine.name) is not None

@@ -47,7 +47,7 @@ async def test_only_so_many_new_machines_are_enlisted_at_once_and_the_others_wai
 
 async def test_machines_that_never_came_up_are_forgotten(world, node):
     await node.boots_stack()
-    silent = [stranger(world, number) for number in range(7)]
+    silent = [stranger(world, number) for number in range(8)]
     for each in silent:
         await each.firmware()
     names = [(await each.seen()).name for each in silent]
@@ -56,6 +56,7 @@ async def test_machines_that_never_came_up_are_forgotten(world, node):
         (names[2], MachineChange(notes="on order")),
         (names[3], MachineChange(maintenance=False)),
         (names[6], MachineChange(hand_over="reboot")),
+        (names[7], MachineChange(tags=["rack-3"])),
     ):
         await world.wishes.change_machine(name, change, ADA)
     await world.wishes.create_deployment(NewDeployment("web-1", "debian", machine=names[4]), ADA)
@@ -63,12 +64,12 @@ async def test_machines_that_never_came_up_are_forgotten(world, node):
     world.now += FORGET_SECONDS - 10
     await silent[5].firmware()
     await caring.round()
-    assert len(await world.machines()) == 8
+    assert len(await world.machines()) == 9
     world.now += 20
     await caring.round()
     kept = {machine.name for machine in await world.machines()}
     assert names[0] not in kept
-    assert kept >= {"mine", names[2], names[3], names[5], names[6], (await node.seen()).name}
+    assert kept >= {"mine", names[2], names[3], names[5], names[6], names[7], (await node.seen()).name}
     (said,) = await world.events("machine.deleted")
     assert names[0] in said.text
 
