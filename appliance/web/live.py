@@ -160,7 +160,7 @@ def _drop(request: web.Request) -> None:
 
 
 async def _close_all(app: web.Application) -> None:
-    sockets = list(app[_SOCKETS])
+    sockets = tuple(app[_SOCKETS].keys())
     async with asyncio.TaskGroup() as tasks:
         for socket in sockets:
             tasks.create_task(_say_goodbye(socket), name="live goodbye")
