@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 LARGEST_AUTHORITY = 65536
 AGAIN = (0.5, 2.0, 5.0)
 """Seconds before each further try to make something, once an answer was lost."""
-LOST, BUSY = "answer-lost", "idempotency-busy"
+LOST, CUT, BUSY = "answer-lost", "upload-cut", "idempotency-busy"
 
 Progress = Callable[[int], None]
 """Called with the number of bytes just sent."""
@@ -75,30 +75,43 @@ class Api:
 
     def make(self, path: str, body: dict[str, Any], seen: str = "") -> Any:
         """POST of what makes or begins something: once only, even where its answer is lost and it is sent again."""
-        content, headers = json.dumps(body).encode(), _headers(seen) | {"Idempotency-Key": _key()}
-        try:
-            return self.request("POST", path, content, headers)
-        except Unreachable as error:
-            if error.code != LOST:
-                raise
-            return self._make_again(path, content, headers, error)
+        content = json.dumps(body).encode()
+        return self._once(path, lambda: content, _headers(seen), AGAIN)
 
-    def _make_again(self, path: str, content: bytes, headers: dict[str, str], lost: Unreachable) -> Any:
-        for pause in AGAIN:
+    def upload(self, path: str, chunks: Callable[[], Iterable[bytes]], length: int, content_type: str) -> Any:
+        """POST a stream of ``length`` bytes; ``chunks`` begins it, a second time where the connection was lost."""
+        headers = {"Content-Length": str(length), "Content-Type": content_type}
+        return self._once(path, chunks, headers, AGAIN[:1])
+
+    def _once(
+        self, path: str, body: Callable[[], bytes | Iterable[bytes]], headers: dict[str, str], pauses: Iterable[float]
+    ) -> Any:
+        keyed = headers | {"Idempotency-Key": _key()}
+        try:
+            return self.request("POST", path, body(), keyed)
+        except Unreachable as error:
+            if error.code not in (LOST, CUT):
+                raise
+            return self._again(path, body, keyed, pauses, error)
+
+    def _again(
+        self,
+        path: str,
+        body: Callable[[], bytes | Iterable[bytes]],
+        headers: dict[str, str],
+        pauses: Iterable[float],
+        lost: Unreachable,
+    ) -> Any:
+        for pause in pauses:
             time.sleep(pause)
             try:
-                return self.request("POST", path, content, headers)
+                return self.request("POST", path, body(), headers)
             except Unreachable as error:
                 lost = error
             except Refused as error:
                 if error.code != BUSY:
                     raise
         raise lost
-
-    def upload(self, path: str, chunks: Iterable[bytes], length: int, content_type: str) -> Any:
-        """POST a stream of ``length`` bytes."""
-        headers = {"Content-Length": str(length), "Content-Type": content_type}
-        return self.request("POST", path, chunks, headers)
 
     def request(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, headers: dict[str, str] | None = None
@@ -113,20 +126,26 @@ class Api:
         return answer
 
     def raw(self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
-        """An answer, whatever it is; raises Unreachable, with the code ``answer-lost`` where it may have been done."""
+        """An answer, whatever it is.
+
+        Raises Unreachable, with the code ``answer-lost`` where it may have been done, and ``upload-cut`` where the
+        connection of an upload ended before all of it was sent.
+        """
         host, port = self._address
         connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
         login = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        sent = False
+        said = _silent
         try:
+            connection.connect()
+            said = _silent if body is None or isinstance(body, bytes) else _cut
             connection.request(method, target, body, {**headers, **login, "Accept": "application/json"})
-            sent = True
+            said = _silent if method == "GET" else _lost
             response = connection.getresponse()
             return Answer(response.status, response.read(), response.headers.get("ETag", ""))
         except ssl.SSLCertVerificationError as error:
             raise _distrusted(self.url, error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise (_lost if sent and method != "GET" else _silent)(self.url, error) from error
+            raise said(self.url, error) from error
         finally:
             connection.close()
 
@@ -173,8 +192,10 @@ def file_chunks(file: BinaryIO, progress: Progress) -> Iterator[bytes]:
         progress(len(chunk))
 
 
-def form_of_files(files: dict[str, Path], progress: Progress) -> tuple[Iterator[bytes], int, str]:
-    """A multipart form (RFC 7578) with these files in this order: its pieces, length and content type."""
+def form_of_files(
+    files: dict[str, Path], begin: Callable[[], Progress]
+) -> tuple[Callable[[], Iterator[bytes]], int, str]:
+    """A multipart form (RFC 7578) with these files in this order: what begins it, its length and content type."""
     boundary = f"qrm-{os.urandom(16).hex()}"
     heads = {
         name: f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
@@ -184,6 +205,7 @@ def form_of_files(files: dict[str, Path], progress: Progress) -> tuple[Iterator[
     length = len(end) + sum(len(heads[name]) + path.stat().st_size + 2 for name, path in files.items())
 
     def pieces() -> Iterator[bytes]:
+        progress = begin()
         for name, path in files.items():
             yield heads[name]
             with path.open("rb") as file:
@@ -191,7 +213,7 @@ def form_of_files(files: dict[str, Path], progress: Progress) -> tuple[Iterator[
             yield b"\r\n"
         yield end
 
-    return pieces(), length, f"multipart/form-data; boundary={boundary}"
+    return pieces, length, f"multipart/form-data; boundary={boundary}"
 
 
 def _refusal(status: int, answer: object, where: str) -> ApplianceError:
@@ -211,6 +233,11 @@ def _distrusted(url: str, error: ssl.SSLCertVerificationError) -> Unreachable:
 
 def _silent(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
     return Unreachable("not-reachable", f"{url}: {_reason(error)}", "is the appliance on, and is the address right?")
+
+
+def _cut(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
+    message = f"{url}: {_reason(error)} before all was sent; nothing of it is stored"
+    return Unreachable(CUT, message, "send it again; if it is refused each time, look whether the name is taken")
 
 
 def _lost(url: str, error: OSError | http.client.HTTPException) -> Unreachable:

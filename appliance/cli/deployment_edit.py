@@ -13,11 +13,13 @@ from appliance.cli.context import api
 from appliance.cli.output import clean
 from appliance.cli.sshkeys import key_option, keys_in
 from appliance.deployment import DELIVERIES
+from appliance.errors import Invalid
+from appliance.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANY = "any"
-AMOUNTS = {"cpus": ("cpus", 1), "memory_mib": ("memory_bytes", 1 << 20), "disk_gib": ("disk_bytes", 1 << 30)}
-"""Option -> the requirement that it sets, and the bytes of its unit."""
+AMOUNTS = {"cpus": "cpus", "memory": "memory_bytes", "disk_size": "disk_bytes"}
+"""Option -> the requirement that it sets."""
 
 
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in some versions
@@ -34,14 +36,43 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in some vers
         return int(value)
 
 
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic in some versions
+    """Bytes, from a number with a unit, or without one in the unit of the option; or ``any``, which asks for nothing.
+
+    The units are those of the console's form.
+    """
+
+    name = "size"
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The bytes, or ``any``."""
+        if isinstance(value, int) or value == ANY:
+            return value
+        try:
+            return parse_size(value, self.unit)
+        except Invalid as error:
+            self.fail(f"{error.message}: {error.hint}; or {ANY}", param, ctx)
+
+
 def requirement_options(command: F) -> F:
     """What a machine must have at least; ``any`` asks for nothing."""
     amount, firmware = Amount(), click.Choice(["bios", "uefi", ANY])
     options = (
         click.option("--cpus", type=amount, help="At least so many; or any."),
-        click.option("--memory", "memory_mib", type=amount, metavar="MIB", help="At least so much memory; or any."),
         click.option(
-            "--disk-size", "disk_gib", type=amount, metavar="GIB", help="A disk of at least this size; or any."
+            "--memory",
+            type=Size("GiB"),
+            metavar="SIZE",
+            help="At least so much memory, such as 64GiB; a number alone counts GiB; or any.",
+        ),
+        click.option(
+            "--disk-size",
+            type=Size("GB"),
+            metavar="SIZE",
+            help="A disk of at least this size, such as 500GB or 1.5TB; a number alone counts GB; or any.",
         ),
         click.option("--firmware", type=firmware, help="Only machines with this firmware."),
         click.option(
@@ -77,9 +108,9 @@ def create(key_files: tuple[Path, ...], **given: Any) -> None:
 def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Requirements as they were, with what the options change of them."""
     after = dict(before)
-    for option, (field, unit) in AMOUNTS.items():
+    for option, field in AMOUNTS.items():
         if given[option] is not None:
-            after[field] = None if given[option] == ANY else given[option] * unit
+            after[field] = None if given[option] == ANY else given[option]
     if given["firmware"]:
         after["firmware"] = None if given["firmware"] == ANY else given["firmware"]
     kept = [tag for tag in before.get("tags", ()) if tag not in given.get("untag", ())]

@@ -16,6 +16,7 @@ from appliance.cli.output import as_json, attempt_words, clean, fields, gives_up
 from appliance.cli.waiting import wait_for_task
 from appliance.errors import ApplianceError
 from appliance.machine import State
+from appliance.sizes import in_unit
 
 ACTIONS = {
     "start": "Put deployments on machines that fit, or boot them again from their disks.",
@@ -104,12 +105,12 @@ def show(deployment: str, json_out: bool) -> None:
 
 def _asks_for(deployment: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """What its machine must have, or which one it must be."""
-    sizes = {"memory": wanted["memory_bytes"], "disk": wanted["disk_bytes"]}
+    sizes = {"memory": (wanted["memory_bytes"], "GiB"), "disk": (wanted["disk_bytes"], "GB")}
     named = {"machine": deployment["wanted_machine"], "disk": deployment["wanted_disk"]}
     return [
         *(f"{noun} {name}" for noun, name in named.items() if name),
         *([f"{wanted['cpus']} CPUs"] if wanted["cpus"] else []),
-        *(f"{size / (1 << 30):g} GiB of {noun}" for noun, size in sizes.items() if size),
+        *(f"{in_unit(size, unit)} {unit} of {noun}" for noun, (size, unit) in sizes.items() if size),
         *([wanted["firmware"]] if wanted["firmware"] else []),
         *(f"tag {tag}" for tag in wanted["tags"]),
     ]

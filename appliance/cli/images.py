@@ -1,6 +1,7 @@
 """``qrm images``"""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -71,8 +72,13 @@ def add(file: Path, name: str | None, image_format: str | None, description: str
     kind = image_format or _format_of(file)
     query = urlencode({"name": chosen, "format": kind, "description": description})
     size = file.stat().st_size
-    with file.open("rb") as content, uploading(chosen, size) as sent:
-        made = connected.upload(f"/images?{query}", file_chunks(content, sent), size, "application/octet-stream")
+    with file.open("rb") as content, uploading(chosen, size) as begin:
+
+        def chunks() -> Iterator[bytes]:
+            content.seek(0)
+            return file_chunks(content, begin())
+
+        made = connected.upload(f"/images?{query}", chunks, size, "application/octet-stream")
     click.echo(f"{made['name']}: {decimal_size(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
 
 

@@ -66,8 +66,8 @@ def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: st
     """Upload a kernel."""
     query = urlencode({"name": check_name(name), "version": version, "cmdline": cmdline})
     files = {"vmlinuz": vmlinuz} | ({"initrd": initrd} if initrd else {})
-    with uploading(name, sum(file.stat().st_size for file in files.values())) as sent:
-        pieces, length, content_type = form_of_files(files, sent)
+    with uploading(name, sum(file.stat().st_size for file in files.values())) as begin:
+        pieces, length, content_type = form_of_files(files, begin)
         made = api().upload(f"/kernels?{query}", pieces, length, content_type)
     click.echo(f"{made['name']} is added")
 

@@ -15,6 +15,7 @@ import msgspec
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
+from appliance.reconcile import audit
 from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS, Arguments, BulkAction, check_arguments
 from appliance.reconcile.jobs import JobCancelled, JobFailed, JobKind, Running, open_job
 from appliance.reconcile.record import Tell, record
@@ -81,7 +82,16 @@ async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked
         "filters": None if asked.filters is None else dict(asked.filters),
         "by": msgspec.to_builtins(by),
     }
-    return await open_job(db, tell, noun.kind, title, by, now, arguments, found)
+    task = await open_job(db, tell, noun.kind, title, by, now, arguments, found)
+    await audit.note(db, by, f"{noun.singular}.bulk", ("task", task.id, title), None, _told(asked, found), now=now)
+    return task
+
+
+def _told(asked: BulkAsked, found: Sequence[Item]) -> dict[str, object]:
+    """For the audit log, which names each machine or deployment once it is its turn."""
+    given = {name: value for name, value in msgspec.to_builtins(asked.arguments).items() if value}
+    which = {} if asked.filters is None else {"filter": dict(asked.filters) or "all"}
+    return {"action": asked.action, **given, **which, "items": len(found)}
 
 
 def _check_confirmed(noun: Noun, action: BulkAction, asked: BulkAsked, number: int, title: str) -> None:

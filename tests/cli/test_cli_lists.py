@@ -72,7 +72,17 @@ async def test_deployments_images_and_kernels_are_changed(qrm: Cli, tmp_path: Pa
     key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE somebody@desk\n")
     made = ("deployments", "create", "web-1", "--image", "demo", "--memory", "1024", "--tag", "rack-3")
     await qrm.run(*made, "--ssh-key", str(key), "--wipe-on-release")
+    sizes = ("--memory", "1.5GiB", "--disk-size", "100")
+    await qrm.run("deployments", "set", "web-1", *sizes)
+    asked = (await qrm.run("deployments", "show", "web-1", "--json")).json["requirements"]
+    assert (asked["memory_bytes"], asked["disk_bytes"]) == (3 << 29, 100 * 10**9)
+    assert "1.5 GiB of memory, 100 GB of disk" in (await qrm.run("deployments", "show", "web-1")).out
+    refused = (await qrm.run("deployments", "set", "web-1", "--disk-size", "5 parsecs", code=2)).err
+    assert "is no size" in refused
+    assert "100GB" in refused
     change = (
+        "--disk-size",
+        "any",
         "--image",
         "other",
         "--cpus",

@@ -17,7 +17,8 @@ from appliance.reconcile.bulk_actions import DEPLOYMENT_ACTIONS, MACHINE_ACTIONS
 from appliance.reconcile.jobs import Jobs
 from appliance.reconcile.taskviews import task_log, task_view
 from appliance.reconcile.wishes import MachineChange
-from appliance.store import events, machines
+from appliance.store import audit, events, machines
+from appliance.store.listing import Asked, page
 from appliance.store.store import open_store
 from appliance.task import Status
 from appliance.web.api.bulk import DeploymentBulkAction, MachineBulkAction
@@ -70,6 +71,31 @@ async def test_a_thousand_machines(world):
     changed = await world.store.read(lambda db: events.query(db, kind="machine.changed", limit=2000))
     assert len(changed) == 1000
     assert changed[0].text == "ada changed maintenance from True to False"
+
+
+async def audited(world, **filters):
+    found = await world.store.read(lambda db: page(db, audit.LISTING, Asked(filters=filters)))
+    return [audit.entry_of(row) for row in found.rows]
+
+
+async def test_the_wish_itself_is_in_the_audit_log_once(world):
+    await fleet(world, 3)
+    task = await asked(world, "maintenance-off", filters={"maintenance": True})
+    tagged = await asked(world, "tag", keys=("node-0", "m1"), arguments=Arguments(tags=("rack-1",)))
+    await done(world, tagged)
+    second, first = await audited(world, action="machine.bulk")
+    assert (first.who, first.role, first.name) == ("ada", ADA.role, "Maintenance off for 3 machines")
+    assert (first.kind, first.subject) == ("task", str(task.id))
+    assert first.after == {"action": "maintenance-off", "filter": {"maintenance": True}, "items": 3}
+    assert second.after == {"action": "tag", "tags": ["rack-1"], "items": 2}
+    assert len(await audited(world, action="machine.change")) == 5, "each item by itself, as before"
+
+
+async def test_a_wish_that_is_refused_is_not_in_the_audit_log(world):
+    await fleet(world, 2)
+    with pytest.raises(Conflict):
+        await asked(world, "delete", filters={})
+    assert await audited(world) == []
 
 
 async def test_each_item_has_its_own_result(world, node):

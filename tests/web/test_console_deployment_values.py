@@ -75,3 +75,29 @@ def test_a_disk_with_content_fits_when_it_is_named() -> None:
     there = [machine("full", [disk("sda", "S1", 10**11, "ext4 'data'")])]
     named = typed({**GOOD, "disk_rule": "named", "disk": "S1"})
     assert fits(there, named, IMAGE, frozenset())[0].objection == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "size"),
+    [
+        ("memory", "64", 64 << 30),
+        ("memory", "512 MiB", 512 << 20),
+        ("disk_size", "500", 500 * 10**9),
+        ("disk_size", "1.5TB", 15 * 10**11),
+        ("disk_size", "0,5 TiB", 1 << 39),
+    ],
+)
+def test_sizes_are_read_as_qrm_reads_them(field: str, text: str, size: int) -> None:
+    form = typed({**GOOD, field: text})
+    asked = requirements(form)
+    assert {"memory": asked.memory_bytes, "disk_size": asked.disk_bytes}[field] == size
+    assert form.errors == {}
+
+
+def test_what_is_no_size_is_said_beside_its_field() -> None:
+    form = typed({**GOOD, "memory": "much", "disk_size": "5 parsecs", "cpus": "1.5"})
+    requirements(form)
+    assert {name: error.code for name, error in form.errors.items()} == {
+        "memory": "size-invalid", "disk_size": "size-invalid", "cpus": "number-invalid",
+    }  # fmt: skip
+    assert "1.5TB" in form.errors["disk_size"].message

@@ -20,6 +20,8 @@ HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 CARRIED_OUT = 0
 """In place of a status: the change is stored, its answer is not. Written in the transaction of the change."""
+CHUNK = 1 << 20
+"""Bytes of an upload in memory."""
 _RUNNING = web.AppKey("idempotency_running", set[tuple[str, str]])
 
 
@@ -45,6 +47,7 @@ async def once(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
         services = request.app[SERVICES]
         kept = await services.store.read(lambda db: idempotency.find(db, user, key, services.clock()))
         if kept is not None:
+            await _heard_out(request, endpoint)
             return _again(kept, asked)
         claimed = Kept(user, key, asked, services.clock(), CARRIED_OUT, {}, b"")
 
@@ -84,9 +87,19 @@ def _again(kept: Kept, asked: str) -> web.Response:
     return web.Response(body=kept.body, status=kept.status, content_type="application/json", headers=headers)
 
 
+def _is_upload(endpoint: Endpoint) -> bool:
+    return endpoint.takes is bytes or isinstance(endpoint.takes, Form)
+
+
+async def _heard_out(request: web.Request, endpoint: Endpoint) -> None:
+    """Clients listen for the answer to an upload once they have sent all of it: let go of it before it is answered."""
+    if _is_upload(endpoint):
+        async for _ in request.content.iter_chunked(CHUNK):
+            continue
+
+
 async def _mark(request: web.Request, endpoint: Endpoint) -> str:
     """What tells requests apart. Of an upload its length: it is not read twice."""
-    upload = endpoint.takes is bytes or isinstance(endpoint.takes, Form)
-    body = str(request.content_length).encode() if upload else await request.read()
+    body = str(request.content_length).encode() if _is_upload(endpoint) else await request.read()
     parts = (request.method.encode(), request.raw_path.encode(), body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -92,6 +92,8 @@ def did(entry: Entry) -> str:
     noun, _, act = entry.action.partition(".")
     if act in ("log-in", "log-out"):
         return "failed to log in" if entry.outcome == "failed" else _VERBS[act]
+    if act == "bulk":
+        return "asked for"
     noun = {"session": "a log-in of", "name": "DNS record"}.get(noun, noun)
     return f"{_VERBS.get(act, act.replace('-', ' '))} {noun}"
 

@@ -1,6 +1,5 @@
 """What was typed into the form for a deployment, as a wish; and which machines would do. Nothing is looked up."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
 from appliance.reconcile.consequences import describe
 from appliance.reconcile.wishes import NewDeployment, check_ssh_keys
+from appliance.sizes import in_unit, parse_size
 
 FIELDS = (
     "name",
@@ -25,10 +25,10 @@ FIELDS = (
     "ssh_keys",
     "wipe",
 )
-GIB = 1 << 30
-GB = 1000**3
+MEMORY_UNIT, DISK_UNIT = "GiB", "GB"
+"""What a number without a unit counts, as in ``qrm``."""
 MOST = 1 << 20
-"""The largest number that a requirement takes, in its own unit."""
+"""CPUs that a requirement takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def requirements(form: Typed) -> Requirements:
     """The requirements typed; what is wrong is noted in ``form.errors`` and asks for nothing."""
     firmware = form.values["firmware"]
     return Requirements(
-        cpus=_number(form, "cpus", 1),
-        memory_bytes=_number(form, "memory", GIB),
-        disk_bytes=_number(form, "disk_size", GB),
+        cpus=_count(form, "cpus"),
+        memory_bytes=_size(form, "memory", MEMORY_UNIT),
+        disk_bytes=_size(form, "disk_size", DISK_UNIT),
         firmware=firmware if firmware in ("bios", "uefi") else None,
         tags=_tags(form),
     )
@@ -70,17 +70,13 @@ def stored(deployment: Deployment, image: str) -> dict[str, str]:
         "name": deployment.name,
         "image": image,
         "cpus": str(wanted.cpus or ""),
-        "memory": _in_unit(wanted.memory_bytes, GIB),
-        "disk_size": _in_unit(wanted.disk_bytes, GB),
+        "memory": in_unit(wanted.memory_bytes, MEMORY_UNIT),
+        "disk_size": in_unit(wanted.disk_bytes, DISK_UNIT),
         "firmware": wanted.firmware or "",
         "tags": " ".join(wanted.tags),
         "ssh_keys": "\n".join(deployment.ssh_keys),
         "wipe": "yes" if deployment.wipe_on_release else "",
     }
-
-
-def _in_unit(count: int | None, unit: int) -> str:
-    return f"{count / unit:.12g}" if count else ""
 
 
 def keys_of(form: Typed) -> tuple[str, ...]:
@@ -96,19 +92,25 @@ def _tags(form: Typed) -> tuple[str, ...]:
         return ()
 
 
-def _number(form: Typed, name: str, unit: int) -> int | None:
-    text = form.values[name].replace(",", ".")
+def _count(form: Typed, name: str) -> int | None:
+    text = form.values[name]
     if not text:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number <= MOST or (unit == 1 and number != int(number)):
-        kind = "whole number" if unit == 1 else "number"
-        form.errors[name] = Invalid("number-invalid", f"Type a {kind} above 0, or leave it empty", field=name)
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:20]) <= MOST):
+        form.errors[name] = Invalid("number-invalid", "Type a whole number above 0, or leave it empty", field=name)
         return None
-    return int(number * unit)
+    return int(text)
+
+
+def _size(form: Typed, name: str, unit: str) -> int | None:
+    if not form.values[name]:
+        return None
+    try:
+        return parse_size(form.values[name], unit, name)
+    except Invalid:
+        message = f"Type a number of {unit} above 0, or a size such as 64GiB or 1.5TB, or leave it empty"
+        form.errors[name] = Invalid("size-invalid", message, field=name)
+        return None
 
 
 def wish(form: Typed) -> NewDeployment:
