@@ -9,7 +9,8 @@ import time
 import pytest
 from console_desk import PICTURES
 from console_witness import untrue
-from vm_console_story import DEPLOYMENT, Facts, click_through
+from vm_console_person import DEPLOYMENT, Facts
+from vm_console_story import click_through
 
 pytestmark = [pytest.mark.vm, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
