@@ -29,7 +29,7 @@ class Tab:
     async def picture(self, name: str, *, dark: bool = True) -> None:
         """Keep what is on it, in the light scheme and, if asked, in the dark one too."""
         for scheme in ("dark", "light") if dark else ("light",):
-            await self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await self.page.emulate_media(color_scheme=scheme)
             await self.page.screenshot(path=PICTURES / f"{name}.{scheme}.png", animations="disabled")
 
 
