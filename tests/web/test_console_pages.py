@@ -58,6 +58,7 @@ PAGES = (
     "/deployments/web-1/edit",
     "/kernels/maintenance/edit",
     "/kernels",
+    "/kernels?q=nothing",
     "/kernels/new",
     "/kernels/maintenance/delete",
     "/network",

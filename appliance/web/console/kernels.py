@@ -24,10 +24,12 @@ COLUMNS: Mapping[str, Callable[[Kernel], Any]] = {
 
 
 async def index(request: web.Request) -> web.Response:
-    """GET /kernels"""
-    query = parse_query("/kernels", request.query, (), tuple(COLUMNS))
+    """GET /kernels, filtered by ``q``."""
+    query = parse_query("/kernels", request.query, ("q",), tuple(COLUMNS))
+    words = query.filters.get("q", "").lower().split()
     services = request.app[SERVICES]
-    found = listed(await services.store.read(catalogue.kernels), query, lambda _: True, COLUMNS)
+    everything = await services.store.read(catalogue.kernels)
+    found = listed(everything, query, lambda kernel: all(word in kernel.name for word in words), COLUMNS)
     return render(request, "kernels.html", listed=found, lacks=services.imports.lacks)
 
 
