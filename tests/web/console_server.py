@@ -1,4 +1,4 @@
-"""``PYTHONPATH=. python tests/web/console_server.py [PORT]``: the console over a seeded fleet, to look at. Log in: admin."""
+"""``PYTHONPATH=. python tests/web/console_server.py [PORT]``: the console over a seeded fleet; log in as admin."""
 
 import asyncio
 import secrets
