@@ -1,4 +1,4 @@
-"""``PYTHONPATH=. python tests/web/console_look.py DIRECTORY [PATH ...]``: pages as pictures, both schemes and widths."""
+"""``PYTHONPATH=. python tests/web/console_look.py DIRECTORY [PATH ...]``: pages as pictures, in both schemes."""
 
 import asyncio
 import re
