@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from appliance.events import KINDS, PRIVATE
-from appliance.store.listing import Condition, Filter, Listing, Number, Sort, Test, any_of, at_least, below
+from appliance.store.listing import Condition, Filter, Listing, Number, Sort, Test, any_of, at_least, below, words
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
-_TEXT = "json_extract(CAST(e.doc AS TEXT), '$.text') || ' ' || json_extract(CAST(e.doc AS TEXT), '$.reason')"
 
 
 def _of(column: str, table: str) -> Test:
@@ -22,10 +21,6 @@ def _of(column: str, table: str) -> Test:
     return test
 
 
-def _words(value: str, _: float) -> list[Condition]:
-    return [(f"instr(lower({_TEXT}), ?) > 0", (word,)) for word in value.lower().split()[:16]]
-
-
 LISTING = Listing(
     table="events e",
     columns="e.id, e.doc",
@@ -36,12 +31,14 @@ LISTING = Listing(
         "kind": Filter(list[Literal[tuple(KINDS)]], any_of("e.kind"), "only of this kind; several may be given"),  # type: ignore[misc]
         "machine": Filter(Word, _of("e.machine", "machines"), "only of this machine, by id or name"),
         "deployment": Filter(Word, _of("e.deployment", "deployments"), "only of this deployment, by id or name"),
-        "q": Filter(Word, _words, "words that are all in its text or reason"),
+        "q": Filter(
+            Word, words("e.search"), "words that are all in its text or reason", "events e INDEXED BY events_words"
+        ),
         "since": Filter(float, at_least("e.at"), "not before this moment, Unix time"),
         "before": Filter(float, below("e.at"), "before this moment, Unix time"),
     },
 )
 """Gives the event's number and its document."""
 _PRIVATE = ", ".join(repr(kind) for kind in sorted(PRIVATE))
-FOR_ALL = replace(LISTING, table=f"(SELECT * FROM events WHERE kind NOT IN ({_PRIVATE})) e")  # noqa: S608 - ours
+FOR_ALL = replace(LISTING, always=lambda _: [(f"e.kind NOT IN ({_PRIVATE})", ())])
 """The same for those who are no administrators."""

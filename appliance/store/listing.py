@@ -39,6 +39,8 @@ class Filter:
     test: Test
     says: str
     """What it means, for the API's document."""
+    table: str = ""
+    """What stands after FROM where it is used, to name an index that SQLite would not take; empty: the listing's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Foun
     where, values = _where(conditions)
     turned = "DESC" if descending else "ASC"
     sql = (
-        f"SELECT {listing.columns}, {keys} FROM {listing.table} {where}"  # noqa: S608 - declared by us
+        f"SELECT {listing.columns}, {keys} FROM {_table(listing, asked)} {where}"  # noqa: S608 - declared by us
         f" ORDER BY {sort.column} {turned}, {listing.id} {turned} LIMIT ? OFFSET ?"
     )
     found = await rows(db, sql, *values, asked.limit + 1, 0 if asked.cursor else asked.offset)
@@ -157,14 +159,19 @@ async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Foun
 async def count(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> int:
     """How many rows match, on all pages together."""
     where, values = _where(_conditions(listing, asked))
-    row = await one(db, f"SELECT count(*) FROM {listing.table} {where}", *values)  # noqa: S608 - declared by us
+    row = await one(db, f"SELECT count(*) FROM {_table(listing, asked)} {where}", *values)  # noqa: S608 - ours
     return int(row[0]) if row else 0
 
 
 def selection(listing: Listing, asked: Asked) -> tuple[str, tuple[Any, ...]]:
     """FROM and WHERE of everything that matches, with the values: for counts by group, and for whole selections."""
     where, values = _where(_conditions(listing, asked))
-    return f"FROM {listing.table} {where}", values
+    return f"FROM {_table(listing, asked)} {where}", values
+
+
+def _table(listing: Listing, asked: Asked) -> str:
+    named = (listing.filters[name].table for name in asked.filters)
+    return next((table for table in named if table), listing.table)
 
 
 def _order(listing: Listing, sort: str) -> tuple[str, bool]:
@@ -179,7 +186,7 @@ def _order(listing: Listing, sort: str) -> tuple[str, bool]:
 def _conditions(listing: Listing, asked: Asked) -> list[Condition]:
     given = ((listing.filters[name], value) for name, value in asked.filters.items())
     asked_for = [condition for each, value in given for condition in each.test(value, asked.now)]
-    return [*listing.always(asked.now), *asked_for]
+    return [*asked_for, *listing.always(asked.now)]
 
 
 def _where(conditions: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:

@@ -10,13 +10,23 @@ from appliance.errors import NotFound
 from appliance.lease import Lease
 from appliance.names import DnsRecord, KeptAddress
 from appliance.store.documents import load, one, rows
-from appliance.store.listing import Filter, Listing, Number, Sort, any_of, equals, words
+from appliance.store.listing import Condition, Filter, Listing, Number, Sort, any_of, equals, words
 
 _Word = Annotated[str, msgspec.Meta(max_length=200)]
 _Q = "words in address, name or MAC address"
 
+_HOLDERS = "LEFT JOIN machine_macs a ON a.mac = l.mac LEFT JOIN machines m ON m.id = a.machine"
+_NAMED = "SELECT a.mac FROM machines m JOIN machine_macs a ON a.machine = m.id WHERE instr(lower(m.name), ?) > 0"
+
+
+def _lease_words(value: str, _: float) -> list[Condition]:
+    """In the lease, or in the name of the machine that holds it."""
+    sql = f"(instr(l.search, ?) > 0 OR l.mac IN ({_NAMED}))"
+    return [(sql, (word, word)) for word in value.lower().split()[:16]]
+
+
 LEASES = Listing(
-    table="leases l LEFT JOIN machine_macs a ON a.mac = l.mac LEFT JOIN machines m ON m.id = a.machine",
+    table=f"leases l {_HOLDERS}",
     columns="l.doc, m.id, m.name",
     id="l.rowid",
     default="address",
@@ -27,9 +37,7 @@ LEASES = Listing(
         "until": Sort("l.until", float),
     },
     filters={
-        "q": Filter(
-            _Word, words("lower(l.mac || ' ' || l.address || ' ' || l.hostname || ' ' || ifnull(m.name, ''))"), _Q
-        ),
+        "q": Filter(_Word, _lease_words, _Q, f"leases l INDEXED BY leases_words {_HOLDERS}"),
         "interface": Filter(_Word, equals("l.interface"), "the interface of ours that it is on"),
         "active": Filter(
             bool,

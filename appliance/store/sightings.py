@@ -68,7 +68,7 @@ async def take(db: aiosqlite.Connection, signs: Iterable[Sighting]) -> list[Sigh
         known.append(sign if before is None else merged(before, sign))
     await db.executemany(
         "INSERT OR REPLACE INTO sightings(mac, interface, first, last, stage, search, doc) VALUES(?,?,?,?,?,?,?)",
-        [(s.mac, s.interface, s.first, s.last, s.stage.value, _search(s), dump(s)) for s in known],
+        [(s.mac, s.interface, s.first, s.last, s.stage.value, search_text(s), dump(s)) for s in known],
     )
     await db.execute(
         "DELETE FROM sightings WHERE mac IN (SELECT mac FROM sightings ORDER BY last DESC, mac LIMIT -1 OFFSET ?)",
@@ -77,7 +77,8 @@ async def take(db: aiosqlite.Connection, signs: Iterable[Sighting]) -> list[Sigh
     return known
 
 
-def _search(of: Sighting) -> str:
+def search_text(of: Sighting) -> str:
+    """What an interface is found by; lower case."""
     plain = of.mac.replace(":", "")
     said = (of.mac, plain, of.address, of.hostname, of.vendor_class, of.user_class, of.other_server)
     return " ".join(filter(None, said)).lower()

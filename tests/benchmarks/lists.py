@@ -20,6 +20,7 @@ from appliance.web.setup import prepare_setup
 from tests.benchmarks.bench import Bench, say
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.fleet import fill, services_over
+from tests.benchmarks.fleet_history import fill_history
 
 API_MOST, CONSOLE_MOST = 100, 300
 """Milliseconds, of the 99th of 100 requests."""
@@ -43,9 +44,29 @@ API = {
     "events": "/events",
     "events of a kind": "/events?kind=machine.state",
     "events of a machine": "/events?machine=node-5000",
+    "events by words": "/events?q=leased%20because",
+    "events by words, few": "/events?q=10.65.77.7",
+    "events by words, none": "/events?q=nothing-was-called-so",
     "timeline": "/machines/node-5000/timeline",
     "tasks": "/tasks",
+    "tasks that ended, 1000": "/tasks?open=false&limit=1000",
+    "tasks that failed, by title": "/tasks?status=failed&sort=title",
+    "tasks of somebody and a machine": "/tasks?owner=ada&machine=node-77&sort=owner",
+    "audit": "/audit",
+    "audit, 1000": "/audit?limit=1000&sort=at",
+    "audit of a user and a noun": "/audit?who=ada&action=machine",
+    "audit of a thing": "/audit?subject=node-77",
+    "seen, not here": "/network/sightings",
+    "seen, not here, by words": "/network/sightings?q=printer-49&sort=first",
+    "seen, not here, by words, none": "/network/sightings?q=nothing-is-called-so",
+    "users": "/users",
+    "tokens": "/tokens?everybody=true",
+    "sessions": "/sessions?everybody=true",
     "leases": "/network/leases",
+    "leases by words": "/network/leases?q=host-77",
+    "leases by words, none": "/network/leases?q=nothing-is-called-so",
+    "leases by words, by name": "/network/leases?q=host%2010.70&sort=-hostname",
+    "leases by the name of a machine": "/network/leases?q=node-77",
     "names": "/network/names",
 }
 CONSOLE = {
@@ -59,7 +80,14 @@ CONSOLE = {
     "kernels": "/kernels",
     "events": "/events",
     "events of a kind": "/events?kind=machine.state",
+    "events by words": "/events?q=10.65.77.7",
     "tasks": "/tasks",
+    "tasks, page 90": "/tasks?page=90",
+    "audit": "/settings/audit",
+    "audit of a thing": "/settings/audit?subject=node-77",
+    "seen, not here": "/network/seen",
+    "seen, not here, page 40": "/network/seen?page=40&sort=mac",
+    "leases by words": "/network/leases?q=host-77&page=2",
     "form of a deployment": "/deployments/new?image=image-1&cpus=16",
     "what fits a deployment": "/deployments/new/choices?image=image-1&disk_rule=named&disk=D5002-1",
 }
@@ -128,6 +156,8 @@ async def _served() -> AsyncIterator[aiohttp.ClientSession]:
         async with open_store(state / "store.db") as store:
             say("storing the fleet")
             await fill(store, machines=10_000, deployments=2000, events=200_000, leases=20_000, now=time.time())
+            past = {"many_tasks": 10_000, "entries": 100_000, "strangers": 5000}
+            await fill_history(store, fleet=10_000, now=time.time(), **past)
             app = make_app(services_over(store, state, time.time))
             link = await prepare_setup(store, state, time.time())
             async with _site(app, state) as session:

@@ -11,9 +11,9 @@ from appliance.lease import Lease, LeaseState
 from appliance.names import KeptAddress
 from appliance.network import hardware_address
 from appliance.sighting import ForeignServer, Sighting, Stage
-from appliance.store import leases, machines, network, sightings
+from appliance.store import event_list, leases, machines, network, sightings
 from appliance.store.leases import StoredLeases
-from appliance.store.listing import Asked, page
+from appliance.store.listing import Asked, page, selection
 from appliance.store.store import open_store
 
 LEASE = Lease("52:54:00:00:00:01", IPv4Address("10.77.0.50"), "br0", b"", "", 1.0, 9000.0, LeaseState.BOUND)
@@ -100,3 +100,42 @@ def test_the_kernels_table_of_neighbours(tmp_path):
     assert hardware_address("br1", "10.77.0.9", table) == ""
     assert hardware_address("br0", "10.77.0.8", table) == ""
     assert hardware_address("br0", "10.77.0.9", tmp_path / "none") == ""
+
+
+async def asked_for(store, words, **more):
+    found = await store.read(lambda db: page(db, network.LEASES, Asked({"q": words}, **more)))
+    return found.total, [str(network.lease_row(row)[0].address) for row in found.rows]
+
+
+async def test_leases_are_found_by_words_of_theirs_and_of_their_machine(store):
+    mine, other = (IPv4Address(f"10.77.0.{number}") for number in (50, 51))
+    owned = replace(LEASE, address=mine, hostname="Localhost")
+    await StoredLeases(store).save([owned, replace(LEASE, mac="02:00:00:00:00:99", address=other, hostname="printer")])
+    holder = machine(macs=(LEASE.mac,))
+    await store.write(lambda db: machines.put(db, holder))
+    for words, found in (
+        ("localHOST", [mine]),
+        (holder.name.upper(), [mine]),
+        (f"{holder.name} 10.77.0.50 localhost", [mine]),
+        ("02:00:00:00:00:99 printer", [other]),
+        ("10.77", [mine, other]),
+        (f"{holder.name} printer", []),
+    ):
+        assert await asked_for(store, words) == (len(found), [str(each) for each in found]), words
+    assert (await asked_for(store, "10.77", sort="-hostname"))[1] == [str(other), str(mine)]
+    await StoredLeases(store).save([replace(owned, hostname="renamed")])
+    assert await asked_for(store, "localhost") == (0, [])
+    assert (await asked_for(store, "renamed"))[0] == 1
+
+
+@pytest.mark.parametrize("listing", [network.LEASES, event_list.LISTING, event_list.FOR_ALL])
+async def test_words_are_looked_for_in_an_index(store, listing):
+    """SQLite would read every document otherwise: it does not see that the index has the words."""
+
+    async def plans(db):
+        where, values = selection(listing, Asked({"q": "one two"}))
+        async with db.execute(f"EXPLAIN QUERY PLAN SELECT count(*) {where}", values) as cursor:
+            return [row[3] async for row in cursor]
+
+    steps = await store.read(plans)
+    assert any(step.startswith("SCAN") and "_words" in step for step in steps), steps
