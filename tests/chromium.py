@@ -16,7 +16,9 @@ QUIET = (
     "--disable-default-apps",
     "--no-first-run",
 )
-AWAY = re.compile(r"WebSocket connection to|Failed to load resource: net::|net::ERR_|htmx:(sendError|timeout|afterRequest)")
+AWAY = re.compile(
+    r"WebSocket connection to|Failed to load resource: net::|net::ERR_|htmx:(sendError|timeout|afterRequest)"
+)
 """What a browser itself says of a server that is not there."""
 
 
@@ -39,6 +41,6 @@ def complaints_of(page: Page) -> list[str]:
         if not AWAY.search(text):
             found.append(text)
 
-    page.on("console", lambda line: note(f"{line.type}: {line.text}"))
+    page.on("console", lambda line: note(f"{line.type}: {line.text} ({page.url}, {line.location})"))
     page.on("pageerror", lambda error: note(str(error)))
     return found

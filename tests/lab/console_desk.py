@@ -30,7 +30,8 @@ class Tab:
         """Keep what is on it, in the light scheme and, if asked, in the dark one too."""
         for scheme in ("dark", "light") if dark else ("light",):
             await self.page.emulate_media(color_scheme=scheme)
-            await self.page.screenshot(path=PICTURES / f"{name}.{scheme}.png", animations="disabled")
+            # Hiding the caret would put styles into the page, which its policy forbids.
+            await self.page.screenshot(path=PICTURES / f"{name}.{scheme}.png", animations="disabled", caret="initial")
 
 
 @dataclass
