@@ -139,7 +139,6 @@ async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Foun
     name, descending = _order(listing, asked.sort)
     sort = listing.sorts[name]
     conditions = _conditions(listing, asked)
-    total = await count(db, listing, asked)
     keys = f"{sort.column}, {listing.id}"
     if asked.cursor:
         after = _opened(listing, asked, sort)
@@ -153,6 +152,8 @@ async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Foun
     found = await rows(db, sql, *values, asked.limit + 1, 0 if asked.cursor else asked.offset)
     shown = found[: asked.limit]
     more = len(found) > asked.limit
+    all_here = not (more or asked.cursor or asked.offset)  # a search that finds little is not made a second time
+    total = len(found) if all_here else await count(db, listing, asked)
     return Found([row[:-2] for row in shown], _sealed(listing, asked, *shown[-1][-2:]) if more else None, total)
 
 

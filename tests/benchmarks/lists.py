@@ -80,7 +80,6 @@ CONSOLE = {
     "kernels": "/kernels",
     "events": "/events",
     "events of a kind": "/events?kind=machine.state",
-    "events by words": "/events?q=10.65.77.7",
     "tasks": "/tasks",
     "tasks, page 90": "/tasks?page=90",
     "audit": "/settings/audit",

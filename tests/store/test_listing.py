@@ -167,6 +167,19 @@ def test_filters(filters: dict[str, Any], names: list[str]) -> None:
 def test_pages_by_number() -> None:
     found = with_things(SOME, lambda db: page(db, THINGS, Asked(sort="-size", limit=2, offset=1)))
     assert [row[1] for row in found.rows] == ["bumble bee", "bee"]
+    assert found.total == len(SOME)
+
+
+@pytest.mark.parametrize("limit", [1, 2, len(SOME) - 1, len(SOME), len(SOME) + 1])
+def test_every_page_counts_all_that_match(limit: int) -> None:
+    async def job(db: aiosqlite.Connection) -> list[int]:
+        first = await page(db, THINGS, Asked(limit=limit))
+        cursors = [first.next] if first.next else []
+        later = [await page(db, THINGS, Asked(limit=limit, cursor=each)) for each in cursors]
+        beyond = await page(db, THINGS, Asked(limit=limit, offset=100))
+        return [each.total for each in (first, *later, beyond)]
+
+    assert set(with_things(SOME, job)) == {len(SOME)}
 
 
 async def test_a_cursor_of_elsewhere_is_refused() -> None:

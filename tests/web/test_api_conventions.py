@@ -1,7 +1,7 @@
 """What every endpoint promises: unknown parameters, ETags, If-Match, keys of requests, what is accepted."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -264,3 +264,23 @@ async def test_filters_come_in_the_address(admin: World) -> None:
         assert [item["name"] for item in (await admin.api("GET", f"/machines?{query}"))["items"]] == names
     for wrong in ("state=happy", "maintenance=maybe", "sort=colour", "firmware=", "limit="):
         assert (await admin.api("GET", f"/machines?{wrong}", 422))["code"] == "query-invalid"
+
+
+async def test_the_answer_to_a_repeated_upload_comes_once_all_of_it_is_read(admin: World) -> None:
+    """Clients listen when they have sent everything: an answer before that would break their connection."""
+    chunk, many = b"\0" * (1 << 20), 48
+    headers = {"Idempotency-Key": "k-upload", "Content-Length": str(many * len(chunk))}
+
+    async def upload() -> tuple[Any, int]:
+        sent = 0
+
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal sent
+            for _ in range(many):
+                yield chunk
+                sent += 1
+
+        return await admin.api("POST", "/images?name=big", 201, data=chunks(), headers=headers), sent
+
+    made, _ = await upload()
+    assert await upload() == (made, many)
