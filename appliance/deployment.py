@@ -95,6 +95,7 @@ class Deployment:
     retry: bool = False
     """The user wants a failed attempt tried again."""
     installed: Installed | None = None
+    """What its disk holds; None once an agent was told to overwrite that."""
     host_keys: tuple[str, ...] = ()
     boot_id: str = ""
     machine_uuid: str = ""
@@ -114,6 +115,12 @@ class Deployment:
 def detached(deployment: Deployment) -> Deployment:
     """The deployment on no machine, with nothing left of the one it was on."""
     return replace(deployment, machine=None, disk=None, installed=None, host_keys=(), boot_id="", retry=False)
+
+
+def stopped_as_written(deployment: Deployment) -> Deployment:
+    """The deployment, wanted stopped, as its disk holds it: what was to be written anew is wanted no longer."""
+    generation = deployment.installed.generation if deployment.installed else deployment.generation
+    return replace(deployment, wanted=Wanted.STOPPED, generation=generation, retry=False)
 
 
 def disk_identity(disk: dict[str, Any]) -> DiskIdentity:

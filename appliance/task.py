@@ -73,6 +73,8 @@ class Before:
     retry: bool = False
     assigned: bool = True
     """Whether the deployment was on a machine already."""
+    installed: bool = False
+    """Whether the disk held a system of the deployment that can boot again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ class Prospect:
 _LOST = "What was on the disk is lost."
 _THEN = "Its machine is failed then: retry or release."
 _THEN_RESCUE = "Its machine is failed then: rescue it again, or end the rescue."
+_INTACT = "Its system is shut down; start it again, nothing was overwritten."
 _CUT: dict[str, str] = {
     SHUT_DOWN: "Its system was told to shut down, and does.",
     RETURN: "The system that ran is shut down already, and stays so.",
@@ -238,6 +241,16 @@ _CUT: dict[str, str] = {
 def untouched(attempt: Attempt) -> bool:
     """Whether nothing was done for it yet: its first step was handed to nobody, and no boot was decided for it."""
     return attempt.index == 0 and not attempt.obeyed and attempt.boots == 0
+
+
+def intact(task: Task, attempt: Attempt) -> bool:
+    """Whether it is a deploy which has shut a system down, and overwritten nothing of it yet."""
+    step = attempt.step
+    if step is None or attempt.kind is not Kind.DEPLOY or task.before is None or not task.before.installed:
+        return False
+    if step.name == SHUT_DOWN:
+        return attempt.obeyed
+    return step.name == RETURN or (step.name == PREPARE and not attempt.obeyed)
 
 
 _BROUGHT_BACK = (State.DISCOVERED, State.IDLE, State.ACTIVE, State.STOPPED)
@@ -261,6 +274,8 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
         return Prospect(True, "Nothing of it has begun. The wish is taken back.")
     if brought_back(task, attempt):
         return Prospect(True, "Nothing was done to the machine yet. Everything is as it was before.")
+    if intact(task, attempt):
+        return Prospect(True, _INTACT)
     step = attempt.step
     if step is None or step.name == REPORT_ACTIVE:
         return Prospect(False, "The machine was handed over, and its system starts. Stop it once it is active.")
@@ -270,6 +285,8 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
 
 def _cut(attempt: Attempt, step: str) -> str:
     """What becomes of the machine, and of its disk, when the step is given up now."""
+    if step == SHUT_DOWN and not attempt.obeyed:
+        return "Its system was not told to shut down yet, and goes on."
     if step in (PREPARE, WIPE_DISK) and not attempt.obeyed:
         return "The disk was not touched yet, and stays as it is."
     if step == RETURN and attempt.kind is Kind.END_RESCUE and attempt.finished == RESTART:

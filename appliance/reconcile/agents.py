@@ -16,6 +16,7 @@ from appliance.machine import MacAddress, Machine, MachineId, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs
+from appliance.reconcile.outcome import deployment_given
 from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
@@ -287,6 +288,7 @@ class Agents:
             deployment = await deployments.get(db, attempt.deployment or "")
             around = await self._surroundings(db, machine, deployment, attempt, server, now)
             given, name = params(step.name, around), deployment.name
+            await deployments.put(db, deployment_given(deployment, step.name))
         await attempts.put(db, replace(attempt, obeyed=True, armed=False, step_seen=now))
         return Work(attempt.id, attempt.kind, step.name, given, f"{attempt.kind} {name}: {step.label}")
 

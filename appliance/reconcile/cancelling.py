@@ -5,15 +5,15 @@ from dataclasses import replace
 import aiosqlite
 
 from appliance.accounts import Asker
-from appliance.deployment import Deployment
+from appliance.deployment import Deployment, stopped_as_written
 from appliance.events import Event
-from appliance.machine import moved
+from appliance.machine import State, moved
 from appliance.reconcile import audit
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import change_machine, settle
 from appliance.reconcile.tasks import changed
 from appliance.store import attempts, deployments, machines, tasks
-from appliance.task import CANCELLED, Status, Task, brought_back, check_cancel, ended, with_canceller, withdrawn
+from appliance.task import CANCELLED, Status, Task, brought_back, check_cancel, ended, intact, with_canceller, withdrawn
 from appliance.workflow import Attempt, failed
 
 
@@ -43,6 +43,18 @@ async def _give_up(db: aiosqlite.Connection, tell: Tell, task: Task, attempt: At
     if (state := brought_back(task, attempt)) is not None:
         await change_machine(db, tell, after, moved(after, state), now)
         await _withdraw(db, tell, task, why, now)
+    elif intact(task, attempt):
+        await change_machine(db, tell, after, moved(after, State.STOPPED), now)
+        await _keep(db, tell, task, why, now)
+
+
+async def _keep(db: aiosqlite.Connection, tell: Tell, task: Task, why: str, now: float) -> None:
+    """What is on the disk is what its deployment is: it can be started again, and nothing overwrites it by itself."""
+    deployment = await _deployment(db, task)
+    if deployment is not None:
+        await deployments.put(db, stopped_as_written(deployment))
+        text = f"{task.title}: taken back; its system is stopped, as it is on its disk"
+        await tell(Event("deployment.changed", now, text, why, task.machine, deployment.id))
 
 
 async def _withdraw(db: aiosqlite.Connection, tell: Tell, task: Task, why: str, now: float) -> None:

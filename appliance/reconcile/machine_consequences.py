@@ -16,7 +16,7 @@ def machine_consequences(
     confirm, texts = None, tuple[str, ...]()
     match action:
         case MachineAction.BREAK:
-            texts = (f"{machine.name} is never chosen for anything until somebody says that it is mended.",)
+            texts = _break(machine, deployment)
         case MachineAction.DELETE:
             texts = (f"{machine.name} is forgotten with its inventory; it appears again, as new, when it next boots.",)
             confirm = machine.name
@@ -25,6 +25,16 @@ def machine_consequences(
         case MachineAction.END_RESCUE:
             texts = _end_rescue(machine, deployment)
     return Consequences(texts, confirm, machine=machine.name)
+
+
+def _break(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
+    never = f"{machine.name} is never chosen for anything until somebody says that it is mended."
+    if deployment is None:
+        return (never,)
+    if deployment.installed is None:
+        return never, f"{deployment.name} is taken off it; what is on its disk stays as it is."
+    name = deployment.name
+    return never, f"{name} is wanted stopped from then on; once the machine is mended, start {name} to boot its disk."
 
 
 def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from appliance.workflow import (
     CONFIGURE,
     OPEN_SSH,
     PREPARE,
+    WIPE_DISK,
     Attempt,
     Kind,
     Status,
@@ -55,6 +56,11 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
         # Just then, and not at every later step: by then its system may have reported newer host keys.
         deployment = _installed(deployment, deployment.disk, attempt.results[CONFIGURE])
     return deployment
+
+
+def deployment_given(deployment: Deployment, step: str) -> Deployment:
+    """The deployment once an agent is told to do the step: what is overwritten can never boot again."""
+    return replace(deployment, installed=None) if step in (PREPARE, WIPE_DISK) else deployment
 
 
 def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:

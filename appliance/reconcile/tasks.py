@@ -70,7 +70,8 @@ def _before(machine: Machine | None, deployment: Deployment | None) -> Before:
     if deployment is None:
         return Before(state)
     assigned = deployment.machine is not None
-    return Before(state, deployment.wanted, deployment.generation, deployment.retry, assigned)
+    installed = deployment.installed is not None
+    return Before(state, deployment.wanted, deployment.generation, deployment.retry, assigned, installed)
 
 
 def _new(asked: Asked, machine: MachineId | None, deployment: DeploymentId | None, before: Before) -> Task:

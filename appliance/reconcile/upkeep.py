@@ -8,10 +8,10 @@ from collections.abc import Callable
 import aiosqlite
 
 from appliance.events import Bus, Event
-from appliance.machine import Machine, State
+from appliance.machine import Machine, MachineId, State
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
-from appliance.store import audit, deployments, events, machines, sightings, tasks
+from appliance.store import attempts, audit, deployments, events, machines, sightings, tasks
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,19 @@ class Upkeep:
             continue
         while await self._store.write(tasks.prune):
             continue
+        while await self._store.write(tasks.prune_items):
+            continue
+        for machine in await self._store.read(attempts.crowded):
+            await self._prune_attempts(machine)
         while await self._store.write(lambda db: audit.prune(db, self._clock())):
             continue
         await self._store.write(sightings.forget_arrived)
         await self._store.write(lambda db: sightings.forget_before(db, self._clock() - SIGHT_SECONDS))
         while await record(self._store, self._bus, self._forget):
+            continue
+
+    async def _prune_attempts(self, machine: MachineId) -> None:
+        while await self._store.write(lambda db: attempts.prune(db, machine)):
             continue
 
     async def _forget(self, db: aiosqlite.Connection, tell: Tell) -> bool:

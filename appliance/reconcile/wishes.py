@@ -34,6 +34,7 @@ from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_address, check_reservable, check_unheld
 from appliance.reconcile.audit import Subject
+from appliance.reconcile.breaking import lay_down
 from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.choosing import Choice, choose
 from appliance.reconcile.consequences import (
@@ -130,6 +131,8 @@ class Wishes:
             if change.broken and in_rescue(before):
                 # What runs there was somebody else's: nothing of it is believed, and its agent restarts the machine.
                 await tokens.end_sessions(db, before.id)
+            if State.BROKEN in (before.state, after.state) and before.state is not after.state:
+                await lay_down(db, tell, before, by, self._clock())
             if change.reserved_address is not None:
                 after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
             if after.name != before.name:

@@ -8,6 +8,11 @@ from appliance.machine import MachineId
 from appliance.store.documents import dump, load, one, rows
 from appliance.workflow import Attempt, AttemptId, DeploymentId
 
+KEEP = 50
+"""Attempts of each machine, and of each deployment, that are kept: the latest."""
+SLICE = 500
+"""Attempts that are forgotten in one transaction: others wait for it."""
+
 
 async def live(db: aiosqlite.Connection) -> list[Attempt]:
     """Every live attempt."""
@@ -58,3 +63,27 @@ async def put(db: aiosqlite.Connection, attempt: Attempt) -> None:
         " ON CONFLICT(id) DO UPDATE SET status=excluded.status, doc=excluded.doc",
         (attempt.id, attempt.machine, attempt.deployment, attempt.status, attempt.started, dump(attempt)),
     )
+
+
+async def crowded(db: aiosqlite.Connection) -> list[MachineId]:
+    """The machines with more than KEEP attempts. It looks at every attempt: for a read, not for a transaction."""
+    sql = "SELECT machine FROM attempts GROUP BY machine HAVING count(*) > ?"
+    return [MachineId(row[0]) for row in await rows(db, sql, KEEP)]
+
+
+async def prune(db: aiosqlite.Connection, machine: MachineId) -> bool:
+    """Forget the oldest attempts of a machine beyond KEEP, SLICE at most; whether to call it once more.
+
+    Those stay that go on, that an open task follows, and the last KEEP of their deployment.
+    """
+    ours = "SELECT rowid FROM attempts WHERE machine = :machine"
+    beyond = f"{ours} ORDER BY started DESC, rowid DESC LIMIT -1 OFFSET :keep"
+    last = "SELECT rowid FROM attempts WHERE deployment = a.deployment ORDER BY rowid DESC LIMIT 1 OFFSET :keep - 1"
+    which = f"""
+        SELECT a.rowid FROM attempts a WHERE a.rowid IN ({beyond}) AND a.status <> 'live'
+        AND (a.deployment IS NULL OR a.rowid < ({last}) OR a.deployment NOT IN (SELECT id FROM deployments))
+        AND NOT EXISTS (SELECT 1 FROM tasks WHERE attempt = a.id AND ended IS NULL) LIMIT :slice
+    """  # noqa: S608 - ours
+    sql = f"DELETE FROM attempts WHERE rowid IN ({which})"  # noqa: S608 - ours
+    async with db.execute(sql, {"machine": machine, "keep": KEEP, "slice": SLICE}) as cursor:
+        return cursor.rowcount >= SLICE

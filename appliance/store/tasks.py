@@ -15,12 +15,14 @@ from appliance.task import Status, Task, TaskId
 from appliance.workflow import AttemptId, DeploymentId
 
 KEEP_ENDED = 10_000
+KEEP_ITEMS_OF = 200
+"""Jobs that have ended of whose items is kept what became of each, the newest."""
 KEEP_LINES = 2000
 """Lines of one job's log, the newest."""
 LONGEST_LINE = 1000
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 SLICE = 500
-"""Tasks that are forgotten in one transaction: others wait for it."""
+"""Tasks, or items, that are forgotten in one transaction: others wait for it."""
 
 _OPEN = "ended IS NULL"
 """Word for word the condition of the partial indexes: SQLite uses them only then."""
@@ -214,4 +216,16 @@ async def prune(db: aiosqlite.Connection) -> bool:
     which = "SELECT id FROM tasks WHERE ended IS NOT NULL AND id <= ? ORDER BY id LIMIT ?"
     sql = f"DELETE FROM tasks WHERE id IN ({which})"  # noqa: S608 - ours
     async with db.execute(sql, (oldest[0], SLICE)) as cursor:
+        return cursor.rowcount >= SLICE
+
+
+async def prune_items(db: aiosqlite.Connection) -> bool:
+    """Forget the items of jobs that ended before the last KEEP_ITEMS_OF, SLICE at most; whether to call it once more.
+
+    The jobs themselves stay, with what they have come to.
+    """
+    listed = "SELECT id FROM tasks WHERE ended IS NOT NULL AND EXISTS (SELECT 1 FROM task_items WHERE task = tasks.id)"
+    old = f"{listed} ORDER BY id DESC LIMIT -1 OFFSET :keep"
+    sql = f"DELETE FROM task_items WHERE rowid IN (SELECT rowid FROM task_items WHERE task IN ({old}) LIMIT :slice)"  # noqa: S608 - ours
+    async with db.execute(sql, {"keep": KEEP_ITEMS_OF, "slice": SLICE}) as cursor:
         return cursor.rowcount >= SLICE

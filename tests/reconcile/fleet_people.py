@@ -69,7 +69,7 @@ class Computer(Played):
         if status == "running":
             self.held = work if await self.report(work, "running", progress=0.5) else None
             return
-        if work.step == PREPARE:
+        if work.step in (PREPARE, WIPE_DISK):
             self.installed = ""
         if work.step == CONFIGURE:
             self.installed = work.params["resident"]["token"]
@@ -204,8 +204,17 @@ class People:
         for each in on:
             assert each.machine in every
             assert each.disk is not None
+            if every[each.machine].state is State.BROKEN:
+                assert each.wanted is Wanted.STOPPED
+                assert each.current, "once it is mended, there is nothing to begin that overwrites it"
+            if each.installed is not None:
+                assert each.installed.disk.serial == each.disk.serial
+                assert self._bootable(every[each.machine]), "what is said to be on the disk is there"
         for task in await self.tasks():
             assert task.attempt is None or task.attempt in {attempt.id for attempt in live}
+
+    def _bootable(self, machine):
+        return all(computer.installed for computer in self.computers if computer.mac in machine.macs)
 
     async def passes(self, seconds):
         await self.world.passes(seconds)

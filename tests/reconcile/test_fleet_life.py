@@ -255,25 +255,27 @@ async def test_a_start_of_a_machine_that_is_off_waits_for_its_boot_and_goes_to_t
 
 
 async def test_a_machine_called_broken_and_mended_keeps_the_data_of_its_deployment(world, node):
-    """Once it idles again it starts what is on its disk; it does not write it anew."""
+    """Once somebody wants it again it starts what is on its disk; it does not write it anew."""
     await node.active()
     await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
     assert (await node.firmware()).spec == MaintenanceStack(armed=False)
     await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
     await node.boots_stack()
     await world.loop.round()
+    assert await state(node) == "idle", "nothing begins by itself"
+    await world.act("start")
     assert await state(node) == "starting"
     await node.step("hand-over")
     await node.reports_active("b2")
     assert await state(node) == "active"
 
 
-async def test_a_machine_that_is_mended_while_its_system_runs_is_active_with_its_next_poll(world, node):
+async def test_one_that_is_mended_and_started_while_its_system_runs_is_active_with_its_next_poll(world, node):
     """Its resident polls all the time and has nothing to announce: that it polls says that the system is up."""
     await node.active()
     await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
     await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
-    await world.loop.round()
+    await world.act("start")
     assert await state(node) == "starting"
     async with asyncio.TaskGroup() as tasks:
         poll = tasks.create_task(world.fleet.resident_wait(node.resident, "b1"))

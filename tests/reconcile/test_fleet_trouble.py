@@ -557,7 +557,7 @@ async def test_a_poll_from_before_the_start_says_nothing_of_the_system_now(world
         await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
         await node.boots_stack()
         await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
-        await world.loop.round()
+        await world.act("start")
         assert (await dead).command == "none"
     assert await state(node) == "starting"
     await node.step(HAND_OVER)
@@ -568,7 +568,7 @@ async def test_a_system_that_only_polls_ends_the_wait_for_it_even_past_the_deadl
     await node.active()
     await world.wishes.change_machine("node-000001", MachineChange(broken=True), ADA)
     await world.wishes.change_machine("node-000001", MachineChange(broken=False), ADA)
-    await world.loop.round()
+    await world.act("start")
     assert await state(node) == "starting"
     await world.passes(21 * MINUTE)
     assert await state(node) == "failed"

@@ -316,10 +316,15 @@ async def _deployment(db: aiosqlite.Connection, row: Row, machine: Machine, imag
             wanted=Wanted.STOPPED if row.state is State.STOPPED else Wanted.RUNNING,
             machine=machine.id,
             disk=target,
-            installed=Installed(1, target, None, "c3"),
+            installed=None if _overwritten(row) else Installed(1, target, None, "c3"),
             host_keys=(HOST_KEY,),
         ),
     )
+
+
+def _overwritten(row: Row) -> bool:
+    """Whether a deploy has begun to write the disk, and has not written all of it."""
+    return row.kind is Kind.DEPLOY or row.reason.startswith("writing the image")
 
 
 def _attempt(row: Row, machine: Machine, deployment: Deployment | None, now: float) -> Attempt:

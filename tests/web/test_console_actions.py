@@ -10,7 +10,7 @@ import pytest
 from console_client import Visitor, said, visitor
 from console_seed import KEY
 
-from appliance.deployment import Deployment, Wanted
+from appliance.deployment import Deployment, Installed, Wanted
 from appliance.machine import Machine, MachineId, State
 from appliance.reconcile.views import machine_view
 from appliance.store import catalogue, deployments, machines
@@ -226,6 +226,26 @@ async def test_retry_and_start_of_a_stopped_one_take_one_click(fleet: Visitor) -
     assert (await deployment(fleet, "cache-1")).retry
     await fleet.post("/deployments/build-1/start", data={"value": "yes"})
     assert (await deployment(fleet, "build-1")).wanted is Wanted.RUNNING
+
+
+async def test_a_retry_of_what_was_written_whole_wants_the_name_typed(fleet: Visitor) -> None:
+    """Its system may be in use, although it never reported."""
+    whole = await deployment(fleet, "cache-1")
+    assert whole.disk is not None
+    written = replace(whole, installed=Installed(whole.generation, whole.disk, None, "c3"))
+    await fleet.services.store.write(lambda db: deployments.put(db, written))
+    page = said(await fleet.post("/deployments/cache-1/retry", 200, {"value": "yes"}))
+    assert "everything of cache-1" in page
+    assert not (await deployment(fleet, "cache-1")).retry
+    await fleet.post("/deployments/cache-1/retry", data={"confirm": "cache-1"})
+    assert (await deployment(fleet, "cache-1")).retry
+
+
+async def test_who_calls_a_machine_broken_is_told_what_becomes_of_its_deployment(fleet: Visitor) -> None:
+    key = (await deployment(fleet, "web-1")).machine
+    assert "web-1 is wanted stopped from then on" in said(await fleet.get(f"/machines/{key}/broken"))
+    await fleet.post(f"/machines/{key}/broken")
+    assert (await deployment(fleet, "web-1")).wanted is Wanted.STOPPED
 
 
 async def test_an_act_that_came_too_late_is_refused_on_the_page(fleet: Visitor) -> None:

@@ -131,14 +131,13 @@ def _wanted(given: Mapping[str, str]) -> MachineChange:
 
 async def ask_broken(request: web.Request) -> web.Response:
     """GET /machines/{key}/broken"""
-    view = await machine_view(request.app[SERVICES].store, request.match_info["key"])
+    services = request.app[SERVICES]
+    view = await machine_view(services.store, request.match_info["key"])
+    foreseen = await services.wishes.machine_consequences(view.machine.id, MachineAction.BREAK)
     return confirm_page(
         request,
         title=f"Mark {view.machine.name} broken",
-        texts=(
-            "A broken machine is never chosen for anything until somebody calls it mended.",
-            "What it runs is not stopped and nothing on its disks changes.",
-        ),
+        texts=(*foreseen.texts, "What it runs is not stopped and nothing on its disks changes."),
         button=f"Mark {view.machine.name} broken",
         back=f"/machines/{view.machine.id}",
         refused=_refused(view, MachineAction.BREAK),
