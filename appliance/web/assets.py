@@ -32,7 +32,6 @@ ICONS = (
     "arrow-up",
     "book-open",
     "circle-question-mark",
-    "command",
     "cpu",
     "disc-3",
     "ellipsis",
