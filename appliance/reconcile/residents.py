@@ -116,8 +116,12 @@ class Residents:
         self._bell.ring((await record(self._store, self._bus, job)).id)
 
     async def _order(self, db: aiosqlite.Connection, machine: Machine) -> Attempt | None:
+        """The attempt for which the system has to go down.
+
+        One that has said that it does and waits again has not heard that we know: it is told once more.
+        """
         attempt = await attempts.live_of(db, machine.id)
-        due = attempt is not None and attempt.step is not None and attempt.step.name == SHUT_DOWN
+        due = attempt is not None and attempt.step is not None and attempt.step.name == _shutting_down(attempt)
         return attempt if due else None
 
     async def _give(self, db: aiosqlite.Connection, token: str, machine: Machine) -> Command:

@@ -603,6 +603,21 @@ async def test_a_lost_hand_over_report_is_made_up_for_by_the_system_itself(world
     assert await state(node) == "active"
 
 
+async def test_a_system_whose_report_got_no_answer_is_told_again_to_go_down(world, node):
+    """The daemon died between the note that it obeys and the answer: it waits, and would wait for ever."""
+    await node.active()
+    await world.act("stop")
+    await node.obeys()
+    before = await node.attempt()
+    await node.reports_active()
+    command = await world.fleet.resident_wait(node.resident, "b1")
+    assert (command.command, command.attempt) == ("reboot", before.id)
+    await world.fleet.resident_report(node.resident, command.attempt, "done", "")
+    assert (await node.attempt()).index == before.index
+    await node.boots_stack()
+    assert await state(node) == "stopped"
+
+
 async def test_a_system_that_cannot_shut_down_says_so(world, node):
     await node.active()
     await world.act("stop")
