@@ -1,7 +1,5 @@
 """Rescue on the agent's side: exactly the given keys, a server of its own, and a clean way out."""
 
-import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -93,18 +91,6 @@ def test_files_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert all(stat.S_IMODE((directory / f"host_{kind}").stat().st_mode) == 0o600 for kind in KINDS)
     assert started[0][1:] == ["-f", str(directory / "sshd_config")]
     assert f"AuthorizedKeysFile {directory}/authorized_keys" in (directory / "sshd_config").read_text()
-
-
-@pytest.mark.skipif(shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists(), reason="no sshd here")
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
-def test_a_real_server_takes_the_settings(tmp_path: Path) -> None:
-    for kind in KINDS:
-        ssh_server._host_key(tmp_path, kind)
-    named = "\n".join(f"HostKey {tmp_path}/host_{kind}" for kind in KINDS)
-    (tmp_path / "sshd_config").write_text(CONFIGURATION.format(directory=tmp_path, host_keys=named))
-    argv = [shutil.which("sshd") or "/usr/sbin/sshd", "-t", "-f", str(tmp_path / "sshd_config")]
-    ssh_server.SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    subprocess.run(argv, check=True)
 
 
 def test_a_server_that_does_not_start_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
