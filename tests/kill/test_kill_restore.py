@@ -84,6 +84,7 @@ def test_on_a_computer_without_a_state_too(world):
         assert world.aside() == []
 
 
+@pytest.mark.slow
 def test_a_second_run_that_is_killed_finishes_at_the_third(world):
     """The run that clears up after another one can be killed as well."""
     world.fresh()

@@ -9,12 +9,12 @@ from lab_processes import labs, of_lab, start_check
 
 from appliance.lab.phases import NAMES
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1300)]
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1300)]
 
 
 @pytest.mark.parametrize(
     ("firmware", "nodes"),
-    [("bios", 1), pytest.param("mixed", 2, marks=pytest.mark.slow)],
+    [("bios", 1), ("mixed", 2)],
     ids=["one-bios-machine", "both-firmwares"],
 )
 async def test_the_main_job_happens_and_is_reported(tmp_path: Path, firmware: str, nodes: int) -> None:

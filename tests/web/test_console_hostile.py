@@ -24,7 +24,9 @@ TURNED = """() => [...document.querySelectorAll("main *:not(textarea)")].filter(
 """Inline parts of a line that turn what stands beside them round."""
 
 
-@pytest.mark.parametrize("kind", ["worst", "terminal", "long"])
+@pytest.mark.parametrize(
+    "kind", ["worst", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("terminal", "long"))]
+)
 async def test_hostile_words_are_only_shown(tmp_path: Path, kind: str) -> None:
     said = WORST if kind == "worst" else STRINGS[kind]
     wrong: list[str] = []

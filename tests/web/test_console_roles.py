@@ -50,7 +50,11 @@ async def shut_doors(tab: Tab, role: Role) -> list[str]:
     return [f"{words} ({method} {path})" for method, path, words in doors if not is_open(route_of(method, path), role)]
 
 
-@pytest.mark.parametrize(("name", "role"), PEOPLE)
+# Who may least sees most of what may be wrong; the others with the slow tests.
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [(*each,) if each[1] is Role.VIEWER else pytest.param(*each, marks=pytest.mark.slow) for each in PEOPLE],
+)
 async def test_every_page(tmp_path: Path, name: str, role: Role) -> None:
     wrong: list[str] = []
     async with browsing(tmp_path) as (serving, browser), new_tab(browser, serving, name) as tab:
