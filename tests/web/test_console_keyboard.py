@@ -32,6 +32,17 @@ FOCUSED = """() => {
     seen: !over || node.contains(over) || over.contains(node) || Boolean(node.labels?.length),
   };
 }"""
+REFRESHED = """async () => {
+  const focusable = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  const before = [...document.querySelectorAll(focusable)];
+  for (const part of document.querySelectorAll('[data-live]:not([data-live=""])')) {
+    const settled = new Promise((done) => document.addEventListener("htmx:afterSettle", done, { once: true }));
+    window.htmx.trigger(part, "refresh");
+    await settled;
+  }
+  return before.filter((node) => !node.isConnected).map((node) => node.outerHTML.slice(0, 80));
+}"""
+"""What could have the focus and was replaced when all that is live on a page was fetched anew."""
 PAGES = ("/", "/machines", "/machines/m0000", "/deployments/web-1", "/deployments/new", "/tasks/5", "/network",
          "/settings/users/eva", "/account", "/machines/m0007/timeline")  # fmt: skip
 
@@ -61,6 +72,14 @@ async def test_everything_is_reached_and_seen(tab: Tab) -> None:
         if len(found) < wanted:
             wrong.append(f"{path}: {len(found)} of {wanted} are reached")
     assert "\n".join(wrong) == ""
+
+
+async def test_a_refresh_takes_the_focus_from_nobody(tab: Tab) -> None:
+    """A node that is replaced loses the focus, and who comes by keys begins at the top of the page again."""
+    for path in PAGES:
+        await tab.go(path)
+        await expect(tab.page.locator("#urgent a").first).to_be_visible()
+        assert await tab.page.evaluate(REFRESHED) == [], path
 
 
 async def test_escape_closes_and_the_focus_comes_back(tab: Tab) -> None:

@@ -18,8 +18,9 @@ function tint(row) {
   row.addEventListener("animationend", () => row.classList.remove("changed"), { once: true });
 }
 
-// What the person who looks has set: details that are open, rows that are chosen.
+// What the person who looks has set: details that are open, rows that are chosen, what is being typed.
 function isTheReaders(name, node) {
+  if (name === "value") return node === document.activeElement;
   if (name === "open") return node.tagName === "DETAILS";
   return name === "checked" && Boolean(node.closest("form[data-choosing]"));
 }
