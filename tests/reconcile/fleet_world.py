@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from appliance.catalogue import Image, ImageId
 from appliance.events import Bus
 from appliance.machine import MacAddress
@@ -216,3 +218,18 @@ async def a_world(path, image=True):
         if image:
             await world.image()
         yield world
+
+
+async def code_of(error, call):
+    """The code of the error that a call is refused with."""
+    with pytest.raises(error) as caught:
+        await call
+    return caught.value.code
+
+
+async def deploying(world, node, until):
+    """A deploy whose last step that is done is ``until``."""
+    await node.usable()
+    await world.deploy()
+    await world.act("start")
+    await node.installs(until)
