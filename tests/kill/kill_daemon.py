@@ -7,7 +7,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ from kill_network import GUARDED, Network
 
 REPOSITORY = Path(__file__).parents[2]
 READY_SECONDS = 40
-SERVE = "import sys, pathlib, appliance.daemon; sys.exit(appliance.daemon.serve(pathlib.Path(sys.argv[1])))"
+SERVE = Path(__file__).with_name("kill_serve.py")
+INSTANT = 0.001
+"""Seconds between two looks at whether the daemon is held."""
 CONFIGURATION = """
 [site]
 state_dir = "{state}"
@@ -40,6 +45,7 @@ class DaemonProcess:
         self.state = directory / "state"
         self.log = directory / "daemon.log"
         self._configuration = directory / "appliance.toml"
+        self._step = directory / "step"
         self._process: subprocess.Popen[bytes] | None = None
         stack, programs = directory / "stack", directory / "programs"
         _fill(stack, vmlinuz=b"a kernel", initrd=b"an initrd")
@@ -69,7 +75,7 @@ class DaemonProcess:
         return "the daemon does not start: " + self.log.read_text(errors="replace")[-2000:]
 
     def _spawn(self, notify: Path) -> subprocess.Popen[bytes]:
-        argv = [*GUARDED, sys.executable, "-c", SERVE, str(self._configuration)]
+        argv = [*GUARDED, sys.executable, str(SERVE), str(self._configuration), str(self._directory)]
         environment = {**os.environ, "NOTIFY_SOCKET": str(notify)}
         with self._network.inside(), self.log.open("ab") as log:
             return subprocess.Popen(argv, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
@@ -94,6 +100,36 @@ class DaemonProcess:
     def thaw(self) -> None:
         """Go on."""
         self._signal(signal.SIGCONT)
+
+    def hold_when(self, right: Callable[[], bool], meanwhile: Callable[[], None], what: Callable[[], str]) -> None:
+        """Let it go on from commit to commit until one before or after which it is ``right``; there it stays held.
+
+        No moment is missed, however slow we are. ``meanwhile`` is called again and again until then.
+        """
+        over = threading.Event()
+
+        def follow() -> None:
+            while not over.is_set() and not (self._held and right()):
+                if self._held:
+                    self.thaw()
+                time.sleep(INSTANT)
+
+        self._step.touch()
+        self.freeze()
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(follow)
+            try:
+                until(lambda: meanwhile() or following.done(), what, 60)
+            finally:
+                over.set()
+                self._step.unlink()
+        following.result()
+
+    @property
+    def _held(self) -> bool:
+        """Whether the process is stopped (proc_pid_stat(5))."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -126,6 +126,11 @@ class PlayedMachine:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     @property
+    def steps_done(self) -> int:
+        """How many steps the agent of this boot has finished, reported or not."""
+        return len(list((self.directory / "run/steps").glob("*.json")))
+
+    @property
     def screen(self) -> str:
         """Everything that the agent ever showed."""
         path = self.directory / "screen"

@@ -9,14 +9,11 @@ from typing import Any
 from kill_api import User
 from kill_daemon import DaemonProcess, Record, until
 from kill_machine import PlayedMachine
-from kill_moments import step_of
 from kill_network import Network, ip
 
 LIVE = "SELECT doc FROM attempts WHERE status = 'live' AND machine = (SELECT machine FROM machine_macs WHERE mac = ?)"
 EVERY = "SELECT doc FROM attempts WHERE machine = (SELECT machine FROM machine_macs WHERE mac = ?) ORDER BY rowid"
 EVENTS = "SELECT doc FROM events WHERE machine = (SELECT machine FROM machine_macs WHERE mac = ?) ORDER BY id"
-INSTANT = 0.003
-"""Seconds between two looks at the store when a moment must not be missed."""
 
 
 class World:
@@ -136,21 +133,18 @@ class World:
         return found[0]
 
     def moment(self, machine: PlayedMachine, right: Callable[[Record], bool]) -> Record:
-        """Let everything go on until the live attempt is ``right``, then hold the daemon: time stands still there.
+        """Let everything go on until the live attempt is ``right``, and hold the daemon there.
 
-        The attempt as it then is; fails when it has slipped on between the look and the hold.
+        The attempt as it then is: nobody has heard of it, nor is anything kept that was reported after it.
         """
 
         def there() -> bool:
-            self.tend()
             attempt = self.live(machine)
             return attempt is not None and right(attempt)
 
-        until(there, lambda: f"the moment never came\n{self.told(machine)}", 60, INSTANT)
-        self.daemon.freeze()
+        self.daemon.hold_when(there, self.tend, lambda: f"the moment never came\n{self.told(machine)}")
         attempt = self.live(machine)
         assert attempt is not None
-        assert right(attempt), f"the moment was missed: {step_of(attempt)}"
         return attempt
 
     def lose_power(self, machine: PlayedMachine) -> None:

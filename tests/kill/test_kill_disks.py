@@ -176,7 +176,7 @@ def damage(path: Path, kind: str) -> None:
     [
         ("other", "checksum-differs", "the image that arrived has SHA-256"),
         ("shorter", "download-truncated", "the image should have"),
-        slow("gone", "download-refused", "the appliance refused with status 404"),
+        slow("gone", "image-missing", "is not on the appliance"),
     ],
 )
 def test_a_damaged_image_is_noticed_and_never_boots(
