@@ -24,7 +24,7 @@ CLOCKS = {"now", "today", "utcnow"}
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
-    "sighting", "sizes", "task", "events", "errors", "command", "__init__",
+    "sighting", "sizes", "task", "events", "errors", "command", "power_switch", "__init__",
 }  # fmt: skip
 LAYERS = (
     WORDS,
