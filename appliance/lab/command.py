@@ -20,8 +20,9 @@ from appliance.lab.run import Options, run_lab
 @click.group(invoke_without_command=True)
 @click.option("--nodes", type=click.IntRange(0, MOST_MACHINES), default=2, show_default=True, help="Machines.")
 @click.option(
-    "--firmware", type=click.Choice(["bios", "uefi", "mixed"]), default="mixed", show_default=True,
-    help="What they start with; mixed: one BIOS, one UEFI, and so on.",
+    "--firmware", type=click.Choice(["bios", "uefi", "mixed", "uefi-http", "secure-boot"]),
+    default="mixed", show_default=True,
+    help="What they start with; mixed: one BIOS, one UEFI, and so on; uefi-http boots by HTTP instead of PXE.",
 )  # fmt: skip
 @click.option("--memory", type=click.IntRange(128), default=1024, show_default=True, help="MiB per machine.")
 @click.option("--disks", type=click.IntRange(0, 8), default=1, show_default=True, help="Disks of 4 GiB per machine.")

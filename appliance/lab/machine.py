@@ -52,7 +52,7 @@ class Machine:
             _make_sparse(self._directory.path / disk.file, disk.size)
         name = qemu.variables_file(self.plan)
         if name and not (self._directory.path / name).exists():
-            shutil.copyfile(qemu.OVMF_VARIABLES, self._directory.path / name)
+            shutil.copyfile(qemu.factory_variables(self.plan), self._directory.path / name)
 
     async def power_on(self, owner: asyncio.TaskGroup, how: Start) -> None:
         """Start QEMU; tasks that serve it belong to ``owner``. Nothing happens when it is on.

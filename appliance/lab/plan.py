@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Firmware = Literal["bios", "uefi"]
-FirmwareChoice = Literal["bios", "uefi", "mixed"]
+FirmwareChoice = Literal["bios", "uefi", "mixed", "uefi-http", "secure-boot"]
+"""Mixed: one BIOS, one UEFI, and so on; the last two are ways to set UEFI up."""
+NetworkBoot = Literal["pxe", "http"]
 Bus = Literal["virtio", "scsi", "nvme"]
 Accelerator = Literal["tcg", "kvm"]
 
@@ -58,6 +60,10 @@ class MachinePlan:
     uuid: str
     serial: str
     cpus: int = 1
+    network_boot: NetworkBoot = "pxe"
+    """How UEFI boots from the network: by PXE first, or by HTTP (UEFI specification, section 24.7) alone."""
+    secure_boot: bool = False
+    """UEFI with Microsoft's keys enrolled, as machines are sold: it runs nothing that is not signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def firmware_of(choice: FirmwareChoice, index: int) -> Firmware:
     """The firmware of machine ``index`` (from 0): mixed labs alternate and begin with BIOS."""
     if choice == "mixed":
         return "bios" if index % 2 == 0 else "uefi"
-    return choice
+    return "bios" if choice == "bios" else "uefi"
 
 
 def plan_machine(
@@ -115,6 +121,8 @@ def plan_machine(
     disks: int = 1,
     disk_bytes: int = 4 * GIB,
     nics: int = 1,
+    network_boot: NetworkBoot = "pxe",
+    secure_boot: bool = False,
 ) -> MachinePlan:
     """Machine ``index`` (from 0) with names, addresses and serial numbers that are the same every time."""
     name = f"node{index + 1}"
@@ -126,6 +134,8 @@ def plan_machine(
         disks=tuple(_disk(name, number, disk_bytes) for number in range(disks)),
         uuid=str(uuid.uuid5(_NAMESPACE, name)),
         serial=f"LAB-{index + 1:04d}",
+        network_boot=network_boot,
+        secure_boot=secure_boot,
     )
 
 
@@ -142,6 +152,14 @@ def plan_machines(
 ) -> tuple[MachinePlan, ...]:
     """``nodes`` machines, alike but for their firmware."""
     return tuple(
-        plan_machine(index, firmware_of(firmware, index), memory_mib=memory_mib, disks=disks, nics=nics)
+        plan_machine(
+            index,
+            firmware_of(firmware, index),
+            memory_mib=memory_mib,
+            disks=disks,
+            nics=nics,
+            network_boot="http" if firmware == "uefi-http" else "pxe",
+            secure_boot=firmware == "secure-boot",
+        )
         for index in range(nodes)
     )

@@ -12,6 +12,10 @@ from appliance.lab.plan import AS_SET_UP, Accelerator, Bus, DirectKernel, Disk, 
 PROGRAM = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+SECURE_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
+"""OVMF that keeps its variables in system management mode, out of reach of what it boots."""
+SECURE_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+"""Microsoft's keys enrolled, and Secure Boot on."""
 BIOS_ROM = Path("/usr/lib/ipxe/qemu/efi-virtio.rom")
 """What QEMU gives to virtio network cards by itself; BIOS and UEFI in one file."""
 
@@ -51,8 +55,13 @@ def command_line(
 
 
 def variables_file(machine: MachinePlan) -> str | None:
-    """Name of the machine's own UEFI variable store, made from ``OVMF_VARIABLES``; None on BIOS."""
+    """Name of the machine's own UEFI variable store, made from ``factory_variables``; None on BIOS."""
     return f"{machine.name}-variables.fd" if machine.firmware == "uefi" else None
+
+
+def factory_variables(machine: MachinePlan) -> Path:
+    """The UEFI variables that the machine is sold with."""
+    return SECURE_VARIABLES if machine.secure_boot else OVMF_VARIABLES
 
 
 def escape(value: str) -> str:
@@ -68,16 +77,32 @@ def _processor(machine: MachinePlan, accelerator: Accelerator) -> list[str]:
     return ["-accel", accel, "-cpu", cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib)]
 
 
+# Only system management mode writes the variables; suspending to RAM would leave it (OVMF's README, "SMM support").
+_SECURE = (
+    *("-machine", "q35,smm=on"),
+    *("-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"),
+)
+# An interface has an entry for each way to boot from it, PXE before HTTP, and QEMU can only order interfaces. What a
+# person does in firmware's set-up is done by switching PXE off (OvmfPkg/PlatformPei).
+_WITHOUT_PXE = (
+    *("-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"),
+    *("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"),
+)
+
+
 def _firmware(machine: MachinePlan, directory: Path) -> list[str]:
     variables = variables_file(machine)
     if variables is None:
         # graphics=off makes SeaBIOS, and through it iPXE, speak on the serial port besides the screen. With
         # nothing to boot it tries again after ten seconds, as servers do.
         return ["-machine", "pc,graphics=off", "-boot", "strict=on,reboot-timeout=10000"]
+    code = SECURE_CODE if machine.secure_boot else OVMF_CODE
     return [
-        *("-machine", "q35", "-boot", "strict=on"),
-        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"),
+        *(_SECURE if machine.secure_boot else ("-machine", "q35")),
+        *("-boot", "strict=on"),
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
         *("-drive", f"if=pflash,unit=1,format=raw,file={escape(str(directory / variables))}"),
+        *(_WITHOUT_PXE if machine.network_boot == "http" else ()),
     ]
 
 

@@ -5,12 +5,14 @@ https://ipxe.org/howto/dhcpd for option 175.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final
 from uuid import UUID
 
+from appliance import bootprogram
 from appliance.netboot.dhcp.options import Code, Options, decode_encapsulated
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.ipxe import SCRIPT_QUERY
@@ -45,12 +47,12 @@ _ARCHITECTURES: Final = {
 _HTTP_TO_PXE: Final = {Firmware.HTTP_X64: Firmware.UEFI_X64, Firmware.HTTP_ARM64: Firmware.UEFI_ARM64}
 _PXE_TO_HTTP: Final = {pxe: http for http, pxe in _HTTP_TO_PXE.items()}
 
-_BOOT_FILES: Final = {
-    Firmware.BIOS: "undionly.kpxe",
-    Firmware.UEFI_X64: "snponly.efi",
-    Firmware.UEFI_ARM64: "snponly-arm64.efi",
-    Firmware.HTTP_X64: "snponly.efi",
-    Firmware.HTTP_ARM64: "snponly-arm64.efi",
+_KINDS: Final = {
+    Firmware.BIOS: bootprogram.BIOS,
+    Firmware.UEFI_X64: bootprogram.UEFI,
+    Firmware.UEFI_ARM64: bootprogram.UEFI_ARM64,
+    Firmware.HTTP_X64: bootprogram.UEFI,
+    Firmware.HTTP_ARM64: bootprogram.UEFI_ARM64,
 }
 
 _HTTP_CLIENT: Final = b"HTTPClient"
@@ -119,7 +121,22 @@ def classify(options: Options) -> Client:
     )
 
 
-def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
+ChooseProgram = Callable[[str, Client, Subnet], str | None]
+"""(MAC address, who asks, where) -> name of the boot program to send; None to send none."""
+
+
+def program_kind(firmware: Firmware) -> str:
+    """As ``bootprogram`` names the kind of programs that this firmware runs; empty where there are none."""
+    return _KINDS.get(firmware, "")
+
+
+def first_program(_mac: str, client: Client, _subnet: Subnet) -> str | None:
+    """The program that is right for nearly every machine with this firmware."""
+    order = bootprogram.ORDER.get(program_kind(client.firmware))
+    return order[0] if order else None
+
+
+def boot_file(client: Client, subnet: Subnet, mac: str, choose: ChooseProgram = first_program) -> BootFile | None:
     """What a client loads next; None when it boots nothing, or nothing that we have.
 
     iPXE gets the boot script, whoever built it, so it is never told to load itself again; only one
@@ -128,8 +145,10 @@ def boot_file(client: Client, subnet: Subnet, mac: str) -> BootFile | None:
     if client.is_ipxe and client.ipxe_has_http:
         # What iPXE starts on BIOS, network GRUB above all, asks iPXE for the server that its own files come from.
         return BootFile(_script_url(subnet, mac), next_server=subnet.address.ip, ipxe=_NO_PROXY_WAIT)
-    name = _BOOT_FILES.get(client.firmware)
-    if name is None or client.is_http != (client.firmware in _HTTP_TO_PXE):
+    if client.is_http != (client.firmware in _HTTP_TO_PXE):
+        return None
+    name = choose(mac, client, subnet)
+    if name is None:
         return None
     if client.is_http:
         return BootFile(f"{subnet.boot_url}/boot/{name}", vendor_class=_HTTP_CLIENT)

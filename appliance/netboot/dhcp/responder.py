@@ -11,6 +11,7 @@ from appliance.netboot.dhcp.packet import NOWHERE
 from appliance.netboot.dhcp.request import SERVER_PORT, Arrival, Request, parse_request, replying_server
 from appliance.netboot.dhcp.service import REPORT_SECONDS, SubnetService
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.firmware import ChooseProgram, first_program
 from appliance.netboot.quiet import Quiet
 
 
@@ -27,10 +28,13 @@ class Responder:
         is_known: Callable[[str], bool],
         reservations: Sequence[Reservation] = (),
         leases: Sequence[Lease] = (),
+        choose: ChooseProgram = first_program,
     ) -> None:
-        """`leases` is all that the disk holds; `is_known` says whether a MAC is a machine of the fleet."""
+        """`leases` is all that the disk holds; `is_known` says whether a MAC is a machine of the fleet, `choose` which
+        boot program it gets.
+        """
         self._services = {
-            subnet.interface: SubnetService(subnet, is_known, reservations, _of_interface(leases, subnet))
+            subnet.interface: SubnetService(subnet, is_known, reservations, _of_interface(leases, subnet), choose)
             for subnet in subnets
         }
         self._bad_packets: dict[str, Quiet] = {}
@@ -40,9 +44,17 @@ class Responder:
         for service in self._services.values():
             service.pool.set_reservations(reservations)
 
+    def switch(self, subnet: Subnet) -> None:
+        """Serve the subnet of this interface under other rules; its leases and offers stay."""
+        self._services[subnet.interface].switch(subnet)
+
+    def hold(self, interface: str, held: bool) -> None:
+        """Hold authoritative service back, or let it begin."""
+        self._services[interface].held = held
+
     def holder(self, address: IPv4Address) -> str | None:
         """The machine that has an address of any subnet, or had it last."""
-        pools = (each.pool for each in self._services.values() if address in each.subnet.address.network)
+        pools = (each.pool for each in self._services.values() if address in each.subnet.network)
         return next((mac for pool in pools if (mac := pool.holder(address)) is not None), None)
 
     def forget(self, interface: str, address: IPv4Address, now: float) -> list[Effect]:
@@ -78,7 +90,7 @@ class Responder:
         if not request.relayed:
             return self._services.get(request.arrival.interface)
         services = self._services.values()
-        return next((each for each in services if request.link in each.subnet.address.network), None)
+        return next((each for each in services if request.link in each.subnet.network), None)
 
     def _bad_packet(self, arrival: Arrival, reason: str, now: float) -> list[Effect]:
         quiet = self._bad_packets.setdefault(arrival.interface, Quiet(REPORT_SECONDS))

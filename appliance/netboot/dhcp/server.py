@@ -16,6 +16,7 @@ from appliance.netboot.dhcp.responder import Responder
 from appliance.netboot.dhcp.saver import LeaseStore, Saver
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dhcp.wire import Wire
+from appliance.netboot.firmware import ChooseProgram, first_program
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class DhcpServer:
     """Serves all subnets until cancelled.
 
     `publish` is called with each fact and must return at once; `is_known` says whether a MAC address
-    (lower case, colons) is that of a machine of the fleet.
+    (lower case, colons) is that of a machine of the fleet; `choose` which boot program firmware is sent.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class DhcpServer:
         publish: Callable[[Fact], None],
         is_known: Callable[[str], bool],
         reservations: Sequence[Reservation] = (),
+        choose: ChooseProgram = first_program,
     ) -> None:
         self._subnets = [subnet for subnet in subnets if subnet.mode != "off"]
         self._store = store
         self._publish = publish
         self._is_known = is_known
+        self._choose = choose
         self._reservations = reservations
         self._saver = Saver(store, self._on_saved, self._on_save_failed)
         self._wires: dict[str, Wire] = {}
@@ -53,7 +56,13 @@ class DhcpServer:
         """How many, by direction (``received``, ``sent``) and kind; ``other`` are broken, or nobody's to answer."""
 
     def _build(self, leases: Sequence[Lease]) -> Responder:
-        return Responder(self._subnets, is_known=self._is_known, reservations=self._reservations, leases=leases)
+        return Responder(
+            self._subnets,
+            is_known=self._is_known,
+            reservations=self._reservations,
+            leases=leases,
+            choose=self._choose,
+        )
 
     def set_reservations(self, reservations: Sequence[Reservation]) -> None:
         """Replace all reservations, at any time."""

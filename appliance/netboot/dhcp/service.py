@@ -16,7 +16,7 @@ from appliance.netboot.dhcp.proxy import proxy_answer
 from appliance.netboot.dhcp.reply import Terms
 from appliance.netboot.dhcp.request import Request
 from appliance.netboot.dhcp.subnet import Subnet
-from appliance.netboot.firmware import BootFile, boot_file
+from appliance.netboot.firmware import BootFile, ChooseProgram, boot_file, first_program
 from appliance.netboot.quiet import Quiet
 
 QUARANTINE_SECONDS = 3600.0
@@ -47,15 +47,24 @@ class SubnetService:
         is_known: Callable[[str], bool],
         reservations: Iterable[Reservation],
         leases: Iterable[Lease],
+        choose: ChooseProgram = first_program,
     ) -> None:
-        """`is_known` says whether a MAC address is that of a machine of the fleet."""
+        """`is_known` says whether a MAC address is that of a machine of the fleet, `choose` which program it boots."""
         self.subnet = subnet
         self.pool = Pool(subnet, reservations, leases)
         self._is_known = is_known
+        self._choose = choose
         self._probing: dict[IPv4Address, Look] = {}
         self._unsaved: dict[str, Request] = {}
         self._declines = Declines()
         self._quiet = Quiet(REPORT_SECONDS)
+        self.held = False
+        """Whether authoritative service is held back: who has a lease of ours keeps it, and nobody else is answered."""
+
+    def switch(self, subnet: Subnet) -> None:
+        """Go on under other rules; leases and offers stay, and what waits is answered by the rules of that moment."""
+        self.subnet = subnet
+        self.pool.switch(subnet)
 
     def serves(self, request: Request) -> bool:
         """Whether this client is ours to answer."""
@@ -66,7 +75,19 @@ class SubnetService:
         reserved = self.pool.reservation(request.mac) is not None
         if self.subnet.mode == "reservations":
             return reserved
+        if self.held:
+            return self._keeps(request)
         return self.subnet.serve_non_pxe or request.client.boots or reserved or self._is_known(request.mac)
+
+    def _keeps(self, request: Request) -> bool:
+        """Whether it is about an address that the client has been leased by us, which it keeps."""
+        bound, packet = self._bound(request.mac), request.packet
+        about = packet.ciaddr if packet.ciaddr != NOWHERE else request.requested
+        return bound is not None and (request.kind is MessageKind.DISCOVER or about == bound)
+
+    def _leases_to(self, request: Request) -> bool:
+        """Whether the client gets an address of us: what it waited for may have been switched off meanwhile."""
+        return self.subnet.mode in ("authoritative", "reservations") and self.serves(request)
 
     def handle(self, request: Request, now: float) -> list[Effect]:
         """Answer one message; replies of other servers and unknown kinds lead to nothing."""
@@ -88,7 +109,7 @@ class SubnetService:
 
     def _proxy(self, request: Request, now: float) -> list[Effect]:
         boot = self._boot(request)
-        answer = None if boot is None else proxy_answer(request, self.subnet.address.network, boot)
+        answer = None if boot is None else proxy_answer(request, self.subnet.network, boot)
         return [] if answer is None else [answer, *self._told_offer(request, None, now)]
 
     def _told_offer(self, request: Request, address: IPv4Address | None, now: float) -> list[Effect]:
@@ -123,7 +144,7 @@ class SubnetService:
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
         look = self._probing.pop(address, None)
-        if look is None or self.pool.offered(look.request.mac, now) != address:
+        if look is None or self.pool.offered(look.request.mac, now) != address or not self._leases_to(look.request):
             return []
         if self.pool.owner(address, now) not in (None, look.request.mac):  # its old owner came back meanwhile
             self.pool.withdraw(look.request.mac)
@@ -156,7 +177,7 @@ class SubnetService:
     def _boot(self, request: Request) -> BootFile | None:
         if self.subnet.unknown_machines == "ignore" and not self._is_known(request.mac):
             return None
-        return boot_file(request.client, self.subnet, request.mac)
+        return boot_file(request.client, self.subnet, request.mac, self._choose)
 
     # Granting (RFC 2131 section 4.3.2)
 
@@ -182,7 +203,7 @@ class SubnetService:
 
     def _rebooting(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
         """INIT-REBOOT: refuse what is certainly wrong, stay silent about clients without a record."""
-        if address not in self.subnet.address.network:
+        if address not in self.subnet.network:
             return self._nak(request, "wrong network")
         reservation, binding = self.pool.reservation(request.mac), self.pool.binding(request.mac)
         record = reservation.address if reservation else binding.lease.address if binding else None
@@ -266,7 +287,7 @@ class SubnetService:
         if not current or lease.state is not LeaseState.BOUND:
             return []
         request = self._unsaved.pop(lease.mac, None)
-        if request is None or lease.end - now < 1:
+        if request is None or lease.end - now < 1 or not self._leases_to(request):
             return []
         return self._acknowledge(request, lease.address, lease.end, now)
 
@@ -340,7 +361,7 @@ class SubnetService:
 
     def _inform(self, request: Request) -> list[Effect]:
         address = request.packet.ciaddr
-        if address != NOWHERE and address not in self.subnet.address.network:
+        if address != NOWHERE and address not in self.subnet.network:
             return []
         data = reply.inform_ack(request, self.subnet, request.our_id, self._boot(request))
         return [Send(data, reply.destination(request, address))]
