@@ -1,9 +1,12 @@
 """The only place where the daemon runs another program: an argument list, never a shell's line."""
 
+import asyncio
+import contextlib
+import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from appliance.errors import ApplianceError
 
@@ -51,6 +54,44 @@ def first_bytes(argv: Sequence[str], count: int, seconds: float = 30.0) -> bytes
     if process.returncode:
         raise _failed(argv, words or f"exit code {process.returncode}")
     return found
+
+
+async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: float = 30.0, text: str = "") -> str:
+    """Standard output of a program that ends well within ``seconds``; the loop goes on in the meantime.
+
+    ``environment`` comes on top of ours: what nobody else may read goes there, or into ``text``, its standard input.
+    The program has no terminal to ask questions on, and is ended, with all that it started, when time is up or when
+    the caller is cancelled. Raises as ``run`` does; a failure ends with what it wrote to standard error.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+    try:
+        async with asyncio.timeout(seconds):
+            out, words = await process.communicate(text.encode())
+    except TimeoutError as error:
+        raise _stuck(argv, seconds) from error
+    finally:
+        await _end(process)
+    if process.returncode:
+        raise _failed(argv, (words or out).decode(errors="replace") or f"exit code {process.returncode}")
+    return out.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends the program's whole session, if it has not ended by itself; its pipes are closed then."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def _missing(argv: Sequence[str]) -> ApplianceError:

@@ -1,10 +1,13 @@
 """Programs that end well, badly, never, or are not there."""
 
+import asyncio
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from appliance.command import first_bytes, run
+from appliance.command import first_bytes, run, said
 from appliance.errors import ApplianceError
 
 FLOOD = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
@@ -39,3 +42,49 @@ def test_failures_say_why(call):
         with pytest.raises(ApplianceError, match=words) as caught:
             call(argv, seconds=seconds)
         assert caught.value.code == code
+
+
+async def test_a_program_that_the_loop_waits_for():
+    reads = "import os, sys; print(os.environ['WORD'], sys.stdin.read(), os.isatty(0))"
+    assert await said(python(reads), {"WORD": "a"}, text="b") == "a b False\n"
+
+
+async def test_failures_of_a_program_that_the_loop_waits_for():
+    for argv, seconds, code, words in (
+        (python(FAILS), 30.0, "program-failed", "no good"),
+        (python(HANGS), 0.2, "program-stuck", "no end after"),
+        (python(FLOOD.replace("True", "False") + "\nimport sys; sys.exit(3)"), 30.0, "program-failed", "exit code 3"),
+        (["no-such-program-of-ours"], 30.0, "program-missing", "is not installed"),
+    ):
+        with pytest.raises(ApplianceError, match=words) as caught:
+            await said(argv, {}, seconds=seconds)
+        assert caught.value.code == code
+
+
+PARENT = """
+import os, sys, time
+child = os.fork()
+if child:
+    open(sys.argv[1], "w").write(f"{os.getpid()} {child} .")
+time.sleep(600)
+"""
+
+
+async def test_nothing_of_a_program_outlives_who_waited_for_it(tmp_path):
+    """What it started ends with it: an ssh behind a virsh, for one."""
+    pids = tmp_path / "pids"
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(said([*python(PARENT), str(pids)], {}))
+        while not (pids.exists() and pids.read_text().endswith(".")):
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+    while any(alive(int(pid)) for pid in pids.read_text().split()[:2]):
+        await asyncio.sleep(0.01)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
