@@ -72,12 +72,13 @@ def decode_options(area: bytes) -> dict[int, bytes]:
     """
     options: dict[int, bytes] = {}
     position = 0
-    while position < len(area) and (code := area[position]) != END:
+    size = len(area)
+    while position < size and (code := area[position]) != END:
         if code == PAD:
             position += 1
             continue
         value = _value_at(area, position)
-        options[code] = options.get(code, b"") + value
+        options[code] = options[code] + value if code in options else value
         position += HEADER + len(value)
     return options
 
@@ -94,7 +95,9 @@ def _value_at(area: bytes, position: int) -> bytes:
 
 def encode_option(code: int, value: bytes) -> bytes:
     """One option; a value above 255 octets becomes several (RFC 3396 section 5)."""
-    parts = [value[at : at + MAX_VALUE] for at in range(0, len(value), MAX_VALUE)] or [b""]
+    if len(value) <= MAX_VALUE:
+        return bytes((code, len(value))) + value
+    parts = [value[at : at + MAX_VALUE] for at in range(0, len(value), MAX_VALUE)]
     return b"".join(bytes((code, len(part))) + part for part in parts)
 
 

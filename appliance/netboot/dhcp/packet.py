@@ -22,12 +22,13 @@ ETHERNET = 1
 BROADCAST_FLAG = 0x8000
 MAGIC_COOKIE = b"\x63\x82\x53\x63"
 
-_FIXED = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s4s")
+_FIXED = struct.Struct("!BBBBIHHIIII16s64s128s4s")
 _SNAME_SIZE = 64
 _FILE_SIZE = 128
 _OVERLOAD_FILE = 1
 _OVERLOAD_SNAME = 2
 _OVERLOAD_LENGTH = 3
+_END = bytes([END])
 
 MIN_REPLY = 300
 """Octets; relays and ROMs made for BOOTP throw shorter packets away (RFC 1542 section 2.1)."""
@@ -81,10 +82,10 @@ def decode(data: bytes) -> Packet:
         xid=xid,
         secs=secs,
         flags=flags,
-        ciaddr=IPv4Address(ciaddr),
-        yiaddr=IPv4Address(yiaddr),
-        siaddr=IPv4Address(siaddr),
-        giaddr=IPv4Address(giaddr),
+        ciaddr=IPv4Address(ciaddr) if ciaddr else NOWHERE,
+        yiaddr=IPv4Address(yiaddr) if yiaddr else NOWHERE,
+        siaddr=IPv4Address(siaddr) if siaddr else NOWHERE,
+        giaddr=IPv4Address(giaddr) if giaddr else NOWHERE,
         chaddr=chaddr[:hlen],
         sname=_text(sname),
         file=_text(file),
@@ -149,10 +150,10 @@ def _head(packet: Packet, sname: bytes, file: bytes) -> bytes:
         packet.xid,
         packet.secs,
         packet.flags,
-        packet.ciaddr.packed,
-        packet.yiaddr.packed,
-        packet.siaddr.packed,
-        packet.giaddr.packed,
+        int(packet.ciaddr),
+        int(packet.yiaddr),
+        int(packet.siaddr),
+        int(packet.giaddr),
         packet.chaddr,
         sname,
         file,
@@ -164,17 +165,18 @@ def _spread(packet: Packet, room: int) -> tuple[bytes, bytes, bytes]:
     """The options area and the file and sname fields."""
     options = [encode_option(code, value) for code, value in packet.options.items() if code != Code.RELAY_AGENT]
     last = _relay_option(packet, room)
-    if sum(map(len, options)) + len(last) + 1 <= room:
-        return b"".join(options) + last + bytes([END]), packet.file, packet.sname
+    whole = b"".join((*options, last, _END))
+    if len(whole) <= room:
+        return whole, packet.file, packet.sname
     main, rest = _fill(options, room - len(last) - _OVERLOAD_LENGTH - 1)
     file, rest = _fill(rest, 0 if packet.file else _FILE_SIZE - 1)
     sname, rest = _fill(rest, 0 if packet.sname else _SNAME_SIZE - 1)
     used = (_OVERLOAD_FILE if file else 0) | (_OVERLOAD_SNAME if sname else 0)
     overload = encode_option(Code.OVERLOAD, bytes([used])) if used else b""
     return (
-        main + overload + last + bytes([END]),
-        file + bytes([END]) if file else packet.file,
-        sname + bytes([END]) if sname else packet.sname,
+        main + overload + last + _END,
+        file + _END if file else packet.file,
+        sname + _END if sname else packet.sname,
     )
 
 
