@@ -16,6 +16,7 @@ KINDS: dict[str, str] = {
     "dhcp.foreign": "another DHCP server was noticed where we give the addresses",
     "tftp.sent": "a file was fetched by TFTP",
     "tftp.failed": "a TFTP transfer failed",
+    "program.refused": "a machine fetched its boot program and did not start it",
     "script.served": "a boot decision was taken and its script sent",
     "http.sent": "a boot file was fetched by HTTP",
     "agent.started": "the agent traded its boot token",

@@ -144,6 +144,10 @@ class Machine:
     failed_reason: str = ""
     hand_over: str = "kexec"
     """One of HAND_OVERS: ``reboot`` once a kexec on this machine ended in silence, or when a user says so."""
+    boot_program: str = ""
+    """What a user wants its firmware to be sent, one of ``bootprogram.CHOICES``; empty has it chosen by itself."""
+    secure_boot: bool | None = None
+    """Whether its firmware runs only what is signed, as its last inventory says; None where that is not known."""
     notes: str = ""
     tags: tuple[str, ...] = ()
     """Words that users sort machines by, sorted; see ``check_tags``."""

@@ -14,6 +14,7 @@ from appliance.assembly.parts import Assembly, Run
 from appliance.config import Config
 from appliance.events import Bus
 from appliance.netboot.router import RouterAnswers
+from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.bulk import job_kinds
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.jobs import Jobs
@@ -56,9 +57,12 @@ async def build(
     await projection.refresh()
 
     routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in on.subnets}
-    dhcp = netboot.dhcp_server(on, routers, projection, observations)
+    programs = BootPrograms(
+        projection.boots_with, lambda address: dhcp.holder(address), observations.of_interface, on.clock
+    )
+    dhcp = netboot.dhcp_server(on, routers, projection, observations, programs.choose)
     watch = Watch(store, bus, on.clock, on.subnets, dhcp.holder, projection.arrived)
-    observations.watch = watch
+    observations.watch, observations.programs = watch, programs
     proof = Proof(on.subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
 
     kept_names = KeptNames(store, bus, on.zone)
@@ -72,7 +76,7 @@ async def build(
     wishes = Wishes(store, bus, on.clock, on.subnets)
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
     site, watch_certificate = console(on, wishes, network, imports, passed)
-    watched = replace(fleet, watch=watch)
+    watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
         "observations": observations.run,

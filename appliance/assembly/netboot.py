@@ -17,6 +17,7 @@ from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.server import DnsServer
+from appliance.netboot.firmware import ChooseProgram
 from appliance.netboot.http import BootFiles, BootHttp
 from appliance.netboot.policy import NextEntry
 from appliance.netboot.router import RouterAnswers
@@ -76,7 +77,9 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
     )
 
 
-def dhcp_server(ground: Ground, routers: Routers, projection: Projection, observations: Observations) -> DhcpServer:
+def dhcp_server(
+    ground: Ground, routers: Routers, projection: Projection, observations: Observations, choose: ChooseProgram
+) -> DhcpServer:
     """Its facts go to ``observations``, with the machine that they are about in every line of the log."""
 
     def seen(fact: Fact) -> None:
@@ -85,7 +88,7 @@ def dhcp_server(ground: Ground, routers: Routers, projection: Projection, observ
         with about(projection.machine_of.get(MacAddress(_mac_of(fact)))):
             observations.dhcp(fact)
 
-    server = DhcpServer(ground.subnets, StoredLeases(ground.store), seen, projection.is_known)
+    server = DhcpServer(ground.subnets, StoredLeases(ground.store), seen, projection.is_known, choose=choose)
     ground.instruments.dhcp(server)
     return server
 
@@ -140,7 +143,7 @@ def _tftp_files(ground: Ground, subnet: Subnet, boots: Boots) -> FileSource:
 def _dns(ground: Ground, observed: Observations) -> DnsServer:
     section = ground.config.dns
     forwarder = Forwarder(section.forwarders, observed.other) if section.forwarders else None
-    networks = [subnet.address.network for subnet in ground.subnets]
+    networks = [subnet.network for subnet in ground.subnets]
     server = DnsServer(ground.addresses, section.port, ground.zone, forwarder, networks, observed.other)
     ground.instruments.dns(server)
     return server

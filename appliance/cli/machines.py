@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from appliance.bootprogram import CHOICES, PROGRAMS
 from appliance.cli import rescue
 from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import segment
@@ -121,6 +122,8 @@ def show(machine: str, json_out: bool) -> None:
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
             "reserved": found["reserved_address"],
             "hand-over": found["hand_over"],
+            "boot program": found["boot_program"] or "chosen by itself",
+            "secure boot": {True: "on", False: "off"}.get(found["secure_boot"], ""),
             "tags": ", ".join(found["tags"]),
             "rescue": "; ".join(rescue.opened(found)),
             "last seen": moment(found["last_seen"]),
@@ -140,6 +143,11 @@ def show(machine: str, json_out: bool) -> None:
 @click.option("--broken/--mended", default=None, help="Broken: it is never chosen for anything.")
 @click.option("--notes", help="Anything worth knowing.")
 @click.option("--hand-over", type=click.Choice(["kexec", "reboot"]), help="Reboot: for hardware that kexec upsets.")
+@click.option(
+    "--boot-program",
+    type=click.Choice(["auto", *CHOICES]),
+    help="What its firmware loads first; auto: chosen by itself. What each is: qrm machines boot-programs.",
+)
 @click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
 @click.option(
     "--tag",
@@ -158,11 +166,14 @@ def show(machine: str, json_out: bool) -> None:
 def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> None:
     """Change machines: one, or many in one go.
 
-    Name, notes and address are for one machine only.
+    Name, notes, boot program and address are for one machine only.
     """
     which, change = selected("machines", names, where), _change(**options)
     if not change:
-        offered = "--name, --maintenance, --broken, --mended, --notes, --hand-over, --address, --tag or --untag"
+        offered = (
+            "--name, --maintenance, --broken, --mended, --notes, --hand-over, --boot-program, --address, --tag"
+            " or --untag"
+        )
         raise click.UsageError(f"say what to change: {offered}")
     if len(names) == 1:
         changed = api().send("PATCH", f"/machines/{segment(names[0])}", change)
@@ -172,12 +183,14 @@ def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> No
         do_to_many(api(), "machines", which, action, **arguments)
 
 
-def _change(maintenance: str | None, address: str | None, **given: Any) -> dict[str, Any]:
+def _change(maintenance: str | None, address: str | None, boot_program: str | None, **given: Any) -> dict[str, Any]:
     """The options as the API takes them."""
     change = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     change = {key: value for key, value in change.items() if value not in (None, [])}
     if maintenance:
         change["maintenance"] = maintenance == "on"
+    if boot_program is not None:
+        change["boot_program"] = "" if boot_program == "auto" else boot_program
     if address is not None:
         change["reserved_address"] = None if address == "none" else address
     return change
@@ -193,9 +206,20 @@ def _bulk_actions(change: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         "remove_tags": lambda tags: ("untag", {"tags": tags}),
     }
     if single := set(change) - set(actions):
-        words = ", ".join(sorted(each.replace("reserved_", "") for each in single))
+        words = ", ".join(sorted(each.replace("reserved_", "").replace("_", " ") for each in single))
         raise click.UsageError(f"{words}: only one machine can have that")
     return [actions[key](value) for key, value in change.items()]
+
+
+@machines.command("boot-programs")
+@json_option
+def boot_programs(json_out: bool) -> None:
+    """List the boot programs that firmware can be sent, and what each is for."""
+    found = [PROGRAMS[name] for name in CHOICES]
+    if json_out:
+        as_json([{"name": each.name, "firmware": each.firmware, "text": each.text} for each in found])
+        return
+    table(("name", "firmware", "what it is"), [(each.name, each.firmware, each.text) for each in found], "")
 
 
 @machines.command()

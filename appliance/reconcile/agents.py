@@ -172,6 +172,7 @@ class Agents:
             if not session.proven or opened:
                 return machine
             updated = await self._identified(db, tell, machine, inventory, macs)
+            updated = replace(updated, secure_boot=inventory.get("secure_boot"))
             await machines.put_inventory(db, machine.id, inventory)
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             if attempt is not None and returns:

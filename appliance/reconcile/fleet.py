@@ -9,6 +9,7 @@ from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report,
 from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
 from appliance.reconcile.boot_messages import MachineMessages
+from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.boots import Boots, Crowded
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.watch import Watch
@@ -24,9 +25,13 @@ class StoredFleet:
     messages: MachineMessages
     watch: Watch | None = None
     """Is told how far machines come; None in tests."""
+    programs: BootPrograms | None = None
+    """Is told whose boot program runs; None in tests."""
 
     async def boot(self, request: BootRequest) -> Boot:
         """See ``Boots.boot``."""
+        if self.programs is not None and request.proven:
+            self.programs.script(request.mac)
         try:
             boot = await self.boots.boot(request)
         except Crowded:

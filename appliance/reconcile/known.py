@@ -13,6 +13,16 @@ from appliance.reconcile.names import Name, names
 
 
 @dataclass(frozen=True, slots=True)
+class BootsWith:
+    """What is known of a machine that says which boot program is right for it."""
+
+    name: str = ""
+    """The machine's; empty for none of the fleet."""
+    choice: str = ""
+    secure_boot: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What one look at the store has found."""
 
@@ -37,6 +47,7 @@ class Known:
         self.arrived: set[str] = set()
         """Interfaces of machines that came up at least once."""
         self._macs: dict[MachineId, tuple[MacAddress, ...]] = {}
+        self._boots_with: dict[MachineId, BootsWith] = {}
         self._addresses: dict[str, list[str]] = {}
         self._until: dict[str, float] = {}
         self._published: dict[str, Name] = {}
@@ -55,6 +66,11 @@ class Known:
     def leased_macs(self) -> Iterable[str]:
         """Every interface with an address."""
         return self._addresses
+
+    def boots_with(self, mac: str) -> BootsWith:
+        """What is known of the machine with this interface."""
+        machine = self.machine_of.get(MacAddress(mac))
+        return self._boots_with.get(machine, BootsWith()) if machine is not None else BootsWith()
 
     def macs(self, of: Iterable[MachineId]) -> set[str]:
         """The interfaces of these machines, as known now."""
@@ -78,6 +94,7 @@ class Known:
         self._take_names(part, bound)
 
     def _forget_macs(self, machine: MachineId) -> None:
+        self._boots_with.pop(machine, None)
         for mac in self._macs.pop(machine, ()):
             if self.machine_of.get(mac) == machine:  # it may have been given to another meanwhile
                 del self.machine_of[mac]
@@ -85,6 +102,7 @@ class Known:
 
     def _take_macs(self, machine: Machine) -> None:
         self._macs[machine.id] = machine.macs
+        self._boots_with[machine.id] = BootsWith(machine.name, machine.boot_program, machine.secure_boot)
         self.machine_of.update(dict.fromkeys(machine.macs, machine.id))
         if machine.state is not State.DISCOVERED:
             self.arrived.update(machine.macs)

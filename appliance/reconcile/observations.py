@@ -20,6 +20,7 @@ from appliance.netboot.dhcp.facts import (
 )
 from appliance.netboot.firmware import Firmware
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
+from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.surviving import Surviving
@@ -50,11 +51,14 @@ class Observations:
         self.dropped = 0
         self.watch: Watch | None = None
         """Is told the same; None in tests."""
+        self.programs: BootPrograms | None = None
+        """Is told the same; None in tests."""
 
     def dhcp(self, fact: Fact) -> None:
         """A fact of the DHCP server; returns at once."""
-        if self.watch is not None:
-            self.watch.dhcp(fact)
+        for listener in (self.watch, self.programs):
+            if listener is not None:
+                listener.dhcp(fact)
         if isinstance(fact, LeaseGranted):
             self._projection.leased(str(fact.lease.address), fact.until)
         match fact:
@@ -78,8 +82,9 @@ class Observations:
 
     def tftp(self, fact: TftpFact) -> None:
         """A fact of a TFTP server; returns at once."""
-        if self.watch is not None:
-            self.watch.tftp(fact)
+        for listener in (self.watch, self.programs):
+            if listener is not None:
+                listener.tftp(fact)
         if isinstance(fact, TftpFinished):
             text = f"fetched {fact.name} by TFTP ({fact.bytes} bytes in {fact.seconds:.1f} s)"
             self._of_address(fact.client, "tftp.sent", text)
@@ -89,13 +94,18 @@ class Observations:
 
     async def http(self, address: str, path: str, size: int) -> None:
         """A boot file went out by HTTP."""
-        if self.watch is not None:
-            self.watch.http(address, path)
+        for listener in (self.watch, self.programs):
+            if listener is not None:
+                listener.http(address, path)
         self._of_address(address, "http.sent", f"fetched {path} ({size} bytes)")
 
     def other(self, fact: object) -> None:
         """A fact of a server that concerns no machine."""
         log.warning("%s", fact)
+
+    def of_interface(self, mac: str, kind: str, text: str, reason: str = "") -> None:
+        """An event about the machine of an interface, or about an interface that is nobody's; returns at once."""
+        self._of_mac(mac, kind, text, reason)
 
     async def run(self) -> None:
         """Store what waits, in batches; until cancelled."""

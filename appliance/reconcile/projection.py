@@ -10,7 +10,7 @@ import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.machine import MacAddress, MachineId
-from appliance.reconcile.known import Known, Part
+from appliance.reconcile.known import BootsWith, Known, Part
 from appliance.reconcile.names import Name
 from appliance.reconcile.surviving import Surviving
 from appliance.store import deployments, leases, machines
@@ -58,6 +58,10 @@ class Projection:
     def is_known(self, mac: str) -> bool:
         """Whether the interface belongs to a machine of the fleet."""
         return mac in self.machine_of
+
+    def boots_with(self, mac: str) -> BootsWith:
+        """What is known of the machine with this interface that says which boot program it needs."""
+        return self._known.boots_with(mac)
 
     def whose(self, address: str) -> MachineId | None:
         """The machine that has an address now."""

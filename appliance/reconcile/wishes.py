@@ -17,6 +17,7 @@ from appliance.deployment import (
     check_delivery,
     detached,
 )
+from appliance.bootprogram import check_choice
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import (
@@ -83,6 +84,8 @@ class MachineChange:
     notes: str | None = None
     hand_over: str | None = None
     """``kexec`` or ``reboot``: how the maintenance stack gives way to a deployed system."""
+    boot_program: str | None = None
+    """What its firmware is sent, one of ``bootprogram.CHOICES``; empty has it chosen by itself."""
     reserved_address: str | None = None
     """IPv4 address that only this machine is leased; empty takes the reservation away."""
     tags: Sequence[str] | None = None
@@ -364,6 +367,8 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
         machine = replace(machine, notes=check_length(change.notes, LONGEST_NOTES, "notes"))
     if change.hand_over is not None:
         machine = replace(machine, hand_over=check_hand_over(change.hand_over))
+    if change.boot_program is not None:
+        machine = replace(machine, boot_program=check_choice(change.boot_program))
     machine = replace(machine, tags=_tagged(machine, change))
     if change.broken is not None and change.broken != (machine.state is State.BROKEN):
         mended = State.IDLE if machine.inventory else State.DISCOVERED
@@ -383,6 +388,7 @@ _SHOWN = {
     "tags": "tags",
     "state": "state",
     "hand_over": "hand-over",
+    "boot_program": "boot program",
     "reserved_address": "reserved address",
 }
 

@@ -1,11 +1,13 @@
-"""What we serve on one interface (pure)."""
+"""One subnet that we serve, on an interface of ours or behind relays (pure)."""
 
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
 Mode = Literal["authoritative", "proxy", "reservations", "off"]
 UnknownMachines = Literal["enlist", "local-disk", "ignore"]
+OtherServers = Literal["refuse", "ignore"]
+"""Of another DHCP server, where we are to give the addresses: give none beside it, or do."""
 
 HTTP_PORT = 80
 
@@ -26,6 +28,7 @@ class Subnet:
     """One subnet and its rules, from the configuration and the address of the interface."""
 
     interface: str
+    """The interface of ours that is on it; of one that only relays reach, the network itself: ``10.78.0.0/24``."""
     address: IPv4Interface
     """Our own address with the prefix: server identifier, boot server, host part of boot URLs."""
     mode: Mode = "authoritative"
@@ -38,8 +41,37 @@ class Subnet:
     unknown_machines: UnknownMachines = "enlist"
     serve_non_pxe: bool = True
     """Whether computers get an address that are neither network-booting nor known to us."""
+    other_servers: OtherServers = "refuse"
+    boot_program: str = ""
+    """The boot program that firmware is sent first, where it can run it; empty for the usual one."""
     boot_port: int = HTTP_PORT
     """TCP port of the boot files' HTTP server on `address`."""
+    remote: IPv4Network | None = None
+    """The network of a subnet that only relays reach; `address` is then in another one."""
+    through: str = ""
+    """The interface of ours on which relays reach us, where the subnet has none of its own."""
+    relays: tuple[IPv4Address, ...] = ()
+    """Addresses (giaddr) of the relays that may speak for the subnet; none: any that names it."""
+
+    @property
+    def network(self) -> IPv4Network:
+        """The network that the clients are in."""
+        return self.remote or self.address.network
+
+    @property
+    def heard_on(self) -> str:
+        """The interface of ours that its messages come in on."""
+        return self.through or self.interface
+
+    def seen_from(self, ours: IPv4Address) -> "Subnet":
+        """The subnet as it is served to who reaches us at `ours`: behind relays that is where its clients come to."""
+        if self.remote is None or ours == self.address.ip:
+            return self
+        return replace(self, address=IPv4Interface((ours, 32)))
+
+    def relayed_by(self, relay: IPv4Address) -> bool:
+        """Whether this relay may speak for the subnet."""
+        return not self.relays or relay in self.relays
 
     @property
     def boot_url(self) -> str:
@@ -53,15 +85,17 @@ class Subnet:
 
     def assignable(self, address: IPv4Address) -> bool:
         """Whether the address can be a machine's: in the network, not special, not in use by a service."""
-        network = self.address.network
+        network = self.network
         if address not in network or address in self._services():
             return False
         return network.prefixlen >= 31 or address not in (network.network_address, network.broadcast_address)
 
     def objection(self, address: IPv4Address) -> str:
         """Why an address of this network cannot be kept for one machine; empty when it can."""
-        network = self.address.network
-        if self.mode not in ("authoritative", "reservations"):
+        network = self.network
+        if self.mode == "off":
+            return f"no addresses are given on {self.interface}: its mode is off"
+        if self.mode == "proxy":
             return f"another server gives the addresses on {self.interface}"
         if address == self.address.ip:
             return "this appliance itself has that address"

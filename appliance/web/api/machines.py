@@ -84,6 +84,7 @@ async def change(request: web.Request) -> web.Response:
         given.broken,
         given.notes,
         given.hand_over,
+        given.boot_program,
         _address(given.reserved_address),
         given.tags,
         given.add_tags,

@@ -37,6 +37,9 @@ def attempt(view: MachineView | None, now: float) -> shapes.AttemptOut | None:
     )
 
 
+_BOOT = ("boot_program", "secure_boot")
+
+
 def machine(view: MachineView, now: float) -> shapes.MachineOut:
     """A machine for lists."""
     return shapes.MachineOut(**_machine(view, now))
@@ -51,7 +54,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
     of, inventory = view.machine, view.machine.inventory or {}
     same = "id name state maintenance address firmware uuid serial last_seen failed_from failed_code failed_reason"
     return {
-        **{name: getattr(of, name) for name in (*same.split(), "reserved_address", "hand_over", "notes", "created")},
+        **{name: getattr(of, name) for name in (*same.split(), "reserved_address", "hand_over", *_BOOT, "notes", "created")},
         "macs": list(of.macs),
         "tags": list(of.tags),
         "rescue": rescue(of.rescue),

@@ -46,6 +46,8 @@ class MachineIn(_In):
     notes: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
     hand_over: Literal["kexec", "reboot"] | None = None
     """How the maintenance stack gives way to a deployed system; ``reboot`` where kexec does not work."""
+    boot_program: Literal["", "undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi", "shimx64.efi"] | None = None
+    """What its firmware is sent to boot from the network; empty has it chosen by itself."""
     reserved_address: Line | msgspec.UnsetType | None = msgspec.UNSET
     """IPv4 address that only this machine is leased; null takes the reservation away."""
     tags: Tags | None = None
@@ -178,6 +180,10 @@ class MachineOut(_Out):
     failed_code: str
     failed_reason: str
     hand_over: str
+    boot_program: str
+    """What a user wants its firmware to be sent; empty has it chosen by itself."""
+    secure_boot: bool | None
+    """Whether its firmware runs only what is signed, as its last inventory says."""
     notes: str
     tags: list[str]
     rescue: RescueOut | None

@@ -21,8 +21,8 @@ async def machine(db: aiosqlite.Connection, key: str) -> Any:
     """Of a machine."""
     found = await machines.get(db, key)
     broken = found.state is State.BROKEN
-    chosen = (found.maintenance, found.notes, found.hand_over, found.reserved_address, found.tags)
-    return found.id, found.name, broken, *chosen
+    chosen = (found.maintenance, found.notes, found.hand_over, found.boot_program, found.reserved_address)
+    return found.id, found.name, broken, *chosen, found.tags
 
 
 async def deployment(db: aiosqlite.Connection, key: str) -> Any:

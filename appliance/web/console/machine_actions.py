@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from appliance.bootprogram import CHOICES, PROGRAMS
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import HAND_OVERS, Machine, State, in_rescue
 from appliance.reconcile.consequences import MachineAction, machine_refusal
@@ -15,7 +16,7 @@ from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
-EDITED = ("name", "reserved_address", "tags", "hand_over", "notes")
+EDITED = ("name", "reserved_address", "tags", "hand_over", "boot_program", "notes")
 """Fields of the form, as they are called in ``Machine`` and ``MachineChange`` too."""
 
 
@@ -103,6 +104,7 @@ def _edit_page(
         typed={**stored, **given},
         error=error,
         hand_overs=HAND_OVERS,
+        programs=[PROGRAMS[name] for name in CHOICES],
     )
 
 
@@ -124,6 +126,7 @@ def _wanted(given: Mapping[str, str]) -> MachineChange:
         name=None if name is None else name.strip(),
         notes=None if notes is None else notes.replace("\r\n", "\n"),
         hand_over=given.get("hand_over"),
+        boot_program=given.get("boot_program"),
         reserved_address=given.get("reserved_address"),
         tags=None if tags is None else tags.replace(",", " ").split(),
     )

@@ -1,0 +1,115 @@
+"""Which boot program an interface's firmware is sent: the user's choice, what its inventory tells, what failed before.
+
+What did not start is kept in memory only: after a restart of the daemon the first program is tried again.
+"""
+
+from collections.abc import Callable
+from ipaddress import AddressValueError, IPv4Address
+from typing import Protocol
+
+from appliance.bootprogram import chosen
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.firmware import Client, program_kind
+from appliance.netboot.tftp.facts import TftpFact, TftpFinished
+from appliance.reconcile import rounds
+from appliance.reconcile.known import BootsWith
+from appliance.reconcile.rounds import FRESH, Rounds
+
+REMEMBERED = 4096
+"""Interfaces whose rounds are kept at most; all are forgotten beyond that."""
+
+
+class Tells(Protocol):
+    """Stores an event about the machine of an interface, or about an interface that is nobody's."""
+
+    def __call__(self, mac: str, kind: str, text: str, reason: str = "") -> None: ...
+
+
+class BootPrograms:
+    """Asked by the DHCP server, told by all servers; returns at once."""
+
+    def __init__(
+        self,
+        boots_with: Callable[[str], BootsWith],
+        holder: Callable[[IPv4Address], str | None],
+        tell: Tells,
+        clock: Callable[[], float],
+    ) -> None:
+        """``boots_with`` says what is known of an interface's machine; ``holder`` who was leased an address last."""
+        self._boots_with, self._holder, self._tell, self._clock = boots_with, holder, tell, clock
+        self._rounds: dict[str, Rounds] = {}
+        self._elsewhere: dict[str, str] = {}
+        """Interfaces by address where another server gives the addresses."""
+
+    def choose(self, mac: str, client: Client, subnet: Subnet) -> str | None:
+        """The program to send to firmware that asks; None for none. Is a ``netboot.firmware.ChooseProgram``."""
+        now, known = self._clock(), self._boots_with(mac)
+        before = self._rounds.get(mac, FRESH)
+        after = rounds.asked_again(before, now)
+        program = self._program(client, subnet, known, after)
+        if after.last > before.last:
+            after = self._tell_round(mac, known, after, program, now)
+        if after != before:
+            self._keep(mac, after)
+        return None if rounds.is_stopped(after, known.choice, now) else program
+
+    def _program(self, client: Client, subnet: Subnet, known: BootsWith, of: Rounds) -> str | None:
+        kind = program_kind(client.firmware)
+        return chosen(kind, known.choice, known.secure_boot, subnet.boot_program, len(of.failed))
+
+    def _tell_round(self, mac: str, known: BootsWith, of: Rounds, program: str | None, now: float) -> Rounds:
+        """Tell of the round that has ended; the rounds as they count from here on."""
+        name = known.name or mac
+        if rounds.is_loop(of):
+            self._tell(mac, "machine.looping", *rounds.loop_text(of, name, now))
+            return rounds.stop(of, known.choice, now)
+        if of.failed and program is not None and program != of.failed[-1]:
+            self._tell(mac, "program.refused", *rounds.switch_text(of, name, program))
+        return of
+
+    def dhcp(self, fact: Fact) -> None:
+        """A fact of the DHCP server."""
+        if not isinstance(fact, DhcpSeen):
+            return
+        if fact.holds is not None:
+            self._learn(str(fact.holds), fact.mac)
+        if fact.is_ipxe and fact.mac in self._rounds:
+            self._keep(fact.mac, rounds.started(self._rounds[fact.mac]))
+
+    def tftp(self, fact: TftpFact) -> None:
+        """A fact of a TFTP server."""
+        if isinstance(fact, TftpFinished):
+            self._loaded(fact.client, fact.name.lstrip("/"))
+
+    def http(self, address: str, path: str) -> None:
+        """A file went out by HTTP."""
+        self._loaded(address, path.rpartition("/")[2])
+
+    def script(self, mac: str) -> None:
+        """The machine fetched its boot script: whatever it loaded runs."""
+        self._rounds.pop(mac, None)
+
+    def _loaded(self, address: str, program: str) -> None:
+        mac = self._whose(address)
+        if mac is None:
+            return
+        before = self._rounds.get(mac, FRESH)
+        if (after := rounds.loaded(before, program)) != before:
+            self._keep(mac, after)
+
+    def _whose(self, address: str) -> str | None:
+        try:
+            return self._elsewhere.get(address) or self._holder(IPv4Address(address))
+        except AddressValueError:
+            return None
+
+    def _keep(self, mac: str, of: Rounds) -> None:
+        if len(self._rounds) >= REMEMBERED and mac not in self._rounds:
+            self._rounds.clear()
+        self._rounds[mac] = of
+
+    def _learn(self, address: str, mac: str) -> None:
+        if len(self._elsewhere) >= REMEMBERED:
+            self._elsewhere.clear()
+        self._elsewhere[address] = mac
