@@ -35,7 +35,8 @@ class SubnetSection:
     """``[[subnet]]``: one interface that is served; its address and prefix are read from it."""
 
     interface: str
-    mode: Literal["authoritative", "proxy", "reservations", "off"] = "authoritative"
+    mode: Literal["authoritative", "proxy", "reservations", "off"] | None = None
+    """None, as with the other rules: left out of the file, so that users may switch it at run time."""
     ranges: tuple[str, ...] = ()
     """``FIRST-LAST``, IPv4."""
     lease_seconds: int = 3600
@@ -43,8 +44,10 @@ class SubnetSection:
     dns: tuple[str, ...] | None = None
     """Name servers for the clients; ourselves when left out and DNS is on."""
     ntp: tuple[str, ...] = ()
-    unknown_machines: Literal["enlist", "local-disk", "ignore"] = "enlist"
-    serve_non_pxe: bool = True
+    unknown_machines: Literal["enlist", "local-disk", "ignore"] | None = None
+    serve_non_pxe: bool | None = None
+    other_servers: Literal["refuse", "ignore"] | None = None
+    """Whether addresses are given beside another DHCP server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from appliance.certificates import Authority, ServerTls
 from appliance.config import Config, SubnetSection, parse_range
 from appliance.events import Bus
 from appliance.instruments import Instruments
+from appliance.netboot.dhcp.rules import Rules, under
+from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.bell import Bell
@@ -27,8 +29,10 @@ class Ground:
     config: Config
     store: Store
     bus: Bus
-    subnets: Sequence[Subnet]
-    """Those that are served."""
+    subnets: ServedSubnets
+    """Those that are served, as they are at the moment."""
+    fixed: Mapping[str, Rules]
+    """What the configuration file fixes of each subnet, by interface; the rest may be switched at run time."""
     off: Sequence[str]
     """Interfaces whose subnet is configured and switched off."""
     zone: Zone
@@ -59,12 +63,14 @@ def ground(
     config: Config, interfaces: Mapping[str, IPv4Interface], store: Store, bus: Bus, authority: Authority
 ) -> Ground:
     """``interfaces`` has the address of each interface that the configuration names."""
-    subnets = [_subnet(config, each, interfaces[each.interface]) for each in config.subnet if each.mode != "off"]
+    served = [each for each in config.subnet if each.mode != "off"]
+    subnets = [_subnet(config, each, interfaces[each.interface]) for each in served]
     return Ground(
         config=config,
         store=store,
         bus=bus,
-        subnets=subnets,
+        subnets=ServedSubnets(subnets),
+        fixed={made.interface: _fixed(each) for made, each in zip(subnets, served, strict=True)},
         off=[each.interface for each in config.subnet if each.mode == "off"],
         zone=_zone(config.site.domain, [subnet.address for subnet in subnets]),
         authority=authority,
@@ -75,20 +81,22 @@ def ground(
 def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> Subnet:
     ours = (str(address.ip),) if config.dns.enabled and config.dns.port == 53 else ()
     dns = section.dns if section.dns is not None else ours
-    return Subnet(
+    made = Subnet(
         interface=section.interface,
         address=address,
-        mode=section.mode,
         ranges=tuple(AddressRange(*parse_range(text)) for text in section.ranges),
         lease_seconds=section.lease_seconds,
         gateway=IPv4Address(section.gateway) if section.gateway else None,
         dns=tuple(IPv4Address(each) for each in dns),
         ntp=tuple(IPv4Address(each) for each in section.ntp),
         domain=config.site.domain,
-        unknown_machines=section.unknown_machines,
-        serve_non_pxe=section.serve_non_pxe,
         boot_port=config.boot.port,
     )
+    return under(made, _fixed(section), Rules())
+
+
+def _fixed(section: SubnetSection) -> Rules:
+    return Rules(section.mode, section.serve_non_pxe, section.unknown_machines, section.other_servers)
 
 
 def _zone(domain: str, addresses: Sequence[IPv4Interface]) -> Zone:

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 
+from appliance.errors import ApplianceError
 from appliance.lease import Lease, Reservation
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact
 from appliance.netboot.dhcp.packet import kind_of_reply
-from appliance.netboot.dhcp.prober import Prober
 from appliance.netboot.dhcp.responder import Responder
 from appliance.netboot.dhcp.saver import LeaseStore, Saver
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dhcp.wire import Wire
+from appliance.netboot.dhcp.wires import Wires
 from appliance.netboot.firmware import ChooseProgram, first_program
 
 log = logging.getLogger(__name__)
@@ -40,15 +41,16 @@ class DhcpServer:
         reservations: Sequence[Reservation] = (),
         choose: ChooseProgram = first_program,
     ) -> None:
-        self._subnets = [subnet for subnet in subnets if subnet.mode != "off"]
+        self._subnets = {subnet.interface: subnet for subnet in subnets}
+        self._held: set[str] = set()
         self._store = store
         self._publish = publish
         self._is_known = is_known
         self._choose = choose
         self._reservations = reservations
         self._saver = Saver(store, self._on_saved, self._on_save_failed)
-        self._wires: dict[str, Wire] = {}
-        self._probers: dict[str, Prober] = {}
+        self._wires = Wires(self._on_datagrams, self._on_probe_result)
+        self._bound = False
         self._responder = self._build(())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -56,13 +58,40 @@ class DhcpServer:
         """How many, by direction (``received``, ``sent``) and kind; ``other`` are broken, or nobody's to answer."""
 
     def _build(self, leases: Sequence[Lease]) -> Responder:
-        return Responder(
-            self._subnets,
+        responder = Responder(
+            self._subnets.values(),
             is_known=self._is_known,
             reservations=self._reservations,
             leases=leases,
             choose=self._choose,
         )
+        for interface in self._held:
+            responder.hold(interface, True)
+        return responder
+
+    def switch(self, subnet: Subnet) -> None:
+        """Serve the subnet of this interface so from now on; leases and offers stay.
+
+        Raises ApplianceError, and all is as it was, where a port cannot be had.
+        """
+        before = self._subnets[subnet.interface]
+        self._subnets[subnet.interface] = subnet
+        try:
+            self._fit()
+        except ApplianceError:
+            self._subnets[subnet.interface] = before
+            self._fit()
+            raise
+        self._responder.switch(subnet)
+
+    def _fit(self) -> None:
+        if self._bound:
+            self._wires.fit(self._subnets.values())
+
+    def hold(self, interface: str, held: bool) -> None:
+        """Hold authoritative service back, or let it begin: who was leased an address keeps it all the same."""
+        (self._held.add if held else self._held.discard)(interface)
+        self._responder.hold(interface, held)
 
     def set_reservations(self, reservations: Sequence[Reservation]) -> None:
         """Replace all reservations, at any time."""
@@ -88,49 +117,38 @@ class DhcpServer:
     async def start(self) -> None:
         """Load the leases and bind every interface; nothing is answered yet. Raises ApplianceError."""
         self._responder = self._build(await self._store.load())
+        self._bound = True
         try:
-            for subnet in self._subnets:
-                wire = Wire(subnet)
-                self._wires[subnet.interface] = wire
-                self._probers[subnet.interface] = Prober(wire, self._on_probe_result)
+            self._fit()
         except BaseException:
             self.close()
             raise
 
     async def run(self) -> None:
         """Answer until cancelled; raises ApplianceError (in a group) when an interface is gone for good."""
-        loop = asyncio.get_running_loop()
-        for interface, wire in self._wires.items():
-            for port, opened in wire.ports.items():
-                loop.add_reader(opened, self._on_datagrams, wire, port)
-            loop.add_reader(wire.arp, self._probers[interface].read)
+        self._wires.start_reading()
         try:
             self._on_timer()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._saver.run(), name="dhcp leases")
                 tasks.create_task(self._watch_interfaces(), name="dhcp interfaces")
         finally:
-            self._stop_reading(loop)
+            self._stop_reading()
 
     async def _watch_interfaces(self) -> None:
         while True:
-            for wire in self._wires.values():
-                wire.check()
+            self._wires.check()
             await asyncio.sleep(CHECK_SECONDS)
 
-    def _stop_reading(self, loop: asyncio.AbstractEventLoop) -> None:
-        for wire in self._wires.values():
-            for opened in (*wire.ports.values(), wire.arp):
-                loop.remove_reader(opened)
+    def _stop_reading(self) -> None:
+        self._wires.stop_reading()
         if self._timer is not None:
             self._timer.cancel()
-        for prober in self._probers.values():
-            prober.close()
 
     def close(self) -> None:
         """Give all ports back; may be called twice."""
-        for wire in self._wires.values():
-            wire.close()
+        self._bound = False
+        self._wires.close()
 
     def _on_datagrams(self, wire: Wire, port: int) -> None:
         for data, arrival in wire.datagrams(port):
@@ -162,9 +180,9 @@ class DhcpServer:
                     self._saver.put(effect.lease)
                 case Send():
                     self.packets["sent", kind_of_reply(effect.data)] += 1
-                    self._wires[effect.destination.interface].send(effect)
+                    self._wires.send(effect)
                 case Probe():
-                    self._probers[effect.interface].start(effect)
+                    self._wires.probe(effect)
                 case Publish():
                     self._publish(effect.fact)
         self._set_timer()

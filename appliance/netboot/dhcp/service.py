@@ -65,6 +65,10 @@ class SubnetService:
         """Go on under other rules; leases and offers stay, and what waits is answered by the rules of that moment."""
         self.subnet = subnet
         self.pool.switch(subnet)
+        if subnet.mode == "off":  # nobody listens any more: what is looked for now is never found
+            for look in self._probing.values():
+                self.pool.withdraw(look.request.mac)
+            self._probing.clear()
 
     def serves(self, request: Request) -> bool:
         """Whether this client is ours to answer."""

@@ -12,7 +12,7 @@ from appliance.errors import ApplianceError
 from appliance.netboot.dhcp.effects import Send
 from appliance.netboot.dhcp.frame import ETHERTYPE_ARP, Endpoint, arp_probe, arp_sender, udp_frame
 from appliance.netboot.dhcp.request import PROXY_PORT, SERVER_PORT, Arrival
-from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.subnet import Mode
 
 log = logging.getLogger(__name__)
 
@@ -30,29 +30,48 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 class Wire:
     """Everything that is bound to one interface. Nothing blocks."""
 
-    def __init__(self, subnet: Subnet) -> None:
-        """Bind; raises ApplianceError with the interface and the reason."""
-        self.interface = subnet.interface
-        self._local = subnet.address.ip
+    def __init__(self, interface: str, local: IPv4Address, ports: frozenset[int]) -> None:
+        """Bind; ``local`` is our address there. Raises ApplianceError with the interface and the reason."""
+        self.interface, self._local = interface, local
         self._open: list[socket.socket] = []
         try:
-            self.ports = {port: self._dhcp_socket(port) for port in _ports(subnet)}
+            self.ports = {port: self._dhcp_socket(port) for port in sorted(ports)}
             self.arp = self._link_socket(ETHERTYPE_ARP)
             self._frames = self._link_socket(0)
             self._index = socket.if_nametoindex(self.interface)
         except OSError as error:
             self.close()
-            raise _bind_error(self.interface, _ports(subnet), error) from error
+            raise _bind_error(interface, ports, error) from error
+
+    def open_port(self, port: int) -> None:
+        """Listen on this port too; raises ApplianceError with the reason."""
+        try:
+            self.ports[port] = self._dhcp_socket(port)
+        except OSError as error:
+            raise _bind_error(self.interface, frozenset((port,)), error) from error
+
+    def close_port(self, port: int) -> None:
+        """Give this port back."""
+        closed = self.ports.pop(port)
+        closed.close()
+        self._open.remove(closed)
 
     def _dhcp_socket(self, port: int) -> socket.socket:
-        udp = self._track(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._bind(udp, port)
+        except OSError:
+            udp.close()
+            raise
+        return self._track(udp)
+
+    def _bind(self, udp: socket.socket, port: int) -> None:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         # No SO_REUSEADDR: it would let us share the port with another DHCP server without noticing.
         udp.bind(("0.0.0.0", port))  # noqa: S104 - broadcasts reach only a socket bound to any address
-        return udp
 
     def _link_socket(self, ethertype: int) -> socket.socket:
         """A packet socket on the interface; ethertype 0 receives nothing."""
@@ -136,15 +155,22 @@ class Wire:
             each.close()
 
 
-def _ports(subnet: Subnet) -> tuple[int, ...]:
-    return (SERVER_PORT, PROXY_PORT) if subnet.mode == "proxy" else (SERVER_PORT,)
+def ports_of(mode: Mode) -> frozenset[int]:
+    """Where a subnet in this mode is listened on; nowhere where it is off."""
+    match mode:
+        case "off":
+            return frozenset()
+        case "proxy":
+            return frozenset((SERVER_PORT, PROXY_PORT))
+    return frozenset((SERVER_PORT,))
 
 
-def _bind_error(interface: str, ports: tuple[int, ...], error: OSError) -> ApplianceError:
+def _bind_error(interface: str, ports: frozenset[int], error: OSError) -> ApplianceError:
     if error.errno == errno.EADDRINUSE:
+        which = " or ".join(map(str, sorted(ports)))
         return ApplianceError(
             "dhcp-port-in-use",
-            f"another program already answers DHCP on {interface}: UDP port {' or '.join(map(str, ports))} is in use",
+            f"another program already answers DHCP on {interface}: UDP port {which} is in use",
             "find it with `ss -ulpn` and stop it, or set this subnet's mode to off",
         )
     if error.errno == errno.ENODEV:
