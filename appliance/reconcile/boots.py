@@ -18,10 +18,12 @@ from appliance.netboot.policy import (
     LocalDisk,
     MaintenanceStack,
     NextEntry,
+    NoStack,
     UnknownPolicy,
     decide,
     decide_unknown,
     decide_unproven,
+    fitting,
 )
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import inventory_macs
@@ -39,8 +41,8 @@ ADOPTED_SECONDS = 3600.0
 IMPOSTURES, IMPOSTURE_SECONDS = 10, 60.0
 """Requests in the name of machines that are told at once, and seconds to each further one."""
 
-NEW_AT_ONCE, NEW_SECONDS = 120, 1.0
-"""Machines that are enlisted at once, a few racks that are switched on, and seconds to each further one."""
+NEW_AT_ONCE, NEW_SECONDS = 1200, 1.0
+"""Machines that are enlisted at once, a hall that is switched on, and seconds to each further one."""
 CROWD_SECONDS = 600.0
 """Seconds between two complaints that there are more."""
 SCRIPTS_AT_ONCE, SCRIPT_SECONDS = 30, 20.0
@@ -115,6 +117,7 @@ class Boots:
                 return Boot(NextEntry(), request.mac, reason)
             attempt = await attempts.live_of(db, machine.id)
             spec = decide_unproven(machine, attempt, await deployments.of_machine(db, machine.id), now)
+            spec = fitting(spec, request.architecture)
             if not isinstance(spec, MaintenanceStack):
                 return Boot(spec, machine.name, reason)
             token, nonce = secrets.token_hex(32), secrets.token_hex(8)
@@ -226,6 +229,7 @@ class Boots:
         attempt = await attempts.live_of(db, machine.id)
         deployment = await deployments.of_machine(db, machine.id)
         decision = decide(machine, attempt, deployment, now)
+        decision = replace(decision, spec=fitting(decision.spec, request.architecture))
         after = decision.machine or machine
         if attempt is not None and decision.attempt is not None:
             # settle() works out the machine's new state itself; hand it all else that the decision changed.
@@ -270,6 +274,7 @@ class Boots:
             MaintenanceStack: "sent the maintenance stack",
             LocalDisk: "sent it to its disk",
             NextEntry: "left it to its firmware",
+            NoStack: f"told it to wait: there is no maintenance stack for {request.architecture}",
         }[type(decision.spec)]
         held_back = self._scripts.admit(machine.id, now)
         if held_back is not None:
