@@ -18,14 +18,21 @@ _NOT_ASKED_HERE = {
 }
 _LOOPBACK = (Address(IPv4Address("127.0.0.1")), Address(IPv6Address("::1")))
 _LOCALHOST_TTL = 3600
+_FOREVER = float("inf")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer. It may be given again word for word until `fresh_until` (unix time; 0: never)."""
+    """A whole answer. It may be given again word for word until `fresh_until` (unix time; 0: never).
+
+    `names`: those of our zones whose change ends that. `leads_to`: the name outside that an alias leads to;
+    whoever asked for recursion is to get its records too.
+    """
 
     data: bytes
     fresh_until: float = 0.0
+    names: tuple[str, ...] = ()
+    leads_to: str | None = None
 
 
 def protocol_error(query: Query) -> Rcode | None:
@@ -44,7 +51,8 @@ def from_zone(query: Query, zone: Zone, now: float, *, recursion_available: bool
     answer = zone.lookup(query.question.name, query.question.qtype, now)
     if answer is None:
         return None
-    return Reply(_encoded(query, answer, RA if recursion_available else 0), answer.fresh_until)
+    data = _encoded(query, answer, RA if recursion_available else 0)
+    return Reply(data, answer.fresh_until, answer.names, answer.leads_to)
 
 
 def without_asking(query: Query, *, recursion: bool) -> Reply | None:
@@ -55,12 +63,17 @@ def without_asking(query: Query, *, recursion: bool) -> Reply | None:
     if not recursion or not query.wants_recursion:
         return Reply(response(query, Rcode.REFUSED))
     name, qtype = query.question.name, query.question.qtype
+    if (zone := kept_inside(name, qtype)) is None:
+        return None
+    return Reply(_encoded(query, _empty_zone(name, qtype, zone), RA), _FOREVER)
+
+
+def kept_inside(name: str, qtype: int) -> str | None:
+    """The zone for which nobody outside the site is asked, None where they may be."""
     zone = local_only_zone(name)
     if zone is None and "." not in name and qtype in (Type.A, Type.AAAA):
-        zone = name  # a bare host name ("printer"): not ours, and nobody else's business
-    if zone is None:
-        return None
-    return Reply(_encoded(query, _empty_zone(name, qtype, zone), RA))
+        return name  # a bare host name ("printer"): not ours, and nobody else's business
+    return zone
 
 
 def _empty_zone(name: str, qtype: int, zone: str) -> Answer:

@@ -48,3 +48,27 @@ class AnswerCache:
 
 def _size(answer: Verified) -> int:
     return len(answer.sections.body) + _OVERHEAD
+
+
+class Failures:
+    """Questions that no forwarder could answer, for a moment, so that nobody's repeating makes us repeat (RFC 9520)."""
+
+    SECONDS = 2.0
+    _MOST = 2000
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[Asked, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def put(self, asked: Asked, now: float) -> None:
+        """Remember that `asked` got no answer at `now` (seconds, the clock of `holds`)."""
+        self._until.pop(asked, None)
+        self._until[asked] = now + self.SECONDS
+        if len(self._until) > self._MOST:
+            self._until.popitem(last=False)
+
+    def holds(self, asked: Asked, now: float) -> bool:
+        """Whether it is too early to ask again."""
+        return now < self._until.get(asked, 0.0)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from appliance.netboot.dns.names import ancestors, reverse_name
+from appliance.netboot.dns.names import ancestors, reverse_name, zone_above
 from appliance.netboot.dns.records import Address, RecordData
 
 Kind = Literal["own", "user", "deployment", "reservation", "machine", "lease"]
@@ -41,7 +41,7 @@ class Claims:
     """All claims by their owners' keys; one claim per key."""
 
     def __init__(self, apexes: Iterable[str]) -> None:
-        self._apexes = tuple(apexes)
+        self._apexes = frozenset(apexes)
         self._by_owner: dict[str, Claim] = {}
         self._by_name: dict[str, dict[str, Claim]] = {}
         self._by_pointer: dict[str, dict[str, Claim]] = {}
@@ -77,10 +77,24 @@ class Claims:
             self._forget_ancestors(key)
         return True
 
-    def expire(self, now: float) -> int:
-        """Drop what has ended; the number of claims dropped."""
-        ended = [owner for owner, claim in self._by_owner.items() if not claim.holds(now)]
-        return sum(self.remove(owner) for owner in ended)
+    def concerns(self, owner: str) -> set[str]:
+        """The names whose answers the claim of `owner` has a say in; none where there is no claim.
+
+        The names above are among them, which exist while there is something below them, and the zone, whose
+        serial grows; so are those of the PTR records of every claim for the same name, since only a name that
+        wins is pointed to.
+        """
+        claim = self._by_owner.get(owner)
+        if claim is None:
+            return set()
+        pointers = (each.pointer for each in self._by_name[claim.name].values())
+        found = {claim.name, *(pointer for pointer in pointers if pointer)}
+        apexes = {zone_above(name, self._apexes) or name for name in found}
+        return found.union(apexes, *(self._ancestors(name) for name in found))
+
+    def ended(self, now: float) -> list[str]:
+        """The owners of claims that have ended."""
+        return [owner for owner, claim in self._by_owner.items() if not claim.holds(now)]
 
     def named(self, name: str, now: float) -> list[Claim]:
         """The claims that count for `name`: of the strongest kind; of leases only the first one's."""
@@ -130,7 +144,7 @@ class Claims:
         return indexes
 
     def _ancestors(self, name: str) -> list[str]:
-        apex = next((apex for apex in self._apexes if name.endswith("." + apex)), None)
+        apex = zone_above(name, self._apexes)
         return [] if apex is None else list(ancestors(name, apex))
 
     def _forget_ancestors(self, name: str) -> None:

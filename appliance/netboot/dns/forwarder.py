@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import struct
+import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
@@ -15,6 +16,8 @@ Upstream = tuple[str, int]
 
 _SECONDS_PER_TRY = 2.0
 _TRIES = 4
+_FORGERIES = 20
+"""Datagrams that are no answers before the question is asked over TCP."""
 _PENALTY_SECONDS = 30.0
 """How long an upstream that failed is asked last."""
 
@@ -104,15 +107,17 @@ def parse_upstream(text: str) -> Upstream:
 
 
 async def _ask(upstream: Upstream, asked: Asked) -> Verified | Useless:
-    answer = await _ask_udp(upstream, asked)
+    answer = await _ask_udp(upstream, asked, edns=True)
+    if answer is Useless.PLAIN_ONLY:
+        answer = await _ask_udp(upstream, asked, edns=False)
     return await _ask_tcp(upstream, asked) if answer is Useless.TRUNCATED else answer
 
 
-async def _ask_udp(upstream: Upstream, asked: Asked) -> Verified | Useless:
+async def _ask_udp(upstream: Upstream, asked: Asked, *, edns: bool) -> Verified | Useless:
     loop = asyncio.get_running_loop()
     # A socket per question: the kernel picks a random port (RFC 5452 section 9.2), and, being
     # connected, takes datagrams of this upstream only.
-    transport, exchange = await loop.create_datagram_endpoint(lambda: _Exchange(asked), remote_addr=upstream)
+    transport, exchange = await loop.create_datagram_endpoint(lambda: _Exchange(asked, edns=edns), remote_addr=upstream)
     try:
         return await exchange.answer
     finally:
@@ -134,18 +139,26 @@ async def _ask_tcp(upstream: Upstream, asked: Asked) -> Verified | Useless:
 class _Exchange(asyncio.DatagramProtocol):
     """One question sent, and the first datagram that really answers it."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, *, edns: bool) -> None:
         self._asked = asked
+        self._edns = edns
         self._id = _fresh_id()
+        self._forged = 0
         self.answer: asyncio.Future[Verified | Useless] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        transport.sendto(encode_question(self._asked, self._id))
+        transport.sendto(encode_question(self._asked, self._id, edns=self._edns))
 
     def datagram_received(self, data: bytes, addr: Upstream) -> None:
+        if self.answer.done():
+            return
         answer = verify(data, self._asked, self._id, _now())
-        # What is not an answer is a forger's try: the true one may still come.
-        if answer is not Useless.FOREIGN and not self.answer.done():
+        if answer is Useless.FOREIGN:
+            # A forger's try: the true answer may still come. Who found the port may try every id on it, though,
+            # and cannot do that over TCP.
+            self._forged += 1
+            answer = Useless.TRUNCATED if self._forged >= _FORGERIES else answer
+        if answer is not Useless.FOREIGN:
             self.answer.set_result(answer)
 
     def error_received(self, exc: Exception) -> None:
@@ -158,7 +171,7 @@ def _fresh_id() -> int:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()
 
 
 def _shown(upstream: Upstream) -> str:

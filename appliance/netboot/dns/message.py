@@ -14,7 +14,7 @@ from appliance.netboot.dns.records import Rcode, Type
 HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")
 
-QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
+QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 _OPCODE = 0x7800
 _DO = 0x8000
 
@@ -67,6 +67,14 @@ class Query:
         return bool(self.flags & RD)
 
     @property
+    def checking_disabled(self) -> bool:
+        return bool(self.flags & CD)
+
+    @property
+    def dnssec_ok(self) -> bool:
+        return self.edns is not None and self.edns.dnssec_ok
+
+    @property
     def udp_limit(self) -> int:
         """Bytes that an answer over UDP may have."""
         if self.edns is None:
@@ -76,8 +84,9 @@ class Query:
 
 @dataclass(frozen=True)
 class WireRecord:
-    """Where a record lies in a message. `end` is the offset after it."""
+    """Where a record lies in a message: from `at` to before `end`."""
 
+    at: int
     name: str
     type: int
     rclass: int
@@ -120,19 +129,25 @@ def read_records(data: bytes, offset: int, count: int) -> Iterator[WireRecord]:
         yield record
 
 
-def _read_record(data: bytes, offset: int) -> WireRecord:
-    name, offset = read_name(data, offset)
+def _read_record(data: bytes, at: int) -> WireRecord:
+    name, offset = read_name(data, at)
     if offset + _FIXED.size > len(data):
         raise MessageError("a record is cut short")
     rtype, rclass, ttl, length = _FIXED.unpack_from(data, offset)
     data_at = offset + _FIXED.size
     if data_at + length > len(data):
         raise MessageError("the data of a record is cut short")
-    return WireRecord(name, rtype, rclass, ttl, offset + 4, data_at, data_at + length)
+    return WireRecord(at, name, rtype, rclass, ttl, offset + 4, data_at, data_at + length)
 
 
 def read_name(data: bytes, offset: int) -> tuple[str, int]:
     """The canonical text of the name at `offset`, and the offset after it. Raises MessageError."""
+    labels, after = read_labels(data, offset)
+    return text_of(labels), after
+
+
+def read_labels(data: bytes, offset: int) -> tuple[list[bytes], int]:
+    """The labels of the name at `offset` as sent, and the offset after it. Raises MessageError."""
     labels: list[bytes] = []
     size, after, lowest = 0, None, offset
     while True:
@@ -152,7 +167,7 @@ def read_name(data: bytes, offset: int) -> tuple[str, int]:
             raise MessageError("a name of more than 255 bytes")
         offset += 1 + length
         if not length:
-            return text_of(labels), offset if after is None else after
+            return labels, offset if after is None else after
         if offset > len(data):
             raise MessageError("a label is cut short")
         labels.append(data[offset - length : offset])
@@ -222,4 +237,9 @@ def fitted(query: Query, whole: bytes, limit: int) -> bytes:
     if len(whole) <= limit:
         return whole
     flags = struct.unpack_from("!H", whole, 2)[0]
+    return truncated(query, flags)
+
+
+def truncated(query: Query, flags: int = 0) -> bytes:
+    """An empty answer marked TC: ask again over TCP. Of `flags` the code, AA and RA stay."""
     return response(query, flags & 0xF, flags & (AA | RA) | TC)

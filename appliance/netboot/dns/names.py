@@ -3,8 +3,9 @@
 Inside the DNS package a name is text in lower case without a final dot; "" is the root.
 """
 
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+import contextlib
+from collections.abc import Container, Iterator, Sequence
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 
 from appliance.machine import RESERVED_NAMES
 
@@ -66,6 +67,26 @@ def ancestors(name: str, zone: str) -> Iterator[str]:
         if not name or name == zone:
             return
         yield name
+
+
+def zone_above(name: str, apexes: Container[str]) -> str | None:
+    """The one of `apexes` that `name` (canonical) lies in: the nearest, which answers (RFC 1034 section 4.3.2)."""
+    rest = name
+    while rest:
+        if rest in apexes:
+            return rest
+        rest = rest.partition(".")[2]
+    return None
+
+
+def reverse_address(name: str) -> IPv4Address | None:
+    """The address whose PTR record `name` (canonical) has; None for any other name."""
+    labels = name.split(".")
+    if labels[4:] != ["in-addr", "arpa"] or not all(label.isascii() and label.isdecimal() for label in labels[:4]):
+        return None
+    with contextlib.suppress(AddressValueError):
+        return IPv4Address(".".join(reversed(labels[:4])))
+    return None
 
 
 def reverse_name(address: IPv4Address | IPv6Address) -> str:

@@ -13,12 +13,18 @@ class Type(enum.IntEnum):
     CNAME = 5
     SOA = 6
     PTR = 12
+    MX = 15
     TXT = 16
+    RP = 17
+    AFSDB = 18
     AAAA = 28
     SRV = 33
     DNAME = 39
     OPT = 41
     RRSIG = 46
+    NSEC = 47
+    DNSKEY = 48
+    NSEC3 = 50
     IXFR = 251
     AXFR = 252
     ANY = 255
@@ -102,9 +108,13 @@ class Answer:
     """What a zone says to a question. No records and NOERROR is NODATA; `soa` comes with the negatives.
 
     `fresh_until`: the answer stays word for word the same until then (unix time), zone changes apart.
+    `names`: those that were looked at, aliases included; a change at none of them changes the answer.
+    `leads_to`: the name outside our zones that the last alias leads to.
     """
 
     rcode: Rcode
     records: tuple[Record, ...] = ()
     soa: Record | None = None
     fresh_until: float = float("inf")
+    names: tuple[str, ...] = ()
+    leads_to: str | None = None

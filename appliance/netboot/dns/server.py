@@ -8,9 +8,12 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from appliance.errors import ApplianceError
+from appliance.netboot.dns.asking import Resolver
 from appliance.netboot.dns.connection import Connection
+from appliance.netboot.dns.datagrams import Datagrams
 from appliance.netboot.dns.facts import DnsFact
-from appliance.netboot.dns.responder import Deliver, DnsLimits, Resolver, Responder
+from appliance.netboot.dns.limits import DnsLimits
+from appliance.netboot.dns.responder import Responder
 from appliance.netboot.dns.zone import Zone
 
 _SECONDS_BETWEEN_EXPIRIES = 60.0
@@ -66,15 +69,17 @@ class DnsServer:
         if self._closed.is_set():
             return
         async with asyncio.TaskGroup() as self._group:
-            self._responder.spawn = self._spawn
+            self._responder.begin(self._spawn)
             self._spawn(self._expire())
-            transports = [await self._listen_datagrams(listening) for listening in self._datagram_sockets]
+            datagrams = [Datagrams(listening, self._responder) for listening in self._datagram_sockets]
+            for each in datagrams:
+                each.start()
             servers = [await self._listen_streams(listening) for listening in self._stream_sockets]
             try:
                 await self._closed.wait()
             finally:
-                for transport in transports:
-                    transport.close()
+                for each in datagrams:
+                    each.close()
                 for server in servers:
                     server.close()
                 for task in self._tasks:
@@ -97,11 +102,6 @@ class DnsServer:
     def _close_sockets(self) -> None:
         for listening in (*self._datagram_sockets, *self._stream_sockets):
             listening.close()
-
-    async def _listen_datagrams(self, listening: socket.socket) -> asyncio.DatagramTransport:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._responder), sock=listening)
-        return transport
 
     async def _listen_streams(self, listening: socket.socket) -> asyncio.Server:
         return await asyncio.start_server(self._accept, sock=listening, backlog=_BACKLOG)
@@ -142,31 +142,6 @@ class DnsServer:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """UDP on one address."""
-
-    def __init__(self, responder: Responder) -> None:
-        self._responder = responder
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if addr[1]:  # nobody can receive on port 0
-            self._responder.handle_datagram(data, addr[0], self._deliver_to(addr))
-
-    def error_received(self, exc: Exception) -> None:
-        """An answer could not be sent; its client asks again."""
-
-    def _deliver_to(self, addr: tuple[str, int]) -> Deliver:
-        def deliver(answer: bytes | None) -> None:
-            if answer is not None and self._transport and not self._transport.is_closing():
-                self._transport.sendto(answer, addr)
-
-        return deliver
 
 
 def _bound(kind: socket.SocketKind, address: str, port: int) -> socket.socket:

@@ -1,10 +1,18 @@
 """The names of the site: its domain and the reverse zones of its subnets, with authority. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.netboot.dns.claims import Claim, Claims, Kind
-from appliance.netboot.dns.names import canonical, clean_name, is_below, is_host_name, reverse_zones
+from appliance.netboot.dns.names import (
+    canonical,
+    clean_name,
+    is_below,
+    is_host_name,
+    reverse_address,
+    reverse_zones,
+    zone_above,
+)
 from appliance.netboot.dns.records import (
     Address,
     Answer,
@@ -17,6 +25,7 @@ from appliance.netboot.dns.records import (
     Text,
     Type,
 )
+from appliance.netboot.dns.special import local_only_zone
 
 NEGATIVE_TTL = 15
 """Seconds that "no such name" may be remembered. Short: machines appear while somebody waits for them."""
@@ -44,9 +53,12 @@ class Zone:
         self.own_name = f"{canonical(own_name)}.{self.domain}"
         self.generation = 1
         self._ttl = ttl
-        zones = {zone for network in reverse_networks for zone in reverse_zones(network)}
-        # The most specific zone first: it is the one that answers (RFC 1034 section 4.3.2).
-        self._apexes = tuple(sorted({self.domain, *zones}, key=len, reverse=True))
+        self._networks = tuple(reverse_networks)
+        self._apexes = frozenset({self.domain, *(zone for each in self._networks for zone in reverse_zones(each))})
+        # Of a public /24 that we have a part of, the rest is somebody else's: they are asked (compare RFC 2317).
+        parts = {zone for each in self._networks if each.prefixlen > 24 for zone in reverse_zones(each)}
+        self._shared = frozenset(zone for zone in parts if local_only_zone(zone) is None)
+        self._watchers: list[Callable[[set[str]], None]] = []
         self._claims = Claims(self._apexes)
         for number, address in enumerate(own_addresses):
             self._claims.put(f"own:{number}", Claim(self.own_name, Address(address), None, "own"))
@@ -72,17 +84,33 @@ class Zone:
 
     def withdraw(self, owner_key: str) -> None:
         """Forget what `owner_key` published, forward and reverse; nothing happens if there is nothing."""
+        concerned = self._claims.concerns(owner_key)
         if self._claims.remove(owner_key):
-            self.generation += 1
+            self._changed(concerned)
 
     def expire(self, now: float) -> None:
         """Free the memory of records that have ended; look-ups ignore them anyway."""
-        if self._claims.expire(now):
-            self.generation += 1
+        for owner in self._claims.ended(now):
+            self.withdraw(owner)
+
+    def watch(self, changed: Callable[[set[str]], None]) -> None:
+        """Have `changed` called after each change, with the names (canonical) that are answered otherwise now."""
+        self._watchers.append(changed)
+
+    def _changed(self, names: set[str]) -> None:
+        self.generation += 1
+        for changed in self._watchers:
+            changed(names)
 
     def apex_of(self, name: str) -> str | None:
         """The zone that `name` (canonical) lies in, None if it is not ours."""
-        return next((apex for apex in self._apexes if is_below(name, apex)), None)
+        apex = zone_above(name, self._apexes)
+        return None if apex in self._shared and self._is_of_others(name) else apex
+
+    def _is_of_others(self, name: str) -> bool:
+        """Whether the PTR record at `name` is of an address that no subnet of ours has."""
+        address = reverse_address(name)
+        return address is not None and not any(address in network for network in self._networks)
 
     def lookup(self, name: str, qtype: int, now: float) -> Answer | None:
         """The answer to a question for `name` (canonical) at `now`; None when the name is not ours."""
@@ -90,8 +118,10 @@ class Zone:
         if apex is None:
             return None
         records: list[Record] = []
+        names: list[str] = []
         fresh = _FOREVER
         for _ in range(_LONGEST_CHAIN):
+            names.append(name)
             here, fresh_here = self._at(name, apex, now)
             fresh = min(fresh, fresh_here)
             wanted = _matching(here, qtype)
@@ -99,12 +129,13 @@ class Zone:
             target = _alias(wanted, qtype)
             further = self.apex_of(target) if target else None
             if target is None or further is None:
-                break  # what lies outside is for the one who asked to follow
+                break
             name, apex = target, further
         if wanted:
-            return Answer(Rcode.NOERROR, tuple(records), None, fresh)
+            return Answer(Rcode.NOERROR, tuple(records), None, fresh, tuple(names), None if further else target)
         exists = bool(here) or self._claims.is_between(name)
-        return Answer(Rcode.NOERROR if exists else Rcode.NXDOMAIN, tuple(records), self.soa(apex), fresh)
+        rcode = Rcode.NOERROR if exists else Rcode.NXDOMAIN
+        return Answer(rcode, tuple(records), self.soa(apex), fresh, tuple(names))
 
     def given(self, now: float) -> list[tuple[str, Claim]]:
         """What is answered now, of all names of the domain, with the keys of the owners; PTR records follow from it."""
@@ -136,8 +167,10 @@ class Zone:
     def _put(self, owner: str, name: str | None, data: RecordData, until: float | None, kind: Kind) -> str | None:
         if name is None:
             self.withdraw(owner)  # a client that changes to an unusable name loses its former one
-        elif self._claims.put(owner, Claim(name, data, until, kind)):
-            self.generation += 1
+            return None
+        before = self._claims.concerns(owner)
+        if self._claims.put(owner, Claim(name, data, until, kind)):
+            self._changed(before | self._claims.concerns(owner))
         return name
 
     def _full_name(self, name: str, kind: Kind) -> str | None:

@@ -12,13 +12,14 @@ from dns_serving import ADDRESS, ask, dig, framed, free_port, make_zone, questio
 from appliance.errors import ApplianceError
 from appliance.netboot.dns.facts import DnsOverloaded, DnsUpstreamAnswers, DnsUpstreamFailed
 from appliance.netboot.dns.forwarder import Forwarder, parse_upstream
-from appliance.netboot.dns.responder import DnsLimits
+from appliance.netboot.dns.limits import DnsLimits
 
 DEAD = f"{ADDRESS}:9"
 
 
 def address_answer(data, record, address="192.0.2.1", ttl=60):
     answer = record.reply()
+    answer.header.ad = 0  # dnslib copies it from the question; an upstream that validates nothing clears it
     answer.add_answer(dnslib.RR(record.q.qname, ttl=ttl, rdata=dnslib.A(address)))
     return [answer.pack()]
 

@@ -21,7 +21,8 @@ from appliance.netboot.dns.facts import DnsOverloaded
 from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.message import HEADER
 from appliance.netboot.dns.records import Target, Text, Type
-from appliance.netboot.dns.responder import DnsLimits, Responder
+from appliance.netboot.dns.limits import DnsLimits
+from appliance.netboot.dns.responder import Responder
 from appliance.netboot.dns.server import DnsServer
 
 

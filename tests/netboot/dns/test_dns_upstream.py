@@ -122,7 +122,8 @@ def test_an_alias_to_nothing_is_negative():
         ({"tc": 1}, Useless.TRUNCATED),
         ({"rcode": 2}, Useless.UNWILLING),
         ({"rcode": 5}, Useless.UNWILLING),
-        ({"rcode": 1}, Useless.UNWILLING),
+        ({"rcode": 1}, Useless.PLAIN_ONLY),
+        ({"rcode": 4}, Useless.PLAIN_ONLY),
     ],
 )
 def test_other_headers(change, verdict):
