@@ -63,11 +63,11 @@ def check_unheld_by_others(
 
 def _objection(address: IPv4Address, subnets: Sequence[Subnet]) -> tuple[str, str]:
     """Why no subnet leases this address to one machine, and what would do; empty where one does."""
-    served = ", ".join(str(subnet.address.network) for subnet in subnets)
-    subnet = next((each for each in subnets if address in each.address.network), None)
+    served = ", ".join(str(subnet.network) for subnet in subnets)
+    subnet = next((each for each in subnets if address in each.network), None)
     if subnet is None:
         return "that is in no subnet that is served", f"choose one in {served}" if served else "add a [[subnet]]"
-    return subnet.objection(address), f"choose another one in {subnet.address.network}"
+    return subnet.objection(address), f"choose another one in {subnet.network}"
 
 
 def reservations(machines: Iterable[Machine]) -> list[Reservation]:
@@ -98,6 +98,6 @@ def troubles(machines: Iterable[Machine], subnets: Sequence[Subnet], others: Seq
             found.append(f"{address} cannot be leased to {machine.name}, for which it is reserved: {objection}")
     every = [*(address for _, address in kept), *(each.address for each in others)]
     for subnet in subnets:
-        if subnet.mode == "reservations" and not any(address in subnet.address.network for address in every):
+        if subnet.mode == "reservations" and not any(address in subnet.network for address in every):
             found.append(f"nobody gets an address on {subnet.interface}: none of its addresses is reserved")
     return found

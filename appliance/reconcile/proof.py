@@ -40,6 +40,6 @@ class Proof:
 
     def _are_ours(self, peer: IPv4Address, server: str) -> bool:
         """Whether we gave the addresses where the request comes from; by it first, since any of ours can be asked."""
-        near = next((each for each in self._subnets if peer in each.address.network), None)
+        near = next((each for each in self._subnets if peer in each.network), None)
         subnet = near or next((each for each in self._subnets if str(each.address.ip) == server), None)
         return subnet is None or subnet.mode == "authoritative"

@@ -38,7 +38,7 @@ def is_held(lease: Lease, now: float) -> bool:
 
 def _use(subnet: Subnet, of: AddressRange, held: set[IPv4Address], kept: set[IPv4Address]) -> RangeUse:
     special = {subnet.address.ip, subnet.gateway, *subnet.dns, *subnet.ntp}
-    network = subnet.address.network
+    network = subnet.network
     special |= {network.network_address, network.broadcast_address} if network.prefixlen < 31 else set()
     size = int(of.last) - int(of.first) + 1 - sum(1 for each in special if each is not None and each in of)
     leased = sum(1 for each in held if subnet.assignable(each) and each in of)

@@ -7,11 +7,12 @@ import pytest
 from dhcp_playbook import LEASE, MAC, OTHER_MAC, SERVER, SUBNET, Playbook, address, kind_of, message
 
 from appliance.lease import LeaseState, Reservation
+from appliance.netboot.dhcp.ending import QUARANTINE_SECONDS
 from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, PoolExhausted
 from appliance.netboot.dhcp.options import Code, MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE, Packet
 from appliance.netboot.dhcp.pool import OFFER_SECONDS
-from appliance.netboot.dhcp.service import MAX_TRIES, QUARANTINE_SECONDS
+from appliance.netboot.dhcp.service import MAX_TRIES
 from appliance.netboot.dhcp.subnet import AddressRange
 
 

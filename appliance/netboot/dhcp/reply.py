@@ -98,7 +98,7 @@ def _start(kind: MessageKind, server: IPv4Address) -> dict[int, bytes]:
 
 def _network(subnet: Subnet, hostname: str) -> dict[int, bytes]:
     """Everything about the subnet that we know; empty values are left out."""
-    network = subnet.address.network
+    network = subnet.network
     options: dict[int, bytes] = {
         Code.SUBNET_MASK: network.netmask.packed,  # before the router (RFC 2132 section 3.3)
         Code.ROUTER: b"" if subnet.gateway is None else subnet.gateway.packed,

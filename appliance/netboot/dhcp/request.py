@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, decode_address, decode_encapsulated
+from appliance.lease import BY_PORT, BY_UUID
+from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, decode_address
 from appliance.netboot.dhcp.packet import BOOTREPLY, BOOTREQUEST, DEFAULT_REPLY, ETHERNET, NOWHERE, Packet, decode
+from appliance.netboot.dhcp.relay import RelayAgent, read_relay
 from appliance.netboot.firmware import Client, classify
 
 SERVER_PORT = 67
@@ -13,8 +15,6 @@ PROXY_PORT = 4011
 _MAC_SIZE = 6
 _IP_UDP_HEADERS = 28
 _ETHERNET_MTU = 1500
-_LINK_SELECTION = 5
-_SERVER_OVERRIDE = 11
 _LABEL_SIZE = 63
 PROBE_MARK = b"qrm-probe"
 """Option 240 of whoever only examines the network."""
@@ -43,6 +43,8 @@ class Request:
     kind: MessageKind
     mac: str
     client: Client
+    relay: RelayAgent | None = None
+    """The relay that the message came through; None for none."""
 
     @property
     def requested(self) -> IPv4Address | None:
@@ -66,22 +68,25 @@ class Request:
     @property
     def relayed(self) -> bool:
         """Whether the message came through a relay agent."""
-        return self.packet.giaddr != NOWHERE
-
-    @property
-    def link(self) -> IPv4Address:
-        """An address of the client's subnet when relayed (RFC 3527: link selection before giaddr)."""
-        return self._relay_address(_LINK_SELECTION) or self.packet.giaddr
+        return self.relay is not None
 
     @property
     def our_id(self) -> IPv4Address:
         """The server identifier to answer with: the relay's choice (RFC 5107), else our address here."""
-        override = self._relay_address(_SERVER_OVERRIDE) if self.relayed else None
+        override = self.relay.server if self.relay is not None else None
         return override or self.arrival.local
 
-    def _relay_address(self, sub_option: int) -> IPv4Address | None:
-        information = decode_encapsulated(self.packet.options.get(Code.RELAY_AGENT, b""))
-        return decode_address(information.get(sub_option))
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Under what an address may be reserved for the client, the surest first: card, board, place."""
+        uuid = () if self.client.uuid is None else (f"{BY_UUID}{self.client.uuid}",)
+        ports = () if self.relay is None else tuple(f"{BY_PORT}{each}" for each in self.relay.ports)
+        return (self.mac, *uuid, *ports)
+
+    @property
+    def wanted(self) -> bytes:
+        """Option 55: codes of the options that the client asks for, in its order; empty when it does not say."""
+        return self.packet.options.get(Code.PARAMETER_LIST, b"")
 
     @property
     def client_id(self) -> bytes:
@@ -106,7 +111,8 @@ def parse_request(data: bytes, arrival: Arrival) -> Request:
     packet = decode(data)
     if packet.op != BOOTREQUEST:
         raise DecodeError("not a request")
-    return Request(packet, arrival, _kind(packet), _mac(packet), classify(packet.options))
+    relay = None if packet.giaddr == NOWHERE else read_relay(packet.giaddr, packet.options)
+    return Request(packet, arrival, _kind(packet), _mac(packet), classify(packet.options), relay)
 
 
 def replying_server(data: bytes) -> IPv4Address | None:

@@ -78,19 +78,31 @@ class Responder:
         service = self._service_for(request)
         if service is None or service.subnet.mode == "off":
             return []
+        if request.relay is not None and not service.subnet.relayed_by(request.relay.address):
+            stranger = f"{request.relay.address} is none of the relays of {service.subnet.interface}"
+            return self._bad_packet(arrival, stranger, now)
+        service.meet(request, now)
         served = service.serves(request)
         answers = service.handle(request, now) if served else []
         if request.is_probe:
             return answers
-        seen = _seen(request, now)
+        seen = _seen(request, service.subnet, now)
         return [Publish(seen if served else Unserved(seen)), *answers]
 
     def _service_for(self, request: Request) -> SubnetService | None:
-        """By interface, or by the address that the relay gives (RFC 2131 section 4.3.1)."""
-        if not request.relayed:
-            return self._services.get(request.arrival.interface)
-        services = self._services.values()
-        return next((each for each in services if request.link in each.subnet.network), None)
+        """By interface; behind a relay by the address that it names (RFC 2131 section 4.3.1, RFC 3527).
+
+        Who has an address already writes to us alone, from wherever it is (RENEWING, RELEASE, INFORM).
+        """
+        if request.relay is not None:
+            return self._of_network(request.relay.link)
+        uses = request.packet.ciaddr if request.packet.ciaddr != NOWHERE else request.arrival.source
+        alone = request.arrival.destination == request.arrival.local
+        elsewhere = self._of_network(uses) if alone else None
+        return elsewhere or self._services.get(request.arrival.interface)
+
+    def _of_network(self, address: IPv4Address) -> SubnetService | None:
+        return next((each for each in self._services.values() if address in each.subnet.network), None)
 
     def _bad_packet(self, arrival: Arrival, reason: str, now: float) -> list[Effect]:
         quiet = self._bad_packets.setdefault(arrival.interface, Quiet(REPORT_SECONDS))
@@ -124,7 +136,7 @@ def _of_interface(leases: Iterable[Lease], subnet: Subnet) -> list[Lease]:
     return [lease for lease in leases if lease.interface == subnet.interface]
 
 
-def _seen(request: Request, now: float) -> DhcpSeen:
+def _seen(request: Request, subnet: Subnet, now: float) -> DhcpSeen:
     return DhcpSeen(
         mac=request.mac,
         kind=request.kind,
@@ -132,8 +144,8 @@ def _seen(request: Request, now: float) -> DhcpSeen:
         architecture=request.client.architecture,
         is_ipxe=request.client.is_ipxe,
         uuid=request.client.uuid,
-        relay=None if request.packet.giaddr == NOWHERE else request.packet.giaddr,
-        interface=request.arrival.interface,
+        relay=None if request.relay is None else request.relay.address,
+        interface=subnet.interface,
         at=now,
         vendor_class=request.client.vendor_class,
         user_class=request.client.user_class,

@@ -6,12 +6,13 @@ from ipaddress import IPv4Address
 
 from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp import reply
-from appliance.netboot.dhcp.declines import Declines
+from appliance.netboot.dhcp.bindings import Binding
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
+from appliance.netboot.dhcp.ending import Ending
 from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, NoAddress, Offered, PoolExhausted
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
-from appliance.netboot.dhcp.pool import Binding, Pool
+from appliance.netboot.dhcp.pool import Pool
 from appliance.netboot.dhcp.proxy import proxy_answer
 from appliance.netboot.dhcp.reply import Terms
 from appliance.netboot.dhcp.request import Request
@@ -19,7 +20,6 @@ from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import BootFile, ChooseProgram, boot_file, first_program
 from appliance.netboot.quiet import Quiet
 
-QUARANTINE_SECONDS = 3600.0
 MAX_PROBES = 1024
 """Conflict probes at the same time; who comes on top is dropped and asks again."""
 REPORT_SECONDS = 1.0
@@ -56,7 +56,7 @@ class SubnetService:
         self._choose = choose
         self._probing: dict[IPv4Address, Look] = {}
         self._unsaved: dict[str, Request] = {}
-        self._declines = Declines()
+        self._ending = Ending(self.pool, subnet.interface)
         self._quiet = Quiet(REPORT_SECONDS)
         self.held = False
         """Whether authoritative service is held back: who has a lease of ours keeps it, and nobody else is answered."""
@@ -67,8 +67,16 @@ class SubnetService:
         self.pool.switch(subnet)
         if subnet.mode == "off":  # nobody listens any more: what is looked for now is never found
             for look in self._probing.values():
-                self.pool.withdraw(look.request.mac)
+                self.pool.withdraw(self._key(look.request))
             self._probing.clear()
+
+    def _key(self, request: Request) -> str:
+        return self.pool.key_for(request)
+
+    def meet(self, request: Request, now: float) -> None:
+        """Find out by what an address may be reserved for who sent this, before anything is decided about it."""
+        if self.pool.knows_more_than_cards:
+            self.pool.recognise(self._key(request), request.owners, now)
 
     def serves(self, request: Request) -> bool:
         """Whether this client is ours to answer."""
@@ -76,7 +84,7 @@ class SubnetService:
             return False
         if self.subnet.mode == "proxy":
             return request.client.boots
-        reserved = self.pool.reservation(request.mac) is not None
+        reserved = self.pool.reservation(self._key(request)) is not None
         if self.subnet.mode == "reservations":
             return reserved
         if self.held:
@@ -85,7 +93,7 @@ class SubnetService:
 
     def _keeps(self, request: Request) -> bool:
         """Whether it is about an address that the client has been leased by us, which it keeps."""
-        bound, packet = self._bound(request.mac), request.packet
+        bound, packet = self.pool.bound(self._key(request)), request.packet
         about = packet.ciaddr if packet.ciaddr != NOWHERE else request.requested
         return bound is not None and (request.kind is MessageKind.DISCOVER or about == bound)
 
@@ -103,9 +111,9 @@ class SubnetService:
             case MessageKind.REQUEST:
                 return self._request(request, now)
             case MessageKind.DECLINE:
-                return self._decline(request, now)
+                return self._ending.decline(request, now)
             case MessageKind.RELEASE:
-                return self._release(request, now)
+                return self._ending.release(request, now)
             case MessageKind.INFORM:
                 return self._inform(request)
             case _:
@@ -123,19 +131,25 @@ class SubnetService:
     # Offering (RFC 2131 section 4.3.1)
 
     def _discover(self, request: Request, now: float, tries: int = 1) -> list[Effect]:
-        choice = self.pool.choose(request.mac, request.requested, now)
+        choice = self.pool.choose(self._key(request), request.requested, now, request.relay)
         if choice is None:
             return self._exhausted(request, now)
         if choice.address in self._probing:  # asked again while we look: the newest request gets the answer
             self._probing[choice.address].request = request
             return []
-        if not choice.fresh or request.relayed:  # ARP does not reach behind a relay
+        if not choice.fresh or self._answers_at_once(request):
             return self._offer(request, choice.address, now)
         if len(self._probing) >= MAX_PROBES:
             return []
-        self.pool.hold(request.mac, choice.address, now)
+        self.pool.hold(self._key(request), choice.address, now, request.relay)
         self._probing[choice.address] = Look(request, tries)
         return [Probe(self.subnet.interface, choice.address, request.mac)]
+
+    def _answers_at_once(self, request: Request) -> bool:
+        """Without a look: ARP does not reach behind a relay that stands in our own subnet, and where a flood may come
+        through a relay, an offer that waits is taken away before it is made.
+        """
+        return request.relay is not None and (self.subnet.remote is None or self.pool.is_crowded(request.relay))
 
     def _exhausted(self, request: Request, now: float) -> list[Effect]:
         if self.subnet.mode != "authoritative":
@@ -148,10 +162,11 @@ class SubnetService:
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
         look = self._probing.pop(address, None)
-        if look is None or self.pool.offered(look.request.mac, now) != address or not self._leases_to(look.request):
+        key = self._key(look.request) if look is not None else ""
+        if look is None or self.pool.offered(key, now) != address or not self._leases_to(look.request):
             return []
-        if self.pool.owner(address, now) not in (None, look.request.mac):  # its old owner came back meanwhile
-            self.pool.withdraw(look.request.mac)
+        if self.pool.owner(address, now) not in (None, key):  # its old owner came back meanwhile
+            self.pool.withdraw(key)
             return self._discover(look.request, now, look.tries)
         return self._conflict(look, address, now) if in_use else self._offer(look.request, address, now)
 
@@ -160,28 +175,28 @@ class SubnetService:
         everything would cost us the whole pool.
         """
         request = look.request
-        self.pool.withdraw(request.mac)
-        effects = self._set_aside(request, address, now)
+        self.pool.withdraw(self._key(request))
+        effects = self._ending.set_aside(request, address, now)
         conflict = AddressConflict(address, self.subnet.interface, request.mac, "probe", now)
         again = self._discover(request, now, look.tries + 1) if look.tries < MAX_TRIES else []
         return [*effects, Publish(conflict), *again]
 
     def _offer(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
-        self.pool.hold(request.mac, address, now)
+        self.pool.hold(self._key(request), address, now, request.relay)
         data = reply.offer(
             request, self.subnet, request.our_id, self._terms(request, address, self.subnet.lease_seconds)
         )
         return [Send(data, reply.destination(request, address)), *self._told_offer(request, address, now)]
 
     def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
-        reservation = self.pool.reservation(request.mac)
+        reservation = self.pool.reservation(self._key(request))
         hostname = reservation.hostname if reservation is not None else ""
         return Terms(address, seconds, hostname, self._boot(request))
 
     def _boot(self, request: Request) -> BootFile | None:
         if self.subnet.unknown_machines == "ignore" and not self._is_known(request.mac):
             return None
-        return boot_file(request.client, self.subnet, request.mac, self._choose)
+        return boot_file(request.client, self.subnet.seen_from(request.arrival.local), request.mac, self._choose)
 
     # Granting (RFC 2131 section 4.3.2)
 
@@ -196,12 +211,12 @@ class SubnetService:
 
     def _selecting(self, request: Request, server: IPv4Address, now: float) -> list[Effect]:
         if server != request.our_id:
-            self.pool.withdraw(request.mac)
+            self.pool.withdraw(self._key(request))
             return []
         address = request.requested or request.packet.ciaddr
         if address == NOWHERE:
             return []
-        if not self.pool.available(request.mac, address, now):
+        if not self.pool.available(self._key(request), address, now):
             return self._nak(request, "this address is not available")
         return self._grant(request, address, now)
 
@@ -209,9 +224,9 @@ class SubnetService:
         """INIT-REBOOT: refuse what is certainly wrong, stay silent about clients without a record."""
         if address not in self.subnet.network:
             return self._nak(request, "wrong network")
-        reservation, binding = self.pool.reservation(request.mac), self.pool.binding(request.mac)
+        reservation, binding = self.pool.reservation(self._key(request)), self.pool.binding(self._key(request))
         record = reservation.address if reservation else binding.lease.address if binding else None
-        if record == address and self.pool.available(request.mac, address, now):
+        if record == address and self.pool.available(self._key(request), address, now):
             return self._grant(request, address, now)
         if record is None and self.pool.owner(address, now) is None:
             return []
@@ -224,14 +239,14 @@ class SubnetService:
         not extend; then it would lose its address all the same, a whole lease time later. Never where its next
         DISCOVER would not lead to the reserved one: it would go round in a circle.
         """
-        if self.pool.reserved_now(request.mac, now) not in (None, address):
+        if self.pool.reserved_now(self._key(request), now) not in (None, address):
             return self._nak(request, "another address is reserved for you")
-        if self.pool.available(request.mac, address, now):
+        if self.pool.available(self._key(request), address, now):
             return self._grant(request, address, now)
         return self._nak(request, "this address is not yours")
 
     def _nak(self, request: Request, reason: str) -> list[Effect]:
-        self.pool.withdraw(request.mac)
+        self.pool.withdraw(self._key(request))
         return [Send(reply.nak(request, request.our_id, reason), reply.nak_destination(request))]
 
     def _grant(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
@@ -240,14 +255,16 @@ class SubnetService:
         The stored end lies two lease times ahead, so that a renewal at half time needs no write, and a
         stuck disk stops nobody who has an address. New bindings wait for the disk.
         """
-        self.pool.withdraw(request.mac)
-        binding = self.pool.binding(request.mac)
+        self.pool.withdraw(self._key(request))
+        binding = self.pool.binding(self._key(request))
         mine = binding if binding is not None and binding.lease.address == address else None
+        if mine is None and self.pool.is_full(self._key(request), address, request.relay, now):
+            return self._nak(request, "the port that you are behind has as many addresses as it may")
         saves = [] if mine is not None and self._covers(mine, request, now) else self._bind(request, address, now)
         if mine is not None and mine.durable_end - now >= min(MIN_GRANT_SECONDS, self.subnet.lease_seconds):
-            self._unsaved.pop(request.mac, None)
+            self._unsaved.pop(self._key(request), None)
             return [*saves, *self._acknowledge(request, address, mine.durable_end, now)]
-        self._unsaved[request.mac] = request
+        self._unsaved[self._key(request)] = request
         return saves
 
     def _covers(self, binding: Binding, request: Request, now: float) -> bool:
@@ -259,8 +276,8 @@ class SubnetService:
         return binding.in_flight or (binding.durable_end >= enough and same_name)
 
     def _bind(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
-        known = self.pool.binding(request.mac)
-        extended = known is not None and self._bound(request.mac) == address
+        known = self.pool.binding(self._key(request))
+        extended = known is not None and self.pool.bound(self._key(request)) == address
         before = known.lease if known is not None and extended else None
         lease = Lease(
             mac=request.mac,
@@ -271,16 +288,17 @@ class SubnetService:
             start=before.start if before else now,
             end=now + 2 * self.subnet.lease_seconds,
             state=LeaseState.BOUND,
+            port=request.relay.port if request.relay is not None else before.port if before else "",
         )
         *old, new = self.pool.bind(lease, now)
         ended: list[Effect] = [Publish(LeaseEnded(each, "replaced", now)) for each in old]
         return [*(Save(each) for each in old), Save(new), *ended]
 
     def _acknowledge(self, request: Request, address: IPv4Address, durable_end: float, now: float) -> list[Effect]:
-        binding = self.pool.binding(request.mac)
+        binding = self.pool.binding(self._key(request))
         assert binding is not None, "only bound addresses are acknowledged"
         seconds = min(self.subnet.lease_seconds, int(durable_end - now))
-        self.pool.acknowledge(request.mac, now + seconds)
+        self.pool.acknowledge(self._key(request), now + seconds)
         data = reply.ack(request, self.subnet, request.our_id, self._terms(request, address, seconds))
         granted = LeaseGranted(binding.lease, request.client, now + seconds, now)
         return [Send(data, reply.destination(request, address)), Publish(granted)]
@@ -290,7 +308,7 @@ class SubnetService:
         current = self.pool.stored(lease)
         if not current or lease.state is not LeaseState.BOUND:
             return []
-        request = self._unsaved.pop(lease.mac, None)
+        request = self._unsaved.pop(self.pool.key_of(lease), None)
         if request is None or lease.end - now < 1 or not self._leases_to(request):
             return []
         return self._acknowledge(request, lease.address, lease.end, now)
@@ -298,68 +316,18 @@ class SubnetService:
     def save_failed(self, lease: Lease) -> None:
         """A lease could not be written: its client hears nothing and asks again."""
         self.pool.not_stored(lease)
-        self._unsaved.pop(lease.mac, None)
-
-    # Ending (RFC 2131 sections 4.3.3 and 4.3.4)
-
-    def _decline(self, request: Request, now: float) -> list[Effect]:
-        """Set aside an address that we gave to this client, a few times per client and hour only."""
-        address = request.requested
-        if address is None or request.server_id != request.our_id or not self._gave(request.mac, address, now):
-            return []
-        if not self._declines.admit(request.mac, now):
-            return []
-        self.pool.withdraw(request.mac)
-        effects = self._set_aside(request, address, now)
-        return [
-            *effects,
-            Publish(AddressConflict(address, self.subnet.interface, request.mac, "client", now)),
-        ]
-
-    def _gave(self, mac: str, address: IPv4Address, now: float) -> bool:
-        return address in (self.pool.offered(mac, now), self._bound(mac))
-
-    def _bound(self, mac: str) -> IPv4Address | None:
-        binding = self.pool.binding(mac)
-        bound = binding is not None and binding.lease.state is LeaseState.BOUND
-        return binding.lease.address if binding is not None and bound else None
-
-    def _set_aside(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
-        ended: list[Effect] = []
-        binding = self.pool.binding(request.mac)
-        if binding is not None and self._bound(request.mac) == address:
-            ended = [Publish(LeaseEnded(binding.lease, "declined", now))]
-        lease = Lease(
-            mac=request.mac,
-            address=address,
-            interface=self.subnet.interface,
-            client_id=request.client_id,
-            hostname="",
-            start=now,
-            end=now + QUARANTINE_SECONDS,
-            state=LeaseState.DECLINED,
-        )
-        return [Save(self.pool.quarantine(lease)), *ended]
-
-    def _release(self, request: Request, now: float) -> list[Effect]:
-        if request.server_id not in (None, request.our_id) or self._bound(request.mac) != request.packet.ciaddr:
-            return []
-        lease = self.pool.release(request.mac, now)
-        return [] if lease is None else [Save(lease), Publish(LeaseEnded(lease, "released", now))]
+        self._unsaved.pop(self.pool.key_of(lease), None)
 
     def forget(self, address: IPv4Address) -> Lease | None:
         """Free an address and forget whose it was; what to write to disk, None where nothing is known of it."""
         lease = self.pool.forget(address)
         if lease is not None:
-            self._unsaved.pop(lease.mac, None)
+            self._unsaved.pop(self.pool.key_of(lease), None)
         return lease
 
     def expire(self, now: float) -> list[Effect]:
         """End the leases whose time is over."""
-        effects: list[Effect] = []
-        for lease in self.pool.expire(now):
-            effects += [Save(lease), Publish(LeaseEnded(lease, "expired", now))]
-        return effects
+        return self._ending.expire(now)
 
     # Informing (RFC 2131 section 4.3.5)
 

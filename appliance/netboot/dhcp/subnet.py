@@ -9,6 +9,9 @@ UnknownMachines = Literal["enlist", "local-disk", "ignore"]
 OtherServers = Literal["refuse", "ignore"]
 """Of another DHCP server, where we are to give the addresses: give none beside it, or do."""
 
+IdentifyBy = Literal["mac", "client-id"]
+"""What makes two messages those of the same client."""
+
 HTTP_PORT = 80
 
 
@@ -53,10 +56,14 @@ class Subnet:
     relays: tuple[IPv4Address, ...] = ()
     """Addresses (giaddr) of the relays that may speak for the subnet; none: any that names it."""
 
+    leases_per_port: int | None = None
+    """Addresses that one port of a relay may have at the same time; None for any number."""
+    identify_by: IdentifyBy = "mac"
+
     @property
     def network(self) -> IPv4Network:
         """The network that the clients are in."""
-        return self.remote or self.address.network
+        return self.address.network if self.remote is None else self.remote
 
     @property
     def heard_on(self) -> str:

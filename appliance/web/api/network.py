@@ -70,7 +70,7 @@ def _subnet(view: SubnetView) -> SubnetOut:
     return SubnetOut(
         interface=view.interface,
         mode=of.mode if of else "off",
-        network=str(of.address.network) if of else None,
+        network=str(of.network) if of else None,
         address=str(of.address.ip) if of else None,
         ranges=[RangeOut(**asdict(each)) for each in view.ranges],
         lease_seconds=of.lease_seconds if of else None,
