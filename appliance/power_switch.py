@@ -130,7 +130,7 @@ _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _LIBVIRT = re.compile(
-    r"qemu:///(system|session)|qemu\+ssh://([a-z_][a-z0-9_.-]{0,31}@)?(?P<host>\[[0-9A-Fa-f:.]{2,39}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?/(system|session)"
+    r"qemu:///(system|session)(\?socket=/[A-Za-z0-9/_.-]{1,100})?|qemu\+ssh://([a-z_][a-z0-9_.-]{0,31}@)?(?P<host>\[[0-9A-Fa-f:.]{2,39}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?/(system|session)"
 )
 _SYSTEM = re.compile(r"[A-Za-z0-9_.:+@ -]{1,255}")
 _USER = re.compile(r"[!-~]([ -~]*[!-~])?")

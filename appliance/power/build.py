@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from appliance.power.driver import PowerDriver, Target
+from appliance.power.ipmi import Ipmi
+from appliance.power.libvirt import Libvirt
 from appliance.power.manual import ManualSwitch
-from appliance.power_switch import PowerKind, PowerSettings
+from appliance.power.redfish.driver import Redfish
+from appliance.power.wake_on_lan import WakeOnLan
+from appliance.power_switch import PowerKind, PowerSettings, port_of
 
 
 def driver(settings: PowerSettings, secret: str, target: Target) -> PowerDriver:
@@ -12,15 +16,13 @@ def driver(settings: PowerSettings, secret: str, target: Target) -> PowerDriver:
     return DRIVERS[settings.kind](settings, secret, target)
 
 
-def _manual(settings: PowerSettings, secret: str, target: Target) -> PowerDriver:
-    return ManualSwitch(target.name)
-
-
 DRIVERS: Mapping[PowerKind, Callable[[PowerSettings, str, Target], PowerDriver]] = {
-    PowerKind.MANUAL: _manual,
-    PowerKind.WAKE_ON_LAN: _manual,
-    PowerKind.IPMI: _manual,
-    PowerKind.REDFISH: _manual,
-    PowerKind.LIBVIRT: _manual,
+    PowerKind.MANUAL: lambda settings, secret, target: ManualSwitch(target.name),
+    PowerKind.WAKE_ON_LAN: lambda settings, secret, target: WakeOnLan(
+        target, settings.address, port_of(settings), secret
+    ),
+    PowerKind.IPMI: lambda settings, secret, target: Ipmi(settings, secret),
+    PowerKind.REDFISH: lambda settings, secret, target: Redfish(settings, secret),
+    PowerKind.LIBVIRT: lambda settings, secret, target: Libvirt(settings),
 }
 """One line for each kind."""

@@ -1,0 +1,1 @@
+"""Redfish (DMTF DSP0266): a controller's HTTPS and JSON."""
