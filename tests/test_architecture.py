@@ -24,7 +24,8 @@ CLOCKS = {"now", "today", "utcnow"}
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
-    "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "power_switch", "power_order", "__init__",
+    "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options",
+    "power_switch", "power_order", "power_known", "__init__",
 }  # fmt: skip
 LAYERS = (
     WORDS,

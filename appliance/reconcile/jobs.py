@@ -15,6 +15,7 @@ import aiosqlite
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event, Published
+from appliance.machine import MachineId
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.tasks import changed, opened, task_event
@@ -93,6 +94,8 @@ class JobKind:
     """Gives the result; raises ApplianceError where it fails."""
     resumes: bool
     """Whether it may be begun again after the daemon ended in the middle of it."""
+    waits: bool = False
+    """Whether it waits for something else most of the time: then it takes no room from others."""
 
 
 async def open_job(
@@ -104,9 +107,13 @@ async def open_job(
     now: float,
     arguments: dict[str, Any],
     items: tuple[Item, ...] = (),
+    machine: MachineId | None = None,
 ) -> Task:
-    """Store a job to be done, with its items if it has some. ``Jobs`` begins it as soon as there is room."""
-    new = Task(TaskId(0), kind, title, by.name, now, job=True, arguments=arguments)
+    """Store a job to be done, with its items if it has some. ``Jobs`` begins it as soon as there is room.
+
+    ``machine`` is what it is about, where that is one.
+    """
+    new = Task(TaskId(0), kind, title, by.name, now, job=True, arguments=arguments, machine=machine)
     task = await opened(db, tell, new)
     await tasks.add_items(db, task.id, items)
     return task
@@ -118,6 +125,7 @@ class Jobs:
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], kinds: Mapping[str, JobKind]) -> None:
         self._store, self._bus, self._clock, self._kinds = store, bus, clock, kinds
         self._at_work: set[TaskId] = set()
+        self._with_room: set[TaskId] = set()
 
     async def run(self) -> None:
         """Run until cancelled; a job that is at work then is found again at the next start."""
@@ -134,8 +142,10 @@ class Jobs:
                 continue
             if over := self._over(task):
                 await self._end(task.id, *over)
-            elif len(self._at_work) < MOST:
+            elif self._kinds[task.kind].waits or len(self._with_room) < MOST:
                 self._at_work.add(task.id)
+                if not self._kinds[task.kind].waits:
+                    self._with_room.add(task.id)
                 group.create_task(self._do(task), name=f"job {task.id}")
 
     def _over(self, task: Task) -> tuple[Status, str, str] | None:
@@ -155,6 +165,7 @@ class Jobs:
                 await self._end(task.id, *await self._outcome(task))
             finally:
                 self._at_work.discard(task.id)
+                self._with_room.discard(task.id)
 
     async def _outcome(self, task: Task) -> tuple[Status, str, str, dict[str, Any]]:
         """Do the job; how it ended: status, code, reason, result."""

@@ -30,6 +30,12 @@ async def briefs(db: aiosqlite.Connection) -> list[Machine]:
     return [load(row[0], Machine) for row in await rows(db, "SELECT doc FROM machines ORDER BY name")]
 
 
+async def brief(db: aiosqlite.Connection, machine: MachineId) -> Machine | None:
+    """The machine with this id, without its inventory."""
+    row = await one(db, "SELECT doc FROM machines WHERE id = ?", machine)
+    return load(row[0], Machine) if row else None
+
+
 async def some(db: aiosqlite.Connection, ids: Sequence[str]) -> list[Machine]:
     """Those of these machines that there are, without their inventories."""
     sql = "SELECT m.doc FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"

@@ -339,6 +339,27 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX leases_words ON leases(number, search, mac, hostname, until, state);
     CREATE INDEX audit_actors ON audit(who) WHERE role <> '';
     """,
+    # How machines are switched on and off. The secret is sealed; its key is in a file of the state directory.
+    """
+    CREATE TABLE power_switches (
+        machine TEXT PRIMARY KEY REFERENCES machines(id) ON DELETE CASCADE, settings BLOB NOT NULL,
+        secret BLOB NOT NULL, state TEXT NOT NULL, seen BLOB NOT NULL, wanted TEXT NOT NULL, wanted_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX power_switches_state ON power_switches(state, machine);
+    CREATE TABLE power_orders (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE,
+        attempt TEXT, task INTEGER, ended REAL, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX power_orders_one_open ON power_orders(machine) WHERE ended IS NULL;
+    CREATE INDEX power_orders_machine ON power_orders(machine, id);
+    CREATE INDEX power_orders_attempt ON power_orders(attempt) WHERE attempt IS NOT NULL;
+    CREATE INDEX power_orders_task ON power_orders(task) WHERE task IS NOT NULL;
+    """,
+    # What users chose of how subnets are served, and when authoritative service was last known to go on.
+    """
+    CREATE TABLE subnet_rules (interface TEXT PRIMARY KEY, doc BLOB NOT NULL) STRICT;
+    CREATE TABLE subnet_service (interface TEXT PRIMARY KEY, served REAL NOT NULL) STRICT;
+    """,
 )
 
 

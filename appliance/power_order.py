@@ -1,0 +1,180 @@
+"""Orders to a power switch: what is to be done, how far it is, and what comes next. Pure.
+
+An order is stored before each command that it sends. Its commands name a state (off, on), never a change: one that is
+sent again after a crash, since nobody knows whether it arrived, finds the machine there already. And none is sent
+before the switch was asked what is so.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NewType
+
+from appliance.errors import Invalid
+from appliance.machine import MachineId
+from appliance.power_switch import Ability, PowerState
+from appliance.task import TaskId
+from appliance.workflow import AttemptId
+
+OrderId = NewType("OrderId", int)
+
+
+class PowerAction(StrEnum):
+    """What can be asked of a switch."""
+
+    ON = "on"
+    OFF = "off"
+    """At once, without asking the system that runs."""
+    CYCLE = "cycle"
+    """Off, seen to be off, and on again."""
+    NETWORK_ONCE = "network-once"
+    """Off, and on again into a start from the network, whatever firmware tries first."""
+    TEST = "test"
+    """Only look: whether the switch can be reached and what it says."""
+
+
+class Stage(StrEnum):
+    """One part of an order."""
+
+    LOOK = "look"
+    OFF = "off"
+    ON = "on"
+
+
+STAGES: dict[PowerAction, tuple[Stage, ...]] = {
+    PowerAction.ON: (Stage.ON,),
+    PowerAction.OFF: (Stage.OFF,),
+    PowerAction.CYCLE: (Stage.OFF, Stage.ON),
+    PowerAction.NETWORK_ONCE: (Stage.OFF, Stage.ON),
+    PowerAction.TEST: (Stage.LOOK,),
+}
+NEEDS: dict[PowerAction, frozenset[Ability]] = {
+    PowerAction.ON: frozenset({Ability.ON}),
+    PowerAction.OFF: frozenset({Ability.OFF, Ability.OBSERVE}),
+    PowerAction.CYCLE: frozenset({Ability.OFF, Ability.ON, Ability.OBSERVE}),
+    PowerAction.NETWORK_ONCE: frozenset({Ability.OFF, Ability.ON, Ability.OBSERVE, Ability.NETWORK_ONCE}),
+    PowerAction.TEST: frozenset({Ability.OBSERVE}),
+}
+"""What a switch must be able to do for each. Off without seeing it would be believed, and not known."""
+TITLES: dict[PowerAction, str] = {
+    PowerAction.ON: "Switch {} on",
+    PowerAction.OFF: "Switch {} off",
+    PowerAction.CYCLE: "Switch {} off and on again",
+    PowerAction.NETWORK_ONCE: "Restart {} from the network",
+    PowerAction.TEST: "Test the power switch of {}",
+}
+CUTS = frozenset({PowerAction.OFF, PowerAction.CYCLE, PowerAction.NETWORK_ONCE})
+"""What takes the power away from whatever runs."""
+
+STAGE_SECONDS = 180.0
+"""How long one stage may take; controllers are slow, and lose commands."""
+AGAIN_SECONDS = 30.0
+"""How long after a command it is sent once more, where nothing has come of it."""
+LOOK_SECONDS = 2.0
+"""Between two looks at what a command has brought."""
+
+
+def parse_action(word: str) -> PowerAction:
+    """The action of that name; raises Invalid for any other word."""
+    try:
+        return PowerAction(word)
+    except ValueError:
+        hint = f"use one of {', '.join(PowerAction)}"
+        raise Invalid("power-action-unknown", f"{word[:40]!r} is no action of a power switch", hint, "action") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOrder:
+    """One order to the switch of one machine. Times are Unix time."""
+
+    id: OrderId
+    machine: MachineId
+    action: PowerAction
+    created: float
+    stage_started: float
+    by: str = ""
+    """Who asked for it; empty: an attempt needs it."""
+    network: bool = False
+    """Whether the start is to be from the network."""
+    index: int = 0
+    sent: int = 0
+    """How often the command of the present stage was sent, stored before it is."""
+    sent_at: float = 0.0
+    task: TaskId | None = None
+    """The task that does it; None: the power loop does, for ``attempt``."""
+    attempt: AttemptId | None = None
+    step: str = ""
+    """The step of the attempt that needs it."""
+    ended: float | None = None
+    code: str = ""
+    reason: str = ""
+    """Why it failed; both are empty where it did not."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """The present stage; None once the order has ended."""
+        stages = STAGES[self.action]
+        return stages[self.index] if self.ended is None and self.index < len(stages) else None
+
+
+class Next(StrEnum):
+    """What comes next of an order."""
+
+    SEND = "send"
+    WAIT = "wait"
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+
+
+_REACHED = {Stage.OFF: PowerState.OFF, Stage.ON: PowerState.ON}
+
+
+def next_of(order: PowerOrder, seen: PowerState, observes: bool, now: float) -> Next:
+    """What to do, where the switch says ``seen``; ``observes``: whether it can say anything at all.
+
+    A stage passes only when it is seen to have come true; where nothing can be seen, once its command was taken.
+    """
+    if order.stage is Stage.LOOK:
+        return Next.PASS if seen is not PowerState.UNKNOWN else _in_time(order, now)
+    if observes and order.stage is not None and seen is _REACHED[order.stage]:
+        return Next.PASS
+    if not order.sent:
+        return Next.SEND
+    if not observes:
+        return Next.PASS
+    if _in_time(order, now) is Next.FAIL:
+        return Next.FAIL
+    return Next.SEND if now - order.sent_at >= AGAIN_SECONDS else Next.WAIT
+
+
+def _in_time(order: PowerOrder, now: float) -> Next:
+    return Next.FAIL if now - order.stage_started >= STAGE_SECONDS else Next.WAIT
+
+
+def sent(order: PowerOrder, now: float) -> PowerOrder:
+    """The order, about to send the command of its stage."""
+    return replace(order, sent=order.sent + 1, sent_at=now)
+
+
+def passed(order: PowerOrder, now: float) -> PowerOrder:
+    """The order in its next stage, or done."""
+    after = replace(order, index=order.index + 1, sent=0, sent_at=0.0, stage_started=now)
+    return after if after.index < len(STAGES[order.action]) else replace(after, ended=now)
+
+
+def failed(order: PowerOrder, code: str, reason: str, now: float) -> PowerOrder:
+    """The order, ended badly; one that has ended stays as it is."""
+    return order if order.ended is not None else replace(order, ended=now, code=code, reason=reason)
+
+
+def resumed(order: PowerOrder, now: float) -> PowerOrder:
+    """The order after a restart of ours: its clock starts again, what was sent stays known."""
+    return replace(order, stage_started=now)
+
+
+def not_reached(order: PowerOrder, seen: PowerState) -> str:
+    """Why a stage was given up, in words."""
+    if order.stage is Stage.LOOK or seen is PowerState.UNKNOWN:
+        return f"its switch did not say for {STAGE_SECONDS:.0f} seconds whether it is on"
+    wanted = _REACHED[order.stage] if order.stage else PowerState.UNKNOWN
+    told = f"its switch was told {order.sent} times"
+    return f"it is still {seen} {STAGE_SECONDS:.0f} seconds after it was to be {wanted}; {told}"

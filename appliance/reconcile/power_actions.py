@@ -1,0 +1,78 @@
+"""Power actions that users ask for: what they would do, and the task and order that they become."""
+
+import aiosqlite
+
+from appliance.accounts import Asker
+from appliance.machine import Machine
+from appliance.power_order import TITLES, OrderId, PowerAction, PowerOrder
+from appliance.power_switch import PowerState
+from appliance.reconcile import audit
+from appliance.reconcile.consequences import Consequences, check_agreement
+from appliance.reconcile.jobs import JobFailed, JobKind, Running, open_job
+from appliance.reconcile.power_consequences import Known, power_consequences, power_refusal
+from appliance.reconcile.power_orders import PowerOrders
+from appliance.reconcile.record import Tell
+from appliance.store import attempts, deployments, machines, power
+from appliance.store.store import Store
+from appliance.task import Task
+
+KIND = "machine.power"
+"""Of its tasks."""
+
+
+async def known(db: aiosqlite.Connection, machine: Machine) -> Known:
+    """What decides about a power action on a machine."""
+    return Known(
+        machine,
+        await deployments.of_machine(db, machine.id),
+        await attempts.live_of(db, machine.id),
+        await power.find(db, machine.id),
+        await power.open_order(db, machine.id),
+    )
+
+
+async def foreseen(db: aiosqlite.Connection, key: str, action: PowerAction) -> Consequences:
+    """What it would do; nothing is changed."""
+    return power_consequences(await known(db, await machines.get(db, key)), action)
+
+
+async def ask_power(
+    db: aiosqlite.Connection, tell: Tell, key: str, action: PowerAction, confirm: str | None, by: Asker, now: float
+) -> Task:
+    """Store the order and the task that does it.
+
+    Raises NotFound, and Conflict: ``power-none``, ``power-unsupported``, ``power-busy``, ``confirmation-needed``.
+    """
+    machine = await machines.get(db, key)
+    around = await known(db, machine)
+    if refusal := power_refusal(around, action):
+        raise refusal
+    check_agreement(power_consequences(around, action), confirm, "")
+    title = TITLES[action].format(machine.name)
+    task = await open_job(db, tell, KIND, title, by, now, {"action": action}, machine=machine.id)
+    network = action is PowerAction.NETWORK_ONCE
+    order = PowerOrder(OrderId(0), machine.id, action, now, now, by.name, network, task=task.id)
+    await power.add_order(db, order)
+    if action is not PowerAction.TEST:
+        wanted = PowerState.OFF if action is PowerAction.OFF else PowerState.ON
+        await power.put_wanted(db, machine.id, wanted, now)
+        subject = ("machine", machine.id, machine.name)
+        await audit.note(db, by, f"machine.power-{action}", subject, None, {"power": wanted}, now=now)
+    return task
+
+
+def job_kind(store: Store, orders: PowerOrders) -> JobKind:
+    """How ``Jobs`` does them: they wait for a switch most of the time, and take no room from others."""
+
+    async def run(running: Running) -> dict[str, object]:
+        order = await store.read(lambda db: power.order_of_task(db, running.task.id))
+        if order is None:
+            raise JobFailed("machine-deleted", "its machine is gone, or its switch", {})
+        ended = await orders.carry_out(order.id, running.say, lambda _: running.check())
+        if ended is None or ended.code:
+            code, reason = (ended.code, ended.reason) if ended else ("machine-deleted", "its machine was deleted")
+            raise JobFailed(code, reason, {})
+        switch = await store.read(lambda db: power.find(db, ended.machine))
+        return {"power": switch.seen.state if switch else PowerState.UNKNOWN}
+
+    return JobKind(run, resumes=True, waits=True)

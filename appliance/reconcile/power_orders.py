@@ -1,0 +1,188 @@
+"""Carries out an order to a power switch: stored before each command, gone on with after a restart, never blind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiosqlite
+
+from appliance.errors import ApplianceError
+from appliance.events import Bus, Event
+from appliance.power_order import (
+    LOOK_SECONDS,
+    STAGE_SECONDS,
+    Next,
+    OrderId,
+    PowerAction,
+    PowerOrder,
+    Stage,
+    failed,
+    next_of,
+    not_reached,
+    passed,
+    sent,
+)
+from appliance.power_switch import PowerError, PowerState
+from appliance.reconcile.power_schedule import HOPELESS
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.switchboard import Line, Switchboard
+from appliance.store import attempts, machines, power
+from appliance.store.store import Store
+from appliance.workflow import Attempt, Status, seen
+
+Say = Callable[[str], Awaitable[None]]
+"""Told of each thing that is done, for a log."""
+Check = Callable[[PowerOrder], Awaitable[None]]
+"""Raises where nobody wants the order any more."""
+
+TROUBLE_SECONDS = 10.0
+"""Between two tries of a switch that does not answer."""
+_COMMAND = {Stage.OFF: PowerState.OFF, Stage.ON: PowerState.ON}
+_DONE = {
+    Stage.LOOK: "its switch says that it is {}",
+    Stage.OFF: "it is seen to be off",
+    Stage.ON: "it is seen to be on",
+}
+
+
+class PowerOrders:
+    """Does orders, one after the other or side by side."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Callable[[], float],
+        board: Switchboard,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """``pause`` waits between two looks at a machine; tests move their clock in it."""
+        self._store, self._bus, self._clock, self._board, self._pause = store, bus, clock, board, pause
+
+    async def carry_out(self, number: OrderId, say: Say, check: Check) -> PowerOrder | None:
+        """The order as it has ended; None where it is gone with its machine. Raises what ``check`` raises."""
+        order = await self._find(number)
+        if order is None or order.stage is None:
+            return order
+        try:
+            async with self._board.line(order.machine) as line:
+                return await self._follow(order, line, say, check)
+        except ApplianceError as error:
+            if error.code == "store-failed":
+                raise  # nothing is known of it: it is found again, and gone on with
+            await self.end(failed(order, error.code, error.message, self._clock()))
+            return await self._find(number)
+
+    async def _follow(self, order: PowerOrder, line: Line, say: Say, check: Check) -> PowerOrder | None:
+        """Look, decide, act, until it has ended."""
+        trouble = ""
+        present: PowerOrder | None = order
+        while present is not None and present.stage is not None:
+            order, pause = present, LOOK_SECONDS
+            await check(order)
+            try:
+                await self._turn(order, line, say)
+                trouble = ""
+            except PowerError as error:
+                if error.code != trouble:
+                    await say(error.message)
+                trouble, pause = error.code, TROUBLE_SECONDS
+                await self._troubled(order, error)
+            present = await self._find(order.id)
+            if present is not None and present.stage is order.stage:
+                await self._pause(pause)
+        return present
+
+    async def _turn(self, order: PowerOrder, line: Line, say: Say) -> None:
+        """One look, and what comes of it; raises PowerError."""
+        state = await self._board.observe(line) if line.observes else PowerState.UNKNOWN
+        now, stage = self._clock(), order.stage
+        assert stage is not None, "it goes on"
+        match next_of(order, state, line.observes, now):
+            case Next.SEND:
+                await self._send(order, stage, line, say)
+            case Next.PASS:
+                await say(_DONE[stage].format(state) if line.observes else "its switch took the command")
+                await self._pass(order, now)
+            case Next.FAIL:
+                await self.end(failed(order, "power-failed", not_reached(order, state), now))
+
+    async def _send(self, order: PowerOrder, stage: Stage, line: Line, say: Say) -> None:
+        """Stored first: who comes after a crash looks before anything is sent again."""
+        after = sent(order, self._clock())
+        await self._store.write(lambda db: power.put_order(db, after))
+        if stage is Stage.ON and order.network:
+            await self._from_network(order, line, say)
+        await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
+        await self._board.order(line, _COMMAND[stage])
+
+    async def _from_network(self, order: PowerOrder, line: Line, say: Say) -> None:
+        """Firmware that tries the network first gets there anyway: only who asked for it cannot do without."""
+        try:
+            await self._board.boot_network_once(line)
+            await say("its next start is from the network")
+        except PowerError as error:
+            if order.action is PowerAction.NETWORK_ONCE:
+                raise
+            await say(f"its next start is as its firmware has it: {error.message}")
+
+    async def _pass(self, order: PowerOrder, now: float) -> None:
+        after = passed(order, now)
+        if after.ended is None:
+            await self._store.write(lambda db: power.put_order(db, after))
+        else:
+            await self.end(after)
+
+    async def _troubled(self, order: PowerOrder, error: PowerError) -> None:
+        """End it where trying again is of no use, or was for too long."""
+        late = self._clock() - order.stage_started >= STAGE_SECONDS
+        if late or error.code in HOPELESS or error.code == "power-unsupported":
+            await self.end(failed(order, error.code, error.message, self._clock()))
+
+    async def _find(self, number: OrderId) -> PowerOrder | None:
+        return await self._store.read(lambda db: power.order(db, number))
+
+    async def end(self, order: PowerOrder) -> None:
+        """Store and tell that it has ended."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            await end_order(db, tell, order, self._clock())
+
+        await record(self._store, self._bus, job)
+
+
+async def end_order(db: aiosqlite.Connection, tell: Tell, order: PowerOrder, now: float) -> None:
+    """Store an order that has ended; one that helped an attempt starts the clock of its step anew."""
+    await power.put_order(db, order)
+    machine = await machines.find(db, order.machine)
+    if machine is None:
+        return
+    attempt = await attempts.find(db, order.attempt) if order.attempt else None
+    if order.action is not PowerAction.TEST:
+        why = order.reason or _why(order, attempt)
+        detail = {"order": order.id, "action": order.action, "code": order.code}
+        of = attempt.deployment if attempt else None
+        await tell(Event("machine.power", now, _said(order, machine.name), why, machine.id, of, detail))
+    if attempt is not None and attempt.status is Status.LIVE and not order.code:
+        await attempts.put(db, seen(attempt, now))
+
+
+_WORDS = {
+    PowerAction.ON: "on",
+    PowerAction.OFF: "off",
+    PowerAction.CYCLE: "off and on again",
+    PowerAction.NETWORK_ONCE: "off and on again, into the network",
+    PowerAction.TEST: "",
+}
+
+
+def _said(order: PowerOrder, machine: str) -> str:
+    done = "could not be" if order.code else "was"
+    return f"{machine} {done} switched {_WORDS[order.action]}"
+
+
+def _why(order: PowerOrder, attempt: Attempt | None) -> str:
+    if order.by:
+        return f"{order.by} asked for it"
+    what = attempt.kind if attempt else "an attempt"
+    found = "off" if order.action is PowerAction.ON else "silent"
+    return f"the {what} needs it, and it was {found}"

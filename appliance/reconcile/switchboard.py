@@ -1,0 +1,156 @@
+"""All power switches: opened when they are needed, one call at a time to each, a few at once to all."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TypeVar
+
+import aiosqlite
+
+from appliance.errors import Conflict
+from appliance.events import Bus, Event
+from appliance.machine import Machine, MachineId
+from appliance.power.build import driver as built
+from appliance.power.driver import PowerDriver, Target
+from appliance.power_known import Seen, Switch
+from appliance.power_switch import Ability, PowerError, PowerSettings, PowerState, abilities
+from appliance.reconcile import power_schedule as schedule
+from appliance.reconcile.record import Tell, record
+from appliance.store import machines, power
+from appliance.store.sealing import Sealer
+from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST = 16
+"""Switches that are spoken with at the same time."""
+CALL_SECONDS = 75.0
+"""How long one call may take. Drivers end within a minute; this is for those that do not."""
+
+Drivers = Callable[[PowerSettings, str, Target], PowerDriver]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The switch of one machine, held by one caller."""
+
+    machine: Machine
+    switch: Switch
+    driver: PowerDriver
+
+    @property
+    def observes(self) -> bool:
+        """Whether it can say if the machine is on."""
+        return Ability.OBSERVE in abilities(self.switch.settings.kind)
+
+
+class Switchboard:
+    """Connects whoever wants something of a switch, and stores what switches say."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Callable[[], float],
+        sealer: Sealer,
+        interfaces: Mapping[str, IPv4Interface],
+        drivers: Drivers = built,
+    ) -> None:
+        """``interfaces`` are our own on the networks of machines: where magic packets leave."""
+        self._store, self._bus, self._clock = store, bus, clock
+        self._sealer, self._interfaces, self._drivers = sealer, interfaces, drivers
+        self._room = asyncio.Semaphore(MOST)
+        self._held: dict[MachineId, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def line(self, machine: MachineId) -> AsyncIterator[Line]:
+        """The switch of a machine, held for the length of the with-block: nobody else speaks with it meanwhile.
+
+        Raises Conflict ``power-none`` where there is none any more, ApplianceError ``secret-unreadable``.
+        """
+        lock = self._held.setdefault(machine, asyncio.Lock())
+        try:
+            async with lock:
+                yield await self._opened(machine)
+        finally:
+            if not lock.locked():
+                self._held.pop(machine, None)
+
+    def is_held(self, machine: MachineId) -> bool:
+        """Whether somebody speaks with the switch of this machine now."""
+        return machine in self._held
+
+    async def _opened(self, machine: MachineId) -> Line:
+        async def job(db: aiosqlite.Connection) -> tuple[Machine | None, Switch | None, bytes]:
+            return await machines.find(db, machine), await power.find(db, machine), await power.secret(db, machine)
+
+        found, switch, sealed = await self._store.read(job)
+        if found is None or switch is None:
+            raise Conflict("power-none", "this machine has no power switch (any more)", "set one up")
+        secret = self._sealer.open(sealed, machine)
+        address = IPv4Address(found.address) if found.address else None
+        target = Target(found.name, found.macs, address, self._interfaces)
+        return Line(found, switch, self._drivers(switch.settings, secret, target))
+
+    async def observe(self, line: Line) -> PowerState:
+        """What the switch says now; stored, and told where it is news. Raises PowerError, which is stored as well."""
+        try:
+            state = await self.call(line.driver.observe)
+        except PowerError as error:
+            await self._note(line.machine.id, partial(_unanswered, error))
+            raise
+        await self._note(line.machine.id, lambda seen, now: schedule.answered(seen, state, now))
+        return state
+
+    async def order(self, line: Line, state: PowerState) -> None:
+        """Have the switch bring the machine to ``state``; raises PowerError."""
+        await self.call(line.driver.on if state is PowerState.ON else line.driver.off)
+
+    async def boot_network_once(self, line: Line) -> None:
+        """Have the next start come from the network; raises PowerError."""
+        uefi = line.machine.firmware == "uefi"
+        await self.call(lambda: line.driver.boot_network_once(uefi))
+
+    async def call(self, what: Callable[[], Awaitable[T]]) -> T:
+        """One call of a driver, when it is its turn, and in time; raises PowerError, also for a defect of a driver."""
+        async with self._room:
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    return await what()
+            except PowerError:
+                raise
+            except TimeoutError as error:
+                text = f"the power switch took longer than {CALL_SECONDS:.0f} seconds"
+                raise PowerError("power-unreachable", text, "look at its controller") from error
+            except Exception as error:
+                log.error("a driver of power switches", exc_info=error)
+                text = "a defect of the appliance kept the power switch from being asked"
+                raise PowerError("power-failed", text, "the log of the appliance tells more") from error
+
+    async def _note(self, machine: MachineId, change: Callable[[Seen, float], Seen]) -> None:
+        """Store what became of what is known; most looks find all as it was, and write nothing."""
+        before = await self._store.read(lambda db: power.find(db, machine))
+        if before is None or not schedule.worth_storing(before.seen, change(before.seen, self._clock())):
+            return
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            switch, found = await power.find(db, machine), await machines.find(db, machine)
+            # Other settings mean another switch, of which this says nothing.
+            if switch is None or found is None or switch.settings != before.settings:
+                return
+            now = self._clock()
+            after = change(switch.seen, now)
+            await power.put_seen(db, machine, after)
+            if news := schedule.told(found.name, switch.seen, after):
+                await tell(Event("machine.power", now, *news, machine, detail={"state": after.state}))
+
+        await record(self._store, self._bus, job)
+
+
+def _unanswered(error: PowerError, seen: Seen, _: float) -> Seen:
+    return schedule.unanswered(seen, error)
