@@ -8,16 +8,18 @@ from ipaddress import IPv4Interface
 
 from appliance import certificates
 from appliance.assembly import netboot
-from appliance.assembly.console import console
+from appliance.assembly.console import NetworkParts, console
 from appliance.assembly.ground import Ground, ground
 from appliance.assembly.parts import Assembly, Run
+from appliance.assembly.power import power_parts
+from appliance.assembly.switching import Standings, lookout
 from appliance.config import Config
 from appliance.events import Bus
 from appliance.netboot.router import RouterAnswers
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.bulk import job_kinds
 from appliance.reconcile.imports import Imports
-from appliance.reconcile.jobs import Jobs
+from appliance.reconcile.jobs import JobKind, Jobs
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
@@ -26,6 +28,7 @@ from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
+from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.upkeep import Upkeep
 from appliance.reconcile.watch import Watch
 from appliance.reconcile.wishes import Wishes
@@ -47,6 +50,8 @@ async def build(
     """
     authority = certificates.authority(config.site.state_dir, time.time())
     on = ground(config, interfaces, store, bus, authority)
+    switches = SubnetSwitches(store, bus, on.clock, on.subnets, on.fixed)
+    await switches.restore()
     projection = _projection(on)
     observations = Observations(store, bus, on.clock, projection)
     with writing(on.state / "images"):
@@ -56,11 +61,13 @@ async def build(
     await fleet.boots.remember_disks()
     await projection.refresh()
 
-    routers = {subnet.interface: RouterAnswers(subnet.interface) for subnet in on.subnets}
+    routers = {each.interface: RouterAnswers(each.interface) for each in on.subnets if each.remote is None}
     programs = BootPrograms(
         projection.boots_with, lambda address: dhcp.holder(address), observations.of_interface, on.clock
     )
     dhcp = netboot.dhcp_server(on, routers, projection, observations, programs.choose)
+    out = await lookout(on, dhcp, observations)
+    switches.serve_with((dhcp, out), out.look)
     watch = Watch(store, bus, on.clock, on.subnets, dhcp.holder, projection.arrived)
     observations.watch, observations.programs = watch, programs
     proof = Proof(on.subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
@@ -75,7 +82,9 @@ async def build(
     await apply()
     wishes = Wishes(store, bus, on.clock, on.subnets)
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
-    site, watch_certificate = console(on, wishes, network, imports, passed)
+    asked = NetworkParts(network, switches, Standings(switches, out))
+    power = power_parts(on)
+    site, watch_certificate = console(on, wishes, asked, power.wishes, imports, passed)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
@@ -83,12 +92,14 @@ async def build(
         "reservations": reservations.run,
         "kept names": kept_names.run,
         "sightings": watch.run,
+        "other DHCP servers": out.run,
         "console certificate": watch_certificate,
+        **power.loops,
     }
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),
-        loops={**_loops(on, wishes), **loops},
+        loops={**_loops(on, {**job_kinds(wishes, on.clock), **power.jobs}), **loops},
         imports=imports,
         fingerprint=authority.fingerprint,
     )
@@ -101,11 +112,12 @@ def _projection(on: Ground) -> Projection:
     return Projection(on.store, on.bus, publish, on.zone.withdraw)
 
 
-def _loops(on: Ground, wishes: Wishes) -> dict[str, Run]:
+def _loops(on: Ground, jobs: Mapping[str, JobKind]) -> dict[str, Run]:
     """What runs as long as the daemon and is given to nobody else."""
     return {
         "reconcile": ReconcileLoop(on.store, on.bus, on.bell, on.clock).run,
-        "jobs": Jobs(on.store, on.bus, on.clock, job_kinds(wishes, on.clock)).run,
+        "jobs": Jobs(on.store, on.bus, on.clock, jobs).run,
+        "disk": on.stuck.run,
         "upkeep": Upkeep(on.store, on.bus, on.clock).run,
         "certificates": lambda: certificates.keep_renewed(on.certificates, on.clock),
         **on.instruments.loops(),

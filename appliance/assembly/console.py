@@ -2,25 +2,44 @@
 
 import dataclasses
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from appliance.assembly.ground import OWN_NAME, Ground
 from appliance.assembly.parts import Run, Site
+from appliance.assembly.patience import impatient
 from appliance.config import Config
 from appliance.console_tls import ConsoleTls
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.subnet_standing import Standing
+from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.web.app import make_app
 from appliance.web.certificate import CERTIFICATE
 from appliance.web.services import Services
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkParts:
+    """What the site does with the network."""
+
+    wishes: NetworkWishes
+    switches: SubnetSwitches
+    standing: Callable[[str], Standing]
+
+
 def console(
-    ground: Ground, wishes: Wishes, network: NetworkWishes, imports: Imports, passed: Sequence[socket.socket]
+    ground: Ground,
+    wishes: Wishes,
+    network: NetworkParts,
+    power: PowerWishes,
+    imports: Imports,
+    passed: Sequence[socket.socket],
 ) -> tuple[Site, Run]:
     """The site, and the loop that watches over its certificate; ``passed`` sockets take the place of ``listen``."""
     listen = tuple(_split(each) for each in ground.config.web.listen)
@@ -30,8 +49,10 @@ def console(
         store=ground.store,
         bus=ground.bus,
         wishes=wishes,
-        network=NetworkViews(ground.store, ground.clock, ground.subnets, ground.off, ground.zone),
-        network_wishes=network,
+        network=NetworkViews(ground.store, ground.clock, ground.subnets, ground.off, ground.zone, network.standing),
+        network_wishes=network.wishes,
+        power_wishes=power,
+        switches=network.switches,
         imports=imports,
         clock=ground.clock,
         state_dir=ground.state,
@@ -42,8 +63,10 @@ def console(
         history=ground.instruments.history,
         hosts=ground.config.web.hosts,
         tls=tls,
+        trouble=ground.stuck.notice,
     )
     app = make_app(services)
+    app.middlewares.insert(0, impatient)
     counted = ground.instruments.site("console", app, timed=True)
     return Site("console", counted, listen, tls.context, passed), app[CERTIFICATE].watch
 

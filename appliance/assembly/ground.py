@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from appliance.certificates import Authority, ServerTls
-from appliance.config import Config, SubnetSection, parse_range
+from appliance.config import Config
+from appliance.config_subnets import SubnetSection, heard_on, parse_range
+from appliance.dhcp_options import read_options
 from appliance.events import Bus
 from appliance.instruments import Instruments
 from appliance.netboot.dhcp.rules import Rules, under
@@ -15,6 +17,7 @@ from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.stuck import StuckDisk
 from appliance.store.store import Store
 
 OWN_NAME = "appliance"
@@ -38,6 +41,7 @@ class Ground:
     zone: Zone
     authority: Authority
     instruments: Instruments
+    stuck: StuckDisk
     bell: Bell = field(default_factory=Bell)
     clock: Callable[[], float] = time.time
     certificates: list[ServerTls] = field(default_factory=list)
@@ -50,8 +54,8 @@ class Ground:
 
     @property
     def addresses(self) -> list[str]:
-        """Our own, one in each subnet."""
-        return [str(subnet.address.ip) for subnet in self.subnets]
+        """Our own, one in each subnet that we are on ourselves, and where relays reach us."""
+        return list(dict.fromkeys(str(subnet.address.ip) for subnet in self.subnets))
 
     def tls(self, names: Sequence[str]) -> ServerTls:
         """A server's certificate of our own authority, renewed in time."""
@@ -64,33 +68,41 @@ def ground(
 ) -> Ground:
     """``interfaces`` has the address of each interface that the configuration names."""
     served = [each for each in config.subnet if each.mode != "off"]
-    subnets = [_subnet(config, each, interfaces[each.interface]) for each in served]
+    subnets = [_subnet(config, each, interfaces[heard_on(each, config.subnet)]) for each in served]
     return Ground(
         config=config,
         store=store,
         bus=bus,
         subnets=ServedSubnets(subnets),
         fixed={made.interface: _fixed(each) for made, each in zip(subnets, served, strict=True)},
-        off=[each.interface for each in config.subnet if each.mode == "off"],
-        zone=_zone(config.site.domain, [subnet.address for subnet in subnets]),
+        off=[each.key for each in config.subnet if each.mode == "off"],
+        zone=_zone(config.site.domain, subnets),
         authority=authority,
         instruments=Instruments(store, bus),
+        stuck=StuckDisk(store, bus, time.time),
     )
 
 
 def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> Subnet:
     ours = (str(address.ip),) if config.dns.enabled and config.dns.port == 53 else ()
     dns = section.dns if section.dns is not None else ours
+    remote = IPv4Network(section.network) if section.network else None
     made = Subnet(
-        interface=section.interface,
+        interface=section.key,
         address=address,
         ranges=tuple(AddressRange(*parse_range(text)) for text in section.ranges),
         lease_seconds=section.lease_seconds,
-        gateway=IPv4Address(section.gateway) if section.gateway else None,
+        gateway=IPv4Address(section.router) if section.router else None,
         dns=tuple(IPv4Address(each) for each in dns),
         ntp=tuple(IPv4Address(each) for each in section.ntp),
         domain=config.site.domain,
         boot_port=config.boot.port,
+        remote=remote,
+        through=heard_on(section, config.subnet) if remote is not None else "",
+        relays=tuple(IPv4Address(each) for each in section.relays),
+        leases_per_port=section.leases_per_port,
+        identify_by=section.identify_by,
+        options=tuple(read_options(section.options, of_subnet=True).items()),
     )
     return under(made, _fixed(section), Rules())
 
@@ -99,6 +111,6 @@ def _fixed(section: SubnetSection) -> Rules:
     return Rules(section.mode, section.serve_non_pxe, section.unknown_machines, section.other_servers)
 
 
-def _zone(domain: str, addresses: Sequence[IPv4Interface]) -> Zone:
-    networks, own = [each.network for each in addresses], [each.ip for each in addresses]
-    return Zone(domain, networks, OWN_NAME, own, DNS_TTL)
+def _zone(domain: str, subnets: Sequence[Subnet]) -> Zone:
+    own = dict.fromkeys(each.address.ip for each in subnets)
+    return Zone(domain, [each.network for each in subnets], OWN_NAME, list(own), DNS_TTL)

@@ -9,10 +9,12 @@ import appliance
 from appliance.about import about
 from appliance.assembly.ground import Ground
 from appliance.assembly.parts import Server, Site
+from appliance.assembly.patience import impatient
 from appliance.machine import MacAddress
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.served import UnknownPolicies
 from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.forwarder import Forwarder
@@ -67,7 +69,7 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         control=lambda address: files.site(address).control,
         ca_pem=files.ca_pem.decode(),
     )
-    unknown = {str(subnet.address.ip): subnet.unknown_machines for subnet in ground.subnets}
+    unknown = UnknownPolicies(ground.subnets)
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
     return StoredFleet(
         Boots(*shared, unknown),
@@ -83,7 +85,7 @@ def dhcp_server(
     """Its facts go to ``observations``, with the machine that they are about in every line of the log."""
 
     def seen(fact: Fact) -> None:
-        if isinstance(fact, DhcpSeen) and fact.is_ipxe:
+        if isinstance(fact, DhcpSeen) and fact.is_ipxe and fact.interface in routers:
             routers[fact.interface].booting(fact.mac)
         with about(projection.machine_of.get(MacAddress(_mac_of(fact)))):
             observations.dhcp(fact)
@@ -118,7 +120,7 @@ def _tftp(ground: Ground, boots: Boots, projection: Projection, observed: Observ
         TftpServer(
             str(subnet.address.ip), 69, _tftp_files(ground, subnet, boots), observed.tftp, whose=projection.whose
         )
-        for subnet in ground.subnets
+        for subnet in {each.address.ip: each for each in ground.subnets}.values()
     ]
     ground.instruments.tftp(made)
     return made
@@ -126,9 +128,11 @@ def _tftp(ground: Ground, boots: Boots, projection: Projection, observed: Observ
 
 def _tftp_files(ground: Ground, subnet: Subnet, boots: Boots) -> FileSource:
     start = ipxe.start_script(subnet.boot_url).encode()
+    signed = grub.start_config(subnet.boot_url).encode()
     rendered = RenderedFiles(
         {
             r"autoexec\.ipxe": lambda _match, _client: start,
+            r"(.*/)?grub\.cfg": lambda _match, _client: signed,
             r"grub/([0-9a-f:]{17})\.cfg": lambda match, _client: grub.config(
                 boots.disk_decided.get(match[1].lower(), NextEntry())
             ).encode(),
@@ -153,7 +157,7 @@ def sites(
     ground: Ground, files: BootFiles, fleet: StoredFleet, projection: Projection, observed: Observations, proof: Proof
 ) -> list[Site]:
     """Boot HTTP and agent control, on our address in each subnet."""
-    boot = BootHttp(fleet, files, ground.clock, observed.http, proof)
+    boot = BootHttp(fleet, files, ground.clock, observed.http, proof, observed.boot_screen)
     ground.instruments.boot(boot)
     at = ground.addresses
     return [
@@ -176,4 +180,5 @@ def sites(
 def _known(ground: Ground, projection: Projection, name: str, app: web.Application) -> web.Application:
     """A site whose requests are counted, and logged with the machine that they come from."""
     app.middlewares.insert(0, known_by_address(projection.whose))
+    app.middlewares.insert(0, impatient)
     return ground.instruments.site(name, app)

@@ -16,6 +16,7 @@ from appliance.netboot.dns.records import Address, Target, Text
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.addresses import boot_interface, reservations
 from appliance.reconcile.sightings import likely_cause
+from appliance.reconcile.subnet_standing import NOTHING_KNOWN, Standing, unknown_standing
 from appliance.reconcile.subnet_use import RangeUse, use_of
 from appliance.reconcile.watch import FOREIGN_SECONDS
 from appliance.sighting import ForeignServer, Sighting
@@ -45,6 +46,7 @@ class SubnetView:
     ranges: tuple[RangeUse, ...]
     foreign: tuple[ForeignServer, ...]
     """Other DHCP servers that were noticed within a day."""
+    standing: Standing = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,17 @@ class NetworkViews:
     """Reads only. ``off`` are the interfaces whose subnet is configured and switched off."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], float], subnets: Sequence[Subnet], off: Sequence[str], zone: Zone
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        subnets: Sequence[Subnet],
+        off: Sequence[str],
+        zone: Zone,
+        standing: Callable[[str], Standing] = unknown_standing,
     ) -> None:
+        """``standing`` tells how service stands on the subnet of an interface."""
         self._store, self._clock, self._subnets, self._off, self._zone = store, clock, subnets, off, zone
+        self._standing = standing
         self._shown: dict[str, tuple[Claim, NameView]] = {}
         """Names as they were shown last, by the keys of their owners."""
 
@@ -121,10 +131,28 @@ class NetworkViews:
 
         held, reserved, foreign = await self._store.read(job)
         served = [
-            SubnetView(each.interface, each, use_of(each, held, reserved), _of(foreign, each.interface))
+            SubnetView(
+                each.interface,
+                each,
+                use_of(each, held, reserved),
+                _of(foreign, each.interface),
+                self._standing(each.interface),
+            )
             for each in self._subnets
         ]
         return [*served, *(SubnetView(interface, None, (), ()) for interface in self._off)]
+
+    async def subnet(self, name: str) -> SubnetView:
+        """The subnet of this interface; raises NotFound."""
+        found = next((each for each in await self.subnets() if each.interface == name), None)
+        if found is None:
+            raise NotFound("subnet-unknown", f"there is no subnet {name[:64]!r}", "list them with: qrm network subnets")
+        return found
+
+    def held_back(self) -> list[tuple[str, Standing]]:
+        """The interfaces on which no new addresses are given because of another server, and how that stands."""
+        found = [(each.interface, self._standing(each.interface)) for each in self._subnets]
+        return [(interface, standing) for interface, standing in found if standing.held_by]
 
     async def foreign_servers(self) -> list[ForeignServer]:
         """Other DHCP servers that were noticed within a day, the newest first: each needs somebody's attention."""
@@ -179,7 +207,8 @@ class NetworkViews:
 
     def _cause(self, known: Sighting) -> tuple[str, str]:
         subnet = next((each for each in self._subnets if each.interface == known.interface), None)
-        return likely_cause(known, subnet, self._clock())
+        held_by = self._standing(subnet.interface).held_by if subnet is not None else ()
+        return likely_cause(known, subnet, self._clock(), held_by)
 
 
 async def _reservation(db: aiosqlite.Connection, of: ReservationView) -> ReservationView:

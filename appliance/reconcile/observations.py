@@ -17,6 +17,8 @@ from appliance.netboot.dhcp.facts import (
     LeaseEnded,
     LeaseGranted,
     PoolExhausted,
+    ServiceBegins,
+    ServiceHeld,
 )
 from appliance.netboot.firmware import Firmware
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
@@ -25,6 +27,7 @@ from appliance.reconcile.projection import Projection
 from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.watch import Watch
+from appliance.screencode import MEANINGS, Waits, in_words
 from appliance.store import events
 from appliance.store.store import Store
 
@@ -74,9 +77,8 @@ class Observations:
             case AddressConflict():
                 text = f"{fact.address} is used by another computer and was set aside (found by {fact.found_by})"
                 self._of_mac(fact.mac, "dhcp.ended", text, at=fact.at)
-            case PoolExhausted():
-                text = f"no address is left on {fact.interface} for {fact.mac}; widen its ranges"
-                self._put(Event("daemon.trouble", fact.at, text))
+            case PoolExhausted() | ServiceHeld() | ServiceBegins():
+                self._put(_of_subnet(fact))
             case BadPacket():
                 log.warning("bad DHCP packet on %s from %s: %s", fact.interface, fact.source, fact.reason)
 
@@ -98,6 +100,13 @@ class Observations:
             if listener is not None:
                 listener.http(address, path)
         self._of_address(address, "http.sent", f"fetched {path} ({size} bytes)")
+
+    def boot_screen(self, mac: MacAddress, number: int, error: str) -> None:
+        """What stands on the boot screen of a machine; returns at once."""
+        meaning = MEANINGS.get(Waits(number)) if number in set(Waits) else None
+        if meaning is not None:
+            why = f" ({in_words(error)})" if error else ""
+            self._of_mac(mac, "boot.trouble", f"its screen says: {meaning.text}{why}", meaning.todo)
 
     def other(self, fact: object) -> None:
         """A fact of a server that concerns no machine."""
@@ -158,6 +167,21 @@ class Observations:
             self.dropped += 1
         else:
             self._queue.put_nowait(event)
+
+
+def _of_subnet(fact: PoolExhausted | ServiceHeld | ServiceBegins) -> Event:
+    """Whether addresses are given on a subnet."""
+    if isinstance(fact, PoolExhausted):
+        text = f"no address is left on {fact.interface} for {fact.mac}; widen its ranges"
+        return Event("daemon.trouble", fact.at, text)
+    on, detail = fact.interface, {"interface": fact.interface}
+    if isinstance(fact, ServiceBegins):
+        text = f"addresses are given on {on}: no other DHCP server answers there any more"
+        return Event("dhcp.begins", fact.at, text, detail=detail)
+    others = " and ".join(str(each) for each in fact.servers)
+    text = f"no new addresses are given on {on}: another DHCP server, {others}, answers there"
+    reason = "two servers on one network give one address twice, and send machines elsewhere to boot"
+    return Event("dhcp.held", fact.at, text, reason, detail=detail)
 
 
 async def _add_all(db: aiosqlite.Connection, batch: list[Event]) -> list[Event]:

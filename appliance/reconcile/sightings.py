@@ -1,6 +1,6 @@
 """Why a computer that was seen on the network is not here: the likely cause, and what to do about it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import Firmware
@@ -19,8 +19,13 @@ _NETWORK_FIRST = "switch network boot on in its firmware, and put it before the 
 _EDGE_PORT = "a switch port that waits for spanning tree forwards too late: make it an edge port (portfast)"
 
 
-def likely_cause(sighting: Sighting, subnet: Subnet | None, now: float) -> Cause:
-    """Why it came no further; ``subnet`` is that of its interface, None where that is not served any more."""
+def likely_cause(sighting: Sighting, subnet: Subnet | None, now: float, held_by: Sequence[str] = ()) -> Cause:
+    """Why it came no further; ``subnet`` is that of its interface, None where that is not served any more.
+
+    ``held_by`` are other DHCP servers because of which no new addresses are given there.
+    """
+    if subnet is not None and sighting.served is False and held_by:
+        return _held(subnet, held_by)
     for look in (_of_subnet, _of_rules, _of_policy, _of_trouble, _of_other_server):
         if (cause := look(sighting, subnet)) is not None:
             return cause
@@ -36,8 +41,17 @@ def _of_subnet(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
     if subnet is None:
         return f"nothing is served on {where} any more", "add a [[subnet]] for it to the configuration file"
     if subnet.mode == "off":
-        return f'nothing is served on {where}: its mode is "off"', "choose another mode in the configuration file"
+        return f'nothing is served on {where}: its mode is "off"', f"choose another mode: {_network_page(subnet)}"
     return None
+
+
+def _held(subnet: Subnet, others: Sequence[str]) -> Cause:
+    text = f"no new addresses are given on {subnet.interface} while another DHCP server, {', '.join(others)}, answers"
+    return text, f"switch that server off; or keep it, and switch {subnet.interface} to proxy: {_network_page(subnet)}"
+
+
+def _network_page(subnet: Subnet) -> str:
+    return f"qrm network set {subnet.interface}, or the network page"
 
 
 def _boots(sighting: Sighting) -> bool:
@@ -59,7 +73,7 @@ def _of_rules(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
         return "it does not network-boot: another server gives it its address", _NETWORK_FIRST
     if sighting.served is False:
         text = f"it does not network-boot, and serve_non_pxe is off on {subnet.interface}"
-        return text, f"{_NETWORK_FIRST}; or set serve_non_pxe to true, if it only needs an address"
+        return text, f"{_NETWORK_FIRST}; or switch serve_non_pxe on, if it only needs an address"
     if sighting.boots_at == 0:
         return "it does not network-boot: the system on it asked for an address", f"{_NETWORK_FIRST}; or {_FORGET}"
     return "it network-booted earlier, and its own system runs now", f"{_NETWORK_FIRST}, and restart it"
@@ -67,7 +81,7 @@ def _of_rules(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
 
 def _of_policy(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
     assert subnet is not None
-    hint = f'set unknown_machines = "enlist" for {subnet.interface} in the configuration file'
+    hint = f'switch unknown_machines to "enlist" for {subnet.interface}: {_network_page(subnet)}'
     sent_on = sighting.script == "next" and sighting.stage >= Stage.SCRIPT
     if subnet.unknown_machines == "ignore" and (sighting.stage < Stage.SCRIPT or sent_on):
         return f'unknown machines are ignored on {subnet.interface} (unknown_machines = "ignore")', hint
@@ -104,7 +118,7 @@ def _of_other_server(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
     if not chose or not (early or in_ipxe) or subnet.mode == "proxy":
         return None
     text = f"another DHCP server answered first: it took the address that {sighting.other_server} offered"
-    return text, f'switch that server off on this network; or keep it, and set mode = "proxy" for {subnet.interface}'
+    return text, f"switch that server off on this network; or keep it, and switch {subnet.interface} to proxy"
 
 
 def _open(subnet: Subnet, *, tftp: bool) -> str:

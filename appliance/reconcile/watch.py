@@ -14,6 +14,7 @@ import aiosqlite
 
 from appliance.events import Bus, Event
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact, ForeignReply, LeaseGranted, NoAddress, Offered, Unserved
+from appliance.netboot.dhcp.served import behind_relays
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
@@ -64,8 +65,9 @@ class Watch:
         interface came up before: what that does is in its timeline.
         """
         self._store, self._bus, self._clock = store, bus, clock
-        self._subnets = {subnet.interface: subnet for subnet in subnets}
-        self._interfaces = {str(subnet.address.ip): subnet.interface for subnet in subnets}
+        self._subnets = subnets
+        near_last = sorted(subnets, key=lambda each: each.remote is None)
+        self._interfaces = {str(subnet.address.ip): subnet.interface for subnet in near_last}
         self._holder, self._arrived = holder, arrived
         self._elsewhere: dict[str, str] = {}
         """Interfaces by address where another server gives the addresses."""
@@ -96,7 +98,7 @@ class Watch:
                 self._notice(ForeignServer(fact.interface, str(fact.server), fact.at, fact.at))
 
     def _heard(self, seen: DhcpSeen, *, served: bool) -> None:
-        subnet = self._subnets.get(seen.interface)
+        subnet = self._subnet(seen.interface)
         chosen = str(seen.chosen) if seen.chosen else ""
         if chosen in self._interfaces:
             chosen = ""  # a cable between two subnets of ours
@@ -120,6 +122,9 @@ class Watch:
             other_server=chosen,
             other_at=seen.at if chosen else 0.0,
         )
+
+    def _subnet(self, interface: str) -> Subnet | None:
+        return next((each for each in self._subnets if each.interface == interface), None)
 
     def _learn(self, address: str, mac: str) -> None:
         if len(self._elsewhere) >= WAITING:
@@ -153,8 +158,10 @@ class Watch:
         now = self._clock()
         said = {MaintenanceStack: "stack", LocalDisk: "disk", type(None): "busy"}.get(type(spec), "next")
         trouble: dict[str, Any] = {"trouble": "crowded", "trouble_at": now} if spec is None else {}
-        interface = self._interfaces.get(request.server, "")
-        if interface and self._subnets[interface].mode == "proxy":
+        subnet = behind_relays(self._subnets, request.address)
+        interface = subnet.interface if subnet is not None else self._interfaces.get(request.server, "")
+        subnet = self._subnet(interface)
+        if subnet is not None and subnet.mode == "proxy":
             self._learn(request.address, request.mac)
         told: dict[str, Any] = {"interface": interface, "address": request.address, "boots_at": now}
         self._note(request.mac, Stage.SCRIPT, now, script=said, **told, **trouble)

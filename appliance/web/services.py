@@ -11,6 +11,8 @@ from appliance.metrics.history import History
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.store.store import Store
 
@@ -24,6 +26,8 @@ class Services:
     wishes: Wishes
     network: NetworkViews
     network_wishes: NetworkWishes
+    power_wishes: PowerWishes
+    switches: SubnetSwitches
     imports: Imports
     clock: Callable[[], float]
     state_dir: Path
@@ -36,5 +40,7 @@ class Services:
     history: History = field(default_factory=History)
     hosts: tuple[str, ...] = ()
     """Names that the console is reached by, besides its addresses and those in its certificate."""
+    trouble: Callable[[], str] = lambda: ""
+    """What hinders the whole appliance at the moment, to be shown on every page; empty while nothing does."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""

@@ -13,12 +13,15 @@ from appliance.deployment import Deployment, DiskIdentity, Installed, Wanted
 from appliance.events import Bus, Event
 from appliance.lease import Lease, LeaseState
 from appliance.machine import Machine, MachineId, State, parse_mac
+from appliance.netboot.dhcp.rules import Rules
+from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, catalogue, deployments, machines
 from appliance.store.documents import dump
@@ -43,6 +46,7 @@ def services_over(store: Store, state_dir: Path, clock: Callable[[], float]) -> 
         wishes=Wishes(store, bus, clock, [SUBNET]),
         network=NetworkViews(store, clock, [SUBNET], [], zone),
         network_wishes=NetworkWishes(store, bus, clock, [SUBNET], "lab.test", apply=names.refresh),
+        switches=SubnetSwitches(store, bus, clock, ServedSubnets([SUBNET]), {SUBNET.interface: Rules()}),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,

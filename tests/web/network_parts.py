@@ -5,22 +5,31 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from appliance.events import Bus
+from appliance.netboot.dhcp.rules import Rules
+from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
 
 
 def network_parts(
     store: Store, bus: Bus, clock: Callable[[], float], subnets: Sequence[Subnet], domain: str = "lab.test"
 ) -> dict[str, Any]:
-    """``network`` and ``network_wishes`` of Services; names are served by a zone, addresses by nobody."""
+    """``network``, ``network_wishes`` and ``power_wishes`` of Services; names are served by a zone, addresses by nobody."""
     own = [IPv4Address(subnet.address.ip) for subnet in subnets]
     zone = Zone(domain, [subnet.address.network for subnet in subnets], "appliance", own, 60)
     names = KeptNames(store, bus, zone)
+    fixed = {subnet.interface: Rules(serve_non_pxe=subnet.serve_non_pxe) for subnet in subnets}
+    switches = SubnetSwitches(store, bus, clock, ServedSubnets(subnets), fixed)
     return {
+        "switches": switches,
         "network": NetworkViews(store, clock, subnets, ["off0"], zone),
+        "power_wishes": PowerWishes(store, bus, clock, Sealer(b"k" * KEY_BYTES)),
         "network_wishes": NetworkWishes(store, bus, clock, subnets, domain, apply=names.refresh),
     }

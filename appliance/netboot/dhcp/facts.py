@@ -76,6 +76,23 @@ class ForeignReply:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceHeld:
+    """No new addresses are given on an interface, since other servers answer there."""
+
+    interface: str
+    servers: tuple[IPv4Address, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBegins:
+    """The other servers are gone: addresses are given."""
+
+    interface: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseGranted:
     """An address was acknowledged, for the first time or once more."""
 
@@ -135,6 +152,8 @@ Fact = (
     | Offered
     | NoAddress
     | ForeignReply
+    | ServiceHeld
+    | ServiceBegins
     | LeaseGranted
     | LeaseEnded
     | AddressConflict

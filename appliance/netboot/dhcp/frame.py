@@ -13,6 +13,8 @@ _BROADCAST = b"\xff" * 6
 _UDP = 17
 _TTL = 64
 _DO_NOT_FRAGMENT = 0x4000
+_FRAGMENT = 0x3FFF
+"""More fragments, or an offset."""
 _IP_HEADER = struct.Struct("!BBHHHBBH4s4s")
 _UDP_HEADER = struct.Struct("!HHHH")
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
@@ -43,7 +45,7 @@ def _udp(source: Endpoint, target: Endpoint, payload: bytes) -> bytes:
     length = _UDP_HEADER.size + len(payload)
     pseudo = source.address.packed + target.address.packed + struct.pack("!HH", _UDP, length)
     blank = _UDP_HEADER.pack(source.port, target.port, length, 0)
-    total = _checksum(pseudo + blank + payload) or 0xFFFF  # zero would mean "none" (RFC 768)
+    total = checksum(pseudo + blank + payload) or 0xFFFF  # zero would mean "none" (RFC 768)
     return _UDP_HEADER.pack(source.port, target.port, length, total) + payload
 
 
@@ -53,10 +55,10 @@ def _ip(source: Endpoint, target: Endpoint, udp: bytes) -> bytes:
         ends = source.address.packed, target.address.packed
         return _IP_HEADER.pack(0x45, 0, length, 0, _DO_NOT_FRAGMENT, _TTL, _UDP, checksum, *ends)
 
-    return header(_checksum(header(0)))
+    return header(checksum(header(0)))
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     padded = data + b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
@@ -80,3 +82,18 @@ def arp_sender(frame: bytes) -> tuple[str, IPv4Address] | None:
     if (hardware, protocol, hlen, plen) != (1, _ETHERTYPE_IP, 6, 4):
         return None
     return mac.hex(":"), IPv4Address(address)
+
+
+def udp_payload(frame: bytes, port: int) -> tuple[IPv4Address, bytes] | None:
+    """Who sent the UDP datagram in an Ethernet frame to this port, and what; None for all other frames."""
+    at = _ETHERNET_SIZE
+    if len(frame) < at + _IP_HEADER.size or frame[12:14] != _ETHERTYPE_IP.to_bytes(2, "big"):
+        return None
+    head, _, _, _, fragment, _, protocol, _, source, _ = _IP_HEADER.unpack_from(frame, at)
+    size = (head & 0xF) * 4
+    whole = head >> 4 == 4 and size >= _IP_HEADER.size and protocol == _UDP and not fragment & _FRAGMENT
+    if not whole or len(frame) < at + size + _UDP_HEADER.size:
+        return None
+    _, target, length, _ = _UDP_HEADER.unpack_from(frame, at + size)
+    payload = frame[at + size + _UDP_HEADER.size : at + size + length]
+    return (IPv4Address(source), payload) if target == port else None

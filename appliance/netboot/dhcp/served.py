@@ -1,9 +1,11 @@
 """The subnets as they are served at this moment; whoever keeps this sees every switch at once."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import AddressValueError, IPv4Address
 from typing import overload
 
-from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.subnet import Subnet, UnknownMachines
 
 
 class ServedSubnets(Sequence[Subnet]):
@@ -34,3 +36,31 @@ class ServedSubnets(Sequence[Subnet]):
 
     def __iter__(self) -> Iterator[Subnet]:
         return iter(self._subnets)
+
+
+class UnknownPolicies(Mapping[str, UnknownMachines]):
+    """What is done with unknown machines at this moment, by our address that they ask, or by theirs behind relays."""
+
+    def __init__(self, subnets: ServedSubnets) -> None:
+        self._subnets = subnets
+
+    def __getitem__(self, address: str) -> UnknownMachines:
+        near = (each for each in self._subnets if each.remote is None and str(each.address.ip) == address)
+        found = next(near, None) or behind_relays(self._subnets, address)
+        if found is None:
+            raise KeyError(address)
+        return found.unknown_machines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([str(each.address.ip) for each in self._subnets if each.remote is None])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def behind_relays(subnets: Iterable[Subnet], client: str) -> Subnet | None:
+    """The subnet of a client where only relays reach that: several of those meet at one address of ours."""
+    with suppress(AddressValueError):
+        address = IPv4Address(client)
+        return next((each for each in subnets if each.remote is not None and address in each.remote), None)
+    return None

@@ -59,6 +59,8 @@ class Subnet:
     leases_per_port: int | None = None
     """Addresses that one port of a relay may have at the same time; None for any number."""
     identify_by: IdentifyBy = "mac"
+    options: tuple[tuple[int, bytes], ...] = ()
+    """Code and octets of further DHCP options, for clients that ask for them."""
 
     @property
     def network(self) -> IPv4Network:

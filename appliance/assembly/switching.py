@@ -1,0 +1,35 @@
+"""What makes a subnet be served in another way at run time, and what holds service back."""
+
+from appliance.assembly.ground import Ground
+from appliance.netboot.dhcp.facts import Fact
+from appliance.netboot.dhcp.lookout import Lookout
+from appliance.netboot.dhcp.server import DhcpServer
+from appliance.reconcile.observations import Observations
+from appliance.reconcile.subnet_standing import Standing, standing
+from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.store import subnet_rules
+
+
+async def lookout(ground: Ground, dhcp: DhcpServer, observations: Observations) -> Lookout:
+    """Service is held back by it from now on, except where it went on until a moment ago."""
+
+    async def remember(interface: str, at: float) -> None:
+        await ground.store.write(lambda db: subnet_rules.note_served(db, interface, at))
+
+    def tell(fact: Fact) -> None:
+        observations.dhcp(fact)
+
+    made = Lookout(ground.subnets, dhcp.hold, tell, remember, ground.clock)
+    made.go_on(await ground.store.read(subnet_rules.served))
+    return made
+
+
+class Standings:
+    """How service stands, by interface."""
+
+    def __init__(self, switches: SubnetSwitches, out: Lookout) -> None:
+        self._switches, self._out = switches, out
+
+    def __call__(self, interface: str) -> Standing:
+        """How it stands on this one now."""
+        return standing(self._switches.fixed(interface), self._out.on(interface))
