@@ -11,6 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Literal
 
+from appliance.config_subnets import SubnetSection, check_networks, check_subnets
 from appliance.errors import ApplianceError
 
 
@@ -28,26 +29,6 @@ class SiteSection:
     """DNS domain of machines and deployments."""
     preload: tuple[Path, ...] = ()
     """Directories with ``image.raw.zst`` and ``image.json``, added to the catalogue when it lacks them."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubnetSection:
-    """``[[subnet]]``: one interface that is served; its address and prefix are read from it."""
-
-    interface: str
-    mode: Literal["authoritative", "proxy", "reservations", "off"] | None = None
-    """None, as with the other rules: left out of the file, so that users may switch it at run time."""
-    ranges: tuple[str, ...] = ()
-    """``FIRST-LAST``, IPv4."""
-    lease_seconds: int = 3600
-    gateway: str | None = None
-    dns: tuple[str, ...] | None = None
-    """Name servers for the clients; ourselves when left out and DNS is on."""
-    ntp: tuple[str, ...] = ()
-    unknown_machines: Literal["enlist", "local-disk", "ignore"] | None = None
-    serve_non_pxe: bool | None = None
-    other_servers: Literal["refuse", "ignore"] | None = None
-    """Whether addresses are given beside another DHCP server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +95,11 @@ class ConfigFile:
     _reader: "_Reader"
 
     def check_ranges(self, interfaces: Mapping[str, IPv4Interface]) -> None:
-        """Raise ConfigError where a range lies outside the subnet that its interface really has.
+        """Raise ConfigError where ranges or networks do not fit the addresses that interfaces really have.
 
         Sections of interfaces that are not among these are left alone.
         """
-        for index, section in enumerate(self.config.subnet):
-            address = interfaces.get(section.interface)
-            if address is None:
-                continue
-            for text in section.ranges:
-                if not all(each in address.network for each in parse_range(text)):
-                    wrong = f"{text} is outside {address.network}"
-                    hint = f"{section.interface} has {address}; choose a range in that network"
-                    raise self._reader.error("subnet", "ranges", wrong, hint, index)
+        check_networks(self.config.subnet, interfaces, self._reader.error)
 
 
 def read(path: Path) -> ConfigFile:
@@ -156,21 +129,9 @@ def _read_text(text: str, name: str) -> ConfigFile:
         raise ConfigError("config-syntax", f"{name}: {error}", "the file is TOML: key = value") from error
     reader = _Reader(text, name)
     config = reader.config(tables)
-    _check_subnets(reader, config)
+    check_subnets(config.subnet, reader.error)
     _check_numbers(reader, config)
     return ConfigFile(config, reader)
-
-
-def parse_range(text: str) -> tuple[IPv4Address, IPv4Address]:
-    """First and last address of ``FIRST-LAST``; raises ValueError with what is wrong."""
-    first_text, dash, last_text = text.partition("-")
-    try:
-        first, last = IPv4Address(first_text.strip()), IPv4Address(last_text.strip())
-    except AddressValueError as error:
-        raise ValueError(f"{text!r} is not FIRST-LAST with two IPv4 addresses") from error
-    if not dash or last < first:
-        raise ValueError(f"{text!r} ends before it begins")
-    return first, last
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -230,11 +191,24 @@ class _Reader:
         if origin is tuple:
             items = self._require(value, list, section, key, "write a list: [...]", index)
             return tuple(self._value(arguments[0], item, section, key, index) for item in items)
+        if origin is Mapping:
+            table = self._require(value, dict, section, key, f"write [{section}.{key}] on a line of its own", index)
+            return {name: self._text(each, f"{section}.{key}", name, index) for name, each in table.items()}
         if hint is Path:
             text = self._require(value, str, section, key, 'write a path in quotes: "/..."', index)
             return self._absolute(text, section, key, index)
         wants = {str: 'text in quotes: "..."', int: "a whole number", bool: "true or false"}[hint]
         return self._require(value, hint, section, key, f"write {wants}", index)
+
+    def _text(self, value: Any, section: str, key: str, index: int) -> str:
+        """A value of any simple type as the text of it; lists with commas between."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, list):
+            return ", ".join(self._text(each, section, key, index) for each in value)
+        if not isinstance(value, str | int):
+            raise self.error(section, key, f"has the wrong type, {type(value).__name__}", 'write "..."', index)
+        return str(value)
 
     def _absolute(self, text: str, section: str, key: str, index: int) -> Path:
         path = Path(text)
@@ -256,6 +230,8 @@ class _Reader:
 
     def _line(self, section: str, key: str | None, index: int) -> int:
         """Line number of the key, or of its section's head; 1 where TOML hides it in an inline table."""
+        if "." in section:
+            return self._inner_line(section, key, index)
         head = re.compile(rf"\s*\[\[?\s*{re.escape(section)}\s*\]")
         any_head, count, at = re.compile(r"\s*\["), -1, 1
         for number, line in enumerate(self._lines, 1):
@@ -271,41 +247,24 @@ class _Reader:
         return at
 
 
+    def _inner_line(self, section: str, key: str | None, index: int) -> int:
+        """The same for a table inside a section: ``[subnet.options]`` of that one, or the key of an inline table."""
+        outer, _, name = section.partition(".")
+        head, next_head = re.compile(rf"\s*\[\s*{re.escape(section)}\s*\]"), re.compile(r"\s*\[")
+        wanted = re.compile(rf"""\s*["']?{re.escape(key or "")}["']?\s*=""")
+        at = 0
+        for number, line in enumerate(self._lines[(start := self._line(outer, None, index)) :], start + 1):
+            if at and wanted.match(line):
+                return number
+            if next_head.match(line):
+                if at or not head.match(line):
+                    break
+                at = number
+        return at or self._line(outer, name, index)
+
+
 def _required(each: "dataclasses.Field[Any]") -> bool:
     return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-
-
-def _check_subnets(reader: _Reader, config: Config) -> None:
-    seen: dict[str, int] = {}
-    spans: list[tuple[IPv4Address, IPv4Address, str]] = []
-    for index, subnet in enumerate(config.subnet):
-        if subnet.interface in seen:
-            wrong = f"{subnet.interface!r} is served by an earlier [[subnet]] already"
-            raise reader.error("subnet", "interface", wrong, "name each interface once", index)
-        seen[subnet.interface] = index
-        for text in subnet.ranges:
-            try:
-                first, last = parse_range(text)
-            except ValueError as error:
-                raise reader.error("subnet", "ranges", str(error), 'write "10.0.0.50-10.0.0.99"', index) from error
-            for other_first, other_last, other in spans:
-                if first <= other_last and other_first <= last:
-                    raise reader.error("subnet", "ranges", f"{text} overlaps {other}", "keep them apart", index)
-            spans.append((first, last, text))
-        _check_addresses(reader, subnet, index)
-
-
-def _check_addresses(reader: _Reader, subnet: SubnetSection, index: int) -> None:
-    lists = {"dns": subnet.dns or (), "ntp": subnet.ntp, "gateway": (subnet.gateway,) if subnet.gateway else ()}
-    for key, addresses in lists.items():
-        for address in addresses:
-            try:
-                IPv4Address(address)
-            except AddressValueError as error:
-                wrong = f"{address!r} is not an IPv4 address"
-                raise reader.error("subnet", key, wrong, "write it as 10.77.0.1", index) from error
-    if not 60 <= subnet.lease_seconds <= 31_536_000:
-        raise reader.error("subnet", "lease_seconds", "is out of bounds", "60 to 31536000 seconds", index)
 
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):[0-9]{1,5}")

@@ -19,6 +19,7 @@ from appliance import __version__, journal
 from appliance.assembly.build import build
 from appliance.assembly.parts import Assembly, Site
 from appliance.config import Config, read
+from appliance.config_subnets import interfaces_of
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
@@ -54,8 +55,7 @@ def serve(path: Path) -> int:
     try:
         file = read(path)
         config = file.config
-        served = [section.interface for section in config.subnet if section.mode != "off"]
-        interfaces = {name: interface_address(name) for name in served}
+        interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
         file.check_ranges(interfaces)
         raise_descriptor_limit()
         with state_directory(config.site.state_dir):

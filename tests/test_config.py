@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import Config, ConfigError, load, parse, parse_range, read
+from appliance.config import Config, ConfigError, load, parse, read
+from appliance.config_subnets import parse_range
 
 WHOLE = """\
 [site]

@@ -66,7 +66,9 @@ class Boots:
         clock: Callable[[], float],
         unknown: Mapping[str, UnknownPolicy],
     ) -> None:
-        """``unknown`` maps each of our addresses to its subnet's policy for unknown machines."""
+        """``unknown`` maps each of our addresses, and those of machines behind relays, to the policy of their subnet
+        for unknown machines.
+        """
         self._store, self._bus, self._bell, self._clock, self._unknown = store, bus, bell, clock, unknown
         self.disk_decided: dict[str, BootSpec] = {}
         """The last decision of each interface that was to boot its disk, for boot loaders that ask by TFTP."""
@@ -83,7 +85,7 @@ class Boots:
         async def job(db: aiosqlite.Connection, tell: Tell) -> tuple[Boot, Machine | None]:
             machine = await self._identify(db, tell, request)
             if machine is None:
-                spec = decide_unknown(self._unknown.get(request.server, "ignore"))
+                spec = decide_unknown(self._policy(request))
                 return Boot(spec, request.mac, "this subnet leaves unknown machines alone"), None
             return await self._decide(db, tell, machine, request), machine
 
@@ -143,6 +145,9 @@ class Boots:
 
         self.disk_decided.update(await self._store.read(job))
 
+    def _policy(self, request: BootRequest) -> UnknownPolicy:
+        return self._unknown.get(request.address) or self._unknown.get(request.server, "ignore")
+
     async def _identify(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine | None:
         """MAC first, then UUID; a conflict makes an event, and a new machine unless a known one fits; never a merge."""
         known = await machines.by_mac(db, request.mac)
@@ -155,7 +160,7 @@ class Boots:
             return await self._moved_interface(db, tell, known, machine, request)
         if machine is not None:
             return replace(machine, macs=(*machine.macs, request.mac))
-        if decide_unknown(self._unknown.get(request.server, "ignore")) == NextEntry():
+        if decide_unknown(self._policy(request)) == NextEntry():
             return None
         machine = await self._enlist(db, tell, request, (request.mac,))
         if twins:

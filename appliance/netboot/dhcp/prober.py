@@ -1,18 +1,31 @@
-"""Conflict probes on one interface, many at a time (RFC 5227)."""
+"""Conflict probes in one subnet, many at a time (RFC 5227)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Protocol
 
 from appliance.netboot.dhcp.effects import Probe
-from appliance.netboot.dhcp.wire import Wire
 
 QUESTIONS = 3
 INTERVAL_SECONDS = 0.1
 
 Report = Callable[[str, IPv4Address, bool], None]
 """Called with interface, address, and whether somebody uses it; once per probe."""
+
+
+class Asker(Protocol):
+    """How to ask who uses an address: by ARP on an interface, or by ICMP behind relays."""
+
+    interface: str
+    """What the subnet is called."""
+
+    def send_probe(self, address: IPv4Address) -> None:
+        """Ask."""
+
+    def probe_answers(self) -> Iterator[tuple[str, IPv4Address]]:
+        """MAC address, empty where it cannot be known, and address of who answered since the last call."""
 
 
 @dataclass(slots=True)
@@ -27,8 +40,8 @@ class Running:
 class Prober:
     """Asks three times within 0.3 s; silence means free."""
 
-    def __init__(self, wire: Wire, report: Report) -> None:
-        self._wire = wire
+    def __init__(self, asker: Asker, report: Report) -> None:
+        self._asker = asker
         self._report = report
         self._running: dict[IPv4Address, Running] = {}
 
@@ -44,12 +57,12 @@ class Prober:
             self._finish(address, in_use=False)
             return
         running.questions_left -= 1
-        self._wire.send_probe(address)
+        self._asker.send_probe(address)
         running.timer = asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._ask, address)
 
     def read(self) -> None:
-        """Take in what came on the ARP socket."""
-        for mac, address in self._wire.arp_senders():
+        """Take in what was answered."""
+        for mac, address in self._asker.probe_answers():
             running = self._running.get(address)
             if running is not None and mac != running.client:
                 self._finish(address, in_use=True)
@@ -58,7 +71,7 @@ class Prober:
         running = self._running.pop(address)
         if running.timer is not None:
             running.timer.cancel()
-        self._report(self._wire.interface, address, in_use)
+        self._report(self._asker.interface, address, in_use)
 
     def close(self) -> None:
         """Stop asking; nothing more is reported."""

@@ -126,7 +126,7 @@ class Wire:
         except OSError as error:
             log.warning("sending ARP for %s on %s: %s", address, self.interface, error)
 
-    def arp_senders(self) -> Iterator[tuple[str, IPv4Address]]:
+    def probe_answers(self) -> Iterator[tuple[str, IPv4Address]]:
         """MAC and IP address of those whose ARP frames came in since the last call, at most one batch."""
         for _ in range(_BATCH):
             try:

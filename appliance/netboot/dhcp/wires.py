@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
+from appliance.netboot.dhcp.echo import Echo
 from appliance.netboot.dhcp.effects import Probe, Send
 from appliance.netboot.dhcp.prober import Prober, Report
 from appliance.netboot.dhcp.subnet import Subnet
@@ -18,6 +19,7 @@ class Wires:
         """`read` is called with a wire and the port on which something came in, once reading has begun."""
         self._read, self._report = read, report
         self._wires: dict[str, Wire] = {}
+        self._echoes: dict[str, Echo] = {}
         self._probers: dict[str, Prober] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -26,13 +28,30 @@ class Wires:
 
         What is needed is opened first: raises ApplianceError where it cannot be had, and nothing was closed then.
         """
-        wanted = _wanted(subnets)
+        served = list(subnets)
+        wanted = _wanted(served)
+        self._fit_echoes({each.interface for each in served if each.remote is not None and each.mode != "off"})
         for interface, (local, ports) in wanted.items():
             if interface not in self._wires:
                 self._add(Wire(interface, local, ports))
             self._open(self._wires[interface], ports)
         for interface, wire in list(self._wires.items()):
             self._close(wire, wanted[interface][1] if interface in wanted else frozenset())
+
+    def _fit_echoes(self, wanted: set[str]) -> None:
+        for interface in wanted - self._echoes.keys():
+            echo = self._echoes[interface] = Echo(interface)
+            self._probers[interface] = Prober(echo, self._report)
+            self._listen_to(echo)
+        for interface in self._echoes.keys() - wanted:
+            echo = self._echoes.pop(interface)
+            self._probers.pop(interface).close()
+            self._deafen(echo.socket)
+            echo.close()
+
+    def _listen_to(self, echo: Echo) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(echo.socket, self._probers[echo.interface].read)
 
     def _add(self, wire: Wire) -> None:
         self._wires[wire.interface] = wire
@@ -59,6 +78,8 @@ class Wires:
         self._loop = asyncio.get_running_loop()
         for wire in self._wires.values():
             self._listen(wire)
+        for echo in self._echoes.values():
+            self._listen_to(echo)
 
     def _listen(self, wire: Wire) -> None:
         if self._loop is not None:
@@ -82,6 +103,8 @@ class Wires:
         """Take nothing in any more, and end the probes."""
         for wire in self._wires.values():
             self._stop(wire)
+        for echo in self._echoes.values():
+            self._deafen(echo.socket)
         self._loop = None
         for prober in self._probers.values():
             prober.close()
@@ -106,6 +129,8 @@ class Wires:
         """Give all ports back; may be called twice."""
         for wire in self._wires.values():
             wire.close()
+        for echo in self._echoes.values():
+            echo.close()
 
 
 def _wanted(subnets: Iterable[Subnet]) -> dict[str, tuple[IPv4Address, frozenset[int]]]:
