@@ -118,6 +118,7 @@ def _loops(on: Ground, jobs: Mapping[str, JobKind]) -> dict[str, Run]:
         "reconcile": ReconcileLoop(on.store, on.bus, on.bell, on.clock).run,
         "jobs": Jobs(on.store, on.bus, on.clock, jobs).run,
         "disk": on.stuck.run,
+        "presence": on.presence.run,
         "upkeep": Upkeep(on.store, on.bus, on.clock).run,
         "certificates": lambda: certificates.keep_renewed(on.certificates, on.clock),
         **on.instruments.loops(),

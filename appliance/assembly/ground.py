@@ -17,6 +17,7 @@ from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.presence import Presence
 from appliance.reconcile.stuck import StuckDisk
 from appliance.store.store import Store
 
@@ -42,6 +43,7 @@ class Ground:
     authority: Authority
     instruments: Instruments
     stuck: StuckDisk
+    presence: Presence
     bell: Bell = field(default_factory=Bell)
     clock: Callable[[], float] = time.time
     certificates: list[ServerTls] = field(default_factory=list)
@@ -80,6 +82,7 @@ def ground(
         authority=authority,
         instruments=Instruments(store, bus),
         stuck=StuckDisk(store, bus, time.time),
+        presence=Presence(store, time.time),
     )
 
 

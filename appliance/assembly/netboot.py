@@ -33,6 +33,7 @@ from appliance.reconcile.boots import Boots
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.observations import Observations
+from appliance.reconcile.polls import Polls
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.residents import Residents
@@ -74,8 +75,9 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
     return StoredFleet(
         Boots(*shared, unknown),
         Agents(*shared, urls, imports.image_path),
-        Residents(*shared),
+        Residents(*shared, ground.presence),
         MachineMessages(ground.store, ground.clock),
+        Polls(ground.store, ground.bell, ground.clock, ground.presence),
     )
 
 

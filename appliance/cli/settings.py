@@ -18,6 +18,8 @@ def settings(json_out: bool) -> None:
         as_json(found)
         return
     fields({"version": found["version"], "authority": found["fingerprint"]})
+    if found["trouble"]:
+        fields({"trouble": found["trouble"]})
     for name, section in found["config"].items():
         for each in section if isinstance(section, list) else [section]:
             click.echo(clean(f"[{name}]"))

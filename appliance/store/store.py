@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ Job = Callable[[aiosqlite.Connection], Awaitable[T]]
 
 BATCH = 512
 """Jobs that share one commit at most: bounds how long the first of them waits."""
+
+PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
+"""Seconds that the running task waits for the disk; None: until it answers, as the daemon's own loops do."""
 
 
 def _is_of_disk(error: Exception) -> bool:
@@ -43,6 +47,8 @@ class Store:
         self._reader = reader
         self._reading = asyncio.Lock()
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._oldest: float | None = None
+        """Since when the first write of those on their way to the disk waits, in the loop's time."""
         self.written: Callable[[float], None] = lambda _: None
         """Told of each write how many seconds it took from the wish to the disk, also where that failed."""
 
@@ -50,12 +56,35 @@ class Store:
         """Run ``job`` in a transaction of its own and return its result once that is on disk.
 
         Raises what the job raised (nothing of it is kept then), or ApplianceError ``store-failed`` when the
-        disk would not take it.
+        disk would not take it, or ``store-stuck`` when the task's ``PATIENCE`` ended first: then the job may still
+        be done once the disk answers, as if its result were lost on the way.
         """
+        patience = PATIENCE.get()
+        if patience is not None and self.stuck_for() > patience:
+            raise _stuck(self.stuck_for())  # and nothing queues up that nobody waits for
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.put_nowait(_Waiting(job, future, loop.time()))
-        return await future
+        try:
+            async with asyncio.timeout(patience) as limit:
+                return await future
+        except TimeoutError:
+            if not limit.expired():
+                raise  # the job's own
+            raise _stuck(self.stuck_for()) from None
+
+    async def write_if_possible(self, job: Job[T]) -> T | None:
+        """The same for what may as well be left out: None where the disk is stuck."""
+        try:
+            return await self.write(job)
+        except ApplianceError as error:
+            if error.code != "store-stuck":
+                raise
+            return None
+
+    def stuck_for(self) -> float:
+        """Seconds that the oldest write of all has been on its way to the disk; 0 where none is."""
+        return 0.0 if self._oldest is None else asyncio.get_running_loop().time() - self._oldest
 
     async def read(self, job: Job[T]) -> T:
         """Run a job that only reads, on one consistent snapshot.
@@ -80,7 +109,9 @@ class Store:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            self._oldest = batch[0].since
             await self._commit(batch)
+            self._oldest = None
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
@@ -113,6 +144,11 @@ class Store:
 
 def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
     return ApplianceError("store-failed", f"the state could not be {done}: {error}", "look at the disk")
+
+
+def _stuck(seconds: float) -> ApplianceError:
+    text = f"the disk that holds the state has not answered for {seconds:.0f} s, so nothing can be changed now"
+    return ApplianceError("store-stuck", text, "see to the disk; look again afterwards whether it was done")
 
 
 def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:

@@ -61,7 +61,7 @@ class ApiTokens:
             return None
         stored, owner = found
         if stored.used is None or now - stored.used >= TOUCH_EVERY or stored.used_from != address:
-            await self._store.write(lambda db: api_tokens.touch(db, stored.id, address, now))
+            await self._store.write_if_possible(lambda db: api_tokens.touch(db, stored.id, address, now))
         return Asker(owner.name, _least(owner.role, stored.scope), address, f"token {stored.name}"), stored.id
 
     def _failed(self, address: str, now: float) -> None:

@@ -29,6 +29,7 @@ _STATUS_OF_CODE = {
     "live-too-many": 429,
     "login-busy": 503,
     "store-failed": 503,
+    "store-stuck": 503,
 }
 
 

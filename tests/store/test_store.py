@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import resource
 import sqlite3
+import threading
 
 import aiosqlite
 import pytest
@@ -13,7 +14,7 @@ from appliance.events import Event
 from appliance.store import accounts, events
 from appliance.store.documents import dump, one, rows
 from appliance.store.schema import MIGRATIONS
-from appliance.store.store import open_store
+from appliance.store.store import PATIENCE, open_store
 
 
 def put(key, value="1"):
@@ -334,3 +335,28 @@ async def test_two_connections_never_tear_a_batch(tmp_path):
             while not running.done():
                 found = dict(await rows(other, "SELECT key, value FROM settings"))
                 assert found.get("left") == found.get("right")
+
+
+async def test_who_is_impatient_hears_that_the_disk_is_stuck_and_who_is_not_waits(store):
+    hang = threading.Event()
+    asyncio.get_running_loop().call_later(30, hang.set)  # whatever fails here, the writer's thread ends
+
+    async def impatient():
+        PATIENCE.set(0.05)
+        for _ in range(2):
+            with pytest.raises(ApplianceError, match="has not answered"):
+                await store.write(put("colour", "red"))
+        waiting = store._waiting.qsize()
+        return waiting, await store.write_if_possible(put("colour", "red"))
+
+    await store.write(put("colour", "blue"))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(store.write(lambda _: store._writer._execute(hang.wait)))
+        while not store.stuck_for():
+            await asyncio.sleep(0)
+        tasks.create_task(store.write(put("colour", "green")))
+        assert await tasks.create_task(impatient()) == (2, None), "the second one did not even queue up"
+        assert await store.read(get("colour")) == "blue", "who only reads does not wait"
+        hang.set()
+    assert store.stuck_for() == 0.0
+    assert await store.read(get("colour")) == "green", "what was given up before it began is not done"

@@ -38,6 +38,7 @@ async def strip(request: web.Request) -> web.Response:
     foreign = await request.app[SERVICES].network.foreign_servers()
     shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign}
     shows["certificate"] = request.app[CERTIFICATE].notice()
+    shows["trouble"] = request.app[SERVICES].trouble()
     return render(request, "tasks_strip.html", running=running.total, **shows)
 
 

@@ -1,0 +1,37 @@
+"""`qrm serve` on a disk that gets stuck: while the file that the environment's STUCK names is there, no commit returns.
+
+The thread that writes hangs, as it would in fsync(2); nothing else of the daemon knows. Times are short, so that a
+test need not wait for minutes.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance import daemon
+from appliance.assembly import patience
+from appliance.reconcile import stuck
+from appliance.store.store import Store
+
+
+def main(configuration: Path, sign: Path) -> int:
+    """Serve until it is told to stop; the exit code."""
+    commit = Store._commit
+    stuck.LOOK_SECONDS, stuck.STUCK_SECONDS, patience.SECONDS = 0.1, 0.5, 1.0
+
+    def hang() -> None:
+        while sign.exists():
+            time.sleep(0.02)
+
+    async def commit_or_hang(self: Store, batch: list[Any]) -> None:
+        await self._writer._execute(hang)
+        await commit(self, batch)
+
+    Store._commit = commit_or_hang  # type: ignore[method-assign]
+    return daemon.serve(configuration)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(os.environ["STUCK"])))
