@@ -130,8 +130,11 @@ _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _LIBVIRT = re.compile(
-    r"qemu:///(system|session)(\?socket=/[A-Za-z0-9/_.-]{1,100})?|qemu\+ssh://([a-z_][a-z0-9_.-]{0,31}@)?(?P<host>\[[0-9A-Fa-f:.]{2,39}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?/(system|session)"
+    r"qemu:///(system|session)(\?socket=/[A-Za-z0-9/_.-]{1,100})?"
+    r"|qemu\+ssh://([a-z_][a-z0-9_.-]{0,31}@)?(\[[0-9A-Fa-f:.]{2,39}\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252})(:[0-9]{1,5})?"
+    r"/(system|session)"
 )
+"""Fewer than libvirt knows: others carry commands to run (``?command=``), or talk without encryption."""
 _SYSTEM = re.compile(r"[A-Za-z0-9_.:+@ -]{1,255}")
 _USER = re.compile(r"[!-~]([ -~]*[!-~])?")
 _SECURE_ON = re.compile(r"([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}")

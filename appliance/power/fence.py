@@ -12,6 +12,8 @@ from appliance.power_switch import PowerError, PowerState
 
 SECONDS = 60.0
 PAUSE = 1.0
+LOOKS = 2
+"""So often in a row, ``PAUSE`` seconds apart, off has to be seen."""
 
 HOPELESS = frozenset({"power-refused", "power-certificate", "power-unsupported"})
 """What will not be better a second later."""
@@ -23,26 +25,30 @@ async def confirmed_off(
     now: Callable[[], float] = time.monotonic,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Returns only once the machine was seen to be off, after it was told to be.
+    """Returns only once the machine was told to be off, and then was seen to be and to stay so.
 
+    Looked at twice: a controller that was in the middle of a cycle switches on again what it has just switched off.
     Tries again for ``seconds`` what has failed. Raises PowerError: ``power-unsupported`` where the switch cannot
     switch off or cannot look, ``power-still-on`` when off was not seen in time, or what the switch said last.
     """
     end = now() + seconds
     last: PowerError | None = None
-    ordered = False
+    ordered, seen = False, 0
     while True:
         try:
             if not ordered:
                 await driver.off()
                 ordered = True
-            if await driver.observe() is PowerState.OFF:
+            off = await driver.observe() is PowerState.OFF
+            ordered = ordered and (off or not seen)
+            seen = seen + 1 if off else 0
+            if seen == LOOKS:
                 return
             last = None
         except PowerError as error:
             if error.code in HOPELESS:
                 raise
-            last = error
+            last, seen = error, 0
         if now() >= end:
             raise last or _still_on(seconds)
         await pause(PAUSE)

@@ -4,6 +4,7 @@ In a process of its own: a host that hangs keeps one process busy, which is ende
 hosts are logged in to by SSH, with the key of the user that the appliance runs as.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,9 +72,9 @@ class Libvirt:
         if not await self._noted():
             await self._virsh("start")
             return
-        await self._virsh("metadata", NOTE, "--remove", "--config")
-        changed = network_first(await self._definition())
-        await self._run(["create", "/dev/stdin"], changed)
+        await self._run(["create", "/dev/stdin"], network_first(await self._definition()))
+        with contextlib.suppress(PowerError):  # it started; a note that stays is too old in ten minutes
+            await self._virsh("metadata", NOTE, "--remove", "--config")
 
     async def _destroy(self) -> None:
         await self._virsh("destroy")

@@ -30,7 +30,16 @@ async def fence(switch, clock, seconds=10.0):
 async def test_told_and_then_seen():
     switch = MemorySwitch(PowerState.ON)
     await fence(switch, Clock())
-    assert switch.asked == ["off", "observe"]
+    assert switch.asked == ["off", "observe", "observe"]
+
+
+async def test_a_machine_that_comes_back_is_told_again():
+    """The order came in the middle of a cycle."""
+    switch, clock = MemorySwitch(PowerState.ON), Clock()
+    clock.then[1.0] = lambda: setattr(switch, "state", PowerState.ON)
+    await fence(switch, clock)
+    assert switch.asked == ["off", "observe", "observe", "off", "observe", "observe"]
+    assert switch.state is PowerState.OFF
 
 
 async def test_told_even_when_it_is_off_already():
@@ -44,7 +53,7 @@ async def test_waits_for_a_slow_one():
     switch, clock = MemorySwitch(PowerState.ON, deaf=True), Clock()
     clock.then[4.0] = lambda: setattr(switch, "state", PowerState.OFF)
     await fence(switch, clock)
-    assert clock.at == 4.0
+    assert clock.at == 5.0
     assert switch.asked.count("off") == 1
 
 
@@ -61,7 +70,7 @@ async def test_an_order_that_was_not_taken_is_given_again():
     switch, clock = MemorySwitch(PowerState.ON, failing=PowerError("power-unreachable", "no answer")), Clock()
     clock.then[3.0] = lambda: setattr(switch, "failing", None)
     await fence(switch, clock)
-    assert switch.asked == ["off", "off", "off", "off", "observe"]
+    assert switch.asked == ["off", "off", "off", "off", "observe", "observe"]
 
 
 async def test_off_without_a_taken_order_is_not_enough():
