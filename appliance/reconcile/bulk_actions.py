@@ -6,7 +6,9 @@ from typing import Any
 
 from appliance.accounts import Asker
 from appliance.machine import check_hand_over, check_tags
+from appliance.power_order import PowerAction
 from appliance.reconcile.consequences import Action
+from appliance.reconcile.power_actions import POWER_ACTIONS
 from appliance.reconcile.wishes import MachineChange, Wishes, check_ssh_keys
 
 
@@ -29,6 +31,8 @@ def check_arguments(given: Arguments) -> None:
     if given.hand_over is not None:
         check_hand_over(given.hand_over)
 
+
+ASKED = {power: action for action, power in POWER_ACTIONS.items()}
 
 Act = Callable[[Wishes, str, Arguments, Asker], Awaitable[object]]
 
@@ -62,6 +66,16 @@ def _hand_over(wishes: Wishes, key: str, given: Arguments, by: Asker) -> Awaitab
     return wishes.change_machine(key, MachineChange(hand_over=given.hand_over), by)
 
 
+def _power(action: PowerAction) -> Act:
+    """What is lost was confirmed for all of them at once."""
+
+    async def act(wishes: Wishes, key: str, _: Arguments, by: Asker) -> object:
+        told = await wishes.machine_consequences(key, ASKED[action])
+        return await wishes.power(key, action, told.confirm, by)
+
+    return act
+
+
 MACHINE_ACTIONS: dict[str, BulkAction] = {
     "maintenance-on": BulkAction("Maintenance on for {}", _change(maintenance=True)),
     "maintenance-off": BulkAction("Maintenance off for {}", _change(maintenance=False)),
@@ -72,6 +86,10 @@ MACHINE_ACTIONS: dict[str, BulkAction] = {
     "hand-over": BulkAction("Choose the hand-over of {}", _hand_over, needs="hand_over"),
     "rescue": BulkAction("Rescue {}", lambda w, key, given, by: w.rescue(key, given.ssh_keys, by), needs="ssh_keys"),
     "end-rescue": BulkAction("End the rescue of {}", lambda w, key, _, by: w.end_rescue(key, by)),
+    "power-on": BulkAction("Switch {} on", _power(PowerAction.ON)),
+    "power-off": BulkAction("Switch {} off", _power(PowerAction.OFF), destroys=True),
+    "power-cycle": BulkAction("Switch {} off and on again", _power(PowerAction.CYCLE), destroys=True),
+    "power-network-once": BulkAction("Restart {} from the network", _power(PowerAction.NETWORK_ONCE), destroys=True),
     "delete": BulkAction("Delete {}", lambda w, key, _, by: w.delete_machine(key, by), destroys=True),
 }
 

@@ -33,6 +33,11 @@ class MachineAction(StrEnum):
     RESCUE = "rescue"
     """Into the maintenance stack, disks untouched, SSH open to the user's keys."""
     END_RESCUE = "end-rescue"
+    POWER_ON = "power-on"
+    POWER_OFF = "power-off"
+    POWER_CYCLE = "power-cycle"
+    POWER_NETWORK_ONCE = "power-network-once"
+    """Those of a power switch; ``power_actions`` knows what they do."""
 
 
 @dataclass(frozen=True, slots=True)

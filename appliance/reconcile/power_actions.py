@@ -7,7 +7,7 @@ from appliance.machine import Machine
 from appliance.power_order import TITLES, OrderId, PowerAction, PowerOrder
 from appliance.power_switch import PowerState
 from appliance.reconcile import audit
-from appliance.reconcile.consequences import Consequences, check_agreement
+from appliance.reconcile.consequences import Consequences, MachineAction, check_agreement
 from appliance.reconcile.jobs import JobFailed, JobKind, Running, open_job
 from appliance.reconcile.power_consequences import Known, power_consequences, power_refusal
 from appliance.reconcile.power_orders import PowerOrders
@@ -18,6 +18,13 @@ from appliance.task import Task
 
 KIND = "machine.power"
 """Of its tasks."""
+POWER_ACTIONS = {
+    MachineAction.POWER_ON: PowerAction.ON,
+    MachineAction.POWER_OFF: PowerAction.OFF,
+    MachineAction.POWER_CYCLE: PowerAction.CYCLE,
+    MachineAction.POWER_NETWORK_ONCE: PowerAction.NETWORK_ONCE,
+}
+"""Those of which users ask what they would do."""
 
 
 async def known(db: aiosqlite.Connection, machine: Machine) -> Known:

@@ -30,10 +30,10 @@ def power_of(switch: Switch) -> Power:
 
 
 def remedy_for(
-    attempt: Attempt, machine: Machine, switch: Switch | None, done: Sequence[PowerOrder], now: float
+    attempt: Attempt | None, machine: Machine, switch: Switch | None, done: Sequence[PowerOrder], now: float
 ) -> Remedy | None:
     """What its switch can do for the attempt of a machine, and when; None: nothing, or it has no switch."""
-    if switch is None:
+    if switch is None or attempt is None:
         return None
     offline = machine.last_seen is None or now - machine.last_seen > OFFLINE_AFTER
     return remedy(attempt, power_of(switch), offline, done)

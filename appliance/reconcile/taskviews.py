@@ -5,8 +5,7 @@ from typing import Any
 
 import aiosqlite
 
-from appliance.reconcile.advice import advice
-from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.reconcile.views import MachineView, with_power
 from appliance.store import attempts, events, listing, machines, tasks
 from appliance.store.documents import load
 from appliance.store.listing import Asked, Found
@@ -88,8 +87,7 @@ async def _advice(db: aiosqlite.Connection, attempt: Attempt | None, now: float)
     machine = await machines.find(db, attempt.machine) if attempt else None
     if attempt is None or machine is None:
         return ""
-    offline = machine.last_seen is None or now - machine.last_seen > OFFLINE_AFTER
-    return advice(attempt, machine.name, offline)
+    return (await with_power(db, MachineView(machine, attempt, None))).advice(now)
 
 
 async def task_views(store: Store, asked: Asked) -> tuple[Found, list[TaskView]]:

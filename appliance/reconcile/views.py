@@ -1,7 +1,7 @@
 """What console and API show: machines and deployments with what belongs to them, read in one snapshot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiosqlite
@@ -10,8 +10,12 @@ from appliance.catalogue import Image
 from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import Machine
+from appliance.power_known import Switch
+from appliance.power_order import PowerOrder
 from appliance.reconcile.advice import advice
-from appliance.store import attempts, catalogue, deployment_list, deployments, events, machine_list, machines
+from appliance.reconcile.power_needs import remedy_for
+from appliance.reconcile.remedy import Remedy
+from appliance.store import attempts, catalogue, deployment_list, deployments, events, machine_list, machines, power
 from appliance.store.documents import load
 from appliance.store.listing import Asked, Found, page
 from appliance.store.machine_list import OFFLINE_AFTER as OFFLINE_AFTER
@@ -26,6 +30,10 @@ class MachineView:
     machine: Machine
     attempt: Attempt | None
     deployment: Deployment | None
+    switch: Switch | None = None
+    """Its power switch, where it has one."""
+    orders: tuple[PowerOrder, ...] = ()
+    """What the attempt had of its switch."""
 
     @property
     def live(self) -> Attempt | None:
@@ -41,7 +49,13 @@ class MachineView:
 
         ``called`` is what the machine is called in it, where its name stands beside it already.
         """
-        return advice(self.attempt, called or self.machine.name, self.offline(now)) if self.attempt else ""
+        if self.attempt is None or self.remedy(now) is not None:
+            return ""
+        return advice(self.attempt, called or self.machine.name, self.offline(now))
+
+    def remedy(self, now: float) -> Remedy | None:
+        """What its power switch does for the live attempt, and when; None: nothing."""
+        return remedy_for(self.attempt, self.machine, self.switch, self.orders, now) if self.live else None
 
     @property
     def deadline(self) -> float | None:
@@ -60,7 +74,18 @@ class DeploymentView:
 
 async def _view(db: aiosqlite.Connection, machine: Machine) -> MachineView:
     attempt = await attempts.last_of(db, machine.id)
-    return MachineView(machine, attempt, await deployments.of_machine(db, machine.id))
+    view = MachineView(machine, attempt, await deployments.of_machine(db, machine.id))
+    return await with_power(db, view)
+
+
+async def with_power(db: aiosqlite.Connection, view: MachineView) -> MachineView:
+    """The view with the machine's power switch."""
+    switch = await power.find(db, view.machine.id)
+    return replace(view, switch=switch, orders=await _orders(db, view.live)) if switch else view
+
+
+async def _orders(db: aiosqlite.Connection, attempt: Attempt | None) -> tuple[PowerOrder, ...]:
+    return tuple(await power.orders_of_attempt(db, attempt.id)) if attempt else ()
 
 
 async def machines_page(store: Store, asked: Asked) -> tuple[Found, list[MachineView]]:
@@ -78,7 +103,13 @@ async def views_of(db: aiosqlite.Connection, shown: Sequence[Machine]) -> list[M
     ids = [machine.id for machine in shown]
     latest = {attempt.machine: attempt for attempt in await attempts.last_of_each(db, ids)}
     on = {deployment.machine: deployment for deployment in await deployments.on_machines(db, ids)}
-    return [MachineView(machine, latest.get(machine.id), on.get(machine.id)) for machine in shown]
+    switches = await power.of_machines(db, ids)
+    found = []
+    for machine in shown:
+        view = MachineView(machine, latest.get(machine.id), on.get(machine.id), switches.get(machine.id))
+        orders = await _orders(db, view.live) if view.switch else ()
+        found.append(replace(view, orders=orders) if orders else view)
+    return found
 
 
 async def machine_view(store: Store, key: str) -> MachineView:
@@ -95,7 +126,9 @@ async def _deployment_view(db: aiosqlite.Connection, deployment: Deployment) -> 
     return DeploymentView(
         deployment,
         await catalogue.image(db, deployment.image),
-        MachineView(machine, await attempts.last_of(db, machine.id), deployment) if machine else None,
+        await with_power(db, MachineView(machine, await attempts.last_of(db, machine.id), deployment))
+        if machine
+        else None,
     )
 
 
@@ -107,10 +140,9 @@ async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[Depl
         rows = [(load(row[0], Deployment), load(row[1], Image), _on(row)) for row in found.rows]
         latest = await attempts.last_of_each(db, [machine.id for _, _, machine in rows if machine])
         of = {attempt.machine: attempt for attempt in latest}
-        return found, [
-            DeploymentView(made, image, MachineView(on, of.get(on.id), made) if on else None)
-            for made, image, on in rows
-        ]
+        views = [MachineView(on, of.get(on.id), made) if on else None for made, _, on in rows]
+        switched = [await with_power(db, view) if view and view.live else view for view in views]
+        return found, [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
 
     return await store.read(job)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import aiosqlite
 
 from appliance.accounts import Asker
+from appliance.bootprogram import check_choice
 from appliance.deployment import (
     LEADS_TO,
     Deployment,
@@ -17,7 +18,6 @@ from appliance.deployment import (
     check_delivery,
     detached,
 )
-from appliance.bootprogram import check_choice
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.machine import (
@@ -32,6 +32,7 @@ from appliance.machine import (
     moved,
 )
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.power_order import PowerAction
 from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_address, check_reservable, check_unheld
 from appliance.reconcile.audit import Subject
@@ -47,6 +48,7 @@ from appliance.reconcile.consequences import (
     machine_refusal,
 )
 from appliance.reconcile.machine_consequences import machine_consequences
+from appliance.reconcile.power_actions import POWER_ACTIONS, ask_power, foreseen
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.taken_names import check_free
@@ -176,11 +178,21 @@ class Wishes:
         """What an action on a machine would do; nothing is changed."""
 
         async def job(db: aiosqlite.Connection) -> Consequences:
+            if power := POWER_ACTIONS.get(action):
+                return await foreseen(db, key, power)
             machine = await machines.get(db, key)
             deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
             return machine_consequences(machine, deployment, live, action)
 
         return await self._store.read(job)
+
+    async def power(self, key: str, action: PowerAction, confirm: str | None, by: Asker) -> Task:
+        """Have the power switch of a machine do something; ``confirm`` is what its consequences told."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
+            return await ask_power(db, tell, key, action, confirm, by, self._clock())
+
+        return await self._record(job)
 
     async def rescue(self, key: str, ssh_keys: Sequence[str], by: Asker) -> Task:
         """Have the machine in the maintenance stack, its disks untouched, with SSH open to these public keys."""

@@ -21,7 +21,7 @@ from appliance.store.store import Store
 def network_parts(
     store: Store, bus: Bus, clock: Callable[[], float], subnets: Sequence[Subnet], domain: str = "lab.test"
 ) -> dict[str, Any]:
-    """``network``, ``network_wishes`` and ``power_wishes`` of Services; names are served by a zone, addresses by nobody."""
+    """What Services have of the network and of power; names are served by a zone, addresses by nobody."""
     own = [IPv4Address(subnet.address.ip) for subnet in subnets]
     zone = Zone(domain, [subnet.address.network for subnet in subnets], "appliance", own, 60)
     names = KeptNames(store, bus, zone)

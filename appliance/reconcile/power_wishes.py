@@ -1,0 +1,115 @@
+"""What administrators set up of power switches. A password goes in, and never out again."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import aiosqlite
+
+from appliance.accounts import Asker
+from appliance.errors import Conflict, Invalid, NotFound
+from appliance.events import Bus, Event
+from appliance.machine import Machine
+from appliance.power_known import Switch
+from appliance.power_switch import SECRETS, PowerSettings, check_secret, checked
+from appliance.reconcile import audit
+from appliance.reconcile.record import Tell, record
+from appliance.store import machines, power
+from appliance.store.sealing import Sealer
+from appliance.store.store import Store
+
+_WHERE = ("kind", "address", "port")
+"""What says to whom a password is sent."""
+
+
+def proposed_address(inventory: dict[str, Any] | None) -> str:
+    """The address of the machine's own controller, as its agent found it; empty where it has none. Pure."""
+    bmc = (inventory or {}).get("bmc")
+    address = bmc.get("address") if isinstance(bmc, dict) else None
+    return address[:253] if isinstance(address, str) else ""
+
+
+class PowerWishes:
+    """Every method takes ``by``, who asked; raises Invalid, NotFound or Conflict."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], sealer: Sealer) -> None:
+        self._store, self._bus, self._clock, self._sealer = store, bus, clock, sealer
+
+    async def switch(self, key: str) -> tuple[Machine, Switch]:
+        """A machine with its switch; raises NotFound ``power-none`` where it has none."""
+
+        async def job(db: aiosqlite.Connection) -> tuple[Machine, Switch]:
+            machine = await machines.get(db, key)
+            return machine, await _present(db, machine)
+
+        return await self._store.read(job)
+
+    async def set_switch(self, key: str, settings: PowerSettings, secret: str | None, by: Asker) -> Switch:
+        """Say how the machine is switched. ``secret`` None keeps the password that is stored, empty takes it away.
+
+        A password that is stored is never sent to another address than the one that it was typed for.
+        """
+        settings = checked(settings)
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> Switch:
+            machine = await machines.get(db, key)
+            before = await power.find(db, machine.id)
+            await _check_free(db, machine)
+            sealed = None if secret is None else self._sealer.seal(check_secret(settings.kind, secret), machine.id)
+            await power.put(db, machine.id, settings, _kept(settings, before) if sealed is None else sealed)
+            how = f"{settings.kind} at {settings.address}" if settings.address else str(settings.kind)
+            await self._told(tell, machine, f"{by} set up its power switch: {how}")
+            was, new = asdict(before.settings) if before else {}, {"secret": "new"} if secret else {}
+            await self._noted(db, by, "machine.power-settings", machine, was, {**asdict(settings), **new})
+            return await _present(db, machine)
+
+        return await record(self._store, self._bus, job)
+
+    async def remove_switch(self, key: str, by: Asker) -> None:
+        """Forget how the machine is switched, with the password."""
+
+        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+            machine = await machines.get(db, key)
+            before = await _present(db, machine)
+            await _check_free(db, machine)
+            await power.delete(db, machine.id)
+            await self._told(tell, machine, f"{by} removed its power switch")
+            await self._noted(db, by, "machine.power-remove", machine, asdict(before.settings), None)
+
+        await record(self._store, self._bus, job)
+
+    async def _told(self, tell: Tell, machine: Machine, text: str) -> None:
+        await tell(Event("machine.changed", self._clock(), text, machine=machine.id))
+
+    async def _noted(
+        self, db: aiosqlite.Connection, by: Asker, action: str, machine: Machine, before: object, after: object
+    ) -> None:
+        subject = ("machine", machine.id, machine.name)
+        await audit.note(db, by, action, subject, before, after, now=self._clock())
+
+
+async def _present(db: aiosqlite.Connection, machine: Machine) -> Switch:
+    found = await power.find(db, machine.id)
+    if found is None:
+        raise NotFound("power-none", f"{machine.name} has no power switch", "set one up")
+    return found
+
+
+async def _check_free(db: aiosqlite.Connection, machine: Machine) -> None:
+    order = await power.open_order(db, machine.id)
+    if order is not None:
+        text = f"the switch of {machine.name} is at work: {order.action}"
+        raise Conflict("power-busy", text, "wait until that has ended, or cancel it")
+
+
+def _kept(settings: PowerSettings, before: Switch | None) -> bytes | None:
+    """None: the password that is stored stays; no bytes: there is none. Raises Invalid where one has to be typed."""
+    if before is None or not before.secret_set:
+        check_secret(settings.kind, "")
+        return b""
+    if settings.kind not in SECRETS:
+        return b""
+    if any(getattr(settings, name) != getattr(before.settings, name) for name in _WHERE):
+        text = "the password that is stored was typed for another switch"
+        raise Invalid("power-secret-missing", text, "type the password of this one", "secret")
+    return None

@@ -1,0 +1,188 @@
+"""Orders to switches: what users ask for, one command at a time, and what a crash in between leaves."""
+
+from dataclasses import dataclass
+
+import pytest
+from fleet_world import code_of, state
+from power_world import SECRET, SETTINGS, Switches
+
+from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.power.memory import MemorySwitch
+from appliance.power_order import PowerAction
+from appliance.power_switch import PowerError, PowerKind, PowerSettings, PowerState
+from appliance.reconcile.consequences import MachineAction
+from appliance.store import power
+from tests.people import ADA
+
+
+@pytest.fixture
+def switches(world):
+    return Switches(world)
+
+
+async def test_a_machine_is_switched_on_and_seen_to_be(switches, node):
+    await node.usable()
+    memory = await switches.add(node)
+    memory.asked.clear()
+    task = await switches.ask(node, "on")
+    assert (task.status, task.result) == ("done", {"power": "on"})
+    assert memory.asked == ["observe", "on", "observe"]
+    assert (await switches.switch(node)).seen.state is PowerState.ON
+
+
+async def test_what_is_so_already_needs_no_command(switches, node):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    memory.asked.clear()
+    assert (await switches.ask(node, "on")).status == "done"
+    assert memory.asked == ["observe"]
+
+
+async def test_a_cycle_is_off_seen_to_be_off_and_on(switches, node):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    memory.asked.clear()
+    assert (await switches.ask(node, "cycle")).status == "done"
+    assert memory.asked == ["observe", "off", "observe", "observe", "on", "observe"]
+    assert memory.booted == [None]
+
+
+async def test_a_start_from_the_network_is_armed_right_before_it(switches, node):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    memory.asked.clear()
+    assert (await switches.ask(node, "network-once")).status == "done"
+    assert memory.asked == ["observe", "off", "observe", "observe", "boot_network_once", "on", "observe"]
+    assert memory.booted == [False], "as BIOS, which is what it is"
+
+
+async def test_a_switch_that_obeys_nothing_fails_the_task(switches, node):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    memory.deaf = True
+    task = await switches.ask(node, "off")
+    assert (task.status, task.code) == ("failed", "power-failed")
+    assert "still on 180 seconds" in task.reason
+    assert memory.asked.count("off") == 6, "every half minute, and not at every look"
+    assert await switches.world.store.read(power.open_orders) == []
+
+
+async def test_a_refused_password_is_tried_once(switches, node):
+    await node.usable()
+    memory = await switches.add(node)
+    memory.asked.clear()
+    memory.failing = PowerError("power-refused", "the user or the password is wrong")
+    task = await switches.ask(node, "on")
+    assert (task.status, task.code) == ("failed", "power-refused")
+    assert memory.asked == ["observe"]
+
+
+async def test_the_password_reaches_the_driver_and_nothing_else(switches, node, tmp_path):
+    await node.usable()
+    await switches.add(node)
+    await switches.ask(node, "on")
+    assert switches.opened[-1] == (SETTINGS, SECRET)
+    entries = await switches.world.store.read(lambda db: audit_rows(db))
+    told = [str(event) for event in await switches.world.events()]
+    assert SECRET not in str(entries) + str(told)
+    assert "(a secret)" in str(entries)
+    assert all(SECRET.encode() not in file.read_bytes() for file in tmp_path.glob("store.db*"))
+
+
+async def audit_rows(db):
+    async with db.execute("SELECT action, doc FROM audit") as cursor:
+        return [(row[0], bytes(row[1]).decode()) for row in await cursor.fetchall()]
+
+
+async def test_a_sealed_password_opens_for_its_machine_only(switches, node):
+    await node.usable()
+    await switches.add(node)
+    machine = await node.seen()
+    sealed = await switches.world.store.read(lambda db: power.secret(db, machine.id))
+    assert switches.sealer.open(sealed, machine.id) == SECRET
+    with pytest.raises(ApplianceError, match="cannot be read"):
+        switches.sealer.open(sealed, "another")
+
+
+async def test_a_stored_password_goes_to_no_other_address(switches, node):
+    await node.usable()
+    await switches.add(node)
+    machine = await node.seen()
+    other = PowerSettings(PowerKind.IPMI, "192.0.2.66", user="root")
+    assert await code_of(Invalid, switches.wishes.set_switch(machine.id, other, None, ADA)) == "power-secret-missing"
+    same = PowerSettings(PowerKind.IPMI, "192.0.2.10", user="admin")
+    assert (await switches.wishes.set_switch(machine.id, same, None, ADA)).secret_set
+
+
+async def test_one_order_at_a_time(switches, node):
+    await node.usable()
+    await switches.add(node)
+    machine = await node.seen()
+    await switches.world.wishes.power(machine.id, PowerAction.ON, None, ADA)
+    again = switches.world.wishes.power(machine.id, PowerAction.CYCLE, None, ADA)
+    assert await code_of(Conflict, again) == "power-busy"
+    assert await code_of(Conflict, switches.wishes.remove_switch(machine.id, ADA)) == "power-busy"
+
+
+async def test_what_is_lost_is_said_and_has_to_be_confirmed(switches, node):
+    await node.active()
+    memory = await switches.add(node, PowerState.ON)
+    machine = await node.seen()
+    told = await switches.world.wishes.machine_consequences(machine.id, MachineAction.POWER_OFF)
+    assert told.confirm == machine.name
+    assert "web-1 may run" in told.texts[0]
+    assert "not written to its disk is lost" in told.texts[0]
+    asked = switches.world.wishes.power(machine.id, PowerAction.OFF, None, ADA)
+    assert await code_of(Conflict, asked) == "confirmation-needed"
+    assert (await switches.ask(node, "off", machine.name)).status == "done"
+    assert memory.state is PowerState.OFF
+    assert await state(node) == "active", "power is beside the state"
+
+
+async def test_a_machine_without_a_switch_is_switched_by_hand(switches, node):
+    await node.usable()
+    machine = await node.seen()
+    assert await code_of(Conflict, switches.world.wishes.power(machine.id, PowerAction.ON, None, ADA)) == "power-none"
+
+
+class Killed(BaseException):
+    """kill -9, as far as what runs in the daemon is concerned."""
+
+
+@dataclass
+class Dying:
+    """A switch whose daemon is killed right before, or right after, it is told to do something."""
+
+    memory: MemorySwitch
+    at: str
+    after: bool
+
+    def __getattr__(self, name):
+        async def call(*arguments):
+            if name == self.at and not self.after:
+                raise Killed
+            result = await getattr(self.memory, name)(*arguments)
+            if name == self.at:
+                raise Killed
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", ["observe", "off", "boot_network_once", "on"])
+async def test_a_killed_daemon_goes_on_where_the_switch_is(switches, node, at, after):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    machine = await node.seen()
+    await switches.world.wishes.power(machine.id, PowerAction.NETWORK_ONCE, None, ADA)
+    switches.board._drivers = lambda *_: Dying(memory, at, after)
+    with pytest.raises(BaseExceptionGroup):
+        await switches.work()
+    switches.__post_init__()
+    await switches.work()
+    assert memory.state is PowerState.ON
+    if (at, after) == ("on", True):
+        assert memory.booted == [False], "it runs, and is left alone"
+    assert len(memory.booted) == 1, "started once, whenever it was"
+    assert await switches.world.store.read(power.open_orders) == []
