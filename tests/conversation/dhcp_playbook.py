@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from appliance.lease import Lease, Reservation
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
 from appliance.netboot.dhcp.facts import Fact
-from appliance.netboot.dhcp.options import Code, MessageKind
+from appliance.netboot.dhcp.options import Code, MessageKind, encode_option
 from appliance.netboot.dhcp.packet import BOOTREQUEST, NOWHERE, Packet, decode, encode
 from appliance.netboot.dhcp.request import Arrival
 from appliance.netboot.dhcp.responder import Responder
@@ -59,6 +59,11 @@ def message(
     return encode(packet, limit=1472)
 
 
+def encapsulated(options: dict[int, bytes]) -> bytes:
+    """Options inside an option."""
+    return b"".join(encode_option(code, value) for code, value in options.items())
+
+
 def kind_of(packet: Packet) -> MessageKind:
     """What a reply is."""
     return MessageKind(packet.options[Code.MESSAGE_TYPE][0])
@@ -69,6 +74,7 @@ class Playbook:
     """One responder with everything around it. A disk that is not `stuck` writes at once."""
 
     subnet: Subnet = SUBNET
+    others: tuple[Subnet, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     known: set[str] = field(default_factory=set)
     now: float = 10_000.0
@@ -87,7 +93,7 @@ class Playbook:
 
     def _started(self) -> Responder:
         return Responder(
-            [self.subnet],
+            [self.subnet, *self.others],
             is_known=self.known.__contains__,
             reservations=self.reservations,
             leases=list(self.disk.values()),
@@ -186,6 +192,22 @@ class Playbook:
         """The client accepts an offer (SELECTING)."""
         chosen = {Code.SERVER_ID: server.packed, Code.REQUESTED_ADDRESS: wanted.packed, **(options or {})}
         return self.receive(message(MessageKind.REQUEST, mac, options=chosen))
+
+    def relayed(
+        self,
+        kind: MessageKind,
+        relay: IPv4Address,
+        mac: str = MAC,
+        *,
+        information: dict[int, bytes] | None = None,
+        options: dict[int, bytes] | None = None,
+        **fields: object,
+    ) -> list[Packet]:
+        """A relay forwards a client's message, with sub-options of option 82 where it adds any."""
+        added = {Code.RELAY_AGENT: encapsulated(information)} if information else {}
+        said = {**(options or {}), **added}
+        data = message(kind, mac, giaddr=relay, options=said, **fields)  # type: ignore[arg-type]
+        return self.receive(data, Arrival("br0", SERVER, relay, SERVER))
 
     def reboot(self, wanted: IPv4Address, mac: str = MAC) -> list[Packet]:
         """The client remembers an address (INIT-REBOOT)."""

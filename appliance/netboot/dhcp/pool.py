@@ -21,7 +21,7 @@ from appliance.netboot.dhcp.subnet import Subnet
 
 PROBE_SECONDS = 2.0
 """An offer younger than this may still be under its conflict probe, and is not taken for somebody else."""
-LEAST_PER_RELAY = 32
+LEAST_PER_RELAY = 4
 """Offers that a relay has at the same time, or half of all addresses where that is more."""
 
 

@@ -1,10 +1,12 @@
 """Replies: what stands in them and where they go (RFC 2131 sections 4.1 and 4.3, table 3; pure)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from appliance.netboot.dhcp.options import Code, MessageKind, encode_addresses
+from appliance.netboot.dhcp.options import Code, MessageKind
 from appliance.netboot.dhcp.packet import BOOTREPLY, BROADCAST_FLAG, NOWHERE, Packet, encode
+from appliance.netboot.dhcp.parameters import parameters
 from appliance.netboot.dhcp.request import SERVER_PORT, Request
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import BootFile
@@ -20,6 +22,7 @@ _USE_BOOT_FILE = b"\x06\x01\x08\xff"
 """PXE discovery control: load the file named here, look for no boot server (PXE 2.1, table 2-2)."""
 _REBINDING_EIGHTHS = 7
 
+_NOTHING: Mapping[int, bytes] = {}
 _ECHOED = (Code.CLIENT_ID, Code.CLIENT_UUID)
 """RFC 6842, RFC 4578 section 2.3."""
 
@@ -43,6 +46,8 @@ class Terms:
     seconds: int
     hostname: str = ""
     boot: BootFile | None = None
+    options: Mapping[int, bytes] = field(default_factory=dict)
+    """Code and octets of what users set for the subnet or the machine."""
 
 
 def offer(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
@@ -64,15 +69,15 @@ def _lease_reply(kind: MessageKind, request: Request, subnet: Subnet, server: IP
     }
     options = _start(kind, server)
     options |= {code: value.to_bytes(4, "big") for code, value in times.items()}
-    options |= _network(subnet, terms.hostname)
+    told = parameters(request, subnet, terms.hostname, terms.options)
     ciaddr = request.packet.ciaddr if kind is MessageKind.ACK else NOWHERE
-    return _encode(request, options, terms.boot, yiaddr=terms.address, ciaddr=ciaddr)
+    return _encode(request, options, terms.boot, told, yiaddr=terms.address, ciaddr=ciaddr)
 
 
-def inform_ack(request: Request, subnet: Subnet, server: IPv4Address, boot: BootFile | None) -> bytes:
+def inform_ack(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
     """The answer to a DHCPINFORM: no address, no times (RFC 2131 section 4.3.5)."""
-    options = _start(MessageKind.ACK, server) | _network(subnet, "")
-    return _encode(request, options, boot, ciaddr=request.packet.ciaddr)
+    told = parameters(request, subnet, terms.hostname, terms.options)
+    return _encode(request, _start(MessageKind.ACK, server), terms.boot, told, ciaddr=request.packet.ciaddr)
 
 
 def proxy(kind: MessageKind, request: Request, server: IPv4Address, boot: BootFile) -> bytes:
@@ -96,21 +101,6 @@ def _start(kind: MessageKind, server: IPv4Address) -> dict[int, bytes]:
     return {Code.MESSAGE_TYPE: bytes([kind]), Code.SERVER_ID: server.packed}
 
 
-def _network(subnet: Subnet, hostname: str) -> dict[int, bytes]:
-    """Everything about the subnet that we know; empty values are left out."""
-    network = subnet.network
-    options: dict[int, bytes] = {
-        Code.SUBNET_MASK: network.netmask.packed,  # before the router (RFC 2132 section 3.3)
-        Code.ROUTER: b"" if subnet.gateway is None else subnet.gateway.packed,
-        Code.DNS_SERVERS: encode_addresses(subnet.dns),
-        Code.DOMAIN_NAME: subnet.domain.encode("ascii", "ignore"),
-        Code.HOST_NAME: hostname.encode("ascii", "ignore"),
-        Code.BROADCAST_ADDRESS: network.broadcast_address.packed,
-        Code.NTP_SERVERS: encode_addresses(subnet.ntp),
-    }
-    return {code: value for code, value in options.items() if value}
-
-
 def _boot(boot: BootFile) -> dict[int, bytes]:
     options: dict[int, bytes] = {
         Code.VENDOR_CLASS: boot.vendor_class,
@@ -125,15 +115,21 @@ def _encode(
     request: Request,
     options: dict[int, bytes],
     boot: BootFile | None,
+    told: Mapping[int, bytes] = _NOTHING,
     *,
     yiaddr: IPv4Address = NOWHERE,
     ciaddr: IPv4Address = NOWHERE,
     flags: int | None = None,
 ) -> bytes:
-    """Add what every reply has: the echoes, the boot file in field and option, the relay's data last."""
+    """Add what every reply has: the boot file in field and option, the echoes, the relay's data last; what is `told`
+    of the network stands before that, where the least of it is lost if it does not fit.
+    """
     packet = request.packet
     options |= {} if boot is None else _boot(boot)
-    options |= {code: packet.options[code] for code in (*_ECHOED, Code.RELAY_AGENT) if code in packet.options}
+    options |= {code: packet.options[code] for code in _ECHOED if code in packet.options}
+    options |= {code: value for code, value in told.items() if code not in options}
+    if Code.RELAY_AGENT in packet.options:
+        options[Code.RELAY_AGENT] = packet.options[Code.RELAY_AGENT]
     name = b"" if boot is None else boot.name.encode("ascii")
     reply = Packet(
         op=BOOTREPLY,

@@ -1,6 +1,6 @@
 """The DHCP protocol without I/O: datagrams, times and results in, effects out (pure)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
 
 from appliance.lease import Lease, Reservation
@@ -43,6 +43,11 @@ class Responder:
         """Replace all reservations; running leases stay until their machines ask anew."""
         for service in self._services.values():
             service.pool.set_reservations(reservations)
+
+    def set_options(self, options: Mapping[str, Mapping[int, bytes]]) -> None:
+        """Replace the options that users set for machines: code and octets, by MAC address."""
+        for service in self._services.values():
+            service.machine_options = options
 
     def switch(self, subnet: Subnet) -> None:
         """Serve the subnet of this interface under other rules; its leases and offers stay."""

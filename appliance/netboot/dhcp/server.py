@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
 
 from appliance.errors import ApplianceError
@@ -48,6 +48,7 @@ class DhcpServer:
         self._is_known = is_known
         self._choose = choose
         self._reservations = reservations
+        self._machine_options: Mapping[str, Mapping[int, bytes]] = {}
         self._saver = Saver(store, self._on_saved, self._on_save_failed)
         self._wires = Wires(self._on_datagrams, self._on_probe_result)
         self._bound = False
@@ -65,6 +66,7 @@ class DhcpServer:
             leases=leases,
             choose=self._choose,
         )
+        responder.set_options(self._machine_options)
         for interface in self._held:
             responder.hold(interface, True)
         return responder
@@ -97,6 +99,11 @@ class DhcpServer:
         """Replace all reservations, at any time."""
         self._reservations = reservations
         self._responder.set_reservations(reservations)
+
+    def set_options(self, options: Mapping[str, Mapping[int, bytes]]) -> None:
+        """Replace the options that users set for machines, at any time: code and octets, by MAC address."""
+        self._machine_options = options
+        self._responder.set_options(options)
 
     def holder(self, address: IPv4Address) -> str | None:
         """The machine that was leased an address last, as the server knows it this very moment."""

@@ -1,6 +1,6 @@
 """DHCP on one subnet: what each message of a client leads to (RFC 2131 section 4.3; pure)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -54,6 +54,8 @@ class SubnetService:
         self.pool = Pool(subnet, reservations, leases)
         self._is_known = is_known
         self._choose = choose
+        self.machine_options: Mapping[str, Mapping[int, bytes]] = {}
+        """Code and octets of the options that users set for machines, by MAC address."""
         self._probing: dict[IPv4Address, Look] = {}
         self._unsaved: dict[str, Request] = {}
         self._ending = Ending(self.pool, subnet.interface)
@@ -191,7 +193,11 @@ class SubnetService:
     def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
         reservation = self.pool.reservation(self._key(request))
         hostname = reservation.hostname if reservation is not None else ""
-        return Terms(address, seconds, hostname, self._boot(request))
+        return Terms(address, seconds, hostname, self._boot(request), self._options(request))
+
+    def _options(self, request: Request) -> Mapping[int, bytes]:
+        """What users set: that of the machine goes before that of the subnet."""
+        return {**dict(self.subnet.options), **self.machine_options.get(request.mac, {})}
 
     def _boot(self, request: Request) -> BootFile | None:
         if self.subnet.unknown_machines == "ignore" and not self._is_known(request.mac):
@@ -335,5 +341,6 @@ class SubnetService:
         address = request.packet.ciaddr
         if address != NOWHERE and address not in self.subnet.network:
             return []
-        data = reply.inform_ack(request, self.subnet, request.our_id, self._boot(request))
+        terms = Terms(address, 0, boot=self._boot(request), options=self._options(request))
+        data = reply.inform_ack(request, self.subnet, request.our_id, terms)
         return [Send(data, reply.destination(request, address))]

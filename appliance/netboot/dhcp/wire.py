@@ -112,10 +112,12 @@ class Wire:
         target = effect.destination
         try:
             if target.mac is None:
-                self.ports[effect.port].sendto(effect.data, (str(target.address), target.port))
+                # From the address that was asked: the interface may have several, and routes prefer another one.
+                source = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, self._local.packed, bytes(4)))]
+                self.ports[effect.port].sendmsg([effect.data], source, 0, (str(target.address), target.port))
             else:
-                source = Endpoint(self._mac(), self._local, SERVER_PORT)
-                self._frames.send(udp_frame(source, Endpoint(target.mac, target.address, target.port), effect.data))
+                ours = Endpoint(self._mac(), self._local, SERVER_PORT)
+                self._frames.send(udp_frame(ours, Endpoint(target.mac, target.address, target.port), effect.data))
         except OSError as error:
             log.warning("sending DHCP to %s on %s: %s", target.address, self.interface, error)
 
