@@ -10,14 +10,16 @@ from typing import Any
 import aiosqlite
 
 from appliance.deployment import Deployment
-from appliance.errors import Conflict, Denied, Invalid, NotFound
+from appliance.errors import Conflict, Denied, Invalid
 from appliance.events import Bus, Event, Progress
-from appliance.machine import MacAddress, Machine, MachineId, State, moved
+from appliance.machine import MacAddress, Machine, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs
 from appliance.reconcile.outcome import deployment_given
 from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
+from appliance.reconcile.polls import has_work
+from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
 from appliance.store import attempts, catalogue, deployments, machines, tokens
@@ -38,12 +40,8 @@ from appliance.workflow import (
     step_done,
 )
 
-POLL_SECONDS = 50.0
-"""How long a poll is held; below the minute at which proxies and NAT forget a connection."""
 RESULT_BYTES = 64 << 10
 """What a step may have found out, as JSON; it is kept in the attempt and in the timeline."""
-SEEN_SECONDS = 20.0
-"""Signs of a machine closer together than this are not written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,29 +223,6 @@ class Agents:
             await tell(Event("machine.conflict", self._clock(), f"{text}; {reason}", mac, machine.id))
         return machine
 
-    async def poll(self, poll: str) -> bool:
-        """Wait for work, at most POLL_SECONDS; raises NotFound once the session has ended."""
-
-        async def session_of(db: aiosqlite.Connection) -> MachineSession:
-            session = await tokens.session_by_poll(db, poll)
-            if session is None:
-                raise NotFound("session-unknown", "this poll has ended", "restart the machine")
-            return session
-
-        session = await self._store.read(session_of)
-        if session.proven:
-            await self._seen(session.machine)
-
-        async def due() -> bool:
-            current = await self._store.read(session_of)
-            return await self._store.read(lambda db: self._has_work(db, current))
-
-        return await self._bell.wait(session.machine, due, POLL_SECONDS)
-
-    async def _has_work(self, db: aiosqlite.Connection, session: MachineSession) -> bool:
-        attempt = await attempts.live_of(db, session.machine)
-        return session.proven and attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT
-
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due for this agent, with its parameters; None when there is none."""
 
@@ -255,7 +230,7 @@ class Agents:
             now = self._clock()
             session = await self._session(db, token)
             attempt = await attempts.live_of(db, session.machine)
-            if attempt is None or attempt.step is None or not await self._has_work(db, session):
+            if attempt is None or attempt.step is None or not await has_work(db, session):
                 return None
             machine = await machines.get(db, session.machine)
             if attempt.step.secret and not _entitled(session, attempt):
@@ -410,16 +385,6 @@ class Agents:
         if session is None:
             raise Denied("session-unknown", "this session has ended", "restart the machine")
         return session
-
-    async def _seen(self, machine_id: MachineId) -> None:
-        now = self._clock()
-
-        async def job(db: aiosqlite.Connection) -> None:
-            machine = await machines.find(db, machine_id)
-            if machine is not None and now - (machine.last_seen or 0) > SEEN_SECONDS:
-                await machines.put(db, touched(machine, now))
-
-        await self._store.write(job)
 
 
 def _objection(token: BootToken, session: MachineSession | None, taken_by: str, now: float) -> Refusal | None:

@@ -1,6 +1,7 @@
 """Wakes whoever waits for something to happen to one machine. Costs nothing for machines that nobody waits for."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from appliance.machine import MachineId
@@ -11,9 +12,15 @@ class Bell:
 
     def __init__(self) -> None:
         self._waiting: dict[MachineId, set[asyncio.Event]] = {}
+        self._rings: Counter[MachineId] = Counter()
+
+    def rings(self, machine: MachineId) -> int:
+        """How often it has rung; where that is the same, what was true of the machine is true still."""
+        return self._rings[machine]
 
     def ring(self, machine: MachineId) -> None:
         """Something about this machine changed."""
+        self._rings[machine] += 1
         for event in self._waiting.get(machine, ()):
             event.set()
 

@@ -11,6 +11,7 @@ from appliance.reconcile.agents import Agents
 from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.boots import Boots, Crowded
+from appliance.reconcile.polls import Polls
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.watch import Watch
 
@@ -23,6 +24,7 @@ class StoredFleet:
     agents: Agents
     residents: Residents
     messages: MachineMessages
+    polls: Polls
     watch: Watch | None = None
     """Is told how far machines come; None in tests."""
     programs: BootPrograms | None = None
@@ -43,8 +45,8 @@ class StoredFleet:
         return boot
 
     async def poll(self, poll: str) -> bool:
-        """See ``Agents.poll``."""
-        return await self.agents.poll(poll)
+        """See ``Polls.wait``."""
+        return await self.polls.wait(poll)
 
     async def redeem(self, redemption: Redemption, address: str) -> Welcome:
         """See ``Agents.redeem``."""

@@ -11,8 +11,9 @@ from appliance.errors import Conflict, Denied
 from appliance.events import Bus, Event
 from appliance.machine import Machine, State, moved
 from appliance.netboot.fleet import Activity, Command
-from appliance.reconcile.agents import POLL_SECONDS, SEEN_SECONDS
 from appliance.reconcile.bell import Bell
+from appliance.reconcile.polls import POLL_SECONDS
+from appliance.reconcile.presence import Presence
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.store import attempts, deployments, machines, tokens
@@ -37,8 +38,9 @@ _BY_RESIDENT = "resident"
 class Residents:
     """The resident half of ``netboot.fleet.Fleet``."""
 
-    def __init__(self, store: Store, bus: Bus, bell: Bell, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, bus: Bus, bell: Bell, clock: Callable[[], float], presence: Presence) -> None:
         self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
+        self._presence = presence
 
     async def active(self, token: str, activity: Activity) -> None:
         """The deployed system is up: ends the attempt that brought it there."""
@@ -98,7 +100,7 @@ class Residents:
         if machine.state in _AWAITING:
             await self._found_running(token)
         else:
-            await self._seen(machine)
+            self._presence.heard(machine.id)
 
         async def ordered() -> bool:
             return await self._store.read(lambda db: self._order(db, machine)) is not None
@@ -162,16 +164,6 @@ class Residents:
         if deployment.machine != whose[1]:
             raise Denied("session-unknown", f"{deployment.name} is not on this machine any more")
         return deployment, await machines.get(db, whose[1])
-
-    async def _seen(self, machine: Machine) -> None:
-        now = self._clock()
-        if now - (machine.last_seen or 0) <= SEEN_SECONDS:
-            return
-
-        async def job(db: aiosqlite.Connection) -> None:
-            await machines.put(db, touched(await machines.get(db, machine.id), now))
-
-        await self._store.write(job)
 
 
 def _arrived(attempt: Attempt, now: float) -> Attempt | None:

@@ -1,6 +1,6 @@
 """Machines, their interfaces and their inventories."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
@@ -130,6 +130,15 @@ async def put(db: aiosqlite.Connection, machine: Machine) -> None:
     )
     await _put_values(db, machine.id, "machine_macs", "mac", machine.macs)
     await _put_values(db, machine.id, "machine_tags", "tag", machine.tags)
+
+
+async def put_seen(db: aiosqlite.Connection, seen: Mapping[MachineId, float]) -> None:
+    """Note when machines were last heard of, unless that is known to be later; nothing else of them changes."""
+    await db.executemany(
+        "UPDATE machines SET last_seen = ?1, doc = CAST(json_set(CAST(doc AS TEXT), '$.last_seen', ?1) AS BLOB)"
+        " WHERE id = ?2 AND last_seen < ?1",
+        [(at, machine) for machine, at in seen.items()],
+    )
 
 
 def _columns(machine: Machine) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from appliance.reconcile.boots import Boots
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.loop import ReconcileLoop
+from appliance.reconcile.polls import Polls
+from appliance.reconcile.presence import Presence
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines, tasks
@@ -59,11 +61,13 @@ class World:
     def __post_init__(self):
         shared = (self.store, self.bus, self.bell, lambda: self.now)
         urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
+        self.presence = Presence(self.store, lambda: self.now)
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown),
             Agents(*shared, urls, lambda _: self.content),
-            Residents(*shared),
+            Residents(*shared, self.presence),
             MachineMessages(self.store, lambda: self.now),
+            Polls(self.store, self.bell, lambda: self.now, self.presence),
         )
         self.loop = ReconcileLoop(*shared)
         self.wishes = Wishes(self.store, self.bus, lambda: self.now)

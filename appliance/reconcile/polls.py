@@ -1,0 +1,87 @@
+"""The wait of idle machines for work. Ten thousand of them ask 200 times a second, and nearly always there is none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiosqlite
+
+from appliance.errors import NotFound
+from appliance.machine import MachineId
+from appliance.reconcile.bell import Bell
+from appliance.reconcile.presence import Presence
+from appliance.store import attempts, tokens
+from appliance.store.store import Store
+from appliance.store.tokens import MachineSession
+from appliance.workflow import Actor
+
+POLL_SECONDS = 50.0
+"""How long a poll is held; below the minute at which proxies and NAT forget a connection."""
+TRUSTED_SECONDS = 600.0
+"""How long a look at the store is believed while the machine's bell does not ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the store held for a poll id: no work."""
+
+    session: MachineSession
+    ring: int
+    """The machine's last ring before the look; what changed since has rung."""
+    at: float
+
+
+class Polls:
+    """Remembers of each poll id that there was nothing to do, until the machine's bell rings."""
+
+    def __init__(self, store: Store, bell: Bell, clock: Callable[[], float], presence: Presence) -> None:
+        self._store, self._bell, self._clock, self._presence = store, bell, clock, presence
+        self._looks: dict[str, _Look] = {}
+        self._swept = clock()
+
+    async def wait(self, poll: str) -> bool:
+        """Wait for work, at most POLL_SECONDS; raises NotFound once the session has ended."""
+        look = self._looks.get(poll)
+        session = look.session if look is not None else await self._session(poll)
+        if session.proven:
+            self._presence.heard(session.machine)
+
+        async def due() -> bool:
+            return await self._due(poll, session.machine)
+
+        return await self._bell.wait(session.machine, due, POLL_SECONDS)
+
+    async def _due(self, poll: str, machine: MachineId) -> bool:
+        look, ring, now = self._looks.get(poll), self._bell.rings(machine), self._clock()
+        if look is not None and look.ring == ring and now - look.at <= TRUSTED_SECONDS:
+            return False
+        self._sweep(now)
+        session, due = await self._store.read(lambda db: _look_up(db, poll))
+        if due:
+            self._looks.pop(poll, None)
+        else:
+            self._looks[poll] = _Look(session, ring, now)
+        return due
+
+    async def _session(self, poll: str) -> MachineSession:
+        session, _ = await self._store.read(lambda db: _look_up(db, poll))
+        return session
+
+    def _sweep(self, now: float) -> None:
+        """Forget the looks that are believed no longer: their machines boot anew, under another poll id."""
+        if now - self._swept > TRUSTED_SECONDS:
+            self._swept = now
+            self._looks = {poll: look for poll, look in self._looks.items() if now - look.at <= TRUSTED_SECONDS}
+
+
+async def _look_up(db: aiosqlite.Connection, poll: str) -> tuple[MachineSession, bool]:
+    """The session of a poll id, and whether there is work for it; raises NotFound."""
+    session = await tokens.session_by_poll(db, poll)
+    if session is None:
+        raise NotFound("session-unknown", "this poll has ended", "restart the machine")
+    return session, await has_work(db, session)
+
+
+async def has_work(db: aiosqlite.Connection, session: MachineSession) -> bool:
+    """Whether the agent of this session has a step to do; there is none for a boot that was not proven."""
+    attempt = await attempts.live_of(db, session.machine) if session.proven else None
+    return attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT
