@@ -218,7 +218,7 @@ def _check_address(settings: PowerSettings) -> None:
             hint = "use qemu:///system, or qemu+ssh://user@host/system"
             raise Invalid("power-address-invalid", f"{address[:80]!r} is no host of VMs", hint, "address")
         return
-    if not (_is_address(address) or _HOST_NAME.fullmatch(address)):
+    if not (_is_address(address) or _is_name(address)):
         text = f"{address[:80]!r} is neither an address nor a host name"
         raise Invalid("power-address-invalid", text, "write it as 192.0.2.10 or bmc1.example", "address")
 
@@ -229,6 +229,12 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return not found.is_unspecified and not (found.version == 6 and "%" in text)
+
+
+def _is_name(text: str) -> bool:
+    """Names end in a label with a letter in it (RFC 1123 section 2.1): 10.0.0.300 is a slip, no name."""
+    last = text.rpartition(".")[2]
+    return _HOST_NAME.fullmatch(text) is not None and not last.isdigit()
 
 
 def _check_numbers(settings: PowerSettings) -> None:

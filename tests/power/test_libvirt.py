@@ -1,0 +1,59 @@
+"""What ``virsh`` says, in our words. That it does what it is told is for tests/contract/test_power_contract.py."""
+
+import pytest
+
+from appliance.errors import ApplianceError
+from appliance.power.libvirt import address, power_state, reason
+from appliance.power_switch import PowerKind, PowerSettings, PowerState
+
+HERE = PowerSettings(PowerKind.LIBVIRT, "qemu:///system", system="web1")
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("shut off\n\n", PowerState.OFF),
+        ("running\n\n", PowerState.ON),
+        ("paused\n", PowerState.ON),
+        ("in shutdown\n", PowerState.ON),
+        ("crashed\n", PowerState.ON),
+        ("pmsuspended\n", PowerState.ON),
+        ("no state\n", PowerState.UNKNOWN),
+        ("", PowerState.UNKNOWN),
+        ("off", PowerState.UNKNOWN),
+    ],
+)
+def test_only_what_is_shut_off_is_off(words, state):
+    assert power_state(words) is state
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "field"),
+    [
+        (
+            "error: failed to connect to the hypervisor\nerror: Cannot recv data: ssh: connect to",
+            "power-unreachable",
+            "",
+        ),
+        ("error: failed to connect\nerror: Cannot recv data: Host key verification failed.", "power-refused", ""),
+        ("error: failed to connect\nerror: x: Permission denied (publickey,password).", "power-refused", ""),
+        ("error: failed to get domain 'web1'\n", "power-failed", "system"),
+        ("error: Failed to start domain 'web1'\nerror: no disk", "power-failed", ""),
+        ("", "power-failed", ""),
+    ],
+)
+def test_refusals(words, code, field):
+    found = reason(ApplianceError("program-failed", f"virsh --quiet: {words}"), HERE)
+    assert (found.code, found.field) == (code, field)
+    assert found.hint
+    assert "virsh --quiet" not in found.message or not words
+
+
+def test_a_host_that_hangs_and_a_program_that_is_missing():
+    assert reason(ApplianceError("program-stuck", "virsh: no end"), HERE).code == "power-unreachable"
+    assert "libvirt-clients" in reason(ApplianceError("program-missing", "virsh is not installed"), HERE).hint
+
+
+def test_ssh_has_nobody_to_ask():
+    assert address(HERE) == "qemu:///system"
+    assert address(PowerSettings(PowerKind.LIBVIRT, "qemu+ssh://h/system")) == "qemu+ssh://h/system?no_tty=1"
