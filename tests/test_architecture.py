@@ -24,7 +24,7 @@ CLOCKS = {"now", "today", "utcnow"}
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
-    "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options",
+    "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram", "screencode",
     "power_switch", "power_order", "power_known", "__init__",
 }  # fmt: skip
 LAYERS = (

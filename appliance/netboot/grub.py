@@ -1,14 +1,39 @@
-"""Boot decisions as configuration of network GRUB, for BIOS machines that start from their disk. Pure."""
+"""Boot decisions as configuration of GRUB. Pure.
+
+Network GRUB for BIOS starts a machine from its disk. Signed GRUB, behind shim, does on UEFI with Secure Boot all that
+iPXE does elsewhere: it may load nothing else than what is signed, and iPXE is not.
+GRUB's manual is the reference; `(http,ADDRESS:PORT)` is a web server as a device.
+"""
 
 import re
+from itertools import pairwise
+from urllib.parse import urlsplit
 
-from appliance.netboot.policy import BootSpec, LocalDisk
+from appliance.machine import MacAddress
+from appliance.netboot.fleet import Boot
+from appliance.netboot.ipxe import BUSY_SECONDS, PAUSES, Site, shown, stack_arguments
+from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NextEntry, NoStack
+from appliance.screencode import Waits, code
 
 _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
+LOADERS = (
+    "/EFI/BOOT/BOOTX64.EFI",
+    "/EFI/debian/shimx64.efi",
+    "/EFI/ubuntu/shimx64.efi",
+    "/EFI/fedora/shimx64.efi",
+    "/EFI/centos/shimx64.efi",
+    "/EFI/redhat/shimx64.efi",
+    "/EFI/rocky/shimx64.efi",
+    "/EFI/almalinux/shimx64.efi",
+    "/EFI/opensuse/shim.efi",
+    "/EFI/sles/shim.efi",
+    "/EFI/Microsoft/Boot/bootmgfw.efi",
+)
+"""Where an EFI system partition has what starts its system, the general place first."""
 
 
 def config(spec: BootSpec) -> str:
-    """GRUB commands that start the boot sector of the disk that holds the deployment's root file system.
+    """For network GRUB: start the boot sector of the disk that holds the deployment's root file system.
 
     Anything that is not to boot from disk ends at once, and the BIOS goes on with its next device.
     """
@@ -26,3 +51,107 @@ if search --no-floppy --fs-uuid --set=found {uuid}; then
 fi
 echo "No disk here has the file system {uuid}."
 """
+
+
+def start_config(server: str) -> str:
+    """For signed GRUB, the same for all: ask for the machine's own configuration, for ever.
+
+    GRUB knows the card that it was loaded through, and reads the UUID out of SMBIOS.
+    """
+    ask = f"source {_device(server)}/boot/grub/$net_default_mac/$uuid"
+    mac = '"Code $net_default_mac-10: in the console press Ctrl-K and type it, or: qrm find"'
+    head = ["smbios --type 1 --get-uuid 8 --set=uuid", 'if [ -z "$uuid" ]; then set uuid=none; fi']
+    return _text([*head, *_retrying([ask], [f"echo 'No boot script from {shown(server)}.'", f"echo {mac}"])])
+
+
+def busy_config(trouble: str, mac: MacAddress) -> str:
+    """In place of an error that passes: wait; whoever read this asks again."""
+    said = [f"echo '{shown(trouble)}. Asking again in {BUSY_SECONDS} s.'", *_code(mac, Waits.ROOM)]
+    return _text([*said, f"sleep {BUSY_SECONDS}", "set pause=1"])
+
+
+def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
+    """What carries out a boot decision on this machine: the counterpart of ``ipxe.script``."""
+    match boot.spec:
+        case MaintenanceStack():
+            what, body = "starting the maintenance stack", _stack(boot, site, mac)
+        case NoStack(architecture):
+            what, body = f"there is no maintenance stack for {shown(architecture)}", _code(mac, Waits.ARCHITECTURE)
+        case LocalDisk(esp_partuuid, _):
+            what, body = "starting from its disk", _deployments_disk(esp_partuuid, site, mac)
+        case NextEntry():
+            what, body = "starting what is on its own disks", [*_any_disk(), "exit"]
+    return _text([f"echo '{shown(boot.name)}: {what}'", *body])
+
+
+def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    at = f"{_device(site.server)}{site.stack}"
+    # Shim checks the kernel's signature; nobody signs initrds.
+    command = [
+        f"if linux {at}/vmlinuz {stack_arguments(boot, site, mac)}; then",
+        f"  if initrd {at}/initrd; then boot; fi",
+        "fi",
+    ]
+    trouble = [f"echo 'The maintenance stack could not be fetched from {site.server}{site.stack}.'"]
+    return _retrying(command, [*trouble, *_code(mac, Waits.STACK), _report(site, mac, Waits.STACK)])
+
+
+def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> list[str]:
+    """The fallback loader of the partition with this UUID, its own shim, whatever its drive number.
+
+    From a machine without it firmware goes on: what GRUB returns to is shim, and then firmware's next entry.
+    """
+    if not esp_partuuid or not _UUID.fullmatch(esp_partuuid):
+        return [*_any_disk(), "exit"]
+    found = [
+        "for part in (hd*,gpt*); do",
+        "  set found=",
+        "  probe --set=found --part-uuid $part",
+        f'  if [ "$found" = "{esp_partuuid.lower()}" ]; then',
+        *(f"    {line}" for line in _chained("$part", LOADERS[:1])),
+        "  fi",
+        "done",
+    ]
+    said = [f"echo 'No disk here has partition {esp_partuuid}.'", *_code(mac, Waits.DISK)]
+    return [*found, *said, _report(site, mac, Waits.DISK), "sleep 10", "exit"]
+
+
+def _any_disk() -> list[str]:
+    loaders = [f"  {line}" for line in _chained("$part", LOADERS)]
+    return ["for part in (hd*,gpt*); do", *loaders, "done"]
+
+
+def _chained(part: str, loaders: tuple[str, ...]) -> list[str]:
+    return [f"if [ -f {part}{name} ]; then if chainloader {part}{name}; then boot; fi; fi" for name in loaders]
+
+
+def _code(mac: MacAddress, waits: Waits) -> list[str]:
+    short = code(mac, waits)
+    return [f"echo 'Code {short}: in the console press Ctrl-K and type it, or: qrm find {short}'"]
+
+
+def _report(site: Site, mac: MacAddress, waits: Waits) -> str:
+    return f"source {_device(site.server)}/boot/trouble/{mac}/{waits:d}"
+
+
+def _retrying(command: list[str], trouble: list[str]) -> list[str]:
+    """``command``, again after growing pauses, for ever. It may set ``pause`` to begin anew with short ones."""
+    grow = [f"  if [ $pause = {now} ]; then set pause={then}; fi" for now, then in reversed(list(pairwise(PAUSES)))]
+    return [
+        f"set pause={PAUSES[0]}",
+        "while true; do",
+        *(f"  {line}" for line in (*command, *trouble)),
+        '  echo "Trying again in $pause s."',
+        "  sleep $pause",
+        *grow,
+        "done",
+    ]
+
+
+def _device(server: str) -> str:
+    """A plain HTTP base URL as GRUB's device."""
+    return f"(http,{urlsplit(server).netloc})"
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join([*lines, ""])

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError, Denied, Invalid, NotFound
 from appliance.machine import MacAddress, meaningful_serial, meaningful_uuid, parse_mac
-from appliance.netboot import ipxe
+from appliance.netboot import grub, ipxe
 from appliance.netboot.answers import bearer, status_of
 from appliance.netboot.fleet import Fleet
 from appliance.netboot.policy import BootRequest
@@ -20,8 +20,14 @@ Fetched = Callable[[str, str, int], Awaitable[None]]
 """Told (client address, path, bytes) when a boot file has been sent."""
 Proves = Callable[[MacAddress, str, str], bool]
 """Whether a request for this interface's script, from the first address to the second, ours, comes from it."""
+Troubled = Callable[[MacAddress, int, str], None]
+"""Told what stands on a machine's boot screen: its interface, the number of its code, the boot program's error."""
 _UNAVAILABLE = 503
 """The status of what passes by itself: a store that fails, too many new machines at once."""
+
+
+def unheard(_mac: MacAddress, _waits: int, _error: str) -> None:
+    """Stands in where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,16 @@ class BootHttp:
     """The handlers; the daemon mounts ``make_app``."""
 
     def __init__(
-        self, fleet: Fleet, files: BootFiles, clock: Callable[[], float], fetched: Fetched, proves: Proves
+        self,
+        fleet: Fleet,
+        files: BootFiles,
+        clock: Callable[[], float],
+        fetched: Fetched,
+        proves: Proves,
+        troubled: Troubled = unheard,
     ) -> None:
         self._fleet, self._files, self._clock = fleet, files, clock
-        self._fetched, self._proves = fetched, proves
+        self._fetched, self._proves, self._troubled = fetched, proves, troubled
         self.sent = Sent()
 
     def make_app(self) -> web.Application:
@@ -63,6 +75,9 @@ class BootHttp:
             [
                 web.get("/boot/start.ipxe", self._start),
                 web.get("/boot/script", self._script, allow_head=False),  # asking for it counts as a boot
+                web.get("/grub/grub.cfg", self._grub_start),
+                web.get("/boot/grub/{mac}/{uuid}", self._grub, allow_head=False),
+                web.get("/boot/trouble/{mac}/{waits}", self._trouble, allow_head=False),
                 web.get("/boot/stack.json", self._stack_paths),
                 web.get("/boot/{name}", self._program),
                 web.get(self._files.stack_path + "/{name:vmlinuz|initrd}", self._stack),
@@ -86,9 +101,33 @@ class BootHttp:
         except ApplianceError as error:
             if status_of(error) != _UNAVAILABLE:
                 raise
-            text = ipxe.busy_script(site.server, error.message)
+            text = ipxe.busy_script(site.server, error.message, asked.mac)
         # A script may hold a boot token: no cache may keep it.
         return web.Response(text=text, headers={"Cache-Control": "no-store"})
+
+    async def _grub_start(self, request: web.Request) -> web.Response:
+        """Where GRUB looks that firmware has loaded by HTTP."""
+        return web.Response(text=grub.start_config(self._files.site(_server(request)).server))
+
+    async def _grub(self, request: web.Request) -> web.Response:
+        """The same for signed GRUB, which knows the address of its card and the UUID."""
+        said = {"mac": request.match_info["mac"], "uuid": request.match_info["uuid"], "platform": "efi"}
+        asked = boot_request(said, _peer(request), _server(request), self._proves)
+        try:
+            text = grub.uefi_config(await self._fleet.boot(asked), self._files.site(asked.server), asked.mac)
+        except ApplianceError as error:
+            if status_of(error) != _UNAVAILABLE:
+                raise
+            text = grub.busy_config(error.message, asked.mac)
+        return web.Response(text=text, headers={"Cache-Control": "no-store"})
+
+    async def _trouble(self, request: web.Request) -> web.Response:
+        """What stands on a machine's boot screen; the answer is a script that does nothing."""
+        mac = parse_mac(request.match_info["mac"])
+        number, peer = request.match_info["waits"], _peer(request)
+        if number.isascii() and number.isdigit() and self._proves(mac, peer, _server(request)):
+            self._troubled(mac, int(number), cleaned(request.query.get("error")))
+        return web.Response(text="# noted\n", headers={"Cache-Control": "no-store"})
 
     async def _program(self, request: web.Request) -> web.StreamResponse:
         return await self._file(request, self._files.programs, request.match_info["name"])
@@ -144,6 +183,7 @@ def boot_request(query: dict[str, str], address: str, server: str, proves: Prove
         address=address,
         server=server,
         proven=proves(mac, address, server),
+        architecture=cleaned(query.get("arch"))[:20],
     )
 
 

@@ -43,6 +43,8 @@ class BootRequest:
     """Our own IPv4 address that it was sent to."""
     proven: bool
     """Whether that address is the machine's; others must not speak for it."""
+    architecture: str = ""
+    """What the boot program was built for, as iPXE names it; empty where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,26 @@ class NextEntry:
     """Leave to firmware's next boot entry."""
 
 
-BootSpec = MaintenanceStack | LocalDisk | NextEntry
+@dataclass(frozen=True, slots=True)
+class NoStack:
+    """It should boot the maintenance stack, and there is none for its processor: it waits, and says so."""
+
+    architecture: str
+    """As iPXE names it: ``arm64``, ``arm32``, ``riscv64``, ``loong64``."""
+
+
+BootSpec = MaintenanceStack | LocalDisk | NextEntry | NoStack
+
+STACK_ARCHITECTURES = ("x86_64", "i386", "")
+"""What iPXE may be built for where the stack runs: its 32-bit build runs on 64-bit processors too, and one that does
+not say is taken to be right."""
+
+
+def fitting(spec: BootSpec, architecture: str) -> BootSpec:
+    """The decision as it can be carried out on a processor of this architecture."""
+    if isinstance(spec, MaintenanceStack) and architecture not in STACK_ARCHITECTURES:
+        return NoStack(architecture)
+    return spec
 
 
 @dataclass(frozen=True, slots=True)

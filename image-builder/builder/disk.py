@@ -33,13 +33,13 @@ class Layout:
 
 
 def write(scratch: Path, layout: Layout, root: Path, loaders: Path) -> Path:
-    """The disk `scratch`/image.raw: GRUB for BIOS, an ESP with GRUB as fallback loader, the root."""
+    """The disk `scratch`/image.raw: GRUB for BIOS, an ESP with shim and GRUB as fallback loader, the root."""
     root_sectors = -(-root.stat().st_size // (MEBIBYTE * SECTOR)) * MEBIBYTE
     total = ROOT_AT + root_sectors + MEBIBYTE
     tables = gpt.tables(total, layout.identify("disk"), layout.partitions(root_sectors))
     core = grub.placed_core((loaders / "core.img").read_bytes(), BIOS_BOOT_AT, BIOS_BOOT_SIZE)
     mbr = grub.mbr_with_boot_code(tables.head[:SECTOR], (loaders / "boot.img").read_bytes(), BIOS_BOOT_AT)
-    esp = make_esp(scratch, layout.esp_serial, loaders / "bootx64.efi")
+    esp = make_esp(scratch, layout.esp_serial, loaders)
     raw = scratch / "image.raw"
     with raw.open("wb") as file:
         file.truncate(total * SECTOR)
@@ -53,14 +53,27 @@ def write(scratch: Path, layout: Layout, root: Path, loaders: Path) -> Path:
     return raw
 
 
-def make_esp(scratch: Path, serial: str, loader: Path) -> Path:
-    """A FAT file system with the loader where firmware looks on a disk that it knows nothing about."""
+# Debian's signed GRUB looks here for its configuration. The real one is on the third partition of whatever disk this
+# GRUB was started from, so that a clone of the disk in the same machine is never mistaken for it.
+EFI_CONFIG = r"""regexp --set=1:disk '^\(([^,)]+)' "$cmdpath"
+set root="$disk,gpt3"
+set prefix="($root)/boot/grub"
+configfile $prefix/grub.cfg
+"""
+
+
+def make_esp(scratch: Path, serial: str, loaders: Path) -> Path:
+    """A FAT file system with shim where firmware looks on a disk that it knows nothing about, and GRUB beside it."""
     esp, log = scratch / "esp.img", scratch / "esp.log"
     with esp.open("wb") as file:
         file.truncate(ESP_SIZE * SECTOR)
     run(["mformat", "-i", esp, "-F", "-N", serial, "-v", "ESP", "::"], log)
-    run(["mmd", "-i", esp, "::/EFI", "::/EFI/BOOT"], log)
-    run(["mcopy", "-i", esp, loader, "::/EFI/BOOT/BOOTX64.EFI"], log)
+    config = scratch / "efi-grub.cfg"
+    config.write_text(EFI_CONFIG)
+    run(["mmd", "-i", esp, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"], log)
+    run(["mcopy", "-i", esp, loaders / "bootx64.efi", "::/EFI/BOOT/BOOTX64.EFI"], log)
+    run(["mcopy", "-i", esp, loaders / "grubx64.efi", "::/EFI/BOOT/grubx64.efi"], log)
+    run(["mcopy", "-i", esp, config, "::/EFI/debian/grub.cfg"], log)
     return esp
 
 

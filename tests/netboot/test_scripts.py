@@ -19,6 +19,7 @@ SITE = ipxe.Site("http://10.77.0.1", "https://10.77.0.1", "/stack/abc", "f" * 64
 MAC = "52:54:00:00:00:01"
 COMMANDS = {
     "#!ipxe", "echo", "set", "imgfree", "kernel", "sleep", "iseq", "goto", "exit", "chain", "sanboot", "inc", "isset",
+    "imgfetch",
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def test_the_stack_is_fetched_again_for_ever_and_told_what_it_needs():
 
 
 def test_what_failed_is_shown_as_words_and_asked_again_for_ever():
-    text = ipxe.busy_script("http://10.77.0.1", "no\nshell ${ip} || shell")
+    text = ipxe.busy_script("http://10.77.0.1", "no\nshell ${ip} || shell", MAC)
     assert len(text.splitlines()[1].split("||")) == 1
     assert "${ip}" not in text
     assert commands(text) <= COMMANDS

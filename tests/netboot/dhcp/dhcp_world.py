@@ -199,7 +199,7 @@ def ipxe(directory: Path, loop: str) -> None:
     """QEMU's own iPXE ROM, years old, fetches the boot script with its settings filled in."""
     server = Server(directory / "leases", loop)
     assert _script_of_ipxe() == (
-        f"/boot/script?mac=52-54-00-aa-bb-01&uuid={MACHINE}&serial=SN%201&platform=pcbios&product=Box&manufacturer=Acme"
+        f"/boot/script?mac=52-54-00-aa-bb-01&uuid={MACHINE}&serial=SN%201&platform=pcbios&product=Box&manufacturer=Acme&arch=i386"
     )
     assert server.wait_for("granted") == "granted 52:54:00:aa:bb:01 10.77.0.50 bios"
 
