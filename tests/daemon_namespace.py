@@ -36,6 +36,7 @@ state_dir = "{path}/state"
 [[subnet]]
 interface = "br0"
 ranges = ["10.77.0.50-10.77.0.99"]
+other_servers = "ignore"
 [boot]
 stack = "{path}/stack"
 programs = "{path}/programs"

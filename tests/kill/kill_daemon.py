@@ -27,6 +27,7 @@ state_dir = "{state}"
 [[subnet]]
 interface = "br0"
 ranges = ["10.77.0.50-10.77.0.200"]
+other_servers = "ignore"
 [boot]
 stack = "{stack}"
 programs = "{programs}"
