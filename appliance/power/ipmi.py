@@ -76,8 +76,8 @@ def arguments(settings: PowerSettings) -> list[str]:
 
 def power_state(words: str) -> PowerState:
     """The state in what ``ipmitool chassis power status`` said; raises PowerError for anything else."""
-    found = words.strip().lower().rpartition("chassis power is ")[2]
-    if found not in ("on", "off"):
+    sentence, found = words.strip().lower().rpartition("chassis power is ")[1:]
+    if not sentence or found not in ("on", "off"):
         raise PowerError("power-failed", f"the controller's answer makes no sense: {shown(words)}", "look at it")
     return PowerState(found)
 
