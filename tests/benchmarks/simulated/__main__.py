@@ -1,0 +1,139 @@
+"""``python -m tests.benchmarks.simulated``: power a hall on; one JSON object on standard output when all is over.
+
+It runs in a network of its own on eth0, and makes each address its own once it is leased.
+"""
+
+import asyncio
+import json
+import resource
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+import click
+import uvloop
+
+from tests.benchmarks.simulated import http
+from tests.benchmarks.simulated.computer import Computer
+from tests.benchmarks.simulated.dhcp import Cable
+
+FAILURES_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the hall; times in seconds."""
+
+    machines: int
+    idle: int
+    seconds: float
+    """From the first power button to the last machine that is idle."""
+    octets: int
+    """Of the maintenance stack, fetched by all together."""
+    dhcp_p50: float
+    dhcp_p99: float
+    dhcp_repeated: int
+    failures: list[str]
+
+
+class Addresses:
+    """Makes leased addresses ours, in the order in which they come."""
+
+    async def __aenter__(self) -> "Addresses":
+        self._shell = await asyncio.create_subprocess_exec(
+            "ip", "-force", "-batch", "-", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        await self._shell.wait()
+
+    async def claim(self, address: str) -> None:
+        """Returns once the kernel has it."""
+        assert self._shell.stdin is not None
+        self._shell.stdin.write(f"address replace {address}/32 dev lo\n".encode())
+        await self._shell.stdin.drain()
+        while not _is_ours(address):
+            await asyncio.sleep(0.005)  # until ip has read its line
+
+
+def _is_ours(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+async def power_on(machines: int, within: float) -> Outcome:
+    """All of them, evenly within so many seconds."""
+    cable = Cable()
+    cable.open("eth0")
+    failures: list[str] = []
+    begun = time.monotonic()
+    last = begun
+
+    async with Addresses() as addresses:
+        hall = [Computer(number, cable, addresses.claim) for number in range(machines)]
+
+        async def one(computer: Computer) -> None:
+            nonlocal last
+            await asyncio.sleep(computer.number * within / machines)
+            try:
+                await computer.boot()
+                last = time.monotonic()
+            except (http.Failed, OSError, TimeoutError) as error:
+                failures.append(f"{computer.mac}: {error or type(error).__name__}")
+
+        async with asyncio.TaskGroup() as group:
+            for computer in hall:
+                group.create_task(one(computer))
+    cable.close()
+    spent = sorted(cable.seconds) or [0.0]
+    return Outcome(
+        machines=machines,
+        idle=sum(bool(computer.waiting) for computer in hall),
+        seconds=last - begun,
+        octets=sum(computer.octets for computer in hall),
+        dhcp_p50=spent[len(spent) // 2],
+        dhcp_p99=spent[int(len(spent) * 0.99)],
+        dhcp_repeated=cable.repeated,
+        failures=failures[:FAILURES_TOLD],
+    )
+
+
+async def download(urls: tuple[str, ...], machines: int, within: float) -> Outcome:
+    """The bytes alone: the same files by as many, who begin as they do."""
+    begun = time.monotonic()
+    octets = 0
+
+    async def one(number: int) -> None:
+        nonlocal octets
+        await asyncio.sleep(number * within / machines)
+        for url in urls:
+            octets += await http.swallow("0.0.0.0", url)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(machines):
+            group.create_task(one(number))
+    return Outcome(machines, machines, time.monotonic() - begun, octets, 0.0, 0.0, 0, [])
+
+
+@click.command()
+@click.option("--machines", type=click.IntRange(1), default=1000)
+@click.option("--within", type=float, default=10.0, help="Seconds in which they are powered on.")
+@click.option("--download", "urls", multiple=True, help="Only fetch these, each machine all of them.")
+def main(machines: int, within: float, urls: tuple[str, ...]) -> None:
+    """Power a hall on."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    outcome = uvloop.run(download(urls, machines, within) if urls else power_on(machines, within))
+    json.dump(asdict(outcome), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

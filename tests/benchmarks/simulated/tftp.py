@@ -1,0 +1,70 @@
+"""One file by TFTP, as a ROM fetches its boot program (RFC 1350, 2347, 2348); the content is thrown away."""
+
+import asyncio
+import struct
+from typing import cast
+
+BLOCK = 1456
+"""Octets, as ROMs ask for."""
+PATIENCE, TRIES = 4.0, 6
+_DATA, _ACK, _ERROR, _OACK = 3, 4, 5, 6
+
+
+class _Transfer(asyncio.DatagramProtocol):
+    def __init__(self, server: str, name: str) -> None:
+        self._peer: tuple[str, int] = (server, 69)
+        self._asking = struct.pack("!H", 1) + b"\0".join((name.encode(), b"octet", b"blksize", b"%d" % BLOCK, b""))
+        self._last, self._expected, self._size = self._asking, 0, BLOCK
+        self.octets, self.repeated = 0, 0
+        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is one, and is not derived from it
+        self.say(self._asking)
+
+    def say(self, data: bytes | None = None) -> None:
+        """Send, or send the last thing again."""
+        self._last = data or self._last
+        self._transport.sendto(self._last, self._peer)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.done.done() or (self._expected and addr != self._peer):
+            return
+        kind, number = struct.unpack_from("!HH", data)
+        self._peer = addr
+        if kind == _ERROR:
+            self.done.set_exception(OSError(f"TFTP error {number}: {data[4:-1].decode(errors='replace')}"))
+        elif kind == _OACK and self._expected == 0:
+            self._expected = 1
+            self.say(struct.pack("!HH", _ACK, 0))
+        elif kind == _DATA and number == self._expected & 0xFFFF:
+            self._take(len(data) - 4, number)
+
+    def _take(self, size: int, number: int) -> None:
+        self.octets += size
+        self._expected += 1
+        self.say(struct.pack("!HH", _ACK, number))
+        if size < BLOCK:
+            self.done.set_result(self.octets)
+
+
+async def fetch(address: str, server: str, name: str) -> int:
+    """Octets of a file; raises OSError where the server refuses, TimeoutError where it falls silent."""
+    loop = asyncio.get_running_loop()
+    transport, transfer = await loop.create_datagram_endpoint(lambda: _Transfer(server, name), (address, 0))
+    try:
+        seen = -1
+        for _ in range(TRIES):
+            while seen != transfer.octets:
+                seen = transfer.octets
+                done, _ = await asyncio.wait((transfer.done,), timeout=PATIENCE)
+                if done:
+                    return transfer.done.result()
+            transfer.say()
+            seen = -1 if transfer.octets != seen else seen
+            done, _ = await asyncio.wait((transfer.done,), timeout=PATIENCE)
+            if done:
+                return transfer.done.result()
+        raise TimeoutError(f"{name} from {server} stopped after {seen} octets")
+    finally:
+        transport.close()
