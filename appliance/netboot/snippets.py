@@ -40,12 +40,14 @@ class _Kind:
     http: bool = False
 
 
+_X64_CODES, _ARM64_CODES = (7, 9, 15, 16), (11, 19)
+# The vendor class says who boots by HTTP, as for our own server: lists of several architectures mix both kinds.
 _KINDS = (
     _Kind("bios", (0,), _BIOS),
-    _Kind("uefi", (7, 9), _X64),
-    _Kind("arm64", (11,), _ARM64),
-    _Kind("http", (15, 16), _X64, http=True),
-    _Kind("http-arm64", (19,), _ARM64, http=True),
+    _Kind("uefi", _X64_CODES, _X64),
+    _Kind("arm64", _ARM64_CODES, _ARM64),
+    _Kind("http", _X64_CODES, _X64, http=True),
+    _Kind("http-arm64", _ARM64_CODES, _ARM64, http=True),
 )
 
 
@@ -81,11 +83,13 @@ def _head(boot: _Boot, sign: str = "#") -> list[str]:
 
 def _dnsmasq(boot: _Boot) -> list[str]:
     lines = [*_head(boot), "dhcp-match=set:qrm-ipxe,175", "dhcp-userclass=set:qrm-ipxe,iPXE"]
-    for kind in _KINDS:
-        lines += [f"dhcp-match=set:qrm-{kind.name},option:client-arch,{code}" for code in kind.architectures]
+    lines.append("dhcp-vendorclass=set:qrm-by-http,HTTPClient")
+    for name, codes in (("bios", (0,)), ("x64", _X64_CODES), ("arm64", _ARM64_CODES)):
+        lines += [f"dhcp-match=set:qrm-{name},option:client-arch,{code}" for code in codes]
     lines.append(f"dhcp-boot=tag:qrm-ipxe,{boot.script},,{boot.server}")
     for kind in _KINDS:
-        tags = f"tag:!qrm-ipxe,tag:qrm-{kind.name}"
+        family = {_X64_CODES: "x64", _ARM64_CODES: "arm64"}.get(kind.architectures, kind.name)
+        tags = f"tag:!qrm-ipxe,tag:{'' if kind.http else '!'}qrm-by-http,tag:qrm-{family}"
         lines.append(f"dhcp-boot={tags},{boot.file(kind)},,{boot.server}")
         if kind.http:
             lines.append(f"dhcp-option-force={tags},option:vendor-class,HTTPClient")
@@ -97,9 +101,11 @@ def _dhcpd(boot: _Boot) -> list[str]:
     lines += [f"next-server {boot.server};"]
     ipxe = " or ".join(f'substring(option user-class, {at}, 4) = "iPXE"' for at in (0, 1))
     lines += [f"if exists qrm-ipxe or {ipxe} {{", f'  filename "{boot.script}";']
-    for kind in _KINDS:
+    for kind in sorted(_KINDS, key=lambda each: not each.http):  # the first that holds counts
         codes = " or ".join(f"substring(option qrm-arch, 0, 2) = 00:{code:02x}" for code in kind.architectures)
-        lines += [f"}} elsif {codes} {{", f'  filename "{boot.file(kind)}";']
+        by_http = 'substring(option vendor-class-identifier, 0, 10) = "HTTPClient"'
+        lines += [f"}} elsif {f'{by_http} and ({codes})' if kind.http else codes} {{"]
+        lines += [f'  filename "{boot.file(kind)}";']
         if kind.http:
             lines += [
                 '  option vendor-class-identifier "HTTPClient";',
@@ -117,7 +123,8 @@ def _kea(boot: _Boot) -> list[str]:
 
 def _kea_of(kind: _Kind, boot: _Boot) -> dict[str, Any]:
     codes = " or ".join(f"substring(option[93].hex,0,2) == 0x{code:04x}" for code in kind.architectures)
-    test = f"not member('qrm-ipxe') and ({codes})"
+    by_http = f"{'' if kind.http else 'not '}(substring(option[60].hex,0,10) == 'HTTPClient')"
+    test = f"not member('qrm-ipxe') and {by_http} and ({codes})"
     made = _kea_class(f"qrm-{kind.name}", test, boot, boot.file(kind))
     if kind.http:
         always = {"name": "vendor-class-identifier", "data": "HTTPClient", "always-send": True}

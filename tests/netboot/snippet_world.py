@@ -42,6 +42,7 @@ CLIENTS: dict[str, dict[int, bytes]] = {
     "uefi-bc": firmware(9),
     "uefi-list": firmware(7) | {Code.ARCHITECTURE: b"\0\x07\0\x10"},
     "arm64": firmware(11),
+    "http-list": firmware(16, HTTP) | {Code.ARCHITECTURE: b"\0\x10\0\x07"},
     "http": firmware(16, HTTP),
     "http-old": firmware(15, HTTP),
     "http-asks-not": firmware(16, HTTP) | {Code.PARAMETER_LIST: bytes([1, 3, 54, 67])},

@@ -25,6 +25,7 @@ EXPECTED = {
     "uefi-list": ("snponly.efi", OURS, ""),
     "arm64": ("snponly-arm64.efi", OURS, ""),
     "http": (URLS["snponly.efi"], OURS, "HTTPClient"),
+    "http-list": (URLS["snponly.efi"], OURS, "HTTPClient"),
     "http-old": (URLS["snponly.efi"], OURS, "HTTPClient"),
     "http-asks-not": (URLS["snponly.efi"], OURS, "HTTPClient"),
     "http-arm64": (URLS["snponly-arm64.efi"], OURS, "HTTPClient"),
