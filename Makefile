@@ -8,13 +8,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup lab test test-all bench check format clean
+.PHONY: help setup lab test test-all bench fuzz check format clean
 
 help:
 	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
 	@echo "make test       the tests that gate a change                make test-all   every test"
 	@echo "make check      lint and types                              make bench      the benchmark table"
-	@echo "make setup      install what is missing"
+	@echo "make setup      install what is missing                     make fuzz       ten million broken packets a protocol"
 
 # Debian packages are installed once, as root or through sudo; without either, the command to run is printed.
 setup: $(VENV)/.installed node_modules/.installed
@@ -52,6 +52,9 @@ test-all: setup check
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check --quiet .
