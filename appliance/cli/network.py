@@ -11,6 +11,7 @@ from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, fields, moment, table
+from appliance.cli.subnets import COMMANDS as SUBNET_COMMANDS
 
 STAGES = ("asked", "offered", "leased", "program", "ipxe", "script", "stack", "agent")
 OWNERS = ("machine", "deployment", "lease", "reservation", "record", "own")
@@ -24,19 +25,27 @@ def network() -> None:
     """Subnets, leases, reservations, names, and what was seen on the network and is not here."""
 
 
+for _command in SUBNET_COMMANDS:
+    network.add_command(_command)
+
+
 @network.command()
 @json_option
 def subnets(json_out: bool) -> None:
-    """List the subnets of the configuration file, how full they are, and other DHCP servers on them."""
+    """List the subnets, how they are served, how full they are, and other DHCP servers on them."""
     answer = api().get("/network/subnets")
     if json_out:
         as_json(answer)
         return
     rows = [
-        (each["interface"], each["network"], each["mode"], *_ranges(each), _foreign(each)) for each in answer["items"]
+        (each["interface"], each["network"], _mode(each), *_ranges(each), _foreign(each)) for each in answer["items"]
     ]
     heads = ("interface", "network", "mode", "ranges", "free", "leased", "reserved", "other DHCP servers")
     table(heads, rows, "No subnet: add a [[subnet]] to the configuration file.")
+
+
+def _mode(subnet: dict[str, Any]) -> str:
+    return f"{subnet['mode']}, held back by {', '.join(subnet['held_by'])}" if subnet["held_by"] else subnet["mode"]
 
 
 def _ranges(subnet: dict[str, Any]) -> tuple[str, int, int, int]:
@@ -69,11 +78,12 @@ def list_leases(json_out: bool, limit: int, **query: Any) -> None:
                 each["machine_name"] or each["hostname"],
                 each["interface"],
                 "ended" if each["state"] == "bound" and not each["active"] else each["state"],
+                each["port"],
                 moment(each["until"]),
             )
             for each in found
         ]
-        table(("address", "mac", "name", "interface", "state", "until"), rows, "No lease.")
+        table(("address", "mac", "name", "interface", "state", "port of a relay", "until"), rows, "No lease.")
 
 
 @leases.command("delete")
@@ -93,7 +103,7 @@ def forget_lease(interface: str, address: str, confirm: str | None) -> None:
 
 @network.group(cls=Listing)
 def reservations() -> None:
-    """Addresses that one interface is leased and no other; without a command, their list."""
+    """Addresses that one interface, board or port is leased and no other; without a command, their list."""
 
 
 @reservations.command("list")
@@ -103,31 +113,40 @@ def list_reservations(json_out: bool, limit: int, **query: Any) -> None:
     """List reservations by address."""
     found = listed("/network/reservations", json_out, limit, **query)
     if found is not None:
-        rows = [(each["address"], each["mac"], each["name"], each["kind"], each["note"]) for each in found]
-        table(("address", "mac", "name", "of", "note"), rows, "No address is reserved.")
+        rows = [
+            (each["address"], each["key"] or each["mac"], each["name"], each["kind"], each["note"]) for each in found
+        ]
+        table(("address", "owner", "name", "of", "note"), rows, "No address is reserved.")
 
 
 @reservations.command("add")
-@click.argument("mac")
+@click.argument("owner")
 @click.argument("address")
 @click.option("--name", help="Its name in the site's domain.")
 @click.option("--note", default="", help="Anything worth knowing.")
-def add_reservation(mac: str, address: str, name: str | None, note: str) -> None:
+def add_reservation(owner: str, address: str, name: str | None, note: str) -> None:
     """Reserve an address for what is no machine, such as a printer or a switch.
+
+    OWNER is a MAC address; or uuid:UUID, the SMBIOS UUID of a board; or port:RELAY/CIRCUIT, the port of a relay by its
+    address or remote-id and its circuit-id, as `qrm network leases` shows it, such as port:10.78.0.1/eth3.
 
     That of a machine is reserved with: qrm machines set MACHINE --address ADDRESS
     """
-    body = {"mac": mac, "address": address, "name": name, "note": note}
-    made = api().make("/network/reservations", body)
-    click.echo(f"{made['address']} is reserved for {made['mac']}")
+    made = api().make("/network/reservations", {**_owner(owner), "address": address, "name": name, "note": note})
+    click.echo(f"{made['address']} is reserved for {made['key']}")
+
+
+def _owner(text: str) -> dict[str, str]:
+    by, _, word = text.partition(":")
+    return {by: word} if by in ("uuid", "port") else {"mac": text}
 
 
 @reservations.command("delete")
-@click.argument("mac", shell_complete=values("/network/reservations", "mac", says="name", kind="other", limit=200))
-def delete_reservation(mac: str) -> None:
-    """Give a reservation up."""
-    api().send("DELETE", f"/network/reservations/{segment(mac)}")
-    click.echo(f"nothing is reserved for {mac} any more")
+@click.argument("owner", shell_complete=values("/network/reservations", "key", says="name", kind="other", limit=200))
+def delete_reservation(owner: str) -> None:
+    """Give a reservation up; OWNER as the list shows it."""
+    api().send("DELETE", f"/network/reservations/{segment(owner)}")
+    click.echo(f"nothing is reserved for {owner} any more")
 
 
 @network.group(cls=Listing)

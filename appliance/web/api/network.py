@@ -61,12 +61,13 @@ NAMES_QUERY = listing.params(NAMES)
 
 
 async def subnets(request: web.Request) -> web.Response:
-    """Subnets as the configuration file has them, how full they are, and foreign DHCP servers on them."""
-    return answer(Items(items=[_subnet(each) for each in await request.app[SERVICES].network.subnets()]))
+    """Subnets as they are served now, how full they are, and foreign DHCP servers on them."""
+    return answer(Items(items=[subnet_out(each) for each in await request.app[SERVICES].network.subnets()]))
 
 
-def _subnet(view: SubnetView) -> SubnetOut:
-    of = view.subnet
+def subnet_out(view: SubnetView) -> SubnetOut:
+    """A subnet as it is told to programs."""
+    of, standing = view.subnet, view.standing
     return SubnetOut(
         interface=view.interface,
         mode=of.mode if of else "off",
@@ -79,6 +80,11 @@ def _subnet(view: SubnetView) -> SubnetOut:
         ntp=[str(each) for each in of.ntp] if of else [],
         unknown_machines=of.unknown_machines if of else None,
         serve_non_pxe=of.serve_non_pxe if of else None,
+        other_servers=of.other_servers if of else None,
+        fixed=list(standing.fixed) if of else ["mode"],
+        held_by=list(standing.held_by),
+        looking=standing.looking,
+        looked=standing.looked,
         foreign=[_foreign(each) for each in view.foreign],
     )
 
@@ -107,6 +113,7 @@ def _lease(view: LeaseView, now: float) -> LeaseOut:
         active=is_held(of, now),
         since=of.start,
         until=of.end,
+        port=of.port,
     )
 
 
@@ -125,20 +132,23 @@ async def reservations(request: web.Request) -> web.Response:
 
 
 def _reservation(of: ReservationView) -> ReservationOut:
-    return ReservationOut(of.kind, of.mac, of.address, of.name, of.note, of.machine)
+    key = of.owner if of.kind == "other" else ""
+    words = of.owned("mac"), of.owned("uuid"), of.owned("port")
+    return ReservationOut(of.kind, key, *words, of.address, of.name, of.note, of.machine)
 
 
 async def reserve(request: web.Request) -> web.Response:
-    """Keep an address for an interface that is no machine's."""
+    """Keep an address for an interface that is no machine's, a board, or a port of a relay."""
     wanted = await body(request, ReservationIn)
-    new = NewReservation(wanted.mac, wanted.address, wanted.name or None, wanted.note)
+    new = NewReservation(wanted.mac, wanted.address, wanted.name or None, wanted.note, wanted.uuid, wanted.port)
     made = await request.app[SERVICES].network_wishes.reserve(new, request[USER])
-    return answer(ReservationOut("other", made.mac, made.address, made.name or "", made.note, None), 201)
+    view = ReservationView("other", None, made.name or "", made.owner, made.address, made.note)
+    return answer(_reservation(view), 201)
 
 
 async def unreserve(request: web.Request) -> web.Response:
-    """Give up the reservation of an interface that is no machine's."""
-    await request.app[SERVICES].network_wishes.unreserve(_part(request, "mac"), request[USER])
+    """Give a reservation up that is no machine's, by the key that the list has."""
+    await request.app[SERVICES].network_wishes.unreserve(_part(request, "key"), request[USER])
     return web.Response(status=204)
 
 

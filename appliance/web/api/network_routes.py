@@ -1,13 +1,27 @@
 """The API's addresses of the network."""
 
-from appliance.web.api import network
+from appliance.web.api import network, subnet_rules
 from appliance.web.api import network_shapes as shapes
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
-from appliance.web.api.shapes import Items
+from appliance.web.api.shapes import ConsequencesOut, Items
 
 NETWORK: tuple[Endpoint, ...] = (
     Endpoint("GET", "/network/subnets", network.subnets, 200, Items[shapes.SubnetOut]),
+    Endpoint("GET", "/network/subnets/{interface}", subnet_rules.show, 200, shapes.SubnetOut),
+    Endpoint(
+        "PATCH", "/network/subnets/{interface}", subnet_rules.change, 200, shapes.SubnetOut,
+        subnet_rules.SubnetChangeIn,
+    ),
+    Endpoint(
+        "GET", "/network/subnets/{interface}/consequences", subnet_rules.consequences, 200, ConsequencesOut,
+        query=subnet_rules.CONSEQUENCES_QUERY,
+    ),
+    Endpoint("POST", "/network/subnets/{interface}/look", subnet_rules.look, 204),
+    Endpoint(
+        "GET", "/network/subnets/{interface}/snippet", subnet_rules.boot_options, 200, subnet_rules.SnippetOut,
+        query=subnet_rules.SNIPPET_QUERY,
+    ),
     Endpoint("GET", "/network/leases", network.leases, 200, Page[shapes.LeaseOut], query=network.LEASES_QUERY),
     Endpoint(
         "DELETE", "/network/leases/{interface}/{address}", network.forget_lease, 204, query=network.CONFIRM_QUERY
@@ -17,7 +31,7 @@ NETWORK: tuple[Endpoint, ...] = (
         query=network.RESERVATIONS_QUERY,
     ),
     Endpoint("POST", "/network/reservations", network.reserve, 201, shapes.ReservationOut, shapes.ReservationIn),
-    Endpoint("DELETE", "/network/reservations/{mac}", network.unreserve, 204),
+    Endpoint("DELETE", "/network/reservations/{key}", network.unreserve, 204),
     Endpoint("GET", "/network/names", network.names, 200, Page[shapes.NameOut], query=network.NAMES_QUERY),
     Endpoint("POST", "/network/names", network.add_name, 201, shapes.RecordOut, shapes.NameIn),
     Endpoint("DELETE", "/network/names/{key}", network.delete_name, 204),

@@ -34,7 +34,7 @@ class ForeignServerOut(msgspec.Struct):
 
 
 class SubnetOut(msgspec.Struct):
-    """One subnet as the configuration file has it; of one that is off, the interface only."""
+    """One subnet as it is served now; of one that is off in the configuration file, the interface only."""
 
     interface: str
     mode: str
@@ -48,6 +48,16 @@ class SubnetOut(msgspec.Struct):
     ntp: list[str]
     unknown_machines: str | None
     serve_non_pxe: bool | None
+    other_servers: str | None
+    """``refuse``: authoritative service does not begin while another DHCP server answers; ``ignore``: it does."""
+    fixed: list[str]
+    """Rules that the configuration file fixes: ``mode``, ``serve_non_pxe``, ``unknown_machines``, ``other_servers``."""
+    held_by: list[str]
+    """Other DHCP servers because of which no new addresses are given."""
+    looking: bool
+    """Whether no new addresses are given until the first look for other servers is over."""
+    looked: float | None
+    """When it was last looked for other servers."""
     foreign: list[ForeignServerOut]
 
 
@@ -66,15 +76,23 @@ class LeaseOut(msgspec.Struct):
     """Whether nobody else may get the address now."""
     since: float
     until: float
+    port: str
+    """The port of a relay that it came through, as a reservation by port names it; empty where none was between."""
 
 
 class ReservationOut(msgspec.Struct):
-    """An address that one interface is leased and no other."""
+    """An address that one interface, board or port is leased and no other."""
 
     kind: str
     """``machine``, or ``other`` for what is no machine."""
+    key: str
+    """What it is given up by; empty for that of a machine, which is changed there."""
     mac: str
-    """Of a machine, the interface that it boots from; empty while none is known."""
+    """Of a machine, the interface that it boots from; empty while none is known, or where it goes by another word."""
+    uuid: str
+    """The SMBIOS UUID of the board that it is for; empty where it goes by another word."""
+    port: str
+    """The port of a relay that it is for, as ``RELAY/CIRCUIT``; empty where it goes by another word."""
     address: str
     name: str
     note: str
@@ -82,10 +100,16 @@ class ReservationOut(msgspec.Struct):
 
 
 class ReservationIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A reservation for something that is no machine; another one of its interface is replaced."""
+    """A reservation for one of an interface that is no machine's, a board, or a relay's port (one of the three is
+    given); another one of that is replaced.
+    """
 
-    mac: str
     address: str
+    mac: str = ""
+    uuid: str = ""
+    """SMBIOS UUID, as the board sends it while it boots."""
+    port: str = ""
+    """``RELAY/CIRCUIT``: the relay's address or its remote-id, and its circuit-id; text, or ``0x`` and octets."""
     name: str | None = None
     """Its name in the site's domain."""
     note: str = ""
