@@ -16,7 +16,7 @@ def _row(what: str, console: str, api: str, qrm: str) -> Capability:
     return Capability(what, console, api, qrm)
 
 
-FIND = "machines list, deployments list, images list, kernels list"
+FIND = "find, machines list, deployments list, images list, kernels list"
 """Each by words, with -q."""
 
 CAPABILITIES = (
@@ -52,11 +52,14 @@ CAPABILITIES = (
     _row("see the settings", "GET /settings", "GET /settings", "settings"),
     # -- the fleet
     _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),
-    _row("find something", "GET /find", "GET /machines, GET /deployments, GET /images, GET /kernels", FIND),
+    _row("find something", "GET /find", "GET /find, GET /machines, GET /deployments, GET /images, GET /kernels", FIND),
     _row("see machines", "GET /machines", "GET /machines", "machines list"),
     _row(
         "see a machine", "GET /machines/{key}, GET /machines/{key}/inventory, GET /machines/{key}/network",
         "GET /machines/{key}", "machines show",
+    ),
+    _row(
+        "see what boot programs are for", "GET /machines/{key}/edit", "PATCH /machines/{key}", "machines boot-programs"
     ),
     _row(
         "see why a machine booted this", "GET /machines/{key}/timeline, GET /machines/{key}/timeline.txt",
@@ -136,7 +139,7 @@ CAPABILITIES = (
         "network reservations add",
     ),
     _row(
-        "give a reservation up", "POST /network/reservations/{mac}/delete", "DELETE /network/reservations/{mac}",
+        "give a reservation up", "POST /network/reservations/{key}/delete", "DELETE /network/reservations/{key}",
         "network reservations delete",
     ),
     _row("see names", "GET /network/names", "GET /network/names", "network names list"),
@@ -223,6 +226,7 @@ FORMS = (
         {
             "name": NAME, "reserved_address": ("reserved_address", "--address"), "notes": ("notes", "--notes"),
             "tags": ("tags", "--tag"), "hand_over": ("hand_over", "--hand-over"),
+            "boot_program": ("boot_program", "--boot-program"),
             "-maintenance": ("maintenance", "--maintenance"), "-broken": ("broken", "--broken"),
             "-mend": ("broken", "--mended"), "-add": ("add_tags", "--tag"), "-remove": ("remove_tags", "--untag"),
         },

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("appliance.cli.account:login", "Log in to an appliance."),
     "logout": ("appliance.cli.account:logout", "Log out of the appliance."),
     "passwd": ("appliance.cli.users:passwd", "Change your own password."),
+    "find": ("appliance.cli.find:find", "Find a machine by the code on its screen, or anything by name."),
     "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, rescue, timeline and more."),
     "images": ("appliance.cli.images:images", "Images: list, show, add, set, delete."),
     "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, show, add, set, delete."),

@@ -1,8 +1,10 @@
-"""What has a name, found by part of it: for a search over everything."""
+"""What has a name, found by part of it, and machines by the codes on their screens: for a search over everything."""
 
 from dataclasses import dataclass
 
 import aiosqlite
+
+from appliance.screencode import MEANINGS, ScreenCode, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +12,13 @@ class Found:
     """One thing by name."""
 
     kind: str
-    """``machine``, ``deployment``, ``image`` or ``kernel``."""
+    """``machine``, ``deployment``, ``image`` or ``kernel``; ``sighting``: an interface that is no machine's."""
     id: str
     name: str
     note: str
     """What tells it from others of a like name: a state, an interface; empty for nothing."""
+    todo: str = ""
+    """What to do about it, where it was found by the code on its screen."""
 
 
 _QUERIES = {
@@ -35,6 +39,31 @@ async def named(db: aiosqlite.Connection, text: str, most: int) -> list[Found]:
         async with db.execute(query + order, values) as cursor:
             found += [Found(kind, str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
     return found
+
+
+_BY_INTERFACE = {
+    "machine": "SELECT m.id, m.name FROM machine_macs a JOIN machines m ON m.id = a.machine WHERE a.mac LIKE :like"
+    " ORDER BY m.name LIMIT :most",
+    "sighting": "SELECT mac, mac FROM sightings WHERE mac LIKE :like AND mac NOT IN (SELECT mac FROM machine_macs)"
+    " ORDER BY mac LIMIT :most",
+}
+
+
+async def by_code(db: aiosqlite.Connection, code: ScreenCode, most: int) -> list[Found]:
+    """The machines, and the interfaces that are no machine's yet, that show this code on their screens."""
+    meaning = MEANINGS[code.waits]
+    found: list[Found] = []
+    for kind, query in _BY_INTERFACE.items():
+        async with db.execute(query, {"like": f"%{code.like}", "most": most}) as cursor:
+            found += [Found(kind, str(row[0]), row[1], meaning.text, meaning.todo) for row in await cursor.fetchall()]
+    return found
+
+
+async def anything(db: aiosqlite.Connection, text: str, most: int) -> list[Found]:
+    """By the code on a machine's screen, or by name."""
+    code = parse(text)
+    shown = await by_code(db, code, most) if code is not None else []
+    return shown + await named(db, text.lower(), most)
 
 
 def _literal(text: str) -> str:

@@ -9,6 +9,9 @@ from appliance.catalogue import Image, Kernel
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
 from appliance.machine import State
+from appliance.power_known import Switch
+from appliance.power_order import NEEDS
+from appliance.power_switch import abilities
 from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.views import DeploymentView, MachineView
 from appliance.rescue import Rescue
@@ -30,6 +33,7 @@ def attempt(view: MachineView | None, now: float) -> shapes.AttemptOut | None:
         message=value.message,
         deadline=view.deadline,
         advice=view.advice(now),
+        remedy=_remedy(view, now),
         started=value.started,
         ended=value.ended,
         code=value.code,
@@ -37,7 +41,7 @@ def attempt(view: MachineView | None, now: float) -> shapes.AttemptOut | None:
     )
 
 
-_BOOT = ("boot_program", "secure_boot")
+_CHOSEN = ("reserved_address", "hand_over", "boot_program", "notes")
 
 
 def machine(view: MachineView, now: float) -> shapes.MachineOut:
@@ -54,10 +58,11 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
     of, inventory = view.machine, view.machine.inventory or {}
     same = "id name state maintenance address firmware uuid serial last_seen failed_from failed_code failed_reason"
     return {
-        **{name: getattr(of, name) for name in (*same.split(), "reserved_address", "hand_over", *_BOOT, "notes", "created")},
+        **{name: getattr(of, name) for name in (*same.split(), *_CHOSEN, "secure_boot", "created")},
         "macs": list(of.macs),
         "tags": list(of.tags),
         "rescue": rescue(of.rescue),
+        "power": power(view.switch) if view.switch else None,
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),
         "attempt": attempt(view, now),
@@ -65,6 +70,25 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         "memory_bytes": _number(inventory, "memory", "bytes"),
         "disks_summary": disks_summary(inventory.get("disks")),
     }
+
+
+def _remedy(view: MachineView, now: float) -> shapes.RemedyOut | None:
+    found = view.remedy(now)
+    return shapes.RemedyOut(action=found.action, at=found.at) if found else None
+
+
+def power(of: Switch) -> shapes.PowerOut:
+    """A power switch, without how it is reached."""
+    able = abilities(of.settings.kind)
+    return shapes.PowerOut(
+        kind=of.settings.kind,
+        state=of.seen.state,
+        since=of.seen.since,
+        seen=of.seen.at,
+        trouble=of.seen.trouble,
+        wanted=of.wanted,
+        can=[action.value for action, needed in NEEDS.items() if needed <= able],
+    )
 
 
 def rescue(of: Rescue | None) -> shapes.RescueOut | None:

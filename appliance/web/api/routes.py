@@ -13,8 +13,10 @@ from appliance.web.api import (
     changes,
     deployments,
     events,
+    find,
     machines,
     metrics,
+    power,
     rescue,
     settings,
     shapes,
@@ -28,6 +30,7 @@ from appliance.web.api.idempotency import prepare
 from appliance.web.api.listing import Page
 from appliance.web.api.network_routes import NETWORK
 from appliance.web.api.openapi import document
+from appliance.web.api.shapes import Items
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
@@ -58,6 +61,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("POST", "/machines/{key}/rescue", rescue.rescue, 202, tasks.TaskDetail, rescue.RescueIn),
     Endpoint("POST", "/machines/{key}/end-rescue", rescue.end, 202, tasks.TaskDetail, rescue.EmptyIn),
+    Endpoint("GET", "/machines/{key}/power", power.show, 200, power.PowerSettingsOut, role=Role.ADMIN),
+    Endpoint(
+        "PUT", "/machines/{key}/power", power.put, 200, power.PowerSettingsOut, power.PowerSettingsIn, role=Role.ADMIN
+    ),
+    Endpoint("DELETE", "/machines/{key}/power", power.delete, 204, role=Role.ADMIN),
+    Endpoint("POST", "/machines/{key}/power/{action}", power.act, 202, tasks.TaskDetail, power.PowerActionIn),
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
     Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, catalogue.IMAGE_UPLOAD),
     Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut, version=versions.image),
@@ -98,6 +107,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/tasks/{key}/log", tasks.log, 200, tasks.TaskLog, query=tasks.LOG_QUERY),
     Endpoint("POST", "/tasks/{key}/cancel", tasks.cancel, 200, tasks.TaskDetail),
     Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
+    Endpoint("GET", "/find", find.index, 200, Items[find.FoundOut], query=find.QUERY),
     Endpoint("GET", "/settings", settings.show, 200, settings.SettingsOut),
     *NETWORK,
     Endpoint("GET", "/events", events.index, 200, Page[shapes.EventOut], query=events.QUERY),

@@ -1,4 +1,5 @@
-"""Anything by name: pages, things to do, machines, deployments, images, kernels. The palette of Ctrl-K shows it."""
+"""Anything by name: pages, things to do, machines, deployments, images, kernels; machines by the codes on their screens
+too. The palette of Ctrl-K shows it."""
 
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ _PLACES = {
     "deployment": ("/deployments/", "layers"),
     "image": ("/images/", "disc-3"),
     "kernel": ("/kernels?q=", "cpu"),
+    "sighting": ("/network/seen?q=", "network"),
 }
 
 
@@ -73,7 +75,7 @@ async def show(request: web.Request) -> web.Response:
     text = request.query.get("q", "").strip()[:LONGEST]
     results = _pages(text, request[USER].role)
     if text:
-        found = await request.app[SERVICES].store.read(lambda db: finding.named(db, text.lower(), MOST))
+        found = await request.app[SERVICES].store.read(lambda db: finding.anything(db, text, MOST))
         results = [_result(each) for each in found] + results
     return render(request, "find.html", results=results, text=text)
 
@@ -94,4 +96,7 @@ def _fits(typed: list[str], words: str) -> bool:
 def _result(found: finding.Found) -> Result:
     prefix, icon = _PLACES[found.kind]
     key = found.name if found.kind == "kernel" else found.id
-    return Result(prefix + key, found.name, found.kind, icon, found.note)
+    # What its screen says stands in its timeline, with what came before.
+    tab = "/timeline" if found.kind == "machine" and found.todo else ""
+    note = f"{found.note}. To do: {found.todo}" if found.todo else found.note
+    return Result(f"{prefix}{key}{tab}", found.name, found.kind, icon, note)
