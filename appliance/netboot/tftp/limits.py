@@ -23,13 +23,22 @@ class TftpLimits:
     """Of these, how many whose client has not answered yet: the victim of a forged address gets no more."""
 
     first_timeout: float = 1.0
-    """Seconds before the first repetition when the client asked for no timeout; then it doubles."""
+    """Seconds before the first repetition when the client asked for no timeout and its pace is not known yet."""
+
+    least_timeout: float = 0.25
+    """Seconds; the same for a client that is known to answer fast. With each repetition the pause doubles."""
 
     longest_timeout: float = 8.0
     """Seconds; the doubling stops here (a client may ask for a longer one itself)."""
 
-    retries: int = 6
+    retries: int = 8
     """Repetitions of one window without any progress before the transfer is given up."""
 
     unanswered_retries: int = 3
     """The same while the client has never answered at all."""
+
+    refusals_per_source: int = 32
+    """Requests of one IP address that are answered with an error within a second: GRUB asks for ten files in a row."""
+
+    refusals: int = 512
+    """The same of all clients together; more is silence, which clients take for a lost packet."""

@@ -1,4 +1,4 @@
-"""The TFTP server: one listening port, one task and one port of its own per transfer."""
+"""The TFTP server: one listening port, and one of its own for each transfer unless there may be only one."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ from appliance.netboot.tftp.files import FileSource
 from appliance.netboot.tftp.limits import TftpLimits
 from appliance.netboot.tftp.options import negotiate
 from appliance.netboot.tftp.packet import (
+    LONGEST_REQUEST,
     ErrorCode,
     Failure,
     MalformedPacketError,
@@ -27,7 +28,9 @@ from appliance.netboot.tftp.packet import (
     decode,
     encode,
 )
-from appliance.netboot.tftp.session import Address, TransferSession
+from appliance.netboot.tftp.ports import Address, OwnPort, Port, Ports, Received, SharedPort, listening_socket
+from appliance.netboot.tftp.refusals import Refusals
+from appliance.netboot.tftp.session import TransferSession
 from appliance.netboot.tftp.transfer import Failed, Finished, Outcome, Transfer
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ Publish = Callable[[TftpFact], None]
 
 _SECONDS_BETWEEN_COMPLAINTS = 10.0
 _REQUEST_OPCODES = (b"\0\1", b"\0\2")
+_AT_ONCE = 16
+"""Datagrams that are read of the listening port before others get their turn."""
 
 
 @dataclass
@@ -44,10 +49,16 @@ class _Running:
 
     request: ReadRequest
     transfer: Transfer
-    session: TransferSession
+    file: OpenFile
+    session: TransferSession | None = None
+    """None until it has a port."""
+
+    def cancel(self, reason: str) -> None:
+        assert self.session is not None, "it runs"
+        self.session.cancel(reason)
 
 
-class TftpServer(asyncio.DatagramProtocol):
+class TftpServer:
     """Serves `files`, read only, on one IPv4 address.
 
     `await start()` binds, `await run()` serves until `close()`. `publish` is called with each fact, on
@@ -62,76 +73,85 @@ class TftpServer(asyncio.DatagramProtocol):
         publish: Publish,
         limits: TftpLimits | None = None,
         whose: Callable[[str], str | None] = lambda _: None,
+        *,
+        single_port: bool = False,
     ) -> None:
-        """`whose` tells the machine that a client's address was leased to, for the log."""
+        """`whose` tells the machine that a client's address was leased to, for the log.
+
+        With `single_port` every transfer goes through the listening port: a firewall that follows no TFTP lets
+        nothing else through, and clients take the server's port from its first answer anyway.
+        """
         self.address = address
         self.port = port
         self._files = files
         self._told, self._whose = publish, whose
+        self._single_port = single_port
         self.counts: Counter[str] = Counter()
         """Transfers that ``finished`` or ``failed``, requests for what was ``missing``, ``bytes`` of whole files."""
         self._limits = limits or TftpLimits()
         self._census = Census(self._limits)
+        self._refusals = Refusals(self._limits.refusals_per_source, self._limits.refusals)
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
         self._running: dict[Address, _Running] = {}
         self._socket: socket.socket | None = None
-        self._transport: asyncio.DatagramTransport | None = None
-        self._tasks: asyncio.TaskGroup | None = None
+        self._ports: Ports | None = None
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
         """Bind the port. Raises ApplianceError `tftp-bind` when that is not possible."""
-        listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        listening.setblocking(False)
         try:
-            listening.bind((self.address, self.port))
+            self._socket = listening_socket(self.address, self.port)
         except OSError as error:
-            listening.close()
             raise _bind_error(self.address, self.port, error) from error
-        self.port = listening.getsockname()[1]
-        self._socket = listening
+        self.port = self._socket.getsockname()[1]
 
     async def run(self) -> None:
         """Serve until `close` is called; transfers that run then are told so. Needs `start` before."""
         assert self._socket is not None, "start() comes before run()"
         if self._closed.is_set():
             return
-        async with asyncio.TaskGroup() as self._tasks:
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)
-            try:
-                await self._closed.wait()
-            finally:
-                transport.close()
-                for running in self._running.values():
-                    running.session.cancel("the server is stopping")
+        loop, self._ports = asyncio.get_running_loop(), Ports()
+        self._ports.watch(self._socket, self._read)
+        loop.add_reader(self._ports.fileno(), self._ports.read)
+        try:
+            await self._closed.wait()
+        finally:
+            for running in list(self._running.values()):
+                running.cancel("the server is stopping")
+            loop.remove_reader(self._ports.fileno())
+            self._ports.close()
+            self._socket.close()
 
     def close(self) -> None:
         """Make `run` return; without a `run`, free the port."""
         self._closed.set()
-        if self._socket and not self._transport:
+        if self._ports is None and self._socket is not None:
             self._socket.close()
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
+    def _read(self) -> None:
+        assert self._socket is not None, "it is watched while it is open"
+        for _ in range(_AT_ONCE):
+            try:
+                data, client = self._socket.recvfrom(LONGEST_REQUEST + 100)
+            except OSError:  # there is nothing more, or an ICMP error about an answer
+                return
+            self._receive(data, client)
 
-    def error_received(self, exc: Exception) -> None:
-        """An answer from the listening port could not be sent; its client asks again."""
-
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        # Only requests belong here. Answering anything else would serve forgers and loops only.
-        client: Address = addr[:2]
-        if client[1] == 0 or not data.startswith(_REQUEST_OPCODES):
+    def _receive(self, data: bytes, client: Address) -> None:
+        if client[1] == 0:  # nobody can be answered there
             return
-        try:
-            packet = decode(data)
-        except MalformedPacketError as error:
-            self._refuse(client, ErrorCode.ILLEGAL_OPERATION, str(error))
-            return
-        self._receive_request(packet, client)
+        if data.startswith(_REQUEST_OPCODES):
+            self._receive_request(data, client)
+        elif self._single_port and (running := self._running.get(client)) and running.session:
+            running.session.receive(data)
 
-    def _receive_request(self, packet: Packet, client: Address) -> None:
+    def _receive_request(self, data: bytes, client: Address) -> None:
         with about(self._whose(client[0])):
+            try:
+                packet = decode(data)
+            except MalformedPacketError as error:
+                self._refuse(client, ErrorCode.ILLEGAL_OPERATION, str(error))
+                return
             self._answer(packet, client)
 
     def _answer(self, packet: Packet, client: Address) -> None:
@@ -147,7 +167,7 @@ class TftpServer(asyncio.DatagramProtocol):
             if running.request == request and not running.transfer.answered:
                 return  # sent again because our answer is late or lost; the transfer repeats that itself
             # Some ROMs use one port for everything: the new request means that the old one is over.
-            running.session.cancel("the client asked anew from the same port")
+            running.cancel("the client asked anew from the same port")
         if reason := self._census.refusal(client[0]):
             self._complain(reason)
             return
@@ -183,28 +203,39 @@ class TftpServer(asyncio.DatagramProtocol):
         return file
 
     def _begin(self, request: ReadRequest, client: Address, file: OpenFile) -> None:
-        assert self._tasks is not None, "datagrams arrive only inside run()"
         content = content_of(file, request.mode)
         terms = negotiate(request.options, content.size, self._limits)
         transfer = Transfer(content, terms, self._limits, asyncio.get_running_loop().time())
-        source = client[0]
-        session = TransferSession(transfer, client, lambda: self._census.answered(source))
-        running = _Running(request, transfer, session)
-        self._census.begin(source)
+        running = _Running(request, transfer, file)
+        self._census.begin(client[0])
         self._running[client] = running
-        self._tasks.create_task(self._serve(running, client, file))
-
-    async def _serve(self, running: _Running, client: Address, file: OpenFile) -> None:
         try:
-            with contextlib.closing(file):
-                await running.session.run(self.address)
+            running.session = TransferSession(
+                transfer,
+                lambda received: self._open_port(client, received),
+                lambda: self._census.answered(client[0]),
+                lambda: self._end(client, running),
+            )
         except OSError as error:  # no descriptor or no port left: this transfer's trouble, not the others'
-            running.transfer.cancel(f"cannot open a port for the transfer: {error}")
-        finally:
-            self._census.end(client[0], answered=running.transfer.answered)
-            if self._running.get(client) is running:
-                del self._running[client]
-        self._report(running.request.name, client[0], running.transfer.outcome)
+            transfer.cancel(f"cannot open a port for the transfer: {error}")
+            self._end(client, running)
+        else:
+            running.session.begin()
+
+    def _open_port(self, client: Address, received: Received) -> Port:
+        assert self._ports is not None, "datagrams arrive only inside run()"
+        assert self._socket is not None, "and on the listening port"
+        if self._single_port:
+            return SharedPort(self._socket, client)
+        return OwnPort(self._ports, self.address, client, received)
+
+    def _end(self, client: Address, running: _Running) -> None:
+        running.file.close()
+        self._census.end(client[0], answered=running.transfer.answered)
+        if self._running.get(client) is running:
+            del self._running[client]
+        with about(self._whose(client[0])):
+            self._report(running.request.name, client[0], running.transfer.outcome)
 
     def _report(self, name: str, client: str, outcome: Outcome | None) -> None:
         match outcome:
@@ -214,8 +245,10 @@ class TftpServer(asyncio.DatagramProtocol):
                 self._publish(TftpFailed(client, shown(name), shown(reason)))
 
     def _refuse(self, client: Address, code: ErrorCode, message: str) -> None:
-        if self._transport is not None:
-            self._transport.sendto(encode(Failure(code, message)), client)
+        if self._socket is None or not self._refusals.may(client[0], asyncio.get_running_loop().time()):
+            return
+        with contextlib.suppress(OSError):  # lost, as on any bad network: the client asks again
+            self._socket.sendto(encode(Failure(code, message)), client)
 
 
 def _bind_error(address: str, port: int, error: OSError) -> ApplianceError:
