@@ -112,9 +112,7 @@ def _check_interfaces(sections: Sequence[SubnetSection], complain: Complain) -> 
         seen.add(section.interface)
 
 
-def _ranges(
-    section: SubnetSection, index: int, complain: Complain
-) -> Iterator[tuple[IPv4Address, IPv4Address, str]]:
+def _ranges(section: SubnetSection, index: int, complain: Complain) -> Iterator[tuple[IPv4Address, IPv4Address, str]]:
     for text in section.ranges:
         try:
             yield *parse_range(text), text
@@ -150,9 +148,7 @@ def _check_options(section: SubnetSection, index: int, complain: Complain) -> No
         raise complain("subnet", "ntp", "stands beside ntp-servers among the options", "write one of the two", index)
 
 
-def _check_remote(
-    section: SubnetSection, sections: Sequence[SubnetSection], index: int, complain: Complain
-) -> None:
+def _check_remote(section: SubnetSection, sections: Sequence[SubnetSection], index: int, complain: Complain) -> None:
     network = _network(section.network or "", index, complain)
     if not section.relays:
         right = 'add relays = ["..."], the addresses of the relays that forward its DHCP messages'

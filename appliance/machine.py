@@ -2,8 +2,8 @@
 
 import re
 import uuid as uuids
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -148,6 +148,8 @@ class Machine:
     """What a user wants its firmware to be sent, one of ``bootprogram.CHOICES``; empty has it chosen by itself."""
     secure_boot: bool | None = None
     """Whether its firmware runs only what is signed, as its last inventory says; None where that is not known."""
+    dhcp_options: Mapping[str, str] = field(default_factory=dict)
+    """What users have it told by DHCP beyond what its subnet says, by name; see ``dhcp_options``."""
     notes: str = ""
     tags: tuple[str, ...] = ()
     """Words that users sort machines by, sorted; see ``check_tags``."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KeptAddress:
-    """An address that is leased to this interface only, which is no machine's: a printer's, a switch's."""
+    """An address that is leased to this owner only, which is no interface of a machine: a printer, a board, a port."""
 
-    mac: str
+    owner: str
+    """As ``appliance.lease`` has it: a MAC address, ``uuid:`` and a UUID, ``port:`` and the port of a relay."""
     address: str
     name: str | None
     """Its name in the site's domain, one label; None for none."""

@@ -76,12 +76,30 @@ CAPABILITIES = (
     ),
     _row(
         "see what an action would do to a machine",
-        "GET /machines/{key}/broken, GET /machines/{key}/delete, GET /machines/{key}/rescue",
+        "GET /machines/{key}/broken, GET /machines/{key}/delete, GET /machines/{key}/rescue, "
+        "GET /machines/{key}/power/{action}",
         "GET /machines/{key}/consequences", "machines consequences",
     ),
     _row("rescue a machine", "POST /machines/{key}/rescue", "POST /machines/{key}/rescue", "machines rescue"),
     _row(
         "end a rescue", "POST /machines/{key}/end-rescue", "POST /machines/{key}/end-rescue", "machines end-rescue"
+    ),
+    _row("see whether a machine is on", "GET /machines/{key}/power", "GET /machines/{key}", "machines power"),
+    _row(
+        "switch a machine on or off", "POST /machines/{key}/power/{action}", "POST /machines/{key}/power/{action}",
+        "machines power",
+    ),
+    _row(
+        "see how a machine is switched", "GET /machines/{key}/power-settings", "GET /machines/{key}/power",
+        "machines power-settings show",
+    ),
+    _row(
+        "say how a machine is switched", "POST /machines/{key}/power-settings", "PUT /machines/{key}/power",
+        "machines power-settings set",
+    ),
+    _row(
+        "forget how a machine is switched", "POST /machines/{key}/power-settings/delete",
+        "DELETE /machines/{key}/power", "machines power-settings remove",
     ),
     _row("forget a machine", "POST /machines/{key}/delete", "DELETE /machines/{key}", "machines delete"),
     _row(
@@ -127,7 +145,26 @@ CAPABILITIES = (
     _row("cancel a task", "POST /tasks/{key}/cancel", "POST /tasks/{key}/cancel", "tasks cancel"),
     _row("see what happens", "GET /events", "GET /events", "events"),
     # -- network
-    _row("see subnets", "GET /network", "GET /network/subnets", "network subnets"),
+    _row(
+        "see subnets", "GET /network", "GET /network/subnets, GET /network/subnets/{interface}",
+        "network subnets, network show",
+    ),
+    _row(
+        "switch how a subnet is served", "POST /network/subnets/{interface}/edit",
+        "PATCH /network/subnets/{interface}", "network set",
+    ),
+    _row(
+        "see what switching a subnet would do", "GET /network/subnets/{interface}/edit",
+        "GET /network/subnets/{interface}/consequences", "network consequences",
+    ),
+    _row(
+        "look for other DHCP servers", "POST /network/subnets/{interface}/look",
+        "POST /network/subnets/{interface}/look", "network look",
+    ),
+    _row(
+        "print boot options for another DHCP server", "GET /network/subnets/{interface}/snippet",
+        "GET /network/subnets/{interface}/snippet", "network snippet",
+    ),
     _row("see leases", "GET /network/leases", "GET /network/leases", "network leases list"),
     _row(
         "free an address", "POST /network/leases/{interface}/{address}/forget",
@@ -171,6 +208,7 @@ ROLES_DIFFER = {
     "see everybody's tokens": "the same",
     "see what an action would do to a machine": "the API says it to everybody, the console where one may go on",
     "see what an action would do to a deployment": "the same",
+    "see what switching a subnet would do": "the same",
 }
 """Rows whose addresses do not all take the same least role, each with why."""
 
@@ -185,6 +223,10 @@ BULK = {
         "hand-over": "machines set --hand-over",
         "rescue": "machines rescue --where",
         "end-rescue": "machines end-rescue --where",
+        "power-on": "machines power action",
+        "power-off": "machines power action",
+        "power-cycle": "machines power action",
+        "power-network-once": "machines power action",
         "delete": "machines delete --where",
     },
     "deployments": {
@@ -226,9 +268,25 @@ FORMS = (
         {
             "name": NAME, "reserved_address": ("reserved_address", "--address"), "notes": ("notes", "--notes"),
             "tags": ("tags", "--tag"), "hand_over": ("hand_over", "--hand-over"),
-            "boot_program": ("boot_program", "--boot-program"),
+            "boot_program": ("boot_program", "--boot-program"), "dhcp_options": ("dhcp_options", "--dhcp-option"),
             "-maintenance": ("maintenance", "--maintenance"), "-broken": ("broken", "--broken"),
             "-mend": ("broken", "--mended"), "-add": ("add_tags", "--tag"), "-remove": ("remove_tags", "--untag"),
+        },
+    ),
+    Form(
+        "machine_power_edit.html", "PUT /machines/{key}/power", "machines power-settings set",
+        {
+            **{name: (name, f"--{name}") for name in ("kind", "address", "port", "user", "system", "fingerprint")},
+            "cipher_suite": ("cipher_suite", "--cipher-suite"), "privilege": ("privilege", "--privilege"),
+            "-secret": ("secret", "--password-file"), "-keep": ("secret", "--keep-password"),
+        },
+    ),
+    Form(
+        "network_subnet_edit.html", "PATCH /network/subnets/{interface}", "network set",
+        {
+            "mode": ("mode", "--mode"), "serve_non_pxe": ("serve_non_pxe", "--serve-non-pxe"),
+            "unknown_machines": ("unknown_machines", "--unknown-machines"),
+            "other_servers": ("other_servers", "--other-servers"), "-confirm": ("confirm", "--confirm"),
         },
     ),
     Form("machine_rescue.html", "POST /machines/{key}/rescue", "machines rescue", {"ssh_keys": ("ssh_keys", "--key")}),
@@ -268,7 +326,10 @@ FORMS = (
     ),
     Form(
         "network_reservation_new.html", "POST /network/reservations", "network reservations add",
-        {"mac": ("mac", "mac"), "address": ("address", "address"), "name": NAME, "note": ("note", "--note")},
+        {
+            "mac": ("mac", "owner"), "uuid": ("uuid", "owner"), "port": ("port", "owner"),
+            "address": ("address", "address"), "name": NAME, "note": ("note", "--note"),
+        },
     ),
     Form(
         "network_name_new.html", "POST /network/names", "network names add",

@@ -73,7 +73,7 @@ async def build(
     proof = Proof(on.subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
 
     kept_names = KeptNames(store, bus, on.zone)
-    reservations = Reservations(store, bus, on.clock, on.subnets, dhcp.set_reservations)
+    reservations = Reservations(store, bus, on.clock, on.subnets, dhcp.set_reservations, dhcp.set_options)
 
     async def apply() -> None:
         await reservations.refresh()

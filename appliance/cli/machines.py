@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from appliance.bootprogram import CHOICES, PROGRAMS
-from appliance.cli import rescue
+from appliance.cli import power, rescue
 from appliance.cli.bulk import confirm_many, do_to_many, selected, where_option
 from appliance.cli.client import segment
 from appliance.cli.completion import names as known
@@ -17,6 +17,7 @@ from appliance.cli.events import timeline
 from appliance.cli.listing import listed, listing_options, plain
 from appliance.cli.output import as_json, attempt_words, decimal_size, fields, gives_up, moment, table
 from appliance.deployment import content_in_words
+from appliance.dhcp_options import normal_name
 from appliance.machine import State
 
 machine_argument = click.argument("machine", shell_complete=known("/machines"))
@@ -64,14 +65,15 @@ def list_machines(json_out: bool, limit: int, **query: Any) -> None:
     """List machines."""
     found = listed("/machines", json_out, limit, **query)
     if found is not None:
-        heads = ("name", "state", "deployment", "address", "firmware", "tags", "id")
+        heads = ("name", "state", "power", "deployment", "address", "firmware", "tags", "id")
         empty = "No machine yet. Let one boot from the network that the appliance serves."
         table(heads, [_row(each) for each in found], "No machine matches." if any(query.values()) else empty)
 
 
 def _row(machine: dict[str, Any]) -> tuple[object, ...]:
     deployment, tags = deployment_of(machine), ", ".join(machine["tags"])
-    return machine["name"], state_of(machine), deployment, machine["address"], machine["firmware"], tags, machine["id"]
+    on, address = machine["power"]["state"] if machine["power"] else "", machine["address"]
+    return machine["name"], state_of(machine), on, deployment, address, machine["firmware"], tags, machine["id"]
 
 
 @machines.command()
@@ -121,18 +123,27 @@ def show(machine: str, json_out: bool) -> None:
             "macs": ", ".join(found["macs"]),
             "memory": f"{found['memory_bytes'] >> 20} MiB" if found["memory_bytes"] else "",
             "reserved": found["reserved_address"],
+            "DHCP options": ", ".join(f"{name} = {value}" for name, value in found["dhcp_options"].items()),
             "hand-over": found["hand_over"],
             "boot program": found["boot_program"] or "chosen by itself",
             "secure boot": {True: "on", False: "off"}.get(found["secure_boot"], ""),
             "tags": ", ".join(found["tags"]),
             "rescue": "; ".join(rescue.opened(found)),
+            "power": ", ".join(filter(None, power.power_words(found["power"]))),
             "last seen": moment(found["last_seen"]),
         }
     )
+    for each in (found["inventory"] or {}).get("neighbours") or []:
+        place = f"{each.get('port')} of {each.get('system') or each.get('chassis')}"
+        fields({"plugged in": f"{each.get('nic')} to {place}{_vlan(each)}"})
     for disk in (found["inventory"] or {}).get("disks") or []:
         content = content_in_words(disk.get("content"))
         names = [disk.get("serial"), decimal_size(disk.get("bytes")), disk.get("model"), content]
         fields({"disk": ", ".join(str(name) for name in names if name)})
+
+
+def _vlan(neighbour: dict[str, Any]) -> str:
+    return f", VLAN {neighbour['vlan']}" if neighbour.get("vlan") else ""
 
 
 @machines.command("set")
@@ -150,6 +161,13 @@ def show(machine: str, json_out: bool) -> None:
 )
 @click.option("--address", help="Lease it this address and nobody else; none: any address of the ranges.")
 @click.option(
+    "--dhcp-option",
+    "dhcp_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Tell it this by DHCP, by name or number; NAME= takes it away. May be given several times.",
+)
+@click.option(
     "--tag",
     "add_tags",
     multiple=True,
@@ -166,16 +184,18 @@ def show(machine: str, json_out: bool) -> None:
 def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> None:
     """Change machines: one, or many in one go.
 
-    Name, notes, boot program and address are for one machine only.
+    Name, notes, boot program, address and DHCP options are for one machine only.
     """
     which, change = selected("machines", names, where), _change(**options)
     if not change:
         offered = (
-            "--name, --maintenance, --broken, --mended, --notes, --hand-over, --boot-program, --address, --tag"
-            " or --untag"
+            "--name, --maintenance, --broken, --mended, --notes, --hand-over, --boot-program, --address,"
+            " --dhcp-option, --tag or --untag"
         )
         raise click.UsageError(f"say what to change: {offered}")
     if len(names) == 1:
+        if wanted := change.pop("dhcp_options", None):
+            change["dhcp_options"] = _with_options(api().get(f"/machines/{segment(names[0])}")["dhcp_options"], wanted)
         changed = api().send("PATCH", f"/machines/{segment(names[0])}", change)
         click.echo(f"{changed['name']}: {state_of(changed)}")
         return
@@ -194,6 +214,19 @@ def _change(maintenance: str | None, address: str | None, boot_program: str | No
     if address is not None:
         change["reserved_address"] = None if address == "none" else address
     return change
+
+
+def _with_options(before: dict[str, str], wanted: list[str]) -> dict[str, str]:
+    """All DHCP options, once these are set or, without a value, taken away; raises UsageError."""
+    after = dict(before)
+    for each in wanted:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise click.UsageError(f"--dhcp-option {each}: write NAME=VALUE, such as mtu=9000; NAME= takes it away")
+        after.pop(normal_name(name.strip()), None)
+        if value.strip():
+            after[name.strip()] = value
+    return after
 
 
 def _bulk_actions(change: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -241,5 +274,5 @@ def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> No
     do_to_many(connected, "machines", which, "delete", confirm=word)
 
 
-for _command in (*rescue.COMMANDS, timeline):
+for _command in (*rescue.COMMANDS, *power.COMMANDS, timeline):
     machines.add_command(_command)

@@ -33,7 +33,7 @@ class KeptNames:
             return await network.kept_addresses(db), await network.records(db)
 
         kept, records = await self._store.read(job)
-        wanted: dict[str, KeptAddress | DnsRecord] = {f"reservation:{each.mac}": each for each in kept if each.name}
+        wanted: dict[str, KeptAddress | DnsRecord] = {f"reservation:{each.owner}": each for each in kept if each.name}
         wanted |= {f"record:{each.id}": each for each in records}
         for owner in self._published.keys() - wanted.keys():
             self._zone.withdraw(owner)

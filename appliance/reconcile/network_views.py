@@ -15,6 +15,7 @@ from appliance.netboot.dns.claims import Claim, Kind
 from appliance.netboot.dns.records import Address, Target, Text
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.addresses import boot_interface, reservations
+from appliance.reconcile.reserved_for import By, bare, kind_of
 from appliance.reconcile.sightings import likely_cause
 from appliance.reconcile.subnet_standing import NOTHING_KNOWN, Standing, unknown_standing
 from appliance.reconcile.subnet_use import RangeUse, use_of
@@ -65,9 +66,19 @@ class ReservationView:
     kind: str
     machine: str | None
     name: str
-    mac: str
+    owner: str
+    """Of a machine, the interface that it boots from; else as ``appliance.lease`` has it."""
     address: str
     note: str
+
+    @property
+    def by(self) -> By:
+        """What the owner is known by."""
+        return kind_of(self.owner)
+
+    def owned(self, by: By) -> str:
+        """The owner's MAC address, UUID or port; empty where it is known by another of these."""
+        return bare(self.owner) if self.by == by else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +225,7 @@ class NetworkViews:
 async def _reservation(db: aiosqlite.Connection, of: ReservationView) -> ReservationView:
     """With the interface that the machine boots from, which the list has only guessed."""
     machine = await machines.find(db, of.machine) if of.machine else None
-    return replace(of, mac=boot_interface(machine) or "") if machine is not None else of
+    return replace(of, owner=boot_interface(machine) or "") if machine is not None else of
 
 
 def _of(foreign: Sequence[ForeignServer], interface: str) -> tuple[ForeignServer, ...]:

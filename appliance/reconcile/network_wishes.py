@@ -17,6 +17,7 @@ from appliance.reconcile import audit
 from appliance.reconcile.addresses import check_reservable, check_unheld_by_others
 from appliance.reconcile.dns_records import check_fits, check_record
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.reserved_for import bare, check_owner, interfaces_of, owner_of, parse_owner, said
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.store import leases, machines, network, sightings
@@ -39,12 +40,14 @@ async def nothing_applied() -> None:
 
 @dataclass(frozen=True, slots=True)
 class NewReservation:
-    """What a user fills in to keep an address for something that is no machine."""
+    """What a user fills in to keep an address: for one of an interface that is no machine's, a board, a port."""
 
     mac: str
     address: str
     name: str | None = None
     note: str = ""
+    uuid: str = ""
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +78,45 @@ class NetworkWishes:
         self._forget, self._apply = forget, apply
 
     async def reserve(self, new: NewReservation, by: Asker) -> KeptAddress:
-        """Keep an address for an interface that is no machine's; another one of it is given up."""
-        mac = parse_mac(new.mac)
+        """Keep an address for an interface that is no machine's, a board, or a relay's port; another one of that is
+        given up.
+        """
+        owner = owner_of(new.mac, new.uuid, new.port)
         note = _checked_note(new.note)
         name = check_name(new.name) if new.name else None
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> KeptAddress:
             every = await machines.briefs(db)
-            owner = next((each for each in every if mac in each.macs), None)
-            if owner is not None:
-                hint = f"reserve it there: qrm machines set {owner.name} --address ADDRESS"
-                raise Conflict("mac-of-machine", f"{mac} is an interface of {owner.name}", hint, "mac")
+            check_owner(owner, every)
             kept = await network.kept_addresses(db)
-            before = next((each for each in kept if each.mac == mac), None)
-            others = [each for each in kept if each.mac != mac]
+            before = next((each for each in kept if each.owner == owner), None)
+            others = [each for each in kept if each.owner != owner]
             address = check_reservable(new.address, _holders(every, others), self._subnets, "address")
-            check_unheld_by_others(address, (mac,), every, await leases.every(db), self._clock(), "address")
+            held = await leases.every(db)
+            macs = interfaces_of(owner, every, held)
+            check_unheld_by_others(address, macs, every, held, self._clock(), "address")
             if name is not None and (before is None or before.name != name):
                 await check_free(db, name)
-            made = KeptAddress(mac, address, name, note, before.created if before else self._clock())
+            made = KeptAddress(owner, address, name, note, before.created if before else self._clock())
             await network.keep_address(db, made)
-            what = f"{by} reserved {address} for {mac}{f' ({name})' if name else ''}"
-            await self._changed(db, tell, by, "reservation.set", ("reservation", mac, name or mac), what, before, made)
+            what = f"{by} reserved {address} for {said(owner)}{f' ({name})' if name else ''}"
+            subject = ("reservation", owner, name or bare(owner))
+            await self._changed(db, tell, by, "reservation.set", subject, what, before, made)
             return made
 
         made = await record(self._store, self._bus, job)
         await self._apply()
         return made
 
-    async def unreserve(self, mac: str, by: Asker) -> None:
+    async def unreserve(self, key: str, by: Asker) -> None:
         """Give a reservation up; a lease that runs stays until it is not renewed."""
-        plain = parse_mac(mac)
+        plain = parse_owner(key)
 
         async def job(db: aiosqlite.Connection, tell: Tell) -> None:
             before = await network.kept_address(db, plain)
             await network.drop_address(db, plain)
-            what = f"{by} gave up the reservation of {before.address} for {plain}"
-            subject = ("reservation", plain, before.name or plain)
+            what = f"{by} gave up the reservation of {before.address} for {said(plain)}"
+            subject = ("reservation", plain, before.name or bare(plain))
             await self._changed(db, tell, by, "reservation.delete", subject, what, before, None)
 
         await record(self._store, self._bus, job)
@@ -216,7 +221,7 @@ class NetworkWishes:
 def _holders(every: Sequence[Machine], kept: Sequence[KeptAddress]) -> dict[str, str]:
     """Whom each reserved address is kept for, by address."""
     of_machines = {each.reserved_address: each.name for each in every if each.reserved_address}
-    return {**of_machines, **{each.address: each.name or each.mac for each in kept}}
+    return {**of_machines, **{each.address: each.name or said(each.owner) for each in kept}}
 
 
 def _checked_note(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Keeps the DHCP server's reservations equal to what is stored."""
+"""Keeps the DHCP server's reservations, and the options of machines, equal to what is stored."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 
 import aiosqlite
@@ -12,6 +12,7 @@ from appliance.machine import Machine
 from appliance.names import KeptAddress
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.addresses import reservations, troubles
+from appliance.reconcile.machine_options import options_by_mac
 from appliance.reconcile.record import record
 from appliance.reconcile.surviving import Surviving
 from appliance.store import machines, network
@@ -33,7 +34,9 @@ AGAIN = 30.0
 
 
 class Reservations:
-    """Read from the store after anything that matters; ``push`` is called with all of them where they differ."""
+    """Read from the store after anything that matters; ``push`` is called with all of them where they differ, and so is
+    ``push_options``: code and octets by MAC address.
+    """
 
     def __init__(
         self,
@@ -42,20 +45,25 @@ class Reservations:
         clock: Callable[[], float],
         subnets: Sequence[Subnet],
         push: Callable[[Sequence[Reservation]], None],
+        push_options: Callable[[Mapping[str, Mapping[int, bytes]]], None] = lambda _: None,
     ) -> None:
         self._store, self._bus, self._clock = store, bus, clock
-        self._subnets, self._push = subnets, push
+        self._subnets, self._push, self._push_options = subnets, push, push_options
+        self._options: dict[str, dict[int, bytes]] = {}
         self._pushed: list[Reservation] | None = None
         self._others: list[Reservation] = []
 
     async def refresh(self) -> list[Machine]:
         """Push what is stored now, if it is news; the machines that have an address kept for them."""
-        kept, others = await self._store.read(_kept)
-        self._others = [Reservation(each.mac, IPv4Address(each.address)) for each in others]
+        kept, others, told = await self._store.read(_kept)
+        self._others = [Reservation(each.owner, IPv4Address(each.address)) for each in others]
         wanted = [*reservations(kept), *self._others]
         if wanted != self._pushed:
             self._push(wanted)
             self._pushed = wanted
+        if (options := options_by_mac(told)) != self._options:
+            self._push_options(options)
+            self._options = options
         return kept
 
     async def run(self) -> None:
@@ -86,6 +94,7 @@ def _is_relevant(item: Published) -> bool:
     return isinstance(item, Event) and item.kind in RELEVANT
 
 
-async def _kept(db: aiosqlite.Connection) -> tuple[list[Machine], list[KeptAddress]]:
-    """Machines with a reserved address, and the reservations of what is no machine."""
-    return await machines.with_reservations(db), await network.kept_addresses(db)
+async def _kept(db: aiosqlite.Connection) -> tuple[list[Machine], list[KeptAddress], list[Machine]]:
+    """Machines with a reserved address, the reservations of what is no machine, machines with options of their own."""
+    others, told = await network.kept_addresses(db), await machines.with_dhcp_options(db)
+    return await machines.with_reservations(db), others, told

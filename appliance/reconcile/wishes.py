@@ -1,7 +1,7 @@
 """What users ask for. A wish changes stored wanted state and returns; the loop does the rest."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -48,9 +48,11 @@ from appliance.reconcile.consequences import (
     machine_refusal,
 )
 from appliance.reconcile.machine_consequences import machine_consequences
+from appliance.reconcile.machine_options import check_options
 from appliance.reconcile.power_actions import POWER_ACTIONS, ask_power, foreseen
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
+from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
@@ -90,6 +92,8 @@ class MachineChange:
     """What its firmware is sent, one of ``bootprogram.CHOICES``; empty has it chosen by itself."""
     reserved_address: str | None = None
     """IPv4 address that only this machine is leased; empty takes the reservation away."""
+    dhcp_options: Mapping[str, str] | None = None
+    """All of them from here on: what it is told by DHCP beyond what its subnet says."""
     tags: Sequence[str] | None = None
     """All of its tags from here on."""
     add_tags: Sequence[str] = ()
@@ -156,7 +160,9 @@ class Wishes:
             return None
         others = await machines.briefs(db)
         address = check_address(text, machine, others, self._subnets)
-        kept = {each.address: each.name or each.mac for each in await network.kept_addresses(db)}
+        others_kept = await network.kept_addresses(db)
+        check_no_board(machine, [each.owner for each in others_kept])
+        kept = {each.address: each.name or said(each.owner) for each in others_kept}
         check_reservable(address, kept, self._subnets, "reserved_address")
         if address != machine.reserved_address:
             check_unheld(address, machine, others, await leases.every(db), self._clock())
@@ -381,6 +387,8 @@ def _changed(machine: Machine, change: MachineChange) -> Machine:
         machine = replace(machine, hand_over=check_hand_over(change.hand_over))
     if change.boot_program is not None:
         machine = replace(machine, boot_program=check_choice(change.boot_program))
+    if change.dhcp_options is not None:
+        machine = replace(machine, dhcp_options=check_options(change.dhcp_options))
     machine = replace(machine, tags=_tagged(machine, change))
     if change.broken is not None and change.broken != (machine.state is State.BROKEN):
         mended = State.IDLE if machine.inventory else State.DISCOVERED
@@ -402,6 +410,7 @@ _SHOWN = {
     "hand_over": "hand-over",
     "boot_program": "boot program",
     "reserved_address": "reserved address",
+    "dhcp_options": "DHCP options",
 }
 
 
@@ -417,4 +426,6 @@ def _differences(before: Machine, after: Machine) -> str:
 def _said(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {text}" for name, text in value.items()) or "none"
     return "none" if value is None or value == "" else str(value)

@@ -57,7 +57,7 @@ _OF_MACHINES = """
     FROM machines m WHERE m.reserved IS NOT NULL
 """
 _OF_OTHERS = f"""
-    SELECT 'other' AS kind, r.mac AS id, NULL AS machine, ifnull(r.name, '') AS name, r.mac AS mac,
+    SELECT 'other' AS kind, r.owner AS id, NULL AS machine, ifnull(r.name, '') AS name, r.owner AS mac,
         r.address AS address, r.note AS note, {_NUMBER.format(address="r.address")} AS number
     FROM reservations r
 """  # noqa: S608 - ours
@@ -99,34 +99,34 @@ async def delete_lease(db: aiosqlite.Connection, interface: str, address: str) -
     await db.execute("DELETE FROM leases WHERE interface = ? AND address = ?", (interface, address))
 
 
-_KEPT = "SELECT mac, address, name, note, created FROM reservations"
+_KEPT = "SELECT owner, address, name, note, created FROM reservations"
 
 
 async def kept_addresses(db: aiosqlite.Connection) -> list[KeptAddress]:
     """All reservations of what is no machine."""
-    return [KeptAddress(*row) for row in await rows(db, f"{_KEPT} ORDER BY mac")]
+    return [KeptAddress(*row) for row in await rows(db, f"{_KEPT} ORDER BY owner")]
 
 
-async def kept_address(db: aiosqlite.Connection, mac: str) -> KeptAddress:
-    """The reservation of this interface; raises NotFound."""
-    row = await one(db, f"{_KEPT} WHERE mac = ?", mac)
+async def kept_address(db: aiosqlite.Connection, owner: str) -> KeptAddress:
+    """The reservation of this owner; raises NotFound."""
+    row = await one(db, f"{_KEPT} WHERE owner = ?", owner)
     if row is None:
         hint = "list them with: qrm network reservations; that of a machine is taken from the machine"
-        raise NotFound("reservation-unknown", f"nothing is reserved for {mac[:40]}", hint)
+        raise NotFound("reservation-unknown", f"nothing is reserved for {owner[:80]}", hint)
     return KeptAddress(*row)
 
 
 async def keep_address(db: aiosqlite.Connection, of: KeptAddress) -> None:
-    """Store a reservation; another one of this interface is replaced."""
+    """Store a reservation; another one of this owner is replaced."""
     await db.execute(
-        "INSERT OR REPLACE INTO reservations(mac, address, name, note, created) VALUES(?,?,?,?,?)",
-        (of.mac, of.address, of.name, of.note, of.created),
+        "INSERT OR REPLACE INTO reservations(owner, address, name, note, created) VALUES(?,?,?,?,?)",
+        (of.owner, of.address, of.name, of.note, of.created),
     )
 
 
-async def drop_address(db: aiosqlite.Connection, mac: str) -> None:
+async def drop_address(db: aiosqlite.Connection, owner: str) -> None:
     """Forget a reservation."""
-    await db.execute("DELETE FROM reservations WHERE mac = ?", (mac,))
+    await db.execute("DELETE FROM reservations WHERE owner = ?", (owner,))
 
 
 _RECORDS = "SELECT name, type, value, note, created, id FROM dns_records"

@@ -360,6 +360,13 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE subnet_rules (interface TEXT PRIMARY KEY, doc BLOB NOT NULL) STRICT;
     CREATE TABLE subnet_service (interface TEXT PRIMARY KEY, served REAL NOT NULL) STRICT;
     """,
+    # Addresses are kept for boards and for ports of relays too; options that users set for machines are found fast.
+    """
+    ALTER TABLE reservations RENAME COLUMN mac TO owner;
+    ALTER TABLE machines ADD COLUMN dhcp_options INTEGER GENERATED ALWAYS AS (
+        coalesce(json_extract(CAST(doc AS TEXT), '$.dhcp_options'), '{}') <> '{}') VIRTUAL;
+    CREATE INDEX machines_dhcp_options ON machines(id) WHERE dhcp_options = 1;
+    """,
 )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import ClassVar
 
 import pytest
 from dhcp_playbook import EVERYBODY, LEASE, MAC, OTHER_MAC, SERVER, SUBNET, Playbook, encapsulated, kind_of, message
@@ -166,8 +167,8 @@ class TestWhereAnswersGo:
 
 
 class TestBooting:
-    PXE = {Code.VENDOR_CLASS: b"PXEClient:Arch:00007:UNDI:003016", Code.ARCHITECTURE: b"\x00\x07"}
-    IPXE = {**PXE, Code.IPXE: b"\x13\x01\x01", Code.USER_CLASS: b"iPXE"}
+    PXE: ClassVar = {Code.VENDOR_CLASS: b"PXEClient:Arch:00007:UNDI:003016", Code.ARCHITECTURE: b"\x00\x07"}
+    IPXE: ClassVar = {**PXE, Code.IPXE: b"\x13\x01\x01", Code.USER_CLASS: b"iPXE"}
 
     def test_boot_files_name_an_address_of_ours_that_the_relay_reaches(self, play: Playbook) -> None:
         (offer,) = play.relayed(DISCOVER, RELAY, options=self.PXE)

@@ -96,7 +96,7 @@ class Server:
         self.changed = asyncio.Event()
 
     def set_reservations(self, given):
-        self.pushed.append({each.mac: str(each.address) for each in given})
+        self.pushed.append({each.owner: str(each.address) for each in given})
         self.changed.set()
 
     async def next(self):

@@ -60,9 +60,9 @@ async def test_reservations_of_both_kinds_are_one_list(store):
     await store.write(lambda db: network.keep_address(db, kept))
     found = await store.read(lambda db: page(db, network.RESERVATIONS, Asked()))
     assert [(row[0], row[4]) for row in found.rows] == [("other", "10.77.0.9"), ("machine", "10.77.0.20")]
-    await store.write(lambda db: network.drop_address(db, kept.mac))
+    await store.write(lambda db: network.drop_address(db, kept.owner))
     with pytest.raises(NotFound):
-        await store.read(lambda db: network.kept_address(db, kept.mac))
+        await store.read(lambda db: network.kept_address(db, kept.owner))
 
 
 async def test_what_came_up_or_is_old_is_forgotten(store):

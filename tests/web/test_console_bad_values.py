@@ -209,7 +209,7 @@ UNTYPED = {
     "/deployments/bulk",
     "/kernels/{key}/edit",
     "/kernels/{key}/delete",
-    "/network/reservations/{mac}/delete",
+    "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
 }
 """The same page as another that is here, or nothing to type."""

@@ -86,6 +86,7 @@ async def change(request: web.Request) -> web.Response:
         given.hand_over,
         given.boot_program,
         _address(given.reserved_address),
+        given.dhcp_options,
         given.tags,
         given.add_tags,
         given.remove_tags,

@@ -61,6 +61,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         **{name: getattr(of, name) for name in (*same.split(), *_CHOSEN, "secure_boot", "created")},
         "macs": list(of.macs),
         "tags": list(of.tags),
+        "dhcp_options": dict(of.dhcp_options),
         "rescue": rescue(of.rescue),
         "power": power(view.switch) if view.switch else None,
         "offline": view.offline(now),

@@ -50,6 +50,8 @@ class MachineIn(_In):
     """What its firmware is sent to boot from the network; empty has it chosen by itself."""
     reserved_address: Line | msgspec.UnsetType | None = msgspec.UNSET
     """IPv4 address that only this machine is leased; null takes the reservation away."""
+    dhcp_options: dict[Line, Line] | None = None
+    """All of them from here on, by name or number: what it is told by DHCP beyond what its subnet says."""
     tags: Tags | None = None
     """All of its tags from here on."""
     add_tags: Tags = []
@@ -125,6 +127,32 @@ class MachineReference(_Out):
     address: str | None
 
 
+class PowerOut(_Out):
+    """The power switch of a machine, as everybody may see it. Times are Unix time."""
+
+    kind: str
+    state: str
+    """``on`` or ``off`` as it was last observed, else ``unknown``."""
+    since: float | None
+    """When it was first seen to be so."""
+    seen: float | None
+    """When it was last seen to be so, give or take five minutes; null: never."""
+    trouble: str
+    """Why it could not be asked the last time; empty: it could."""
+    wanted: str
+    """What a user last switched it to; ``unknown``: nobody has."""
+    can: list[str]
+    """What it can do: ``on``, ``off``, ``cycle``, ``network-once``, ``test``."""
+
+
+class RemedyOut(_Out):
+    """What the power switch does by itself for an attempt, if the machine stays silent or off."""
+
+    action: str
+    at: float
+    """Unix time."""
+
+
 class AttemptOut(_Out):
     """One try at moving a machine through a workflow. Times are Unix time."""
 
@@ -140,6 +168,8 @@ class AttemptOut(_Out):
     """When it gives up without a further sign of the machine; null once it has ended."""
     advice: str
     """What somebody has to do by hand for it to go on, such as switching the machine on; empty: nothing."""
+    remedy: RemedyOut | None
+    """What the machine's power switch does about it; null: nothing, or there is none."""
     started: float
     ended: float | None
     code: str
@@ -184,9 +214,13 @@ class MachineOut(_Out):
     """What a user wants its firmware to be sent; empty has it chosen by itself."""
     secure_boot: bool | None
     """Whether its firmware runs only what is signed, as its last inventory says."""
+    dhcp_options: dict[str, str]
+    """What users have it told by DHCP beyond what its subnet says."""
     notes: str
     tags: list[str]
     rescue: RescueOut | None
+    power: PowerOut | None
+    """Its power switch; null: it has none."""
     created: float
     deployment: Reference | None
     attempt: AttemptOut | None

@@ -22,7 +22,7 @@ async def machine(db: aiosqlite.Connection, key: str) -> Any:
     found = await machines.get(db, key)
     broken = found.state is State.BROKEN
     chosen = (found.maintenance, found.notes, found.hand_over, found.boot_program, found.reserved_address)
-    return found.id, found.name, broken, *chosen, found.tags
+    return found.id, found.name, broken, *chosen, tuple(found.dhcp_options.items()), found.tags
 
 
 async def deployment(db: aiosqlite.Connection, key: str) -> Any:

@@ -8,15 +8,19 @@ from aiohttp import web
 from appliance.bootprogram import CHOICES, PROGRAMS
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import HAND_OVERS, Machine, State, in_rescue
+from appliance.power_order import PowerAction
 from appliance.reconcile.consequences import MachineAction, machine_refusal
+from appliance.reconcile.power_consequences import Known, power_refusal
 from appliance.reconcile.views import MachineView, machine_view
 from appliance.reconcile.wishes import MachineChange
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
+from appliance.web.console.power_words import ACTS
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
-EDITED = ("name", "reserved_address", "tags", "hand_over", "boot_program", "notes")
+EDITED = ("name", "reserved_address", "dhcp_options", "tags", "hand_over", "boot_program", "notes")
+_LISTS = ("tags", "dhcp_options")
 """Fields of the form, as they are called in ``Machine`` and ``MachineChange`` too."""
 
 
@@ -33,6 +37,8 @@ class Button:
     primary: bool = False
     menu: bool = False
     """Of less use every day: under "More"."""
+    group: str = ""
+    """In a menu of its own, under this word."""
 
 
 def actions_for(view: MachineView) -> list[Button]:
@@ -55,8 +61,20 @@ def actions_for(view: MachineView) -> list[Button]:
         if in_rescue(machine)
         else Button("Rescue", "life-buoy", f"{link}/rescue", _refused(view, MachineAction.RESCUE), menu=True)
     )
+    power = _power(view) if view.switch else []
     delete = Button("Delete", "trash-2", f"{link}/delete", _refused(view, MachineAction.DELETE), menu=True)
-    return [flag, Button("Edit", "pencil", f"{link}/edit"), rescue, broken, delete]
+    return [flag, Button("Edit", "pencil", f"{link}/edit"), rescue, *power, broken, delete]
+
+
+def _power(view: MachineView) -> list[Button]:
+    """A menu of what its switch can do; where there is none, its page says how to set one up."""
+    found = []
+    around = Known(view.machine, view.deployment, view.live, view.switch, None)
+    for action, act in ACTS.items():
+        why = power_refusal(around, PowerAction(action))
+        link, refused = f"/machines/{view.machine.id}/power/{action}", f"{why.message}; {why.hint}" if why else ""
+        found.append(Button(act.word, act.icon, link, refused, value="yes" if act.at_once else "", group="Power"))
+    return found
 
 
 def _refused(view: MachineView, action: MachineAction) -> str:
@@ -94,8 +112,9 @@ def _edit_page(
     request: web.Request, machine: Machine, given: Mapping[str, str], error: ApplianceError | None = None
 ) -> web.Response:
     """``given`` is what was typed; fields that were not sent show what is stored."""
-    stored: dict[str, str] = {name: getattr(machine, name) or "" for name in EDITED if name != "tags"}
+    stored: dict[str, str] = {name: getattr(machine, name) or "" for name in EDITED if name not in _LISTS}
     stored["tags"] = " ".join(machine.tags)
+    stored["dhcp_options"] = "\n".join(f"{name} = {value}" for name, value in machine.dhcp_options.items())
     return render(
         request,
         "machine_edit.html",
@@ -121,15 +140,28 @@ async def save(request: web.Request) -> web.Response:
 
 
 def _wanted(given: Mapping[str, str]) -> MachineChange:
-    name, notes, tags = given.get("name"), given.get("notes"), given.get("tags")
+    name, notes, tags, options = (given.get(each) for each in ("name", "notes", "tags", "dhcp_options"))
     return MachineChange(
         name=None if name is None else name.strip(),
         notes=None if notes is None else notes.replace("\r\n", "\n"),
         hand_over=given.get("hand_over"),
         boot_program=given.get("boot_program"),
         reserved_address=given.get("reserved_address"),
+        dhcp_options=None if options is None else _options(options),
         tags=None if tags is None else tags.replace(",", " ").split(),
     )
+
+
+def _options(typed: str) -> dict[str, str]:
+    """DHCP options as the form has them, one a line; raises Invalid for a line that is none."""
+    found: dict[str, str] = {}
+    for line in filter(None, map(str.strip, typed.splitlines())):
+        name, equals, value = line.partition("=")
+        if not equals or name.strip() in found:
+            what = "is there twice" if equals else "is not NAME = VALUE"
+            raise Invalid("option-invalid", f"{line[:60]!r} {what}", "write mtu = 9000, each once", "dhcp_options")
+        found[name.strip()] = value.strip()
+    return found
 
 
 async def ask_broken(request: web.Request) -> web.Response:

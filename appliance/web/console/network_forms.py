@@ -4,6 +4,7 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.reconcile.network_wishes import NewRecord, NewReservation
+from appliance.reconcile.reserved_for import parse_owner, said
 from appliance.web.console.confirm import confirm_page
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
@@ -16,7 +17,7 @@ TYPES = {
     "TXT": "a text",
 }
 """Types of records, and what their values are."""
-RESERVATION = ("mac", "address", "name", "note")
+RESERVATION = ("mac", "uuid", "port", "address", "name", "note")
 RECORD = ("name", "type", "value", "note")
 
 
@@ -35,7 +36,8 @@ async def reserve(request: web.Request) -> web.Response:
     """POST /network/reservations/new"""
     sent = await fields(request)
     typed = {name: text(sent, name).strip() for name in RESERVATION}
-    new = NewReservation(typed["mac"], typed["address"], typed["name"] or None, typed["note"])
+    words = typed["address"], typed["name"] or None, typed["note"], typed["uuid"], typed["port"]
+    new = NewReservation(typed["mac"], *words)
     try:
         await request.app[SERVICES].network_wishes.reserve(new, who(request))
     except (Invalid, Conflict) as error:
@@ -44,11 +46,11 @@ async def reserve(request: web.Request) -> web.Response:
 
 
 async def ask_unreserve(request: web.Request) -> web.Response:
-    """GET /network/reservations/{mac}/delete"""
-    mac = request.match_info["mac"]
+    """GET /network/reservations/{key}/delete"""
+    owner = parse_owner(request.match_info["key"])
     return confirm_page(
         request,
-        title=f"Give up the reservation of {mac}",
+        title=f"Give up the reservation of {said(owner)}",
         texts=("It may hold its address until its lease ends; then anybody may be given it.",),
         button="Give it up",
         back="/network/reservations",
@@ -57,8 +59,8 @@ async def ask_unreserve(request: web.Request) -> web.Response:
 
 
 async def unreserve(request: web.Request) -> web.Response:
-    """POST /network/reservations/{mac}/delete"""
-    await request.app[SERVICES].network_wishes.unreserve(request.match_info["mac"], who(request))
+    """POST /network/reservations/{key}/delete"""
+    await request.app[SERVICES].network_wishes.unreserve(request.match_info["key"], who(request))
     return see_other("/network/reservations")
 
 
