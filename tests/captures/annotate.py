@@ -14,6 +14,8 @@ Piece = tuple[str, str]
 """What it is; the bytes in hexadecimal."""
 
 DHCP_PORTS = (67, 68, 4011)
+OURS = "52:54:00:4c:00:00"
+"""The appliance's card."""
 KINDS = ("", "DISCOVER", "OFFER", "REQUEST", "DECLINE", "ACK", "NAK", "RELEASE", "INFORM")
 ADDRESSES = {1: "subnet mask", 3: "router", 6: "DNS", 28: "broadcast", 42: "NTP", 50: "requested", 54: "server"}
 NUMBERS = {51: "lease time", 57: "maximum size", 58: "renewal", 59: "rebinding", 93: "architecture"}
@@ -33,6 +35,8 @@ def _worth(frames: Iterable[Frame]) -> Iterator[Frame]:
     """DHCP and TFTP as they are, and the heads of HTTP messages."""
     transfers: set[int] = set()
     for frame in frames:
+        if frame.source_mac == OURS and frame.source_port == DHCP_PORTS[1]:
+            continue  # the appliance looks for other DHCP servers
         ports = {frame.source_port, frame.target_port}
         if _is_head(frame) or (frame.protocol == "udp" and ports & set(DHCP_PORTS)):
             yield frame

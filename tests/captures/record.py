@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.captures.annotate import annotated
+from tests.captures.annotate import OURS, annotated
 from tests.captures.frames import Frame, parse_frame
 
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ PATIENCE = 400
 """Seconds until the last packet of a client must have come; UEFI tries IPv6 in between."""
 NETWORK = (
     "link set lo up",
-    "link add br0 address 52:54:00:4c:00:00 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+    f"link add br0 address {OURS} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
     "address add 10.77.0.1/24 dev br0",
     "link set br0 up",
 )
@@ -204,7 +204,7 @@ def networkd(recorder: Recorder, path: Path) -> None:
     Path("/run/systemd/network/10-eth0.network").write_text(rules)
     # Where /sys can be written it waits for udev, which is not there.
     read_only = "mount -t sysfs -o ro sysfs /sys && exec /lib/systemd/systemd-networkd"
-    subprocess.Popen([*IN_CLIENT, "unshare", "--mount", "sh", "-c", read_only])
+    subprocess.Popen([*IN_CLIENT, "unshare", "--mount", "--uts", "sh", "-c", f"hostname n1 && {read_only}"])
     recorder.wait(_acknowledges)
 
 
