@@ -101,8 +101,15 @@ class BootFile:
     """Option 175 of the reply; empty for none."""
 
 
+_TELLING: Final = frozenset((Code.VENDOR_CLASS, Code.USER_CLASS, Code.ARCHITECTURE, Code.CLIENT_UUID, Code.IPXE))
+_NOBODY: Final = Client(None, Firmware.NONE, False, False, False, False, None, "")
+"""Who says nothing of itself."""
+
+
 def classify(options: Options) -> Client:
     """Read options 60, 77, 93, 97 and 175. Nothing is raised: what cannot be read counts as missing."""
+    if _TELLING.isdisjoint(options):
+        return _NOBODY
     vendor = options.get(Code.VENDOR_CLASS, b"")
     is_ipxe = Code.IPXE in options or _names_ipxe(options.get(Code.USER_CLASS, b""))
     is_http = vendor.startswith(_HTTP_CLIENT)

@@ -8,8 +8,29 @@ from appliance.netboot.dhcp.options import Code, encode_addresses
 from appliance.netboot.dhcp.request import Request
 from appliance.netboot.dhcp.subnet import Subnet
 
+KEPT = 256
+"""Different questions whose answers are remembered; a building has a dozen."""
 _OF_BOOTING = (Code.VENDOR_INFORMATION, Code.TFTP_SERVER_NAME, Code.BOOT_FILE)
 """What firmware boots by: that is ours to say, and theirs to whom we say nothing else."""
+
+
+class Told:
+    """What the clients of one subnet are told. Most ask for the same things, so that answers are kept."""
+
+    def __init__(self, subnet: Subnet) -> None:
+        self._subnet, self._chosen = subnet, dict(subnet.options)
+        self._kept: dict[tuple[bytes, bool], Mapping[int, bytes]] = {}
+
+    def to(self, request: Request, hostname: str, of_machine: Mapping[int, bytes] | None) -> Mapping[int, bytes]:
+        """Options by code; those that users set for the machine go before those of the subnet."""
+        if hostname or of_machine:
+            return parameters(request, self._subnet, hostname, self._chosen | dict(of_machine or {}))
+        key = request.wanted, request.client.boots
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = parameters(request, self._subnet, "", self._chosen)
+        return self._kept[key]
 
 
 def parameters(request: Request, subnet: Subnet, hostname: str, chosen: Mapping[int, bytes]) -> dict[int, bytes]:

@@ -6,9 +6,7 @@ from ipaddress import IPv4Address
 
 from appliance.netboot.dhcp.options import Code, MessageKind
 from appliance.netboot.dhcp.packet import BOOTREPLY, BROADCAST_FLAG, NOWHERE, Packet, encode
-from appliance.netboot.dhcp.parameters import parameters
 from appliance.netboot.dhcp.request import SERVER_PORT, Request
-from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import BootFile
 
 CLIENT_PORT = 68
@@ -44,40 +42,34 @@ class Terms:
 
     address: IPv4Address
     seconds: int
-    hostname: str = ""
     boot: BootFile | None = None
-    options: Mapping[int, bytes] = field(default_factory=dict)
-    """Code and octets of what users set for the subnet or the machine."""
+    told: Mapping[int, bytes] = field(default_factory=dict)
+    """Code and octets of what it is told of its network."""
 
 
-def offer(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+def offer(request: Request, server: IPv4Address, terms: Terms) -> bytes:
     """A DHCPOFFER in wire form."""
-    return _lease_reply(MessageKind.OFFER, request, subnet, server, terms)
+    return _lease_reply(MessageKind.OFFER, request, server, terms)
 
 
-def ack(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+def ack(request: Request, server: IPv4Address, terms: Terms) -> bytes:
     """A DHCPACK to a DHCPREQUEST in wire form."""
-    return _lease_reply(MessageKind.ACK, request, subnet, server, terms)
+    return _lease_reply(MessageKind.ACK, request, server, terms)
 
 
-def _lease_reply(kind: MessageKind, request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+def _lease_reply(kind: MessageKind, request: Request, server: IPv4Address, terms: Terms) -> bytes:
     seconds = terms.seconds
-    times = {
-        Code.LEASE_TIME: seconds,
-        Code.RENEWAL_TIME: seconds // 2,
-        Code.REBINDING_TIME: seconds * _REBINDING_EIGHTHS // 8,
-    }
     options = _start(kind, server)
-    options |= {code: value.to_bytes(4, "big") for code, value in times.items()}
-    told = parameters(request, subnet, terms.hostname, terms.options)
+    options[Code.LEASE_TIME] = seconds.to_bytes(4, "big")
+    options[Code.RENEWAL_TIME] = (seconds // 2).to_bytes(4, "big")
+    options[Code.REBINDING_TIME] = (seconds * _REBINDING_EIGHTHS // 8).to_bytes(4, "big")
     ciaddr = request.packet.ciaddr if kind is MessageKind.ACK else NOWHERE
-    return _encode(request, options, terms.boot, told, yiaddr=terms.address, ciaddr=ciaddr)
+    return _encode(request, options, terms.boot, terms.told, yiaddr=terms.address, ciaddr=ciaddr)
 
 
-def inform_ack(request: Request, subnet: Subnet, server: IPv4Address, terms: Terms) -> bytes:
+def inform_ack(request: Request, server: IPv4Address, terms: Terms) -> bytes:
     """The answer to a DHCPINFORM: no address, no times (RFC 2131 section 4.3.5)."""
-    told = parameters(request, subnet, terms.hostname, terms.options)
-    return _encode(request, _start(MessageKind.ACK, server), terms.boot, told, ciaddr=request.packet.ciaddr)
+    return _encode(request, _start(MessageKind.ACK, server), terms.boot, terms.told, ciaddr=request.packet.ciaddr)
 
 
 def proxy(kind: MessageKind, request: Request, server: IPv4Address, boot: BootFile) -> bytes:
@@ -125,9 +117,12 @@ def _encode(
     of the network stands before that, where the least of it is lost if it does not fit.
     """
     packet = request.packet
-    options |= {} if boot is None else _boot(boot)
-    options |= {code: packet.options[code] for code in _ECHOED if code in packet.options}
-    options |= {code: value for code, value in told.items() if code not in options}
+    if boot is not None:
+        options |= _boot(boot)
+    for code in _ECHOED:
+        if code in packet.options:
+            options[code] = packet.options[code]
+    options |= {**told, **options}  # in the order of `options`, then of what only `told` has
     if Code.RELAY_AGENT in packet.options:
         options[Code.RELAY_AGENT] = packet.options[Code.RELAY_AGENT]
     name = b"" if boot is None else boot.name.encode("ascii")

@@ -96,13 +96,17 @@ class Request:
     @property
     def hostname(self) -> str:
         """Option 12 made safe: the first label, letters, digits and inner hyphens only; may be empty."""
-        label = self.packet.options.get(Code.HOST_NAME, b"").split(b".")[0].decode("ascii", "ignore").lower()
+        if Code.HOST_NAME not in self.packet.options:
+            return ""
+        label = self.packet.options[Code.HOST_NAME].split(b".")[0].decode("ascii", "ignore").lower()
         return re.sub(r"[^a-z0-9-]", "", label)[:_LABEL_SIZE].strip("-")
 
     @property
     def max_reply(self) -> int:
         """Octets that the reply may have: option 57 less the headers, within one Ethernet frame."""
-        size = int.from_bytes(self.packet.options.get(Code.MAX_MESSAGE_SIZE, b"")[:2], "big")
+        if Code.MAX_MESSAGE_SIZE not in self.packet.options:
+            return DEFAULT_REPLY
+        size = int.from_bytes(self.packet.options[Code.MAX_MESSAGE_SIZE][:2], "big")
         return max(DEFAULT_REPLY, min(size, _ETHERNET_MTU) - _IP_UDP_HEADERS)
 
 

@@ -12,6 +12,7 @@ from appliance.netboot.dhcp.ending import Ending
 from appliance.netboot.dhcp.facts import AddressConflict, LeaseEnded, LeaseGranted, NoAddress, Offered, PoolExhausted
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
+from appliance.netboot.dhcp.parameters import Told
 from appliance.netboot.dhcp.pool import Pool
 from appliance.netboot.dhcp.proxy import proxy_answer
 from appliance.netboot.dhcp.reply import Terms
@@ -52,6 +53,7 @@ class SubnetService:
         """`is_known` says whether a MAC address is that of a machine of the fleet, `choose` which program it boots."""
         self.subnet = subnet
         self.pool = Pool(subnet, reservations, leases)
+        self._told = Told(subnet)
         self._is_known = is_known
         self._choose = choose
         self.machine_options: Mapping[str, Mapping[int, bytes]] = {}
@@ -65,7 +67,7 @@ class SubnetService:
 
     def switch(self, subnet: Subnet) -> None:
         """Go on under other rules; leases and offers stay, and what waits is answered by the rules of that moment."""
-        self.subnet = subnet
+        self.subnet, self._told = subnet, Told(subnet)
         self.pool.switch(subnet)
         if subnet.mode == "off":  # nobody listens any more: what is looked for now is never found
             for look in self._probing.values():
@@ -185,19 +187,16 @@ class SubnetService:
 
     def _offer(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
         self.pool.hold(self._key(request), address, now, request.relay)
-        data = reply.offer(
-            request, self.subnet, request.our_id, self._terms(request, address, self.subnet.lease_seconds)
-        )
+        data = reply.offer(request, request.our_id, self._terms(request, address, self.subnet.lease_seconds))
         return [Send(data, reply.destination(request, address)), *self._told_offer(request, address, now)]
 
     def _terms(self, request: Request, address: IPv4Address, seconds: int) -> Terms:
         reservation = self.pool.reservation(self._key(request))
         hostname = reservation.hostname if reservation is not None else ""
-        return Terms(address, seconds, hostname, self._boot(request), self._options(request))
+        return Terms(address, seconds, self._boot(request), self._tell(request, hostname))
 
-    def _options(self, request: Request) -> Mapping[int, bytes]:
-        """What users set: that of the machine goes before that of the subnet."""
-        return {**dict(self.subnet.options), **self.machine_options.get(request.mac, {})}
+    def _tell(self, request: Request, hostname: str = "") -> Mapping[int, bytes]:
+        return self._told.to(request, hostname, self.machine_options.get(request.mac))
 
     def _boot(self, request: Request) -> BootFile | None:
         if self.subnet.unknown_machines == "ignore" and not self._is_known(request.mac):
@@ -305,7 +304,7 @@ class SubnetService:
         assert binding is not None, "only bound addresses are acknowledged"
         seconds = min(self.subnet.lease_seconds, int(durable_end - now))
         self.pool.acknowledge(self._key(request), now + seconds)
-        data = reply.ack(request, self.subnet, request.our_id, self._terms(request, address, seconds))
+        data = reply.ack(request, request.our_id, self._terms(request, address, seconds))
         granted = LeaseGranted(binding.lease, request.client, now + seconds, now)
         return [Send(data, reply.destination(request, address)), Publish(granted)]
 
@@ -341,6 +340,6 @@ class SubnetService:
         address = request.packet.ciaddr
         if address != NOWHERE and address not in self.subnet.network:
             return []
-        terms = Terms(address, 0, boot=self._boot(request), options=self._options(request))
-        data = reply.inform_ack(request, self.subnet, request.our_id, terms)
+        terms = Terms(address, 0, self._boot(request), self._tell(request))
+        data = reply.inform_ack(request, request.our_id, terms)
         return [Send(data, reply.destination(request, address))]
