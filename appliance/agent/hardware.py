@@ -5,7 +5,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from .commandline import identifies, mac_of
 from .disk.listing import read_disks
@@ -13,7 +13,8 @@ from .disk.model import Disk
 from .errors import Leaving
 from .inventory import dmi, nics
 from .kernel_messages import read_messages
-from .network import Link, bring_up
+from .neighbours.listen import listen
+from .network import Link, bring_up, linked_cards
 from .run import ProgramFailed, run
 from .screen import Screen, console_devices
 from .ssh_server import end_everything, foreign_mounts, start_server
@@ -68,6 +69,9 @@ class Hardware(Protocol):
 
     def kernel_messages(self) -> str:
         """What the kernel said since it started, bounded; "" where that cannot be read."""
+
+    def neighbours(self) -> list[dict[str, Any]]:
+        """What is plugged in at the other end of the cables; takes a minute. Raises OSError."""
 
     def open_ssh(self, keys: str) -> list[str]:
         """Start an SSH server with this content of authorized_keys; its public host keys. Raises ProgramFailed."""
@@ -146,6 +150,9 @@ class ThisComputer:
 
     def kernel_messages(self) -> str:
         return read_messages()
+
+    def neighbours(self) -> list[dict[str, Any]]:
+        return listen(linked_cards())
 
     def open_ssh(self, keys: str) -> list[str]:
         return start_server(self.run_directory / "rescue", keys)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from .commandline import Boot, parse
@@ -78,6 +79,7 @@ def live(hardware: Hardware, screen: Screen) -> None:
     screen.well()
     screen.show(name=str(answer.get("name", session.name)), state=str(answer.get("state", "idle")), doing="")
     send_messages(hardware, control, session)
+    send_neighbours(hardware, control, session)
     serve(Worker(hardware, control, screen, send_inventory), boot, session)
 
 
@@ -95,6 +97,20 @@ def send_messages(hardware: Hardware, control: Control, session: Session) -> Non
     with suppress(Unreachable, Refused):
         control.call("POST", "boot-messages", {"text": text})
         mark.touch()
+
+
+def send_neighbours(hardware: Hardware, control: Control, session: Session) -> None:
+    """Listen for switches beside everything else, once a boot, and tell who spoke: nothing waits for that."""
+    mark = hardware.run_directory / f"neighbours-of-{session.machine}"
+    if mark.exists():
+        return
+    mark.touch()
+    Thread(target=_tell_neighbours, args=(hardware, control), name="neighbours", daemon=True).start()
+
+
+def _tell_neighbours(hardware: Hardware, control: Control) -> None:
+    with suppress(OSError, Unreachable, Refused):
+        control.call("POST", "neighbours", {"neighbours": hardware.neighbours()})
 
 
 def _identity(hardware: Hardware, mac: str) -> Identity:

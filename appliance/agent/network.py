@@ -71,6 +71,11 @@ def has_link(name: str) -> bool:
     return False
 
 
+def linked_cards() -> list[str]:
+    """The cards that a cable with something at its other end is plugged into."""
+    return [name for name in sorted(_macs()) if has_link(name)]
+
+
 def _macs() -> dict[str, str]:
     """Network cards and their addresses; what is not hardware has no `device`."""
     cards = [entry for entry in sorted(SYS_NET.iterdir()) if (entry / "device").exists()]

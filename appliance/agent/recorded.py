@@ -5,6 +5,7 @@
 - `cmdline`: the kernel command line;
 - `kmsg`: what the kernel said; optional;
 - `platform.json`: `{"firmware": "bios", "uuid": "...", "macs": ["..."], "kexec": true, "pause_scale": 1.0,
+  "neighbours": [],
   "disks": [{"file": "a.img", "serial": "S1", "wwn": "", "model": "", "sector_size": 512, "read_only": false}]}`,
   everything optional, files relative to DIR;
 - written by the agent: `run/` (its state, gone when the machine restarts: empty it to play a power cut),
@@ -89,6 +90,9 @@ class RecordedComputer:
     def kernel_messages(self) -> str:
         messages = self.directory / "kmsg"
         return messages.read_text() if messages.exists() else ""
+
+    def neighbours(self) -> list[dict[str, Any]]:
+        return list(self.settings.get("neighbours", []))
 
     def open_ssh(self, keys: str) -> list[str]:
         self._record(action="open-ssh", keys=keys)

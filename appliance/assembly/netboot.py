@@ -32,6 +32,7 @@ from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.polls import Polls
 from appliance.reconcile.projection import Projection
@@ -77,6 +78,7 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         Agents(*shared, urls, imports.image_path),
         Residents(*shared, ground.presence),
         MachineMessages(ground.store, ground.clock),
+        MachineNeighbours(ground.store, ground.bus, ground.clock),
         Polls(ground.store, ground.bell, ground.clock, ground.presence),
     )
 

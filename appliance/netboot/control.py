@@ -9,7 +9,7 @@ from aiohttp import web
 from appliance.errors import ApplianceError, Denied, Invalid
 from appliance.machine import meaningful_uuid, parse_mac
 from appliance.netboot.answers import bearer, status_of
-from appliance.netboot.fleet import Activity, Fleet, Redemption, Report
+from appliance.netboot.fleet import Activity, Fleet, Neighbour, Redemption, Report
 
 LARGEST_BODY = 2 << 20
 """Bytes; an inventory of a big server is some 200 kB."""
@@ -70,6 +70,25 @@ class MessagesBody(msgspec.Struct):
     text: Annotated[str, msgspec.Meta(max_length=LARGEST_MESSAGES)]
 
 
+class NeighbourBody(msgspec.Struct):
+    """One of ``POST /control/v1/neighbours``"""
+
+    nic: Short
+    chassis: Short
+    port: Short
+    port_description: Short = ""
+    system: Short = ""
+    description: Short = ""
+    address: Short = ""
+    vlan: int | None = None
+
+
+class NeighboursBody(msgspec.Struct):
+    """``POST /control/v1/neighbours``"""
+
+    neighbours: Annotated[list[NeighbourBody], msgspec.Meta(max_length=256)]
+
+
 class SystemMessagesBody(msgspec.Struct):
     """``POST /control/v1/resident/boot-messages``"""
 
@@ -91,6 +110,7 @@ class Control:
                 web.post("/control/v1/redeem", self._redeem),
                 web.post("/control/v1/inventory", self._inventory),
                 web.post("/control/v1/boot-messages", self._messages),
+                web.post("/control/v1/neighbours", self._neighbours),
                 web.get("/control/v1/work", self._work),
                 web.post("/control/v1/report", self._report),
                 web.post("/control/v1/resident/active", self._active),
@@ -123,6 +143,12 @@ class Control:
     async def _messages(self, request: web.Request) -> web.Response:
         body = await _body(request, MessagesBody)
         await self._fleet.boot_messages(_bearer(request), body.text)
+        return _json({})
+
+    async def _neighbours(self, request: web.Request) -> web.Response:
+        body = await _body(request, NeighboursBody)
+        heard = [Neighbour(**msgspec.structs.asdict(each)) for each in body.neighbours]
+        await self._fleet.take_neighbours(_bearer(request), heard)
         return _json({})
 
     async def _work(self, request: web.Request) -> web.Response:

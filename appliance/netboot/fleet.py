@@ -1,5 +1,6 @@
 """What the netboot servers ask of the rest of the product: one protocol, implemented by ``reconcile``. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,21 @@ class Redemption:
     macs: tuple[MacAddress, ...]
     uuid: str | None
     firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One port at the other end of a cable, as it calls itself by LLDP; an empty text was not said."""
+
+    nic: str
+    """The kernel's name of the machine's interface."""
+    chassis: str
+    port: str
+    port_description: str = ""
+    system: str = ""
+    description: str = ""
+    address: str = ""
+    vlan: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,9 @@ class Fleet(Protocol):
 
     async def boot_messages(self, token: str, text: str) -> None:
         """What the kernel of the maintenance stack said; dropped where it is not the machine's own."""
+
+    async def take_neighbours(self, token: str, heard: Sequence[Neighbour]) -> None:
+        """Keep what the switches said that the machine is plugged into; dropped where it is not the machine's own."""
 
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due; ``server`` is our address as the machine sees it."""

@@ -15,7 +15,7 @@ from appliance.events import Bus, Event, Progress
 from appliance.machine import MacAddress, Machine, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
-from appliance.reconcile.inventory import checked, inventory_macs
+from appliance.reconcile.inventory import checked, inventory_macs, with_neighbours
 from appliance.reconcile.outcome import deployment_given
 from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
 from appliance.reconcile.polls import has_work
@@ -171,7 +171,7 @@ class Agents:
                 return machine
             updated = await self._identified(db, tell, machine, inventory, macs)
             updated = replace(updated, secure_boot=inventory.get("secure_boot"))
-            await machines.put_inventory(db, machine.id, inventory)
+            await machines.put_inventory(db, machine.id, with_neighbours(inventory, machine))
             await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             if attempt is not None and returns:
                 return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)

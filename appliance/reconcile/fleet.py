@@ -1,16 +1,18 @@
 """The fleet as the netboot servers see it: boots, agents and residents behind one protocol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from appliance.about import identified
-from appliance.netboot.fleet import Activity, Boot, Command, Redemption, Report, Welcome, Work
+from appliance.netboot.fleet import Activity, Boot, Command, Neighbour, Redemption, Report, Welcome, Work
 from appliance.netboot.policy import BootRequest
 from appliance.reconcile.agents import Agents
 from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.boots import Boots, Crowded
+from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.polls import Polls
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.watch import Watch
@@ -24,6 +26,7 @@ class StoredFleet:
     agents: Agents
     residents: Residents
     messages: MachineMessages
+    neighbours: MachineNeighbours
     polls: Polls
     watch: Watch | None = None
     """Is told how far machines come; None in tests."""
@@ -63,6 +66,10 @@ class StoredFleet:
     async def boot_messages(self, token: str, text: str) -> None:
         """See ``MachineMessages.of_stack``."""
         await self.messages.of_stack(token, text)
+
+    async def take_neighbours(self, token: str, heard: Sequence[Neighbour]) -> None:
+        """See ``MachineNeighbours.take``."""
+        await self.neighbours.take(token, heard)
 
     async def work(self, token: str, server: str) -> Work | None:
         """See ``Agents.work``."""

@@ -108,8 +108,24 @@ class _Device(msgspec.Struct):
 
 
 class _Bmc(msgspec.Struct):
+    kind: Words | None = None
+    version: Words | None = None
+    host_name: Words | None = None
+    port: Count | None = None
     address: Words | None = None
     mac: Words | None = None
+    vlan: Count | None = None
+
+
+class _Neighbour(msgspec.Struct):
+    nic: Words | None = None
+    chassis: Words | None = None
+    port: Words | None = None
+    port_description: Words | None = None
+    system: Words | None = None
+    description: Words | None = None
+    address: Words | None = None
+    vlan: Count | None = None
 
 
 class _Shape(msgspec.Struct):
@@ -130,6 +146,7 @@ class _Shape(msgspec.Struct):
     boot_mac: Words | None = None
     kernel: Words | None = None
     agent: Words | None = None
+    neighbours: Annotated[list[_Neighbour], _at_most(256)] | None = None
 
 
 def checked(inventory: dict[str, Any]) -> list[MacAddress]:
@@ -150,3 +167,9 @@ def checked(inventory: dict[str, Any]) -> list[MacAddress]:
 def inventory_macs(machine: Machine) -> set[str]:
     """The interfaces in the machine's last inventory."""
     return {str(nic.get("mac", "")).lower() for nic in (machine.inventory or {}).get("nics") or []}
+
+
+def with_neighbours(inventory: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """A new inventory, with the neighbours that are known where it does not tell: they are heard of later."""
+    known = (machine.inventory or {}).get("neighbours")
+    return inventory if known is None or "neighbours" in inventory else {**inventory, "neighbours": known}

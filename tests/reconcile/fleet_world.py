@@ -15,6 +15,7 @@ from appliance.netboot.policy import BootRequest, LocalDisk, MaintenanceStack
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.boot_messages import MachineMessages
+from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.fleet import StoredFleet
@@ -67,6 +68,7 @@ class World:
             Agents(*shared, urls, lambda _: self.content),
             Residents(*shared, self.presence),
             MachineMessages(self.store, lambda: self.now),
+            MachineNeighbours(self.store, self.bus, lambda: self.now),
             Polls(self.store, self.bell, lambda: self.now, self.presence),
         )
         self.loop = ReconcileLoop(*shared)

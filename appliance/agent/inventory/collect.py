@@ -25,7 +25,7 @@ def collect(hardware: Hardware, boot_mac: str | None) -> dict[str, Any]:
         "disks": attempt("disks", lambda: read_disk_entries(hardware.disks(), notes), notes) or [],
         "nics": attempt("nics", nics.read_nics, notes) or [],
         "pci": attempt("pci", pci.read_pci, notes) or [],
-        "bmc": attempt("bmc", bmc.read_bmc, notes),
+        "bmc": attempt("bmc", lambda: bmc.read_bmc(tables or [], notes), notes),
         "kernel": os.uname().release,
         "agent": VERSION,
         "notes": notes,

@@ -25,10 +25,16 @@ async def network(request: web.Request) -> web.Response:
         found = {str(nic.get("mac")): nic for nic in listed if isinstance(nic, dict)}
         return {
             "interfaces": [(mac, found.get(mac, {}), held.get(mac)) for mac in machine.macs],
+            "neighbours": _neighbours((machine.inventory or {}).get("neighbours")),
             "others": [nic for mac, nic in found.items() if mac not in machine.macs],
         }
 
     return await tab_page(request, "machine_network.html", "network", **await request.app[SERVICES].store.read(job))
+
+
+def _neighbours(listed: Any) -> list[dict[str, Any]] | None:
+    """What switches said; None where the agent has not listened yet."""
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else None
 
 
 def _holds(lease: Lease, now: float) -> bool:

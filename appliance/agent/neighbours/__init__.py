@@ -1,0 +1,1 @@
+"""Who is at the other end of the cables: what switches say of themselves by LLDP."""
