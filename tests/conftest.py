@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 from daemon_namespace import Daemon, Namespace
+from hypothesis import settings
+
+# How long one example takes tells of the computer's other work, not of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 GRACE_SECONDS = 5.0
 """A thread or process that was told to end may take a moment; whoever leaks nothing does not wait at all."""
