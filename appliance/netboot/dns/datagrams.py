@@ -10,14 +10,15 @@ import socket
 import time
 from collections.abc import Callable
 
+from appliance.netboot.batch import Batch
+from appliance.netboot.dns.message import UDP_LIMIT
 from appliance.netboot.dns.responder import Deliver, Responder
 
-BUDGET = 64
-"""Answers for one wake-up, so that the other servers of the loop have their turn."""
-_SLOW = 8
-"""What a question costs of that whose answer is not ready."""
-_LONGEST = 4096
-"""Bytes of a query; what is longer is none."""
+MOST = 64
+"""Datagrams for one wake-up, so that the other servers of the loop have their turn: half a millisecond."""
+MOST_SLOW = 8
+"""The same after a batch with questions whose answers were not ready, which take ten times as long."""
+_MOST_NEAR = 20_000
 
 Source = tuple[str, int]
 
@@ -27,8 +28,12 @@ class Datagrams:
 
     def __init__(self, listening: socket.socket, responder: Responder, clock: Callable[[], float] = time.time) -> None:
         self._socket = listening
+        self._batch = Batch(listening, MOST, UDP_LIMIT)
         self._responder = responder
         self._clock = clock
+        self._most = MOST
+        self._near: set[int] = set()
+        """Those of our own networks that were heard of, by the numbers of their addresses."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -43,36 +48,37 @@ class Datagrams:
         self._socket.close()
 
     def _read(self) -> None:
-        """Answer what has come, as far as the budget goes; the loop calls again while there is more."""
-        quick, receive, now = self._responder.quick, self._socket.recvfrom, self._clock()
-        left = BUDGET
-        while left > 0:
-            try:
-                data, source = receive(_LONGEST)
-            except BlockingIOError:
-                return
-            except OSError:
-                left -= 1  # what a router said of an answer of ours; the next datagram is as good as any
-                continue
-            if answer := quick(data, source[0], now):
-                left -= 1
-                self._send(answer, source)
+        """Answer what has come, within bounds; the loop calls again while there is more."""
+        ready, near, now = self._responder.ready, self._near, self._clock()
+        answers: list[tuple[int, bytes]] = []
+        slow: list[tuple[int, bytes, int]] = []
+        for number, (data, address) in enumerate(self._batch.receive(self._most)):
+            if address in near and (answer := ready(data, now)):
+                answers.append((number, answer))
             else:
-                left -= _SLOW
-                self._look(data, source)
+                slow.append((number, data, address))
+        self._batch.answer(answers)
+        self._responder.gave_ready(len(answers))
+        self._most = MOST_SLOW if len(slow) > MOST_SLOW // 2 else MOST
+        for number, data, address in slow:
+            self._look(data, self._batch.source(number), address)
 
-    def _look(self, data: bytes, source: Source) -> None:
+    def _look(self, data: bytes, source: Source, address: int) -> None:
         if source[1]:  # nobody can receive on port 0
             self._responder.handle_datagram(data, source[0], self._deliver_to(source))
+            if self._responder.is_near(source[0]):
+                self._remember(address)
+
+    def _remember(self, address: int) -> None:
+        if len(self._near) >= _MOST_NEAR:
+            self._near.clear()
+        self._near.add(address)
 
     def _deliver_to(self, source: Source) -> Deliver:
         def deliver(answer: bytes | None) -> None:
+            # Who asks by UDP asks again: a full buffer, or nobody there, costs this one answer and no other.
             if answer is not None:
-                self._send(answer, source)
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(answer, source)
 
         return deliver
-
-    def _send(self, answer: bytes, source: Source) -> None:
-        # Who asks by UDP asks again: a full buffer, or nobody there, costs this one answer and no other.
-        with contextlib.suppress(OSError):
-            self._socket.sendto(answer, source)

@@ -54,10 +54,9 @@ class ReadyAnswers:
 
     def get(self, query: bytes, now: float) -> bytes | None:
         """The answer to `query` if one is kept and still true at `now` (unix time)."""
-        kept = self._young.answers.get(query[2:]) or self._moved(query[2:])
-        if kept is None or now >= kept[1]:
-            return None
-        return query[:2] + kept[0]
+        key = query[2:]
+        kept = self._young.answers.get(key) or self._moved(key)
+        return query[:2] + kept[0] if kept and now < kept[1] else None
 
     def put(self, query: bytes, answer: bytes, names: tuple[str, ...], fresh_until: float) -> None:
         """Keep `answer` until `fresh_until`, or until one of `names` (canonical) changes."""

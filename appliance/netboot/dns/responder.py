@@ -86,21 +86,24 @@ class Responder:
         if self._asking is not None:
             self._asking.spawn = spawn
 
-    def quick(self, data: bytes, source: str, now: float) -> bytes | None:
-        """The answer to a datagram that has it ready; None: `handle_datagram` has to look. `now` is Unix time.
+    def is_near(self, source: str) -> bool:
+        """Whether the address `source` was seen to be in one of our networks: what is `ready` may go there."""
+        return source in self._strangers.known
 
-        For those of our own networks only: what others get is rationed.
-        """
-        if source not in self._strangers.known:
-            return None
-        if answer := self._ready.get(data, now):
-            self.counts["local"] += 1
-        elif self._asking is not None and (answer := self._ready_foreign.get(data, _ticks())):
-            self.counts["cached"] += 1
-        return answer
+    def ready(self, data: bytes, now: float) -> bytes | None:
+        """The answer to a datagram where it is ready at `now` (Unix time); else `handle_datagram` has to look."""
+        return self._ready.get(data, now)
+
+    def gave_ready(self, number: int) -> None:
+        """So many answers that were ready were given."""
+        self.counts["local"] += number
 
     def handle_datagram(self, data: bytes, source: str, deliver: Deliver) -> None:
         """Answer a message that came by UDP from the address `source`."""
+        if self.is_near(source) and (answer := self._ready_foreign.get(data, _ticks())):
+            self.counts["cached"] += 1
+            deliver(answer)
+            return
         if (query := self._parsed(data, deliver)) is None:
             return
         ours = self._strangers.is_ours(source)

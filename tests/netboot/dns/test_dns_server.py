@@ -19,9 +19,9 @@ from appliance.errors import ApplianceError
 from appliance.netboot.dns import responder as responding
 from appliance.netboot.dns.facts import DnsOverloaded
 from appliance.netboot.dns.forwarder import Forwarder
+from appliance.netboot.dns.limits import DnsLimits
 from appliance.netboot.dns.message import HEADER
 from appliance.netboot.dns.records import Target, Text, Type
-from appliance.netboot.dns.limits import DnsLimits
 from appliance.netboot.dns.responder import Responder
 from appliance.netboot.dns.server import DnsServer
 
