@@ -25,7 +25,7 @@ MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
     "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram", "screencode",
-    "power_switch", "power_order", "power_known", "__init__",
+    "power_switch", "power_order", "power_known", "power_found", "__init__",
 }  # fmt: skip
 LAYERS = (
     WORDS,

@@ -10,6 +10,7 @@ from appliance.accounts import Asker
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
 from appliance.machine import Machine
+from appliance.power_found import proposed
 from appliance.power_known import Switch
 from appliance.power_switch import SECRETS, PowerSettings, check_secret, checked
 from appliance.reconcile import audit
@@ -24,9 +25,8 @@ _WHERE = ("kind", "address", "port")
 
 def proposed_address(inventory: dict[str, Any] | None) -> str:
     """The address of the machine's own controller, as its agent found it; empty where it has none. Pure."""
-    bmc = (inventory or {}).get("bmc")
-    address = bmc.get("address") if isinstance(bmc, dict) else None
-    return address[:253] if isinstance(address, str) else ""
+    found = proposed(inventory)
+    return found.address if found else ""
 
 
 class PowerWishes:

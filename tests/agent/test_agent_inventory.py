@@ -8,7 +8,7 @@ import pytest
 
 from appliance.agent.disk.listing import parse_lsblk, read_by_path
 from appliance.agent.errors import AgentError
-from appliance.agent.inventory import bmc, cpu, dmi, firmware, memory, nics, pci
+from appliance.agent.inventory import cpu, dmi, firmware, memory, nics, pci
 from appliance.agent.inventory.collect import attempt
 from appliance.agent.inventory.disks import parse_smart
 
@@ -191,15 +191,6 @@ class TestOthers:
             "driver": "igb",
         }
         assert (second["vendor"], second["vendor_id"], second["driver"]) == ("", "1de5", "")
-
-    def test_bmc(self) -> None:
-        text = (
-            "Set in Progress         : Set Complete\nIP Address Source       : DHCP Address\n"
-            "IP Address              : 10.0.0.9\nMAC Address             : AC:1F:6B:00:00:01\n"
-        )
-        assert bmc.parse_lan(text) == {"address": "10.0.0.9", "mac": "ac:1f:6b:00:00:01"}
-        assert bmc.parse_lan("IP Address              : 0.0.0.0\n") is None
-        assert bmc.parse_lan("Invalid channel: 1\n") is None
 
     def test_secure_boot(self) -> None:
         assert firmware.secure_boot(b"\x06\0\0\0\x01")
