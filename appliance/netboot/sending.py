@@ -112,17 +112,52 @@ async def _send(request: web.Request, descriptor: int, start: int, stop: int) ->
         raise ConnectionResetError
     # A descriptor of our own: uvloop does not let others watch the one that it reads from.
     socket = os.dup(transport.get_extra_info("socket").fileno())
-    total = request.app.get(SENT) or Sent()
     try:
-        while start < stop:
-            sent = await _once(socket, descriptor, start, min(CHUNK, stop - start))
-            if sent == 0:
-                raise OSError(errno.ENODATA, "it is shorter than it was when the answer began")
-            start += sent
-            total.bytes += sent
-            await asyncio.sleep(0)  # others get their turn even if this reader is never slow
+        await _Sending(socket, descriptor, start, stop, request.app.get(SENT) or Sent()).whole()
     finally:
         os.close(socket)
+
+
+class _Sending:
+    """A part of a file on its way into a socket: a piece whenever there is room for one, and others in between."""
+
+    def __init__(self, socket: int, file: int, start: int, stop: int, total: Sent) -> None:
+        self._socket, self._file, self._at, self._stop, self._total = socket, file, start, stop, total
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._moved_at = self._loop.time()
+
+    async def whole(self) -> None:
+        """Until all of it is in the socket; raises OSError, and TimeoutError for a reader that takes nothing."""
+        self._send()  # of a small file that is all
+        self._loop.add_writer(self._socket, self._send)
+        try:
+            while not self._over.done():
+                left = self._moved_at + STALLED_SECONDS - self._loop.time()
+                if left <= 0:
+                    raise TimeoutError
+                await asyncio.wait((self._over,), timeout=left)
+        finally:
+            self._loop.remove_writer(self._socket)
+        self._over.result()
+
+    def _send(self) -> None:
+        if self._over.done():
+            return
+        try:
+            sent = os.sendfile(self._socket, self._file, self._at, min(CHUNK, self._stop - self._at))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._over.set_exception(error)
+            return
+        self._at += sent
+        self._total.bytes += sent
+        self._moved_at = self._loop.time()
+        if self._at >= self._stop:
+            self._over.set_result(None)
+        elif sent == 0:
+            self._over.set_exception(OSError(errno.ENODATA, "it is shorter than it was when the answer began"))
 
 
 async def _flushed(request: web.Request) -> None:
@@ -131,22 +166,3 @@ async def _flushed(request: web.Request) -> None:
     cast("asyncio.WriteTransport", request.transport).set_write_buffer_limits(high=0)
     async with asyncio.timeout(STALLED_SECONDS):
         await request._payload_writer.drain()
-
-
-async def _once(socket: int, file: int, offset: int, count: int) -> int:
-    while True:
-        try:
-            return os.sendfile(socket, file, offset, count)
-        except BlockingIOError:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await _writable(socket)
-
-
-async def _writable(socket: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_writer(socket, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(socket)

@@ -18,7 +18,7 @@ class TransferSession:
         answered: Callable[[], None],
         over: Callable[[], None],
     ) -> None:
-        """``open_port`` may raise OSError; ``answered`` is called with the client's first answer, ``over`` at the end."""
+        """``open_port`` may raise OSError. ``answered`` hears of the client's first answer, ``over`` of the end."""
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         self._transfer = transfer
