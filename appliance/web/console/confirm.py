@@ -1,6 +1,7 @@
 """The page before an act: what it does, what dies, the word to type, a button named after it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -8,6 +9,8 @@ from appliance.deployment import DiskIdentity
 from appliance.errors import ApplianceError, Conflict
 from appliance.web.console.page import render
 from appliance.web.forms import fields, text
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def confirm_page(
@@ -24,10 +27,11 @@ def confirm_page(
     refused: str = "",
     danger: bool = True,
     wrong: ApplianceError | None = None,
+    hidden: Mapping[str, str] = NOTHING,
 ) -> web.Response:
     """``confirm`` has to be typed; ``disk`` in ``machine`` is what dies; ``refused`` leaves no button.
 
-    ``content`` comes back with the form: what the disk held when this page was shown.
+    ``content`` comes back with the form: what the disk held when this page was shown; ``hidden`` fields do too.
     """
     return render(
         request,
@@ -44,6 +48,7 @@ def confirm_page(
         refused=refused,
         danger=danger,
         wrong=wrong,
+        hidden=hidden,
     )
 
 

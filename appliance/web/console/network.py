@@ -13,6 +13,7 @@ from appliance.web.api.network import NAMES
 from appliance.web.console.confirm import confirm_page
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.paging import PER_PAGE, Shown, read, shown
+from appliance.web.console.subnets import CHOICES, page_of
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 
@@ -38,7 +39,9 @@ ALL_NAMES = 100_000
 async def subnets(request: web.Request) -> web.Response:
     """GET /network: each subnet with the use of its ranges, and foreign DHCP servers on it."""
     found = await request.app[SERVICES].network.subnets()
-    return render(request, "network_subnets.html", subnets=found, tabs=TABS, tab="subnets")
+    return render(
+        request, "network_subnets.html", subnets=found, tabs=TABS, tab="subnets", choices=CHOICES, page_of=page_of
+    )
 
 
 async def leases(request: web.Request) -> web.Response:

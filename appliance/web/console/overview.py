@@ -8,6 +8,7 @@ from aiohttp import web
 
 from appliance.events import Event
 from appliance.machine import State
+from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.views import MachineView, views_of
 from appliance.sighting import ForeignServer
 from appliance.store import attempts, events, machine_list, machines
@@ -60,9 +61,18 @@ async def show(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     now = services.clock()
     fleet = await services.store.read(lambda db: _fleet(db, now))
-    others = [_foreign(server) for server in await services.network.foreign_servers()]
+    held = services.network.held_back()
+    named = {(interface, address) for interface, standing in held for address in standing.held_by}
+    foreign = await services.network.foreign_servers()
+    others = [_held(*each) for each in held]
+    others += [_foreign(server) for server in foreign if (server.interface, server.address) not in named]
     attended = others + attention([*fleet.troubled, *fleet.running], now, zone_of(request))
     return render(request, "overview.html", fleet=fleet, attention=attended, charts=CHARTS)
+
+
+def _held(interface: str, standing: Standing) -> Attention:
+    text = f"answers on {interface}: no new addresses are given there until it is gone, or is ignored"
+    return Attention(words.FOREIGN, ", ".join(standing.held_by), text, "/network")
 
 
 def _foreign(server: ForeignServer) -> Attention:
