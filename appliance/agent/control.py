@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import AgentError
+from .errors import REFUSED, AgentError
 from .pauses import growing
 from .plainhttp import CHECK_CABLE, LIMIT, Unreachable
 
@@ -17,6 +17,8 @@ TIMEOUT = 20.0
 
 class Refused(AgentError):
     """The appliance said no (4xx): `code` is its machine-readable reason."""
+
+    waits = REFUSED
 
     def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         super().__init__(message or f"refused with status {status}", hint)

@@ -1,4 +1,9 @@
-"""What can go wrong, by what is done about it (pure)."""
+"""What can go wrong, by what is done about it (pure).
+
+`waits` is the number of the code on the screen; the appliance says what each means (`screencode.Waits`).
+"""
+
+NETWORK, APPLIANCE, TRUST, REFUSED, TROUBLE, WORK, STEP = 40, 41, 42, 43, 44, 60, 61
 
 
 class AgentError(Exception):
@@ -7,10 +12,18 @@ class AgentError(Exception):
     `todo` says what that person can do, "" when nothing but waiting helps.
     """
 
+    waits = TROUBLE
+
     def __init__(self, message: str, todo: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.todo = todo
+
+
+class NoNetwork(AgentError):
+    """There is no link, or no address."""
+
+    waits = NETWORK
 
 
 class StepFailed(AgentError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from .commandline import Boot, parse
 from .control import Control, Refused
-from .errors import AgentError, Leaving
+from .errors import WORK, AgentError, Leaving
 from .hardware import Hardware, ThisComputer
 from .inventory.collect import collect
 from .pauses import growing
@@ -66,9 +66,9 @@ def _show_refusal(screen: Screen, error: Refused, refusals: int) -> None:
 def live(hardware: Hardware, screen: Screen) -> None:
     """Get to know the appliance, say what this machine is, then work. Raises AgentError, Leaving."""
     boot = parse(hardware.command_line())
-    screen.show(server=boot.server, state="starting", doing=f"network, card {boot.mac or 'any'}")
+    screen.show(server=boot.server, mac=boot.mac or "", state="starting", doing=f"network, card {boot.mac or 'any'}")
     link = hardware.connect(boot.mac, screen)
-    screen.show(address=f"{link.address}, card {link.mac}", doing="asking the appliance who it is")
+    screen.show(address=f"{link.address}, card {link.mac}", mac=link.mac, doing="asking the appliance who it is")
     context, _ = establish(boot, hardware.set_clock)
     control = Control(boot.control, context, hardware.pause, screen.trouble)
     screen.show(doing="saying who this machine is")
@@ -141,6 +141,8 @@ def serve(worker: Worker, boot: Boot, session: Session) -> None:
 
 
 def _wait(hardware: Hardware, screen: Screen, boot: Boot, session: Session, state: str) -> None:
-    screen.well()
+    all_is_well = partial(screen.well, WORK)
+    all_is_well()
     screen.show(state=state, doing="waiting for work")
-    wait_for_work(f"{boot.server}/poll/{session.poll}", hardware.pause, screen.trouble, screen.well)
+    wait_for_work(f"{boot.server}/poll/{session.poll}", hardware.pause, screen.trouble, all_is_well)
+    screen.well()

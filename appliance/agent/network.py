@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .commandline import mac_of
-from .errors import AgentError
+from .errors import AgentError, NoNetwork
 from .pauses import growing
 from .run import ProgramFailed, run
 from .screen import Screen
@@ -49,7 +49,7 @@ def _link(name: str, pause: Callable[[float], None]) -> Link:
         address = _address(name)
     mac = _macs().get(name, "")
     if address is None:
-        raise AgentError(NO_OFFER.format(name=name, mac=mac))
+        raise NoNetwork(NO_OFFER.format(name=name, mac=mac))
     return Link(address, mac)
 
 
@@ -58,7 +58,7 @@ def choose(mac: str | None, macs: dict[str, str]) -> str:
     found = [name for name, address in sorted(macs.items()) if mac in (address, None)]
     if not found:
         here = ", ".join(f"{name} {address}" for name, address in sorted(macs.items())) or "no network card"
-        raise AgentError(
+        raise NoNetwork(
             NO_CARD.format(mac=mac) + f"; there is {here}", "the maintenance stack may lack the driver of that card"
         )
     return next((name for name in found if has_link(name)), found[0]) if mac is None else found[0]
@@ -97,7 +97,7 @@ def _must_have_link(name: str, pause: Callable[[float], None]) -> None:
         pause(LINK_PAUSE)
     else:
         mac = _macs().get(name, "")
-        raise AgentError(NO_LINK.format(name=name, mac=mac), "check the cable and the switch port")
+        raise NoNetwork(NO_LINK.format(name=name, mac=mac), "check the cable and the switch port")
 
 
 def _lease(name: str) -> None:
@@ -105,7 +105,7 @@ def _lease(name: str) -> None:
     try:
         run(argv, timeout=40)  # it goes to the background with its lease and renews it
     except ProgramFailed as error:
-        raise AgentError(
+        raise NoNetwork(
             NO_OFFER.format(name=name, mac=_macs().get(name, "")) + f" ({error.message})",
             "check that the appliance serves this subnet; a switch port may take 50 s after power-on (spanning tree)",
         ) from error

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from .errors import AgentError
 from .pauses import growing
-from .plainhttp import Unreachable, get
+from .plainhttp import Line, Unreachable
 
 TIMEOUT = 80.0
 """Seconds; the appliance answers after at most 50."""
@@ -20,21 +20,22 @@ def wait_for_work(
     `trouble` is told each error before the next try, `all_is_well` each quiet answer.
     """
     pauses = growing()
-    while True:
-        try:
-            if not _nothing_new(url):
-                return
-        except Unreachable as error:
-            trouble(error)
-            pause(next(pauses))
-        else:
-            pauses = growing()
-            all_is_well()
-            pause(BREATH)
+    with Line(url, TIMEOUT) as line:
+        while True:
+            try:
+                if not _nothing_new(line, url):
+                    return
+            except Unreachable as error:
+                trouble(error)
+                pause(next(pauses))
+            else:
+                pauses = growing()
+                all_is_well()
+                pause(BREATH)
 
 
-def _nothing_new(url: str) -> bool:
-    status, body = get(url, TIMEOUT)
+def _nothing_new(line: Line, url: str) -> bool:
+    status, body = line.get()
     if status == 404:
         return False
     if status != 200:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import AgentError
+from .errors import STEP, AgentError
 
 CLEAR = "\x1b[2J\x1b[H"
 PATIENCE = 0.5
@@ -35,14 +35,21 @@ class Screen:
     server: str = ""
     state: str = "starting"
     doing: str = ""
+    mac: str = ""
+    """Of the card that booted; its end is in the code."""
     error: str = ""
     todo: str = ""
+    waits: int = STEP
+    """What it waits for, by the number that the appliance explains."""
     _shown: list[str] = field(default_factory=list)
 
     def show(self, **changes: str) -> None:
         """Change the given fields and write what is new."""
         for key, value in changes.items():
             setattr(self, key, clean(value))
+        self._write_news()
+
+    def _write_news(self) -> None:
         lines = self.lines()
         if lines != self._shown:
             new = [line for line in lines if line not in self._shown]
@@ -51,11 +58,13 @@ class Screen:
 
     def trouble(self, error: AgentError) -> None:
         """Show what went wrong and what can be done; it is tried again without being asked."""
+        self.waits = error.waits
         self.show(error=error.message, todo=error.todo)
 
-    def well(self) -> None:
+    def well(self, waits: int = STEP) -> None:
         """Take the error away."""
-        if self.error:
+        if self.error or self.waits != waits:
+            self.waits = waits
             self.show(error="", todo="")
 
     def lines(self) -> list[str]:
@@ -68,8 +77,14 @@ class Screen:
             ("now", self.doing),
             ("problem", self.error),
             ("to do", self.todo),
+            ("code", self._code()),
         ]
         return [f"qrm: {label + ':':<11}{value}" for label, value in said if value]
+
+    def _code(self) -> str:
+        """What a person types to find this machine and what its screen says."""
+        end = self.mac.replace(":", "")[6:].upper()
+        return f"{end}-{self.waits}, in the console: Ctrl-K; or: qrm find {end}-{self.waits}" if end else ""
 
     def _write(self, lines: list[str], new: list[str]) -> None:
         page = "".join(f"{line}\r\n" for line in lines)

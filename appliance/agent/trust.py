@@ -7,12 +7,14 @@ import ssl
 from collections.abc import Callable
 
 from .commandline import Boot
-from .errors import AgentError
+from .errors import TRUST, AgentError
 from .plainhttp import Unreachable, get_good
 
 
 class WrongAuthority(AgentError):
     """Whoever answers as the appliance has another certificate authority than the boot script said."""
+
+    waits = TRUST
 
 
 def establish(boot: Boot, set_clock: Callable[[float], None]) -> tuple[ssl.SSLContext, str]:

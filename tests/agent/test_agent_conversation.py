@@ -15,6 +15,10 @@ BAD_TOKENS = [
 ]
 
 
+NEIGHBOURS = "POST /control/v1/neighbours"
+"""Comes when it comes, after the inventory: nothing waits for it."""
+
+
 def refusal(status: int, code: str, message: str = "no"):
     return lambda call: (status, {"code": code, "message": message, "hint": "boot again"})
 
@@ -22,8 +26,9 @@ def refusal(status: int, code: str, message: str = "no"):
 def test_idle_machine(appliance: FakeAppliance, bench: Bench) -> None:
     """Certificate, time, redemption, inventory, work, poll; in this order, and the token where it belongs."""
     with bench.running(appliance.command_line()):
-        appliance.wait_for(lambda: "GET /poll/p1" in appliance.paths())
-    assert appliance.paths()[:6] == [
+        appliance.wait_for(lambda: {"GET /poll/p1", NEIGHBOURS} <= set(appliance.paths()))
+    calls = [call for call in appliance.calls if not call.path.endswith("/neighbours")]
+    assert [f"{call.method} {call.path}" for call in calls[:6]] == [
         "GET /ca.pem",
         "GET /time",
         "POST /control/v1/redeem",
@@ -31,7 +36,7 @@ def test_idle_machine(appliance: FakeAppliance, bench: Bench) -> None:
         "GET /control/v1/work",
         "GET /poll/p1",
     ]
-    redeem, inventory, work = appliance.calls[2:5]
+    redeem, inventory, work = calls[2:5]
     assert "Authorization" not in redeem.headers
     assert len(redeem.body["machine_token"]) == 64
     assert redeem.body["boot_token"] == "boot-token"
@@ -209,3 +214,17 @@ def test_an_incomplete_command_line_says_what_is_missing(appliance: FakeApplianc
     with bench.running("quiet root=/dev/sda1"):
         _until_on_screen(appliance, bench, "no qrm.server=")
     assert appliance.calls == []
+
+
+def test_neighbours_are_told_once_a_boot_and_after_the_inventory(appliance: FakeAppliance, bench: Bench) -> None:
+    bench.settings["neighbours"] = [{"nic": "eth0", "chassis": "c", "port": "p"}]
+    bench.write()
+    for _ in range(2):  # an agent that is started again in the same boot
+        polls = appliance.paths().count("GET /poll/p1")
+        with bench.running(appliance.command_line()):
+            appliance.wait_for(lambda seen=polls: appliance.paths().count("GET /poll/p1") > seen)
+            appliance.wait_for(lambda: NEIGHBOURS in appliance.paths())
+    assert appliance.paths().count(NEIGHBOURS) == 1
+    assert appliance.paths().index(NEIGHBOURS) > appliance.paths().index("POST /control/v1/inventory")
+    (told,) = [call for call in appliance.calls if call.path.endswith("/neighbours")]
+    assert told.body == {"neighbours": [{"nic": "eth0", "chassis": "c", "port": "p"}]}
