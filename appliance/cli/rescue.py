@@ -13,7 +13,9 @@ from appliance.cli.context import api, json_option, wait_option
 from appliance.cli.output import as_json, clean, moment
 from appliance.cli.sshkeys import key_option, keys_in
 
-ACTIONS = ("break", "delete", "rescue", "end-rescue")
+ACTIONS = (
+    "break", "delete", "rescue", "end-rescue", "power-on", "power-off", "power-cycle", "power-network-once",
+)  # fmt: skip
 names_argument = click.argument("names", nargs=-1, metavar="MACHINE...", shell_complete=known("/machines"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiosqlite
 from console_seed_life import live, past
+from console_seed_power import switched
 from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
@@ -264,6 +265,7 @@ async def _seed(db: aiosqlite.Connection, now: float) -> dict[str, MachineId]:
     )
     await deployments.add(db, unused)
     await live(db, ids, now)
+    await switched(db, ids, now)
     return ids
 
 

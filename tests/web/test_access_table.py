@@ -32,7 +32,9 @@ OWN = {
     "POST /logout",
 }
 """What everybody may change: what is their own."""
-OF_ADMINISTRATORS = re.compile(r"/api/v1/(users|audit|certificate)\b|/settings/")
+OF_ADMINISTRATORS = re.compile(
+    r"/api/v1/(users|audit|certificate)\b|/settings/|/api/v1/machines/\{key\}/power$|/power-settings"
+)
 FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\})$"
 )

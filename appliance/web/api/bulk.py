@@ -15,8 +15,9 @@ from appliance.web.api.query import MOST_VALUES, hint_of
 from appliance.web.keys import SERVICES, USER
 
 MachineBulkAction = Literal[
-    "maintenance-on", "maintenance-off", "break", "mend", "tag", "untag", "hand-over", "rescue", "end-rescue", "delete"
-]
+    "maintenance-on", "maintenance-off", "break", "mend", "tag", "untag", "hand-over", "rescue", "end-rescue",
+    "power-on", "power-off", "power-cycle", "power-network-once", "delete",
+]  # fmt: skip
 DeploymentBulkAction = Literal["start", "stop", "retry", "release", "delete"]
 
 
@@ -39,7 +40,7 @@ class MachinesBulkIn(_In):
     ssh_keys: list[str] = []
     """For ``rescue``."""
     confirm: str | None = None
-    """For ``delete``: how many machines, such as ``3 machines``."""
+    """For ``delete`` and what cuts power off: how many machines, such as ``3 machines``."""
 
 
 class DeploymentsBulkIn(_In):

@@ -36,6 +36,23 @@ MACHINE_ACTS: dict[str, Act] = {
         "log-out",
         "Everybody is logged out, and they restart into a fresh stack.",
     ),
+    "power-on": Act("Switch on", "power", "Those that have a power switch are switched on. What is on stays as it is."),
+    "power-off": Act(
+        "Switch off",
+        "power-off",
+        "Their power is cut at once, without shutting down what runs: what that has not written to disk is lost. "
+        "To shut systems down in good order, stop their deployments instead.",
+    ),
+    "power-cycle": Act(
+        "Switch off and on",
+        "refresh-cw",
+        "Their power is cut at once, without shutting down what runs. It comes back as soon as each is seen to be off.",
+    ),
+    "power-network-once": Act(
+        "Restart from network",
+        "network",
+        "As switching them off and on, and this one start is from the network, whatever their firmware tries first.",
+    ),
     "break": Act(
         "Mark broken",
         "x",

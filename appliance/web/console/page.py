@@ -17,6 +17,7 @@ from appliance.errors import ApplianceError
 from appliance.machine import State
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.web.console import words
+from appliance.web.console.power_words import chip
 from appliance.web.console.static import Static
 from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES, USER
@@ -67,6 +68,7 @@ class Pages:
             "mark": words.mark,
             "mark_named": lambda name: words.mark(State(name)),
             "OFFLINE": words.OFFLINE,
+            "power_chip": chip,
         }
         for function in (
             content_in_words,

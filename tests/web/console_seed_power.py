@@ -1,0 +1,36 @@
+"""Power switches of the machines of the seed: on, off, silent, and one that can only wake."""
+
+import aiosqlite
+
+from appliance.machine import MachineId
+from appliance.power_known import Seen
+from appliance.power_order import OrderId, PowerAction, PowerOrder
+from appliance.power_switch import PowerKind, PowerSettings, PowerState
+from appliance.store import power
+from appliance.store.sealing import KEY_BYTES, Sealer
+
+SECRET = "calvin-and-hobbes"
+SEALER = Sealer(b"k" * KEY_BYTES)
+GONE = "10.77.1.13 does not answer"
+
+
+async def switched(db: aiosqlite.Connection, ids: dict[str, MachineId], now: float) -> None:
+    """Give some machines a switch that has said something."""
+    for name, state in (("node-11", PowerState.ON), ("node-12", PowerState.ON), ("node-16", PowerState.ON)):
+        await _switch(db, ids[name], PowerKind.REDFISH, Seen(state, now - 7200, now - 40))
+    await _switch(db, ids["node-17"], PowerKind.IPMI, Seen(PowerState.OFF, now - 600, now - 30))
+    silent = Seen(PowerState.UNKNOWN, None, now - 4000, "power-unreachable", GONE, 7)
+    await _switch(db, ids["node-13"], PowerKind.IPMI, silent)
+    await _switch(db, ids["node-23"], PowerKind.REDFISH, Seen(PowerState.ON, now - 9000, now - 20))
+    await power.put(db, ids["node-18"], PowerSettings(PowerKind.WAKE_ON_LAN), b"")
+    await power.put_wanted(db, ids["node-17"], PowerState.OFF, now - 640)
+    await power.add_order(
+        db, PowerOrder(OrderId(0), ids["node-12"], PowerAction.CYCLE, now - 12, now - 4, "ada", index=1)
+    )
+
+
+async def _switch(db: aiosqlite.Connection, machine: MachineId, kind: PowerKind, seen: Seen) -> None:
+    system = "System.Embedded.1" if kind is PowerKind.REDFISH else ""
+    settings = PowerSettings(kind, "10.77.1.12", user="appliance", system=system)
+    await power.put(db, machine, settings, SEALER.seal(SECRET, machine))
+    await power.put_seen(db, machine, seen)
