@@ -19,21 +19,30 @@ FIRST = IPv4Address("10.77.64.1")
 SPREAD = 45.0
 """Seconds in which they begin: machines are idle since some other time each."""
 BREATH = 0.25
+QUIET = b"wait\n"
 
 
 async def _agent(number: int, poll: str, server: str, seen: Counter[str]) -> None:
-    """Ask, wait for the answer, breathe, ask again; over a new connection each time."""
+    """Ask, wait for the answer, breathe, ask again; over one connection as long as it holds."""
     await asyncio.sleep(number * SPREAD / 10_000)
-    request = f"GET /poll/{poll} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n".encode()
     while True:
         try:
             reader, writer = await asyncio.open_connection(server, 80, local_addr=(str(FIRST + number), 0), limit=4096)
             with contextlib.closing(writer):
-                writer.write(request)
-                said = await reader.read()
-            seen["answered" if said.startswith(b"HTTP/1.1 200") and said.endswith(b"wait\n") else "failed"] += 1
-        except OSError:
+                await _polls(reader, writer, f"GET /poll/{poll} HTTP/1.1\r\nHost: {server}\r\n\r\n".encode(), seen)
+        except (OSError, asyncio.IncompleteReadError):
             seen["failed"] += 1
+        await asyncio.sleep(BREATH)
+
+
+async def _polls(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, seen: Counter[str]
+) -> None:
+    while True:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(len(QUIET))
+        seen["answered" if head.startswith(b"HTTP/1.1 200") and body == QUIET else "failed"] += 1
         await asyncio.sleep(BREATH)
 
 
