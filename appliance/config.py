@@ -38,6 +38,8 @@ class TftpSection:
     enabled: bool = True
     extra_root: Path | None = None
     """Further files, read only."""
+    single_port: bool = False
+    """Whether whole transfers go through port 69, for a firewall that does not follow them to ports of their own."""
 
 
 @dataclass(frozen=True, slots=True)

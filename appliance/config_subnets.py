@@ -36,12 +36,17 @@ class SubnetSection:
     ntp: tuple[str, ...] = ()
     unknown_machines: Literal["enlist", "local-disk", "ignore"] | None = None
     serve_non_pxe: bool | None = None
+    boot_program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi", "shimx64.efi"] | None = None
+    """What firmware that can run it is sent first, such as ``shimx64.efi`` where all machines have Secure Boot on; the
+    usual program when left out."""
     other_servers: Literal["refuse", "ignore"] | None = None
     """Whether addresses are given beside another DHCP server."""
     identify_by: Literal["mac", "client-id"] = "mac"
     """What makes two DHCP messages those of the same client."""
     leases_per_port: int | None = None
     """Addresses that one port of a relay (option 82) may have at the same time; any number when left out."""
+    tftp_block_size: int = 1468
+    """Most bytes in a TFTP block: what fits the smallest frame on the way to the clients, less 32 for the headers."""
     options: Mapping[str, str] = field(default_factory=dict)
     """``[subnet.options]``: DHCP options for every client that asks for them, by name or number."""
 
@@ -137,6 +142,8 @@ def _check_numbers(section: SubnetSection, index: int, complain: Complain) -> No
         raise complain("subnet", "lease_seconds", "is out of bounds", "60 to 31536000 seconds", index)
     if section.leases_per_port is not None and not 1 <= section.leases_per_port <= 65535:
         raise complain("subnet", "leases_per_port", "is out of bounds", "1 to 65535 addresses", index)
+    if not 512 <= section.tftp_block_size <= 65464:
+        raise complain("subnet", "tftp_block_size", "is out of bounds", "512 to 65464 bytes", index)
 
 
 def _check_options(section: SubnetSection, index: int, complain: Complain) -> None:

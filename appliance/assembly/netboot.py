@@ -1,6 +1,9 @@
 """The servers of the provisioning network: DHCP, router answers, TFTP, DNS, boot HTTP, agent control."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from aiohttp import web
@@ -122,12 +125,31 @@ def servers(
 def _tftp(ground: Ground, boots: Boots, projection: Projection, observed: Observations) -> list[TftpServer]:
     made = [
         TftpServer(
-            str(subnet.address.ip), 69, _tftp_files(ground, subnet, boots), observed.tftp, whose=projection.whose
+            str(subnet.address.ip),
+            69,
+            _tftp_files(ground, subnet, boots),
+            observed.tftp,
+            whose=projection.whose,
+            block_size=partial(_block_size, _block_sizes(ground)),
+            single_port=ground.config.tftp.single_port,
         )
         for subnet in {each.address.ip: each for each in ground.subnets}.values()
     ]
     ground.instruments.tftp(made)
     return made
+
+
+def _block_sizes(ground: Ground) -> list[tuple[IPv4Network, int]]:
+    """The largest TFTP block in each network."""
+    most = {section.key: section.tftp_block_size for section in ground.config.subnet}
+    return [(subnet.network, most[subnet.interface]) for subnet in ground.subnets]
+
+
+def _block_size(sizes: Sequence[tuple[IPv4Network, int]], client: str) -> int:
+    """That of the network in which a client has its address; of nobody's network, the least of all."""
+    address = IPv4Address(client)
+    found = (size for network, size in sizes if address in network)
+    return next(found, min(size for _, size in sizes))
 
 
 def _tftp_files(ground: Ground, subnet: Subnet, boots: Boots) -> FileSource:

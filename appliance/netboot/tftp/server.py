@@ -6,7 +6,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.about import about
 from appliance.errors import ApplianceError
@@ -74,9 +74,12 @@ class TftpServer:
         limits: TftpLimits | None = None,
         whose: Callable[[str], str | None] = lambda _: None,
         *,
+        block_size: Callable[[str], int] | None = None,
         single_port: bool = False,
     ) -> None:
         """`whose` tells the machine that a client's address was leased to, for the log.
+
+        `block_size` tells the largest block for a client's address; that of `limits` holds where it is left out.
 
         With `single_port` every transfer goes through the listening port: a firewall that follows no TFTP lets
         nothing else through, and clients take the server's port from its first answer anyway.
@@ -89,6 +92,7 @@ class TftpServer:
         self.counts: Counter[str] = Counter()
         """Transfers that ``finished`` or ``failed``, requests for what was ``missing``, ``bytes`` of whole files."""
         self._limits = limits or TftpLimits()
+        self._block_size = block_size or (lambda _: self._limits.block_size)
         self._census = Census(self._limits)
         self._refusals = Refusals(self._limits.refusals_per_source, self._limits.refusals)
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
@@ -204,7 +208,8 @@ class TftpServer:
 
     def _begin(self, request: ReadRequest, client: Address, file: OpenFile) -> None:
         content = content_of(file, request.mode)
-        terms = negotiate(request.options, content.size, self._limits)
+        limits = replace(self._limits, block_size=self._block_size(client[0]))
+        terms = negotiate(request.options, content.size, limits)
         transfer = Transfer(content, terms, self._limits, asyncio.get_running_loop().time())
         running = _Running(request, transfer, file)
         self._census.begin(client[0])
