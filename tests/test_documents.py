@@ -97,7 +97,8 @@ def test_every_configuration_key_is_in_the_readme(section, key):
 def test_every_value_of_a_choice_is_in_the_readme():
     said = words(chapter(README, "Configuration"))
     for kind in config._SECTIONS.values():
-        for hint in typing.get_type_hints(kind).values():
+        hints = typing.get_type_hints(kind).values()
+        for hint in [each for hint in hints for each in (hint, *typing.get_args(hint))]:  # Literal, or with None
             if typing.get_origin(hint) is typing.Literal:
                 assert set(typing.get_args(hint)) <= said
 

@@ -1,4 +1,4 @@
-"""The subnets as they are served at this moment; whoever keeps this sees every switch at once."""
+"""The subnets as they are served at this moment; whoever keeps this sees every switch at once (pure)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
