@@ -23,9 +23,9 @@ class DnsRecord:
     name: str
     """Lower case, relative to the domain: ``www``, ``a.b``."""
     type: str
-    """``A``, ``AAAA``, ``CNAME`` or ``TXT``."""
+    """``A``, ``AAAA``, ``CNAME``, ``SRV`` or ``TXT``."""
     value: str
-    """In its normal form; the target of a CNAME is a full name."""
+    """In its normal form; the target of a CNAME or SRV is a full name."""
     note: str
     created: float
     id: int = 0

@@ -75,6 +75,8 @@ def test_names_that_users_add_are_answered_at_once(daemon, admin, client):
         ("www", "AAAA", "fd00::8"),
         ("web", "CNAME", "node-000001"),
         ("out", "CNAME", "www.example.org"),
+        ("_ldap._tcp", "SRV", "0 5 389 node-000001"),
+        ("_none._tcp", "SRV", "0 0 0 ."),
         ("_x.www", "TXT", "hello world"),
     ):
         made = admin.ask("POST", "/network/names", 201, name=name, type=kind, value=value)
@@ -83,6 +85,8 @@ def test_names_that_users_add_are_answered_at_once(daemon, admin, client):
     assert dig(daemon, "www.lab.test", "AAAA") == ["fd00::8"]
     assert dig(daemon, "web.lab.test") == ["10.77.0.50", "node-000001.lab.test."]
     assert dig(daemon, "out.lab.test", "CNAME") == ["www.example.org."]
+    assert dig(daemon, "_ldap._tcp.lab.test", "SRV") == ["0 5 389 node-000001.lab.test."]
+    assert dig(daemon, "_none._tcp.lab.test", "SRV") == ["0 0 0 ."]
     assert dig(daemon, "_x.www.lab.test", "TXT") == ['"hello world"']
     delete(admin, f"/network/names/{made['id']}")
     assert dig(daemon, "_x.www.lab.test", "TXT") == []

@@ -15,7 +15,7 @@ from appliance.cli.subnets import COMMANDS as SUBNET_COMMANDS
 
 STAGES = ("asked", "offered", "leased", "program", "ipxe", "script", "stack", "agent")
 OWNERS = ("machine", "deployment", "lease", "reservation", "record", "own")
-TYPES = ("A", "AAAA", "CNAME", "TXT")
+TYPES = ("A", "AAAA", "CNAME", "SRV", "TXT")
 NAME_SORTS = ("name", "type", "value", "owner")
 seen_argument = click.argument("mac", shell_complete=values("/network/sightings", "mac", says="stage_text", limit=200))
 
@@ -159,7 +159,7 @@ def names() -> None:
 @click.option("--type", type=click.Choice(TYPES), multiple=True, help="Only of this type; may be given several times.")
 @listing_options(*NAME_SORTS, search="name or value")
 def list_names(json_out: bool, limit: int, **query: Any) -> None:
-    """List every name that DNS gives now."""
+    """List every name that DNS gives now, and those that it does not since they are somebody else's."""
     found = listed("/network/names", json_out, limit, **query)
     if found is not None:
         rows = [
@@ -169,10 +169,11 @@ def list_names(json_out: bool, limit: int, **query: Any) -> None:
                 each["value"],
                 f"{each['owner']} {each['of']}".strip(),
                 moment(each["until"]) if each["until"] else "",
+                f"a {each['hidden_by']} has it" if each["hidden_by"] else "",
             )
             for each in found
         ]
-        table(("name", "type", "value", "of", "until"), rows, "No name.")
+        table(("name", "type", "value", "of", "until", "not given"), rows, "No name.")
 
 
 @names.command("add")
@@ -181,7 +182,7 @@ def list_names(json_out: bool, limit: int, **query: Any) -> None:
 @click.argument("value")
 @click.option("--note", default="", help="Anything worth knowing.")
 def add_name(name: str, type: str, value: str, note: str) -> None:  # noqa: A002 - as users read it in the help
-    """Add a record to the site's domain, such as: www A 10.77.0.9"""
+    """Add a record to the site's domain, such as: www A 10.77.0.9, or: _ldap._tcp SRV '0 5 389 node-1'"""
     made = api().make("/network/names", {"name": name, "type": type.upper(), "value": value, "note": note})
     click.echo(f"record {made['id']}: {made['name']} {made['type']} {made['value']}")
 

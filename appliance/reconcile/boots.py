@@ -31,6 +31,7 @@ from appliance.reconcile.looping import loop_event
 from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
+from appliance.reconcile.taken_names import is_taken
 from appliance.store import attempts, deployments, events, machines, tokens
 from appliance.store.store import Store
 from appliance.workflow import BOOT_LOOP, AttemptId
@@ -208,7 +209,7 @@ class Boots:
                 "enlist-busy", f"{request.mac} is one of too many new machines at once", "it asks again by itself"
             )
         name = default_name([request.mac])
-        if await machines.find(db, name):
+        if await machines.find(db, name) or await is_taken(db, name):
             name = f"{name}-{secrets.token_hex(2)}"
         machine = Machine(
             id=MachineId(secrets.token_hex(8)),

@@ -1,15 +1,16 @@
 """Records that users add to the site's domain: which are good, and what the DNS server is told of them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from appliance.errors import Conflict, Invalid
 from appliance.machine import RESERVED_NAMES
 from appliance.names import DnsRecord
 from appliance.netboot.dns.names import canonical, is_below, is_host_name
-from appliance.netboot.dns.records import Address, Target, Text, Type
+from appliance.netboot.dns.records import Address, Service, Target, Text, Type
 
-TYPES = ("A", "AAAA", "CNAME", "TXT")
+TYPES = ("A", "AAAA", "CNAME", "SRV", "TXT")
+_WITH_UNDERSCORES = ("CNAME", "SRV", "TXT")
 MOST = 5000
 """Records in all."""
 MOST_OF_ONE_NAME = 50
@@ -23,8 +24,14 @@ def check_record(name: str, kind: str, value: str, domain: str) -> tuple[str, st
     """Name, type and value in their normal form; raises Invalid, with the field that is wrong."""
     if kind not in TYPES:
         raise Invalid("record-type", f"{kind[:20]!r} is no type of record", f"use {', '.join(TYPES)}", "type")
-    plain = check_domain_name(name, domain, underscores=kind == "TXT")
-    checks = {"A": _ipv4, "AAAA": _ipv6, "CNAME": lambda text: check_target(text, plain, domain), "TXT": _text}
+    plain = check_domain_name(name, domain, underscores=kind in _WITH_UNDERSCORES)
+    checks: dict[str, Callable[[str], str]] = {
+        "A": _ipv4,
+        "AAAA": _ipv6,
+        "CNAME": lambda text: check_target(text, plain, domain),
+        "SRV": lambda text: _service(text, domain),
+        "TXT": _text,
+    }
     return plain, kind, checks[kind](value)
 
 
@@ -43,14 +50,35 @@ def check_domain_name(name: str, domain: str, *, underscores: bool = False) -> s
 
 def check_target(text: str, name: str, domain: str) -> str:
     """The full name that an alias leads to; one without a dot is in the domain. Raises Invalid."""
-    plain = canonical(text.strip())
-    full = plain if "." in plain else f"{plain}.{domain}"
-    if not plain or not is_host_name(full.replace("_", "x")):
+    full = _full_target(text, domain)
+    if full is None:
         hint = f"write a name, such as node-1 (in {domain}) or www.example.org"
         raise Invalid("record-value", f"{text[:80]!r} cannot be the target of an alias", hint, "value")
     if full == f"{name}.{domain}":
         raise Invalid("record-loop", f"{full} would be an alias of itself", "choose another target", "value")
     return full
+
+
+def _full_target(text: str, domain: str) -> str | None:
+    """The full name that is meant; one without a dot is in the domain. None for what is no name."""
+    plain = canonical(text.strip())
+    full = plain if "." in plain else f"{plain}.{domain}"
+    return full if plain and is_host_name(full.replace("_", "x")) else None
+
+
+def _service(text: str, domain: str) -> str:
+    """Priority, weight, port and the computer that has the service (RFC 2782), parted by spaces."""
+    *numbers, target = text.split() or [""]
+    # A dot alone says that there is no such service here.
+    full = "." if target == "." else _full_target(target, domain)
+    if len(numbers) != 3 or full is None or not all(_is_word(number) for number in numbers):
+        hint = f"write priority, weight, port and a name: 0 5 389 node-1 (in {domain}), or 0 0 0 . for none"
+        raise Invalid("record-value", f"{text[:80]!r} cannot be an SRV record", hint, "value")
+    return " ".join((*(str(int(number)) for number in numbers), full))
+
+
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 0xFFFF
 
 
 def _ipv4(text: str) -> str:
@@ -102,6 +130,8 @@ def check_fits(new: DnsRecord, others: Sequence[DnsRecord], domain: str) -> None
         raise Conflict("name-taken", text, "an alias is alone with its name: delete that record first", "name")
     if new.type == "CNAME":
         _check_chain(new, others, domain)
+    if new.type == "SRV":
+        _check_target_is_no_alias(new, others, domain)
 
 
 def _check_chain(new: DnsRecord, others: Sequence[DnsRecord], domain: str) -> None:
@@ -116,7 +146,16 @@ def _check_chain(new: DnsRecord, others: Sequence[DnsRecord], domain: str) -> No
         raise Invalid("record-loop", f"{start} would lead back to itself", "choose another target", "value")
 
 
-def data_of(record: DnsRecord) -> Address | Target | Text:
+def _check_target_is_no_alias(new: DnsRecord, others: Sequence[DnsRecord], domain: str) -> None:
+    """Clients need not follow one from there (RFC 2782)."""
+    target = new.value.split()[-1]
+    alias = next((each for each in others if each.type == "CNAME" and f"{each.name}.{domain}" == target), None)
+    if alias is not None:
+        hint = f"name the computer itself: {alias.value}"
+        raise Invalid("record-value", f"{target} is an alias, which no SRV record may lead to", hint, "value")
+
+
+def data_of(record: DnsRecord) -> Address | Service | Target | Text:
     """What the DNS server answers with."""
     match record.type:
         case "A":
@@ -125,6 +164,9 @@ def data_of(record: DnsRecord) -> Address | Target | Text:
             return Address(IPv6Address(record.value))
         case "CNAME":
             return Target(Type.CNAME, record.value)
+        case "SRV":
+            priority, weight, port, target = record.value.split()
+            return Service(int(priority), int(weight), int(port), target.removesuffix("."))
         case _:
             octets = record.value.encode()
             return Text(tuple(octets[at : at + _STRING] for at in range(0, len(octets), _STRING)))

@@ -12,7 +12,7 @@ from appliance.lease import Lease
 from appliance.machine import parse_mac
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.claims import Claim, Kind
-from appliance.netboot.dns.records import Address, Target, Text
+from appliance.netboot.dns.records import Address, Service, Target, Text
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.addresses import boot_interface, reservations
 from appliance.reconcile.reserved_for import By, bare, kind_of
@@ -83,7 +83,7 @@ class ReservationView:
 
 @dataclass(frozen=True, slots=True)
 class NameView:
-    """A name that DNS gives now."""
+    """A name that DNS gives now, or would give but for somebody else of that name."""
 
     name: str
     """Full, without the final dot."""
@@ -94,6 +94,8 @@ class NameView:
     """Id of the machine, deployment or record, or the interface of a lease or reservation; empty for our own."""
     until: float | None
     """When it ends unless it is renewed; None: it stays."""
+    hidden_by: NameOwner | None = None
+    """Whose the name is, where it is not given for that reason; None: it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +187,20 @@ class NetworkViews:
         return await self._store.read(job)
 
     def names(self) -> list[NameView]:
-        """Every name that DNS gives now, in no order.
+        """Every name that DNS gives now, and those that are hidden behind them, in no order.
 
         There are tens of thousands, and DHCP waits for whoever looks: what has not changed is not made again.
         """
+        now = self._clock()
         before, self._shown = self._shown, {}
-        for owner, claim in self._zone.given(self._clock()):
+        for owner, claim in self._zone.given(now):
             known = before.get(owner)
             unchanged = known is not None and known[0] is claim
             self._shown[owner] = known if known and unchanged else (claim, _name(owner, claim))
-        return [view for _, view in self._shown.values()]
+        hidden = [
+            replace(_name(owner, claim), hidden_by=_OWNERS[behind]) for owner, claim, behind in self._zone.hidden(now)
+        ]
+        return [*(view for _, view in self._shown.values()), *hidden]
 
     async def sightings(self, asked: Asked) -> tuple[Found, list[SightingView]]:
         """A page of what was seen on the network and is not here, unless ``here`` is asked for."""
@@ -244,6 +250,8 @@ def _value(claim: Claim) -> str:
             return str(address)
         case Target(_, name):
             return name
+        case Service(priority, weight, port, target):
+            return f"{priority} {weight} {port} {target or '.'}"
         case Text(strings):
             return b"".join(strings).decode(errors="replace")
         case other:

@@ -22,3 +22,12 @@ async def check_free(db: aiosqlite.Connection, name: str, but: tuple[str, ...] =
         if kind not in but and await one(db, sql, name) is not None:
             text = f"{name} is the name of a {kind}" if kind != "record" else f"{name} has a DNS record"
             raise Conflict("name-taken", text, f"choose another name, or change that {kind} first", field)
+
+
+async def is_taken(db: aiosqlite.Connection, name: str) -> bool:
+    """Whether a name is somebody's already: one that we make up ourselves gives way to it."""
+    try:
+        await check_free(db, name)
+    except Conflict:
+        return True
+    return False

@@ -4,7 +4,7 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.names import DnsRecord
-from appliance.netboot.dns.records import Text
+from appliance.netboot.dns.records import Service, Text
 from appliance.reconcile import dns_records
 from appliance.reconcile.dns_records import check_fits, check_record, data_of
 
@@ -23,6 +23,10 @@ def record(name, kind, value, number=1):
         (("a.b", "CNAME", "node-1"), ("a.b", "CNAME", "node-1.lab.test")),
         (("a", "CNAME", "www.Example.org."), ("a", "CNAME", "www.example.org")),
         (("_acme-challenge.www", "TXT", "x=y z"), ("_acme-challenge.www", "TXT", "x=y z")),
+        (("_acme-challenge.www", "CNAME", "a.example.org"), ("_acme-challenge.www", "CNAME", "a.example.org")),
+        (("_LDAP._tcp", "SRV", " 0 05  389 Node-1 "), ("_ldap._tcp", "SRV", "0 5 389 node-1.lab.test")),
+        (("_ldap._tcp", "SRV", "0 0 65535 ldap.Example.org."), ("_ldap._tcp", "SRV", "0 0 65535 ldap.example.org")),
+        (("_pop3._tcp", "SRV", "0 0 0 ."), ("_pop3._tcp", "SRV", "0 0 0 .")),
     ],
 )
 def test_good_records_have_one_form(given, stored):
@@ -48,6 +52,12 @@ def test_good_records_have_one_form(given, stored):
         (("www", "AAAA", "fe80::1%eth0"), "record-value", "value"),
         (("www", "CNAME", "www"), "record-loop", "value"),
         (("www", "CNAME", "a b"), "record-value", "value"),
+        (("_ldap._tcp", "SRV", ""), "record-value", "value"),
+        (("_ldap._tcp", "SRV", "0 5 389"), "record-value", "value"),
+        (("_ldap._tcp", "SRV", "0 5 65536 node-1"), "record-value", "value"),
+        (("_ldap._tcp", "SRV", "0 -5 389 node-1"), "record-value", "value"),
+        (("_ldap._tcp", "SRV", "0 5 389 a_b!"), "record-value", "value"),
+        (("_ldap._tcp", "SRV", "0 5 389 node-1 x"), "record-value", "value"),
         (("www", "TXT", ""), "record-value", "value"),
         (("www", "TXT", "a\nb"), "record-value", "value"),
         (("www", "TXT", "\u202e"), "record-value", "value"),
@@ -67,6 +77,8 @@ def test_bad_records_are_refused_with_the_field(given, code, field):
         (("www", "CNAME", "a.lab.test"), [("www", "A", "10.0.0.1")], "name-taken"),
         (("www", "TXT", "x"), [("www", "CNAME", "a.lab.test")], "name-taken"),
         (("a", "CNAME", "b.lab.test"), [("b", "CNAME", "c.lab.test"), ("c", "CNAME", "a.lab.test")], "record-loop"),
+        (("_x._tcp", "SRV", "0 0 1 a.lab.test"), [("a", "CNAME", "c.lab.test")], "record-value"),
+        (("_x._tcp", "CNAME", "a.lab.test"), [("_x._tcp", "SRV", "0 0 1 c.lab.test")], "name-taken"),
     ],
 )
 def test_what_does_not_go_together_is_refused(new, others, code):
@@ -94,3 +106,8 @@ def test_a_long_text_is_cut_into_strings():
     assert isinstance(data, Text)
     assert [len(each) for each in data.strings] == [255, 145]
     assert b"".join(data.strings).decode() == "ä" * 200
+
+
+def test_a_service_is_told_from_its_absence():
+    assert data_of(record("_a._tcp", "SRV", "0 5 389 b.lab.test")) == Service(0, 5, 389, "b.lab.test")
+    assert data_of(record("_a._tcp", "SRV", "0 0 0 .")) == Service(0, 0, 0, "")

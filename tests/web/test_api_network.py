@@ -148,6 +148,9 @@ async def test_names(admin: World) -> None:
     ]
     assert (await admin.api("GET", "/network/names?type=CNAME&sort=-name"))["total"] == 1
     assert (await admin.api("GET", f"/network/names?sort=-name&cursor={page['next']}", 400))["code"] == "cursor-invalid"
+    service = {"name": "_ldap._tcp", "type": "SRV", "value": "0 5 389 node-1"}
+    assert (await admin.api("POST", "/network/names", 201, json=service))["value"] == "0 5 389 node-1.lab.test"
+    assert (await admin.api("GET", "/network/names?type=SRV"))["items"][0]["value"] == "0 5 389 node-1.lab.test"
     await admin.api("DELETE", f"/network/names/{www['id']}", 204)
     await admin.api("DELETE", f"/network/names/{www['id']}", 404)
     assert (await admin.api("DELETE", "/network/names/node-1", 409))["code"] == "record-managed"

@@ -114,6 +114,16 @@ class Claims:
             found += [(owner, each) for owner, each in claims.items() if any(each is other for other in counting)]
         return found
 
+    def losing(self, now: float) -> list[tuple[str, Claim, Kind]]:
+        """The claims that do not count, with the keys of their owners and the kind of those that do."""
+        found: list[tuple[str, Claim, Kind]] = []
+        for name, claims in self._by_name.items():
+            if len(claims) > 1:
+                counting = self.named(name, now)
+                others = [one for one in claims.items() if one[1].holds(now) and one[1] not in counting]
+                found += [(owner, each, counting[0].kind) for owner, each in others]
+        return found
+
     def pointed(self, pointer: str, now: float) -> list[Claim]:
         """The one claim, or none, whose name the PTR record at `pointer` gives.
 

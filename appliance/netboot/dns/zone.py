@@ -141,6 +141,10 @@ class Zone:
         """What is answered now, of all names of the domain, with the keys of the owners; PTR records follow from it."""
         return self._claims.winning(now)
 
+    def hidden(self, now: float) -> list[tuple[str, Claim, Kind]]:
+        """What is not answered now since the name is somebody else's, with the key of its owner and whose it is."""
+        return self._claims.losing(now)
+
     def soa(self, apex: str) -> Record:
         """The SOA record of one of our zones."""
         serial = self.generation & 0xFFFFFFFF

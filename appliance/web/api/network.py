@@ -54,7 +54,7 @@ NAMES = Listing(
     filters={
         "q": Filter(Word, lambda _value, _now: (), "words in name or value"),
         "owner": Filter(list[Owner], lambda _value, _now: (), "what the name belongs to"),
-        "type": Filter(list[Literal["A", "AAAA", "CNAME", "TXT"]], lambda _value, _now: (), "type of record"),
+        "type": Filter(list[Literal["A", "AAAA", "CNAME", "SRV", "TXT"]], lambda _value, _now: (), "type of record"),
     },
 )
 NAMES_QUERY = listing.params(NAMES)
@@ -153,7 +153,7 @@ async def unreserve(request: web.Request) -> web.Response:
 
 
 async def names(request: web.Request) -> web.Response:
-    """Every name that DNS gives now."""
+    """Every name that DNS gives now, and those that it does not since they are somebody else's."""
     wanted = listing.asked(request, NAMES)
     every = request.app[SERVICES].network.names()
     page = name_page(every, dict(wanted.filters), wanted.sort, wanted.limit, wanted.cursor)
@@ -161,7 +161,7 @@ async def names(request: web.Request) -> web.Response:
 
 
 def _name(of: NameView) -> NameOut:
-    return NameOut(of.name, of.type, of.value, of.owner, of.of, of.until)
+    return NameOut(of.name, of.type, of.value, of.owner, of.of, of.until, of.hidden_by)
 
 
 async def add_name(request: web.Request) -> web.Response:

@@ -116,7 +116,7 @@ class ReservationIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NameOut(msgspec.Struct):
-    """A name that DNS gives now."""
+    """A name that DNS gives now, or would give but for somebody else of that name."""
 
     name: str
     type: str
@@ -126,13 +126,15 @@ class NameOut(msgspec.Struct):
     """Id of the machine, deployment or record, or the interface of a lease or reservation."""
     until: float | None
     """When it ends unless it is renewed; null: it stays."""
+    hidden_by: Owner | None
+    """Whose the name is, where it is not given for that reason; null: it is given."""
 
 
 class NameIn(msgspec.Struct, forbid_unknown_fields=True):
     """A record for the site's domain."""
 
     name: str
-    type: Literal["A", "AAAA", "CNAME", "TXT"]
+    type: Literal["A", "AAAA", "CNAME", "SRV", "TXT"]
     value: str
     note: str = ""
 

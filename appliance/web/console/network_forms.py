@@ -14,6 +14,7 @@ TYPES = {
     "A": "an IPv4 address",
     "AAAA": "an IPv6 address",
     "CNAME": "another name for a name",
+    "SRV": "where a service is",
     "TXT": "a text",
 }
 """Types of records, and what their values are."""
