@@ -89,7 +89,8 @@ class Sighting:
     file: str = ""
     """What it fetched last, or could not."""
     script: str = ""
-    """What its boot script said: ``stack``, ``disk`` or ``next``; or ``busy``: to wait and ask again."""
+    """What its boot script said: ``stack``, ``disk`` or ``next``; ``none``: that there is no stack for its processor;
+    or ``busy``: to wait and ask again."""
     trouble: str = ""
     """What kept it from going on: ``exhausted``, ``tftp-failed`` or ``crowded``; counts while nothing followed it."""
     trouble_at: float = 0.0

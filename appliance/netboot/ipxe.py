@@ -113,7 +113,7 @@ def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
     )
 
 
-def _stack(boot: Boot, site: Site, mac: str) -> list[str]:
+def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
     kernel = f"{site.server}{site.stack}/vmlinuz initrd=initrd {stack_arguments(boot, site, mac)}"
     initrd = f"--name initrd {site.server}{site.stack}/initrd"
     command = f"kernel {kernel} && initrd {initrd} && boot"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import Firmware
+from appliance.screencode import MEANINGS, Waits
 from appliance.sighting import ROUND_SECONDS, STAGE_TEXTS, Sighting, Stage
 
 Cause = tuple[str, str]
@@ -162,7 +163,8 @@ def _program(sighting: Sighting, subnet: Subnet) -> Cause:
     driver = "or iPXE has no driver for this network card"
     if sighting.firmware in (Firmware.BIOS, Firmware.NONE, ""):
         return text, f"{_EDGE_PORT}; {driver}"
-    return text, f"Secure Boot refuses to run it: switch that off; {_EDGE_PORT}; {driver}"
+    signed = "Secure Boot may have refused it: restart it, it is sent one that is signed when it asks again"
+    return text, f"{signed}; {_EDGE_PORT}; {driver}"
 
 
 def _ipxe(sighting: Sighting, subnet: Subnet) -> Cause:
@@ -171,6 +173,9 @@ def _ipxe(sighting: Sighting, subnet: Subnet) -> Cause:
 
 
 def _script(sighting: Sighting, subnet: Subnet) -> Cause:
+    if sighting.script == "none":
+        meaning = MEANINGS[Waits.ARCHITECTURE]
+        return meaning.text, meaning.todo
     if sighting.script != "stack":
         return "its boot script sent it on to its own disk", f"restart it; {_NETWORK_FIRST}"
     text = "it fetched its boot script, and not the maintenance stack"

@@ -16,7 +16,7 @@ from appliance.events import Bus, Event
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact, ForeignReply, LeaseGranted, NoAddress, Offered, Unserved
 from appliance.netboot.dhcp.served import behind_relays
 from appliance.netboot.dhcp.subnet import Subnet
-from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack
+from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack, NoStack
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.network import hardware_address
 from appliance.reconcile.ration import Ration
@@ -47,6 +47,9 @@ FOREIGN_SECONDS = 86400.0
 """After so long without a sign another DHCP server is forgotten."""
 LONGEST = 100
 """Characters of a text that a machine sent."""
+
+
+_SAID = {MaintenanceStack: "stack", LocalDisk: "disk", NoStack: "none", type(None): "busy"}
 
 
 class Watch:
@@ -156,7 +159,7 @@ class Watch:
         if not request.proven:
             return
         now = self._clock()
-        said = {MaintenanceStack: "stack", LocalDisk: "disk", type(None): "busy"}.get(type(spec), "next")
+        said = _SAID.get(type(spec), "next")
         trouble: dict[str, Any] = {"trouble": "crowded", "trouble_at": now} if spec is None else {}
         subnet = behind_relays(self._subnets, request.address)
         interface = subnet.interface if subnet is not None else self._interfaces.get(request.server, "")

@@ -41,11 +41,12 @@ async def bios(tmp_path: Path) -> AsyncIterator[Lab]:
     [
         (plan_machine(0, "bios", memory_mib=256), 0),
         (plan_machine(1, "uefi", memory_mib=256), 7),
+        (plan_machine(1, "uefi", memory_mib=256, network_boot="http"), 16),
     ],
-    ids=["bios", "uefi"],
+    ids=["bios", "uefi", "uefi-http"],
 )
 async def test_firmware_asks_for_an_address(tmp_path: Path, machine: MachinePlan, kind: int) -> None:
-    """Option 93 (RFC 4578 section 2.1) says 0 for BIOS and 7 for UEFI on x86-64."""
+    """Option 93 (RFC 4578 section 2.1) says 0 for BIOS, 7 for UEFI on x86-64, and 16 for that by HTTP."""
     async with Lab(LabPlan((machine,)), base=tmp_path) as lab, asyncio.timeout(110), asyncio.TaskGroup() as group:
         sniffing = group.create_task(lab.run([sys.executable, "-c", SNIFF, machine.nics[0].mac], seconds=100))
         await lab.machine(machine.name).power_on()

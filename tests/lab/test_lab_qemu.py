@@ -5,7 +5,17 @@ from itertools import pairwise
 from pathlib import Path
 
 from appliance.lab.plan import DirectKernel, Disk, Start, plan_machine
-from appliance.lab.qemu import OVMF_CODE, Channels, command_line, escape, variables_file
+from appliance.lab.qemu import (
+    OVMF_CODE,
+    OVMF_VARIABLES,
+    SECURE_CODE,
+    SECURE_VARIABLES,
+    Channels,
+    command_line,
+    escape,
+    factory_variables,
+    variables_file,
+)
 
 HERE = Path("/lab/x")
 CHANNELS = Channels(qmp=7, serial=9)
@@ -36,6 +46,26 @@ def test_uefi_machine_has_its_own_variables_and_no_option_rom() -> None:
     assert "readonly=on" in flash[0]
     assert flash[1].endswith(f"file=/lab/x/{variables_file(machine)}")
     assert "readonly" not in flash[1]
+
+
+def test_a_machine_that_boots_by_http_has_pxe_switched_off() -> None:
+    argv = command_line(plan_machine(1, "uefi", network_boot="http"), HERE, CHANNELS)
+    assert options(argv, "-fw_cfg") == [
+        "name=opt/org.tianocore/IPv4PXESupport,string=n",
+        "name=opt/org.tianocore/IPv6PXESupport,string=n",
+    ]
+    assert "-fw_cfg" not in command_line(plan_machine(1, "uefi"), HERE, CHANNELS)
+
+
+def test_a_machine_with_secure_boot_has_the_keys_enrolled_and_keeps_them_out_of_reach() -> None:
+    machine = plan_machine(1, "uefi", secure_boot=True)
+    argv = command_line(machine, HERE, CHANNELS)
+    flash = [drive for drive in options(argv, "-drive") if "if=pflash" in drive]
+    assert flash[0].endswith(f"file={SECURE_CODE}")
+    assert options(argv, "-machine") == ["q35,smm=on"]
+    assert "driver=cfi.pflash01,property=secure,value=on" in options(argv, "-global")
+    assert factory_variables(machine) == SECURE_VARIABLES
+    assert factory_variables(plan_machine(1, "uefi")) == OVMF_VARIABLES
 
 
 def test_network_comes_before_the_disks_in_boot_order() -> None:

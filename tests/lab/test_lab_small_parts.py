@@ -13,7 +13,7 @@ from appliance.lab.configuration import configuration
 from appliance.lab.namespace import enter_argv, unshare_argv
 from appliance.lab.neighbours import address_of
 from appliance.lab.network import switch_commands
-from appliance.lab.plan import DaemonPlan, Nic, firmware_of, plan_machine
+from appliance.lab.plan import DaemonPlan, Nic, firmware_of, plan_machine, plan_machines
 from appliance.lab.setup_link import read_setup_link
 from appliance.lab.ssh import known_hosts, strict_argv
 
@@ -36,6 +36,12 @@ def test_strange_paths_survive_the_configuration() -> None:
 def test_a_mixed_lab_alternates() -> None:
     assert [firmware_of("mixed", index) for index in range(4)] == ["bios", "uefi", "bios", "uefi"]
     assert {firmware_of("uefi", index) for index in range(4)} == {"uefi"}
+
+
+def test_firmware_may_be_set_up_in_other_ways() -> None:
+    (by_http,), (secure,) = plan_machines(1, "uefi-http"), plan_machines(1, "secure-boot")
+    assert (by_http.firmware, by_http.network_boot, by_http.secure_boot) == ("uefi", "http", False)
+    assert (secure.firmware, secure.network_boot, secure.secure_boot) == ("uefi", "pxe", True)
 
 
 def test_an_unplugged_interface_is_up_but_on_no_switch() -> None:

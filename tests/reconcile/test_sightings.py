@@ -62,6 +62,7 @@ CASES = [
     (sighting(Stage.PROGRAM, file="undionly.kpxe"), SUBNET, "iPXE was not heard of", "spanning tree"),
     (sighting(Stage.IPXE), SUBNET, "never fetched its boot script", "spanning tree"),
     (sighting(Stage.SCRIPT, script="stack"), SUBNET, "not the maintenance stack", "screen"),
+    (sighting(Stage.SCRIPT, script="none"), SUBNET, "no maintenance stack for its processor", "unknown_machines"),
     (sighting(Stage.SCRIPT, script="disk"), SUBNET, "on to its own disk", "restart"),
     (sighting(Stage.STACK), SUBNET, "the agent in it was not heard of", "memory"),
     (sighting(Stage.AGENT), SUBNET, "never sent the inventory", "screen"),
