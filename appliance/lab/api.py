@@ -50,6 +50,10 @@ class Api:
         """PATCH with a JSON object."""
         return await self._request("PATCH", path, json=body)
 
+    async def put(self, path: str, **body: Any) -> Any:
+        """PUT a JSON object."""
+        return await self._request("PUT", path, json=body)
+
     async def delete(self, path: str) -> None:
         """DELETE."""
         await self._request("DELETE", path)

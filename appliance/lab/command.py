@@ -7,6 +7,10 @@ from pathlib import Path
 
 import click
 
+from appliance.cli.client import segment
+from appliance.cli.context import api
+from appliance.cli.listing import fetch
+from appliance.cli.output import clean
 from appliance.errors import ApplianceError
 from appliance.lab import control, namespace, neighbours, ssh, terminal
 from appliance.lab.card import Card, find_lab, read_card, read_plan
@@ -15,6 +19,7 @@ from appliance.lab.directory import LabDirectory, default_base, running
 from appliance.lab.plan import MOST_MACHINES, LabPlan, MachinePlan, plan_machines
 from appliance.lab.process import run
 from appliance.lab.run import Options, run_lab
+from appliance.lab.switches import node_of, settings
 
 
 @click.group(invoke_without_command=True)
@@ -138,6 +143,27 @@ def power(node: str, what: str, lab_name: str | None, state: Path | None) -> Non
     order = {"on": "power-on", "off": "power-off", "reset": "reset"}[what]
     directory = _find(lab_name, state)
     asyncio.run(control.ask(directory.control, order, machine=_machine(directory, node).name))
+
+
+@lab.command()
+@_lab_option
+@_state_option
+def switches(lab_name: str | None, state: Path | None) -> None:
+    """Give the machines of the lab their power switches, as the administrator who is logged in with qrm.
+
+    From then on the appliance switches them on and off by itself, and from the console.
+    """
+    directory, connected = _find(lab_name, state), api()
+    plan, given = read_plan(directory), 0
+    for machine in fetch(connected, "/machines", 0)["items"]:
+        node = node_of(plan, machine)
+        if node is not None:
+            connected.send("PUT", f"/machines/{segment(machine['id'])}/power", settings(directory, node))
+            click.echo(f"{clean(machine['name'])} is {node}")
+            given += 1
+    if not given:
+        hint = "wait until they have booted, then do this again"
+        raise ApplianceError("lab-no-machine", "the appliance knows no machine of this lab yet", hint)
 
 
 def _find(lab_name: str | None, state: Path | None) -> LabDirectory:

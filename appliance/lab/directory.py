@@ -80,6 +80,16 @@ class LabDirectory:
         """Private key for the deployed systems; the public one is beside it with ``.pub``."""
         return self.path / "ssh-key"
 
+    @property
+    def controller_key(self) -> Path:
+        """Key and certificate of the management controller, PEM."""
+        return self.path / "controller.pem"
+
+    @property
+    def controller_password(self) -> Path:
+        """The password of the management controller."""
+        return self.path / "controller-password"
+
     def clear_sockets(self) -> None:
         """Take away what an earlier lab in a kept directory left in the way."""
         for path in (self.control, self.notify, *self.path.glob("*.console")):

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from aiohttp.web import AppRunner
 
 from appliance.errors import ApplianceError
 from appliance.lab import control
 from appliance.lab.card import read_plan
+from appliance.lab.controller import Controller
+from appliance.lab.controller_key import controller_key
 from appliance.lab.daemon import Daemon
 from appliance.lab.directory import LabDirectory
 from appliance.lab.machine import Machine
 from appliance.lab.network import build_switch
-from appliance.lab.plan import LabPlan, Start
+from appliance.lab.plan import AS_SET_UP, LabPlan, Start
 
 
 class Inside:
@@ -48,10 +51,12 @@ class Inside:
     async def run(self) -> None:
         """Start, say so, and serve until the outside is gone."""
         servers: list[asyncio.Server] = []
+        controller: AppRunner | None = None
         try:
             async with asyncio.TaskGroup() as self._owner:
                 await build_switch(self._plan.machines)
                 servers += await self._open_sockets()
+                controller = await self._controller()
                 await self._daemon_start({})
                 _say({"ready": True})
                 await _outside_gone()
@@ -59,7 +64,18 @@ class Inside:
         finally:
             for server in servers:
                 server.close()
+            if controller is not None:
+                await controller.cleanup()
             await self._daemon_stop({})
+
+    async def _controller(self) -> AppRunner:
+        """The power buttons of all machines, for the appliance."""
+
+        async def switch_on(machine: Machine) -> None:
+            await machine.power_on(self._owner, AS_SET_UP)
+
+        key = controller_key(self._directory.controller_key, self._directory.controller_password)
+        return await Controller(self._machines, switch_on, key).serve()
 
     async def _open_sockets(self) -> list[asyncio.Server]:
         servers = []

@@ -11,6 +11,7 @@ from appliance.lab.lab import Lab, LabMachine
 from appliance.lab.plan import APPLIANCE_ADDRESS, DOMAIN
 from appliance.lab.process import Finished
 from appliance.lab.report import clean
+from appliance.lab.switches import settings
 
 BOOT_SECONDS = 600
 """From power-on, or restart, to the maintenance stack's agent; emulated, on a computer that does other things."""
@@ -49,6 +50,7 @@ class Operator:
         self._say = say
         self._shown = ""
         self._login_trouble = ""
+        self._switched = False
         self.machine = machine
         self.deployment = deployment
         """Name of the deployment that ``deploy`` makes."""
@@ -121,9 +123,14 @@ class Operator:
         async with asyncio.timeout(seconds):
             return await until(probe)
 
+    async def give_switch(self) -> None:
+        """Let the appliance switch the machine: from then on nobody presses its power button."""
+        await self._api.put(f"/machines/{self.id}/power", **settings(self._lab.directory, self.machine.name))
+        self._switched = True
+
     async def _press_power(self) -> None:
-        """The lab has no remote power: a machine that switched itself off is switched on as a person would."""
-        if not (await self.machine.status())["running"]:
+        """A machine without a power switch, that switched itself off, is switched on as a person would."""
+        if not self._switched and not (await self.machine.status())["running"]:
             self._say(f"{self.machine.name}: is off, switching it on")
             await self.machine.power_on()
 
