@@ -12,7 +12,7 @@ from appliance.errors import ApplianceError
 from appliance.netboot import grub, ipxe
 from appliance.netboot.cpio import Entry, archive
 from appliance.netboot.fleet import Boot
-from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry
+from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry, NoStack
 from appliance.netboot.stack import assemble
 
 SITE = ipxe.Site("http://10.77.0.1", "https://10.77.0.1", "/stack/abc", "f" * 64)
@@ -32,7 +32,14 @@ def commands(text):
 
 
 @pytest.mark.parametrize(
-    "spec", [MaintenanceStack(armed=True), LocalDisk("1111-2222", "3333-4444"), LocalDisk(None, None), NextEntry()]
+    "spec",
+    [
+        MaintenanceStack(armed=True),
+        LocalDisk("1111-2222", "3333-4444"),
+        LocalDisk(None, None),
+        NextEntry(),
+        NoStack("arm64"),
+    ],
 )
 def test_scripts_are_made_of_commands_that_ipxe_has(spec):
     text = script(spec)
@@ -65,6 +72,32 @@ def test_what_failed_is_shown_as_words_and_asked_again_for_ever():
     assert "${ip}" not in text
     assert commands(text) <= COMMANDS
     assert text.endswith("goto again\n")
+
+
+def test_what_a_machine_waits_for_and_its_code_stand_on_its_screen():
+    text = script(MaintenanceStack(armed=True))
+    assert "could not be fetched from http://10.77.0.1/stack/abc: ${why}" in text
+    assert "echo To do: " in text
+    assert "Code 000001-20: " in text
+    assert "Code ${netX/mac:hexraw}-10: " in ipxe.start_script("http://10.77.0.1")
+    assert "Code 000001-30: " in script(LocalDisk("1111-2222", None))
+    assert "Code 000001-11: " in ipxe.busy_script("http://10.77.0.1", "disk full", MAC)
+
+
+def test_an_error_is_told_to_the_console_before_the_next_try_and_cannot_stop_it():
+    lines = script(MaintenanceStack(armed=True)).splitlines()
+    (told,) = [at for at, line in enumerate(lines) if "/boot/trouble/52:54:00:00:00:01/20?error=${why}" in line]
+    assert lines[told].startswith("imgfetch --timeout 3000 --name trouble ")
+    assert lines[told].endswith(" ||")
+    assert lines.index("set why ${errno} ||") < told < lines.index("sleep ${pause} ||")
+
+
+def test_a_processor_without_a_stack_is_told_so_and_asks_again():
+    text = script(NoStack("arm64"))
+    assert "there is no maintenance stack for arm64" in text
+    assert "Code 000001-21: " in text
+    assert "chain --replace --autofree http://10.77.0.1/boot/script?mac=" in text
+    assert "kernel " not in text
 
 
 def test_a_script_gives_no_reason_away():
