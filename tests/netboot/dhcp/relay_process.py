@@ -3,7 +3,6 @@
 Prints "ready", then one line for each lease that is granted or ends, and for each conflict.
 """
 
-import asyncio
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
