@@ -11,7 +11,20 @@ import click
 from rich.console import Console
 
 from appliance.errors import ApplianceError
-from tests.benchmarks import boot, dhcp, dns, hall, hand_over, idle_daemon, lab_check, lists, live_viewers, stack_size, storm
+from tests.benchmarks import (
+    boot,
+    dhcp,
+    dns,
+    exhaustion,
+    hall,
+    hand_over,
+    idle_daemon,
+    lab_check,
+    lists,
+    live_viewers,
+    stack_size,
+    storm,
+)
 from tests.benchmarks.bench import Bench, open_bench, say
 from tests.benchmarks.figure import Figure, as_json, as_table
 
@@ -31,6 +44,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     dhcp.NAME: dhcp.measure,
     dns.NAME: dns.measure,
     storm.NAME: storm.measure,
+    exhaustion.NAME: exhaustion.measure,
     hall.NAME: hall.measure,
     live_viewers.NAME: live_viewers.measure,
 }
