@@ -107,6 +107,7 @@ def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> S
         leases_per_port=section.leases_per_port,
         identify_by=section.identify_by,
         options=tuple(read_options(section.options, of_subnet=True).items()),
+        written_options=tuple(section.options.items()),
     )
     return under(made, _fixed(section), Rules())
 

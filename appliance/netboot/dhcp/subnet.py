@@ -61,6 +61,8 @@ class Subnet:
     identify_by: IdentifyBy = "mac"
     options: tuple[tuple[int, bytes], ...] = ()
     """Code and octets of further DHCP options, for clients that ask for them."""
+    written_options: tuple[tuple[str, str], ...] = ()
+    """The same as they were written, name and value."""
     _numbers: tuple[range, ...] = field(init=False, repr=False, compare=False)
     """`ranges` as numbers: each packet asks about several addresses, and comparing numbers is ten times as fast."""
     _not_given: frozenset[int] = field(init=False, repr=False, compare=False)

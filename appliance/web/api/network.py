@@ -86,6 +86,10 @@ def subnet_out(view: SubnetView) -> SubnetOut:
         looking=standing.looking,
         looked=standing.looked,
         foreign=[_foreign(each) for each in view.foreign],
+        relays=[str(each) for each in of.relays] if of else [],
+        identify_by=of.identify_by if of else None,
+        leases_per_port=of.leases_per_port if of else None,
+        options=dict(of.written_options) if of else {},
     )
 
 

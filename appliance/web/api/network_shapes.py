@@ -59,6 +59,14 @@ class SubnetOut(msgspec.Struct):
     looked: float | None
     """When it was last looked for other servers."""
     foreign: list[ForeignServerOut]
+    relays: list[str]
+    """The relays (giaddr) that may speak for it; empty: any."""
+    identify_by: str | None
+    """``mac`` or ``client-id``: what makes two messages those of the same client."""
+    leases_per_port: int | None
+    """Addresses that one port of a relay may have at the same time; null: any number."""
+    options: dict[str, str]
+    """DHCP options that clients are told who ask for them."""
 
 
 class LeaseOut(msgspec.Struct):
