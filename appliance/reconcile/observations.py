@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import aiosqlite
-
 from appliance.events import Bus, Event
 from appliance.lease import Lease
 from appliance.machine import MacAddress
@@ -127,7 +125,7 @@ class Observations:
     async def _write(self, batch: list[Event]) -> None:
         stored: list[Event] | None = None
         with Surviving(log, f"{len(batch)} events are not in the timelines"):
-            stored = await self._store.write(lambda db: _add_all(db, batch))
+            stored = await self._store.write(lambda db: events.add_all(db, batch))
         if stored is None:
             self.dropped += len(batch)
         for event in stored or ():
@@ -182,7 +180,3 @@ def _of_subnet(fact: PoolExhausted | ServiceHeld | ServiceBegins) -> Event:
     text = f"no new addresses are given on {on}: another DHCP server, {others}, answers there"
     reason = "two servers on one network give one address twice, and send machines elsewhere to boot"
     return Event("dhcp.held", fact.at, text, reason, detail=detail)
-
-
-async def _add_all(db: aiosqlite.Connection, batch: list[Event]) -> list[Event]:
-    return [await events.add(db, event) for event in batch]

@@ -1,7 +1,9 @@
 """The event log, bounded per machine."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import Any
 
 import aiosqlite
 
@@ -19,12 +21,27 @@ _FOR_ALL = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(PRIVATE))})"
 
 async def add(db: aiosqlite.Connection, event: Event) -> Event:
     """Store an event and return it with its number."""
-    stranger = None if event.machine else event.detail.get("mac")
     async with db.execute(
-        "INSERT INTO events(at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?)",
-        (event.at, event.kind, event.machine, event.deployment, stranger, dump(event)),
+        "INSERT INTO events(at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?)", _columns(event)
     ) as cursor:
         return replace(event, id=int(cursor.lastrowid or 0))
+
+
+async def add_all(db: aiosqlite.Connection, events: Sequence[Event]) -> list[Event]:
+    """Store many events for the price of two calls, and return them with their numbers, in their order."""
+    (row,) = await rows(db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'")
+    numbered = [replace(event, id=row[0] + place) for place, event in enumerate(events, 1)]
+    await db.executemany(
+        "INSERT INTO events(id, at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?,?)",
+        [(made.id, *_columns(given)) for made, given in zip(numbered, events, strict=True)],
+    )
+    return numbered
+
+
+def _columns(event: Event) -> tuple[Any, ...]:
+    """All but the number, which documents do not hold."""
+    stranger = None if event.machine else event.detail.get("mac")
+    return event.at, event.kind, event.machine, event.deployment, stranger, dump(event)
 
 
 async def query(

@@ -283,6 +283,20 @@ async def test_events_are_numbered_and_read_backwards(store):
     assert [e.text for e in await read(store, events.query, before=made[2].id)] == ["e1", "e0"]
 
 
+async def test_many_events_are_numbered_as_one_by_one(store):
+    await write(store, events.add, event("before"))
+    many = [event("first", machine=M1), event("second", detail={"mac": MAC}), event("third")]
+    made = await write(store, events.add_all, many)
+    after = await write(store, events.add, event("after"))
+    assert [each.id for each in (*made, after)] == list(range(made[0].id, made[0].id + 4))
+    assert await read(store, events.query, limit=4) == [after, *reversed(made)]
+    assert await write(store, events.add_all, []) == []
+
+
+async def test_events_in_an_empty_log_begin_with_one(store):
+    assert [each.id for each in await write(store, events.add_all, [event("first"), event("second")])] == [1, 2]
+
+
 async def test_a_new_machine_gets_the_dhcp_events_of_its_interface(store):
     await write(store, events.add, event("mine", "dhcp.seen", at=100.0, detail={"mac": MAC}))
     await write(store, events.add, event("old", "dhcp.seen", at=1.0, detail={"mac": MAC}))
