@@ -13,16 +13,18 @@ import msgspec
 from appliance.errors import ApplianceError
 
 MAGIC = b"QRMSTATE"
-FORMAT = 1
-"""Rises when a program of today could not read a file of tomorrow."""
+FORMAT = 2
+"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, what has not is still 1."""
 LONGEST_HEADER = 64 * 1024
 LARGEST_MANIFEST = 64 << 20
 
 MANIFEST = "manifest.json"
 CONFIG = "config.toml"
 STORE = "state/store.db"
+POWER_KEY = "state/power.key"
+"""What opens the passwords of power switches: only in a backup that has a passphrase."""
 _NAME = re.compile(
-    r"config\.toml|state/store\.db|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
+    r"config\.toml|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
     r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd)"
 )
 """Everything that a member may be called: nothing else is ever written to a disk."""

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, cast
 
 import msgspec
 
-from appliance import __version__
+from appliance import __version__, power_key
 from appliance.backup import format as layout
 from appliance.backup import uploads
 from appliance.backup.format import Derivation, Header, Manifest, Member, Upload
@@ -66,6 +66,9 @@ def make(order: Order) -> tuple[Header, Manifest]:
     config = _read(order.config)
     state_dir = load(order.config).site.state_dir
     keys = {path.name: _read(path) for path in key_files(state_dir)}
+    if order.passphrase is not None and (state_dir / power_key.NAME).exists():
+        # A file that everybody can read must not open other computers' controllers.
+        keys[power_key.NAME] = _read(state_dir / power_key.NAME)
     fingerprint = _fingerprint(keys, state_dir)
     # The name of the file first: whoever may not write there need not wait for a copy of the store.
     with whole_file(order.target, replace=order.force) as file, snapshot(state_dir) as store, ExitStack() as opened:
@@ -77,7 +80,7 @@ def make(order: Order) -> tuple[Header, Manifest]:
         parts += inside.values()
         members = [each.member for each in parts]
         manifest = Manifest(str(order.config.absolute()), str(state_dir), members, listed)
-        header = _header(order, store.schema, fingerprint)
+        header = _header(order, store.schema, fingerprint, layout.FORMAT if power_key.NAME in keys else 1)
         _write(file, header, order.passphrase, manifest, parts)
     return header, manifest
 
@@ -108,10 +111,10 @@ def _fingerprint(keys: dict[str, bytes], state_dir: Path) -> str:
         raise ApplianceError("authority-unreadable", message, hint) from error
 
 
-def _header(order: Order, schema: int, fingerprint: str) -> Header:
+def _header(order: Order, schema: int, fingerprint: str, form: int) -> Header:
     derivation = Derivation(os.urandom(16).hex()) if order.passphrase is not None else None
     return Header(
-        format=layout.FORMAT,
+        format=form,
         product=__version__,
         schema=schema,
         created=order.now,

@@ -8,13 +8,14 @@ from contextlib import suppress
 
 import aiosqlite
 
+from appliance import power_order
 from appliance.accounts import APPLIANCE
 from appliance.errors import Conflict
 from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import settle
 from appliance.reconcile.tasks import changed
-from appliance.store import attempts, machines, tasks
+from appliance.store import attempts, machines, power, tasks
 from appliance.task import Status, ended
 from appliance.workflow import failed
 
@@ -29,6 +30,8 @@ async def end_overtaken(db: aiosqlite.Connection, tell: Tell, why: str, now: flo
     for attempt in await attempts.live(db):
         machine = await machines.get(db, attempt.machine)
         await settle(db, tell, machine, attempt, failed(attempt, CODE, why, now), now)
+    for order in await power.open_orders(db):
+        await power.put_order(db, power_order.failed(order, CODE, why, now))
     for task in await tasks.open_jobs(db):
         await tasks.note(db, task.id, now, f"failed: {why}")
         await changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)

@@ -11,7 +11,7 @@ from appliance.backup import staging, uploads
 from appliance.backup.configfile import place, with_state_dir
 from appliance.backup.contents import Contents, Passphrase, read, read_manifest
 from appliance.backup.format import Upload
-from appliance.backup.unpacked import Unpacking, adopt, check_schema, check_unpacked, give_to, make_ready
+from appliance.backup.unpacked import Unpacking, adopt, adopt_key, check_schema, check_unpacked, give_to, make_ready
 from appliance.errors import ApplianceError
 from appliance.state import state_directory, writing
 
@@ -102,6 +102,7 @@ def _put_together(order: Order, contents: Contents, target: Path, new: Path) -> 
         _config_text(new, order, target)
     make_ready(new, contents.header, order.now)
     adopt(new, target, contents.manifest.uploads)
+    adopt_key(new, target)
     if target.exists():
         give_to(new, target.stat())
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import aiosqlite
 
+from appliance import power_key
 from appliance.backup import format as layout
 from appliance.backup import uploads
 from appliance.backup.contents import Contents
@@ -117,6 +118,17 @@ def adopt(directory: Path, old: Path, named: Sequence[Upload]) -> None:
             with suppress(OSError):
                 place.parent.mkdir(mode=0o700, exist_ok=True)
                 os.link(there, place)
+
+
+def adopt_key(directory: Path, old: Path) -> None:
+    """Keep the key of the passwords of power switches where the backup has none: it may be what they were sealed with.
+
+    Where it is not, they have to be typed again, as without it.
+    """
+    place, there = directory / power_key.NAME, old / power_key.NAME
+    if not place.exists() and there.is_file():
+        with suppress(OSError):
+            os.link(there, place)
 
 
 def _holds(path: Path, member: Member) -> bool:

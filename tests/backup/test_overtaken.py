@@ -4,10 +4,12 @@ import asyncio
 
 from appliance.backup.format import Derivation, Header
 from appliance.backup.unpacked import make_ready
+from appliance.power_order import OrderId, PowerAction, PowerOrder
+from appliance.power_switch import PowerKind, PowerSettings
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.jobs import open_job
 from appliance.reconcile.record import record
-from appliance.store import tasks
+from appliance.store import power, tasks
 from appliance.task import Status
 from appliance.workflow import PREPARE
 from tests.people import ADA
@@ -71,3 +73,16 @@ async def test_a_job_is_not_gone_on_with(tmp_path):
         found = await again.task(task.id)
         assert (found.status, found.code) == (Status.FAILED, "restored")
         assert await again.store.read(tasks.open_jobs) == []
+
+
+async def test_nothing_is_switched_that_was_to_be(tmp_path):
+    async with a_world(tmp_path) as world:
+        node = Played(world)
+        await node.usable()
+        machine = await node.seen()
+        order = PowerOrder(OrderId(0), machine.id, PowerAction.OFF, world.now, world.now, "ada")
+        await world.store.write(lambda db: power.put(db, machine.id, PowerSettings(PowerKind.IPMI, "192.0.2.1"), b""))
+        await world.store.write(lambda db: power.add_order(db, order))
+    await comes_back(tmp_path, world.now + 60)
+    async with a_world(tmp_path, image=False) as again:
+        assert await again.store.read(power.open_orders) == []
