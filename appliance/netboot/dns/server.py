@@ -20,6 +20,8 @@ _SECONDS_BETWEEN_EXPIRIES = 60.0
 _BACKLOG = 128
 _RECEIVE_BUFFER = 1 << 20
 """Bytes: a rack that boots asks everything at once."""
+_SEND_BUFFER = 128 << 10
+"""Bytes that the kernel keeps for each TCP client; left to itself it takes megabytes for one that does not read."""
 
 
 class DnsServer:
@@ -97,6 +99,7 @@ class DnsServer:
         datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         streams = _bound(socket.SOCK_STREAM, address, self.port)
         self._stream_sockets.append(streams)
+        streams.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # connections inherit it
         streams.listen(_BACKLOG)
 
     def _close_sockets(self) -> None:
@@ -125,9 +128,8 @@ class DnsServer:
         return None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: str) -> None:
-        limits, handle = self._limits, self._responder.handle_stream
         try:
-            await Connection(reader, writer, handle, limits.idle_seconds, limits.pipeline).serve(source)
+            await Connection(reader, writer, self._responder.handle_stream, self._limits).serve(source)
         finally:
             self._connections[source] -= 1
             self._connections += Counter()  # drops the zeros, or every address ever seen would stay
