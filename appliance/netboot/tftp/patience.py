@@ -4,6 +4,8 @@ RFC 1123 section 4.2.3.2 wants this to adapt; the estimate is that of RFC 6298. 
 of a second on a wire that answers within milliseconds, and a client that writes to slow flash is not hurried.
 """
 
+import math
+
 from appliance.netboot.tftp.limits import TftpLimits
 
 
@@ -16,7 +18,7 @@ class Patience:
         self._longest = max(asked or 0, limits.longest_timeout)
         self._fixed = asked is not None
         self._first = asked or limits.first_timeout
-        self._asked_at: float | None = None
+        self._asked_at = math.inf
         self._mean = self._deviation = 0.0
 
     def asked(self, now: float) -> float:
@@ -26,9 +28,9 @@ class Patience:
 
     def answered(self, now: float) -> None:
         """The answer to what left last arrived, which was sent only once."""
-        if self._fixed or self._asked_at is None:
-            return
         took = now - self._asked_at
+        if self._fixed or took < 0 or (self._first == self._least and took < self._least / 8):
+            return  # a swift answer of a swift client says nothing new
         if self._mean:
             self._deviation += (abs(took - self._mean) - self._deviation) / 4
             self._mean += (took - self._mean) / 8

@@ -1,71 +1,34 @@
-"""The sockets of the TFTP server: all behind one descriptor of the event loop, and bursts that leave in one call."""
+"""The sockets of the TFTP server, and windows that leave in one call."""
 
+import asyncio
 import contextlib
-import select
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from appliance.netboot.tftp.packet import ErrorCode, Failure, encode
-from appliance.netboot.tftp.sheets import Burst
 
 Address = tuple[str, int]
 """IPv4 address and port."""
 Received = Callable[[bytes], None]
+Datagrams = Sequence[bytes]
 
 LONGEST_ANSWER = 2048
 """Bytes that are read of what a client sends: an ACK has four, an ERROR its text."""
 _UDP_SEGMENT = 103
 """From linux/udp.h; Python has no name for it."""
-_AT_ONCE = 64
+_MOST_SEGMENTS = 64
 _REQUEST_BUFFER = 1 << 20
-"""Bytes: the requests of a rack that is switched on wait here, not at the clients' next try."""
+"""Bytes: the requests of a rack that is switched on wait here, not for the clients' next try."""
 _WRONG_TRANSFER = encode(Failure(ErrorCode.UNKNOWN_TRANSFER, "this port serves another transfer"))
 _ERROR_OPCODE = b"\0\5"
-
-
-class Ports:
-    """Tells each socket's owner when there is something to read, some sockets with each turn of the loop.
-
-    One descriptor stands for all of them: the loop is woken once for all transfers that have got an answer
-    meanwhile, and others get their turn after at most one datagram of each of 64 sockets.
-    """
-
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
-        self._readers: dict[int, Callable[[], None]] = {}
-
-    def fileno(self) -> int:
-        """What the event loop watches, with ``read`` as its reader."""
-        return self._epoll.fileno()
-
-    def watch(self, bound: socket.socket, reader: Callable[[], None]) -> None:
-        """Call ``reader`` whenever there is a datagram for ``bound``."""
-        self._readers[bound.fileno()] = reader
-        self._epoll.register(bound.fileno(), select.EPOLLIN)
-
-    def forget(self, bound: socket.socket) -> None:
-        """Before it is closed."""
-        self._epoll.unregister(bound.fileno())
-        del self._readers[bound.fileno()]
-
-    def read(self) -> None:
-        """Let everybody read who can."""
-        readers = self._readers
-        for descriptor, _ in self._epoll.poll(0, _AT_ONCE):
-            if reader := readers.get(descriptor):  # the one before may have ended this one
-                reader()
-
-    def close(self) -> None:
-        """Sockets stay open: they are their owners'."""
-        self._epoll.close()
 
 
 class Port(Protocol):
     """How one transfer speaks to its client."""
 
-    def send(self, burst: Burst) -> None:
+    def send(self, datagrams: Datagrams) -> None:
         """Whatever cannot be sent counts as lost on the way: the transfer repeats it."""
 
     def close(self) -> None:
@@ -79,9 +42,9 @@ class OwnPort:
     neither side looks at addresses for each block; the other gets what comes from strangers.
     """
 
-    def __init__(self, ports: Ports, address: str, client: Address, received: Received) -> None:
+    def __init__(self, address: str, client: Address, received: Received) -> None:
         """Raises OSError where there is no descriptor or no port left."""
-        self._ports, self._received = ports, received
+        self._received = received
         self._segments = True
         with contextlib.ExitStack() as undo:
             self._strangers = undo.enter_context(_socket())
@@ -94,24 +57,24 @@ class OwnPort:
             self._connected.connect(client)
             undo.pop_all()
         self._receive, self._send = self._connected.recv, self._connected.send
-        ports.watch(self._connected, self._read)
-        ports.watch(self._strangers, self._refuse)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._connected.fileno(), self._read)
+        self._loop.add_reader(self._strangers.fileno(), self._refuse)
 
-    def send(self, burst: Burst) -> None:
-        data, size = burst
+    def send(self, datagrams: Datagrams) -> None:
         try:
-            if len(data) <= size:
-                self._send(data)
+            if len(datagrams) == 1:
+                self._send(datagrams[0])
             elif self._segments:
-                self._segments = send_cut(self._connected, burst)
+                self._segments = send_cut(self._connected, datagrams)
             else:
-                _send_each(self._connected, burst)
+                _send_each(self._connected, datagrams)
         except OSError:  # the client's port is closed, the network is away, the queue is full
             return
 
     def close(self) -> None:
         for each in (self._connected, self._strangers):
-            self._ports.forget(each)
+            self._loop.remove_reader(each.fileno())
             each.close()
 
     def _read(self) -> None:
@@ -136,14 +99,12 @@ class SharedPort:
         self._listening, self._client = listening, client
         self._segments = True
 
-    def send(self, burst: Burst) -> None:
-        try:
-            if self._segments and len(burst.data) > burst.size:
-                self._segments = send_cut(self._listening, burst, self._client)
+    def send(self, datagrams: Datagrams) -> None:
+        with contextlib.suppress(OSError):
+            if self._segments and len(datagrams) > 1:
+                self._segments = send_cut(self._listening, datagrams, self._client)
             else:
-                _send_each(self._listening, burst, self._client)
-        except OSError:
-            return
+                _send_each(self._listening, datagrams, self._client)
 
     def close(self) -> None:
         """The server closes it."""
@@ -162,26 +123,33 @@ def listening_socket(address: str, port: int) -> socket.socket:
     return listening
 
 
-def send_cut(bound: socket.socket, burst: Burst, to: Address | None = None) -> bool:
-    """Let the kernel cut the burst into its datagrams (udp(7), UDP_SEGMENT); False where it cannot: they went singly.
+def send_cut(bound: socket.socket, datagrams: Datagrams, to: Address | None = None) -> bool:
+    """Hand the kernel all of them in one call (udp(7), UDP_SEGMENT); False where it cannot and they went singly.
 
     It cannot where blocks do not fit the link, and on interfaces without checksums of their own.
     Raises OSError where none can be sent.
     """
-    cut = [(socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", burst.size))]
+    size = len(datagrams[0])
+    alike = all(len(each) == size for each in datagrams[:-1]) and len(datagrams[-1]) <= size
+    if not alike or len(datagrams) > _MOST_SEGMENTS:
+        _send_each(bound, datagrams, to)
+        return True
+    cut = [(socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))]
     try:
-        # Without an address it is None at run time, too, which typeshed does not know of.
-        bound.sendmsg([burst.data], cut) if to is None else bound.sendmsg([burst.data], cut, 0, to)
+        if to is None:
+            bound.sendmsg(datagrams, cut)
+        else:
+            bound.sendmsg(datagrams, cut, 0, to)
     except (BlockingIOError, ConnectionError):
         raise
     except OSError:
-        _send_each(bound, burst, to)
+        _send_each(bound, datagrams, to)
         return False
     return True
 
 
-def _send_each(bound: socket.socket, burst: Burst, to: Address | None = None) -> None:
-    for datagram in burst.datagrams():
+def _send_each(bound: socket.socket, datagrams: Datagrams, to: Address | None = None) -> None:
+    for datagram in datagrams:
         if to is None:
             bound.send(datagram)
         else:

@@ -28,7 +28,7 @@ from appliance.netboot.tftp.packet import (
     decode,
     encode,
 )
-from appliance.netboot.tftp.ports import Address, OwnPort, Port, Ports, Received, SharedPort, listening_socket
+from appliance.netboot.tftp.ports import Address, OwnPort, Port, Received, SharedPort, listening_socket
 from appliance.netboot.tftp.refusals import Refusals
 from appliance.netboot.tftp.session import TransferSession
 from appliance.netboot.tftp.transfer import Failed, Finished, Outcome, Transfer
@@ -98,7 +98,7 @@ class TftpServer:
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
         self._running: dict[Address, _Running] = {}
         self._socket: socket.socket | None = None
-        self._ports: Ports | None = None
+        self._serves = False
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
@@ -114,22 +114,20 @@ class TftpServer:
         assert self._socket is not None, "start() comes before run()"
         if self._closed.is_set():
             return
-        loop, self._ports = asyncio.get_running_loop(), Ports()
-        self._ports.watch(self._socket, self._read)
-        loop.add_reader(self._ports.fileno(), self._ports.read)
+        loop, self._serves = asyncio.get_running_loop(), True
+        loop.add_reader(self._socket.fileno(), self._read)
         try:
             await self._closed.wait()
         finally:
             for running in list(self._running.values()):
                 running.cancel("the server is stopping")
-            loop.remove_reader(self._ports.fileno())
-            self._ports.close()
+            loop.remove_reader(self._socket.fileno())
             self._socket.close()
 
     def close(self) -> None:
         """Make `run` return; without a `run`, free the port."""
         self._closed.set()
-        if self._ports is None and self._socket is not None:
+        if not self._serves and self._socket is not None:
             self._socket.close()
 
     def _read(self) -> None:
@@ -228,11 +226,10 @@ class TftpServer:
             running.session.begin()
 
     def _open_port(self, client: Address, received: Received) -> Port:
-        assert self._ports is not None, "datagrams arrive only inside run()"
-        assert self._socket is not None, "and on the listening port"
+        assert self._socket is not None, "requests come from there"
         if self._single_port:
             return SharedPort(self._socket, client)
-        return OwnPort(self._ports, self.address, client, received)
+        return OwnPort(self.address, client, received)
 
     def _end(self, client: Address, running: _Running) -> None:
         running.file.close()

@@ -25,6 +25,7 @@ class TransferSession:
         self._answered, self._over = answered, over
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
+        self._heard = False
         self._port = open_port(self.receive)
 
     def begin(self) -> None:
@@ -36,9 +37,9 @@ class TransferSession:
         transfer = self._transfer
         if transfer.outcome is not None:
             return
-        first = not transfer.answered
         transfer.receive_datagram(data, self._now())
-        if first and transfer.answered:
+        if not self._heard and transfer.answered:
+            self._heard = True
             self._answered()
         self._proceed()
 
@@ -50,8 +51,9 @@ class TransferSession:
 
     def _proceed(self) -> None:
         transfer = self._transfer
-        for burst in transfer.bursts_to_send():
-            self._port.send(burst)
+        if datagrams := transfer.datagrams_to_send():
+            self._port.send(datagrams)
+        transfer.prepare()
         if transfer.outcome is not None:
             self._end()
         elif transfer.deadline < self._rings_at:

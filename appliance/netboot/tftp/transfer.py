@@ -4,15 +4,18 @@ The owner moves datagrams in and out and says what time it is:
 
     transfer = Transfer(content, terms, limits, now)
     while transfer.outcome is None:
-        send everything in transfer.datagrams_to_send(), or in bursts_to_send()
+        send everything in transfer.datagrams_to_send()
+        transfer.prepare(), which may be left out
         on arrival:  transfer.receive_datagram(data, now)
         at transfer.next_deadline():  transfer.handle_timer(now)
 
 Block counts inside are plain integers that never wrap; only the wire has 16 bits.
 """
 
+import struct
 from dataclasses import dataclass
 
+from appliance.netboot.tftp.blocks import Blocks
 from appliance.netboot.tftp.content import Content
 from appliance.netboot.tftp.limits import TftpLimits
 from appliance.netboot.tftp.options import Terms
@@ -21,14 +24,15 @@ from appliance.netboot.tftp.packet import (
     ErrorCode,
     Failure,
     MalformedPacketError,
+    Opcode,
     OptionsAck,
     decode,
     encode,
 )
 from appliance.netboot.tftp.patience import Patience
-from appliance.netboot.tftp.sheets import Burst, Sheets
 
 _WIRE_BLOCKS = 0x10000
+_pack = struct.Struct("!HH").pack
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,17 @@ class Transfer:
         self.answered = False
         self.deadline = now
         """When `handle_timer` wants to be called, as long as there is no outcome."""
-        self._terms = terms
+        self._terms, self._window_size = terms, terms.window_size
         self._limits = limits
         self._started = now
-        self._sheets = Sheets(content, terms.block_size)
+        self._blocks = Blocks(content, terms.block_size)
         self._acknowledged = 0  # blocks that the client has, in order
-        self._sent = 0  # blocks that it was sent, these among them
-        self._last_acks = b""  # what the client sends when it has all that it was sent
+        self._window: list[bytes] = []  # packets sent after that, oldest first
+        self._following: list[bytes] = []  # what comes after these, as far as it is ready
+        self._whole_window = b""  # what the client sends when it has all of the window
         self._patience = Patience(terms.timeout, limits)
         self._tries = 0
-        self._outgoing: list[Burst] = []
+        self._outgoing: list[bytes] = []
         self._negotiating = bool(terms.granted)
         if self._negotiating:
             self._send_oack(now)
@@ -82,8 +87,8 @@ class Transfer:
         """Take one datagram that came from the client's own address and port."""
         if self.outcome is not None:
             return
-        if data == self._last_acks:  # as nearly all are: what follows is their answer without any detour
-            self._advance(self._sent - self._acknowledged, now)
+        if data == self._whole_window:  # as nearly all are
+            self._advance(len(self._window), now)
             return
         try:
             packet = decode(data)
@@ -98,14 +103,21 @@ class Transfer:
             case _:
                 self._abort(ErrorCode.ILLEGAL_OPERATION, f"the client sent {type(packet).__name__}")
 
-    def bursts_to_send(self) -> list[Burst]:
-        """What is to be sent now, in order; each is handed out once."""
+    def datagrams_to_send(self) -> list[bytes]:
+        """What is to be sent now, in order; each datagram is handed out once."""
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
-    def datagrams_to_send(self) -> list[bytes]:
-        """The same, datagram by datagram."""
-        return [datagram for burst in self.bursts_to_send() for datagram in burst.datagrams()]
+    def prepare(self) -> None:
+        """Make ready what the next answer will ask for. Call it after sending: the client is busy meanwhile."""
+        blocks, following, most = self._blocks, self._following, self._window_size
+        if not self.answered:  # nobody may be there
+            return
+        try:
+            while len(following) < most and not blocks.ended:
+                following.append(blocks.next())
+        except OSError:  # told when it is really wanted
+            return
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called; None when the transfer is over."""
@@ -133,11 +145,8 @@ class Transfer:
             self._abort(ErrorCode.UNDEFINED, reason)
 
     def _send_oack(self, now: float) -> None:
-        self._say(encode(OptionsAck(self._terms.granted)))
+        self._outgoing.append(encode(OptionsAck(self._terms.granted)))
         self.deadline = now + self._patience.pause(0)
-
-    def _say(self, datagram: bytes) -> None:
-        self._outgoing.append(Burst(datagram, len(datagram)))
 
     def _receive_ack(self, block: int, now: float) -> None:
         if self._negotiating:
@@ -148,7 +157,7 @@ class Transfer:
         # An ACK of what was acknowledged before gets no DATA: answering duplicates with duplicates
         # is the sorcerer's apprentice (RFC 1123 section 4.2.3.1).
         advanced = (block - self._acknowledged) % _WIRE_BLOCKS
-        if 0 < advanced <= self._sent - self._acknowledged:
+        if 0 < advanced <= len(self._window):
             self._advance(advanced, now)
 
     def _advance(self, blocks: int, now: float) -> None:
@@ -156,26 +165,34 @@ class Transfer:
         self._acknowledged += blocks
         if not self._tries:  # of a repeated window nobody knows which sending is answered (Karn)
             self._patience.answered(now)
-        if self._acknowledged == self._sheets.last:
-            self.outcome = Finished(self._sheets.bytes, now - self._started)
-        else:
+        del self._window[:blocks]
+        if self._window or self._following or not self._blocks.ended:
             self._send_window(now)
+        else:
+            self.outcome = Finished(self._blocks.bytes, now - self._started)
 
     def _send_window(self, now: float) -> None:
         """Send a full window from the last in-order ACK on (RFC 7440 section 4): old blocks first."""
-        first = self._acknowledged + 1
         try:
-            bursts = self._sheets.blocks(first, self._terms.window_size)
+            self._fill_window()
         except OSError as error:
             self._abort(ErrorCode.UNDEFINED, f"cannot read the file: {error}")
             return
-        self._outgoing += bursts
-        self._sent = self._acknowledged + self._terms.window_size
-        if self._sheets.last is not None and self._sent > self._sheets.last:
-            self._sent = self._sheets.last
-        self._last_acks = b"\0\4" + (self._sent % _WIRE_BLOCKS).to_bytes(2, "big")
+        self._outgoing += self._window
+        self._whole_window = _pack(Opcode.ACK, (self._acknowledged + len(self._window)) % _WIRE_BLOCKS)
         self._tries = 0
         self.deadline = self._patience.asked(now)
+
+    def _fill_window(self) -> None:
+        window, following = self._window, self._following
+        if not window:  # all of it was acknowledged: what is ready is the next one
+            self._window, self._following = window, following = following, window
+        missing = self._window_size - len(window)
+        if missing and following:
+            window += following[:missing]
+            del following[:missing]
+        while len(window) < self._window_size and not self._blocks.ended:
+            window.append(self._blocks.next())
 
     def _receive_error(self, code: int, message: str) -> None:
         if self._negotiating:
@@ -184,5 +201,5 @@ class Transfer:
             self.outcome = Failed(f"the client gave up: error {code} {message}".rstrip())
 
     def _abort(self, code: ErrorCode, reason: str) -> None:
-        self._say(encode(Failure(code, reason)))
+        self._outgoing.append(encode(Failure(code, reason)))
         self.outcome = Failed(reason)

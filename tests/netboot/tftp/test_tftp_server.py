@@ -105,17 +105,17 @@ def root(tmp_path):
     return root
 
 
-async def client_program(*argv, cwd, stdin=b""):
+async def client_program(*argv, cwd):
     """Run an independent client; its exit code and everything it said."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     async with asyncio.timeout(60):
-        said, _ = await process.communicate(stdin)
+        said, _ = await process.communicate()
     return process.returncode, said.decode()
 
 
