@@ -34,6 +34,8 @@ Say = Callable[[str], Awaitable[None]]
 Check = Callable[[PowerOrder], Awaitable[None]]
 """Raises where nobody wants the order any more."""
 
+CONFIRM_SECONDS = 1.0
+"""Between the two looks that say that a machine is off."""
 TROUBLE_SECONDS = 10.0
 """Between two tries of a switch that does not answer."""
 _COMMAND = {Stage.OFF: PowerState.OFF, Stage.ON: PowerState.ON}
@@ -101,10 +103,17 @@ class PowerOrders:
             case Next.SEND:
                 await self._send(order, stage, line, say)
             case Next.PASS:
+                if stage is Stage.OFF and not await self._stays_off(line):
+                    return
                 await say(_DONE[stage].format(state) if line.observes else "its switch took the command")
                 await self._pass(order, now)
             case Next.FAIL:
                 await self.end(failed(order, "power-failed", not_reached(order, state), now))
+
+    async def _stays_off(self, line: Line) -> bool:
+        """A controller in the middle of a cycle says off, and switches on again: it has to say so twice."""
+        await self._pause(CONFIRM_SECONDS)
+        return await self._board.observe(line) is PowerState.OFF
 
     async def _send(self, order: PowerOrder, stage: Stage, line: Line, say: Say) -> None:
         """Stored first: who comes after a crash looks before anything is sent again."""

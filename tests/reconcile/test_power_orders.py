@@ -43,8 +43,31 @@ async def test_a_cycle_is_off_seen_to_be_off_and_on(switches, node):
     memory = await switches.add(node, PowerState.ON)
     memory.asked.clear()
     assert (await switches.ask(node, "cycle")).status == "done"
-    assert memory.asked == ["observe", "off", "observe", "observe", "on", "observe"]
+    assert memory.asked == ["observe", "off", "observe", "observe", "observe", "on", "observe"]
     assert memory.booted == [None]
+
+
+async def test_off_is_what_is_seen_twice(switches, node):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+
+    @dataclass
+    class Cycling(MemorySwitch):
+        """Comes back once by itself, as a controller does in the middle of a cycle."""
+
+        back: bool = False
+
+        async def observe(self):
+            state = await super().observe()
+            if state is PowerState.OFF and not self.back:
+                self.back, self.state = True, PowerState.ON
+            return state
+
+    name = (await node.seen()).name
+    switches.memory[name] = memory = Cycling(PowerState.ON)
+    assert (await switches.ask(node, "off")).status == "done"
+    assert memory.state is PowerState.OFF
+    assert memory.asked.count("off") == 2
 
 
 async def test_a_start_from_the_network_is_armed_right_before_it(switches, node):
@@ -52,7 +75,7 @@ async def test_a_start_from_the_network_is_armed_right_before_it(switches, node)
     memory = await switches.add(node, PowerState.ON)
     memory.asked.clear()
     assert (await switches.ask(node, "network-once")).status == "done"
-    assert memory.asked == ["observe", "off", "observe", "observe", "boot_network_once", "on", "observe"]
+    assert memory.asked == ["observe", "off", "observe", "observe", "observe", "boot_network_once", "on", "observe"]
     assert memory.booted == [False], "as BIOS, which is what it is"
 
 
