@@ -13,6 +13,7 @@ from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
@@ -26,10 +27,15 @@ def network_parts(
     zone = Zone(domain, [subnet.address.network for subnet in subnets], "appliance", own, 60)
     names = KeptNames(store, bus, zone)
     fixed = {subnet.interface: Rules(serve_non_pxe=subnet.serve_non_pxe) for subnet in subnets}
-    switches = SubnetSwitches(store, bus, clock, ServedSubnets(subnets), fixed)
+    served = ServedSubnets(subnets)
+    switches = SubnetSwitches(store, bus, clock, served, fixed)
+
+    def standing(interface: str) -> Standing:
+        return Standing(fixed=switches.fixed(interface))
+
     return {
         "switches": switches,
-        "network": NetworkViews(store, clock, subnets, ["off0"], zone),
+        "network": NetworkViews(store, clock, served, ["off0"], zone, standing),
         "power_wishes": PowerWishes(store, bus, clock, Sealer(b"k" * KEY_BYTES)),
         "network_wishes": NetworkWishes(store, bus, clock, subnets, domain, apply=names.refresh),
     }

@@ -81,7 +81,8 @@ async def switch(request: web.Request) -> web.Response:
     except Conflict as error:
         if error.code != "confirmation-needed":
             return _form(request, view, typed, error)
-        wrong = error if "confirm" in sent else None
+        typed_wrong = Conflict(error.code, f"This is not it. Type exactly: {view.interface}", field="confirm")
+        wrong = typed_wrong if "confirm" in sent else None
         return _ask(request, view.interface, foreseen.texts, {name: typed[name] for name in change}, wrong)
     except ApplianceError as error:
         return _form(request, view, typed, error)
