@@ -73,7 +73,7 @@ class Sender:
         self._send("dhcp", bytes(frame))
 
     def tftp(self) -> None:
-        """Somebody asks for a file, and is never heard of again."""
+        """Somebody asks for a file, and is never heard of again. Never under the address of the real machine."""
         self._to(69, b"\0\1undionly.kpxe\0octet\0tsize\x000\0blksize\x001468\0windowsize\x0016\0", "tftp")
 
     def dns(self) -> None:
@@ -84,7 +84,7 @@ class Sender:
         self._to(53, header + bytes([len(label)]) + label + zone + b"\0\0\1\0\1", "dns")
 
     def _to(self, port: int, payload: bytes, kind: str) -> None:
-        source = IPv4Address(int(SERVER) + self._chance.randrange(9, 250))
+        source = IPv4Address(int(SERVER) + self._chance.randrange(100, 250))
         ends = self._anybody(self._chance.randrange(1024, 65535), source), Endpoint(self._server, SERVER, port)
         self._send(kind, udp_frame(*ends, payload))
 

@@ -13,9 +13,14 @@ class Census:
         self._running: Counter[str] = Counter()
         self._unanswered: Counter[str] = Counter()
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody may start one more."""
+        return self._running.total() >= self._limits.transfers
+
     def refusal(self, source: str) -> str | None:
         """Why `source` may not start one more transfer now, or None."""
-        if self._running.total() >= self._limits.transfers:
+        if self.full:
             return f"all {self._limits.transfers} transfers are taken"
         if self._running[source] >= self._limits.transfers_per_source:
             return f"{source} has {self._limits.transfers_per_source} transfers already"

@@ -170,11 +170,21 @@ class TftpServer:
                 return  # sent again because our answer is late or lost; the transfer repeats that itself
             # Some ROMs use one port for everything: the new request means that the old one is over.
             running.cancel("the client asked anew from the same port")
+        if self._census.full:
+            self._make_room()
         if reason := self._census.refusal(client[0]):
             self._complain(reason)
             return
         if file := self._open(request, client):
             self._begin(request, client, file)
+
+    def _make_room(self) -> None:
+        """End the oldest transfer that nobody has answered: a flood of requests under made-up addresses takes no
+        place from machines, which answer at once.
+        """
+        silent = (each for each in self._running.values() if not each.transfer.answered)
+        if oldest := next(silent, None):
+            oldest.cancel("nobody answered, and another client waits")
 
     def _publish(self, fact: TftpFact) -> None:
         match fact:

@@ -293,12 +293,16 @@ async def test_unanswered_transfers_of_one_source_are_limited(root):
 async def test_total_transfers_are_limited(root):
     async with serving(DirectoryFiles(root), transfers=1) as (server, facts):
         with Client(server) as first, Client(server, "127.0.0.2") as second:
-            first.send(ReadRequest("text", Mode.OCTET))
+            first.send(ReadRequest("even", Mode.OCTET))
             _, port = await first.receive()
+            first.send(Ack(1), port)
+            await first.receive()  # whoever has answered keeps its place
             second.send(ReadRequest("text", Mode.OCTET))
             second.send(b"\0\1garbage")
             assert (await second.receive())[0].code == 4  # and so the request before was dropped
-            first.send(Ack(1), port)
+            first.send(Ack(2), port)
+            _, port = await first.receive()
+            first.send(Ack(3), port)
             await facts.until(lambda facts: len(facts) == 1)
             second.send(ReadRequest("text", Mode.OCTET))
             await second.receive()
