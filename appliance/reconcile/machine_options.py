@@ -19,7 +19,7 @@ def check_options(given: Mapping[str, str]) -> dict[str, str]:
         read_options(given, of_subnet=False)
     except OptionError as error:
         raise Invalid("option-invalid", f"option {error}", error.right, FIELD) from error
-    return {normal_name(name): text.strip() for name, text in sorted(given.items())}
+    return dict(sorted((normal_name(name), text.strip()) for name, text in given.items()))
 
 
 def options_by_mac(machines: Iterable[Machine]) -> dict[str, dict[int, bytes]]:

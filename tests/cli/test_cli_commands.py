@@ -1,6 +1,7 @@
 """What people and scripts do with ``qrm``."""
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -38,10 +39,15 @@ async def test_machines(qrm: Cli) -> None:
     assert "admin changed maintenance" in timeline
     assert "admin changed hand-over from kexec to reboot" in timeline
     await qrm.run("machines", "set", "node-1", "--address", "10.77.0.117")
-    assert "reserved   10.77.0.117" in (await qrm.run("machines", "show", "node-1")).out
+    assert re.search(r"reserved +10\.77\.0\.117", (await qrm.run("machines", "show", "node-1")).out)
     assert "address-invalid" in (await qrm.run("machines", "set", "node-1", "--address", "10.77.0.1", code=4)).err
     await qrm.run("machines", "set", "node-1", "--address", "none")
     assert "reserved" not in (await qrm.run("machines", "show", "node-1")).out
+    await qrm.run("machines", "set", "node-1", "--dhcp-option", "mtu=9000", "--dhcp-option", "224=a=b")
+    await qrm.run("machines", "set", "node-1", "--dhcp-option", "26=", "--dhcp-option", "ntp-servers=10.77.0.2")
+    assert "224 = a=b, ntp-servers = 10.77.0.2" in (await qrm.run("machines", "show", "node-1")).out
+    assert "option-invalid" in (await qrm.run("machines", "set", "node-1", "--dhcp-option", "53=1", code=4)).err
+    await qrm.run("machines", "set", "node-1", "--dhcp-option", "mtu", code=2)
     await qrm.run("machines", "set", "node-1", code=2)
     assert "name-invalid" in (await qrm.run("machines", "set", "node-1", "--name", "A B", code=4)).err
     assert "machine-unknown" in (await qrm.run("machines", "show", "none", code=4)).err

@@ -45,6 +45,11 @@ async def test_reservations(qrm: Cli) -> None:
     assert "[address]" in refused.err
     await qrm.run("network", "reservations", "delete", MAC)
     await qrm.run("network", "reservations", "delete", MAC, code=4)
+    for owner in ("port:10.78.0.1/Gi1/0/3", "uuid:4c4c4544-0042-3510-8052-b4c04f4e3432"):
+        await qrm.run("network", "reservations", "add", owner, "10.77.0.9")
+        assert owner in (await qrm.run("network", "reservations")).out
+        assert owner in (await qrm.run("network", "reservations", "delete", owner)).out
+    assert "port-invalid" in (await qrm.run("network", "reservations", "add", "port:eth3", "10.77.0.9", code=4)).err
 
 
 async def test_names(qrm: Cli) -> None:

@@ -103,6 +103,69 @@ async def test_reservations_of_machines_and_of_others(admin: World) -> None:
     assert (await admin.api("GET", "/network/names?owner=reservation"))["total"] == 0
 
 
+UUID = "4c4c4544-0042-3510-8052-b4c04f4e3432"
+
+
+async def test_reservations_of_boards_and_ports(admin: World) -> None:
+    board = {"uuid": UUID.upper(), "address": "10.77.0.9", "name": "db1"}
+    made = await admin.api("POST", "/network/reservations", 201, json=board)
+    assert (made["key"], made["mac"], made["uuid"], made["port"]) == (f"uuid:{UUID}", "", UUID, "")
+    port = {"port": "10.78.0.1/0x4769312f302f33", "address": "10.77.0.8"}
+    made = await admin.api("POST", "/network/reservations", 201, json=port)
+    assert (made["key"], made["port"]) == ("port:10.78.0.1/Gi1/0/3", "10.78.0.1/Gi1/0/3")
+    found = (await admin.api("GET", "/network/reservations"))["items"]
+    assert [each["key"] for each in found] == ["port:10.78.0.1/Gi1/0/3", f"uuid:{UUID}"]
+    assert (await admin.api("GET", "/network/reservations?q=gi1/0"))["total"] == 1
+    names = (await admin.api("GET", "/network/names?owner=reservation"))["items"]
+    assert [(each["name"], each["value"]) for each in names] == [("db1.lab.test", "10.77.0.9")]
+    await admin.api("DELETE", "/network/reservations/port%3A10.78.0.1%2FGi1%2F0%2F3", 204)
+    await admin.api("DELETE", f"/network/reservations/uuid:{UUID}", 204)
+    assert (await admin.api("GET", "/network/reservations"))["total"] == 0
+
+
+async def test_a_machine_has_one_reserved_address_by_whatever_it_is_known(admin: World) -> None:
+    machine = replace(await admin.machine(1), uuid=UUID)
+    await admin.services.store.write(lambda db: machines.put(db, machine))
+    board = {"uuid": UUID, "address": "10.77.0.9"}
+    await admin.api("POST", "/network/reservations", 201, json=board)
+    refused = await admin.api("PATCH", "/machines/node-1", 409, json={"reserved_address": "10.77.0.20"})
+    assert (refused["code"], refused["field"]) == ("uuid-reserved", "reserved_address")
+    await admin.api("DELETE", f"/network/reservations/uuid:{UUID}", 204)
+    await admin.api("PATCH", "/machines/node-1", json={"reserved_address": "10.77.0.20"})
+    refused = await admin.api("POST", "/network/reservations", 409, json=board)
+    assert (refused["code"], refused["field"]) == ("uuid-of-machine", "uuid")
+    assert "node-1, for which 10.77.0.20 is reserved" in str(refused)
+
+
+async def test_who_holds_the_address_behind_the_port_keeps_it(admin: World) -> None:
+    await store(admin, lease(admin, 30, port="10.78.0.1/eth3"))
+    refused = await admin.api(
+        "POST", "/network/reservations", 409, json={"port": "10.78.0.1/eth4", "address": "10.77.0.30"}
+    )
+    assert refused["code"] == "address-in-use"
+    await admin.api("POST", "/network/reservations", 201, json={"port": "10.78.0.1/eth3", "address": "10.77.0.30"})
+    assert (await admin.api("GET", "/network/leases"))["items"][0]["port"] == "10.78.0.1/eth3"
+
+
+async def test_dhcp_options_of_a_machine(admin: World) -> None:
+    await admin.machine(1)
+    options = {"mtu": "9000", "42": "10.77.0.2", "224": "0x0a4d"}
+    changed = await admin.api("PATCH", "/machines/node-1", json={"dhcp_options": options})
+    assert changed["dhcp_options"] == {"224": "0x0a4d", "ntp-servers": "10.77.0.2", "mtu": "9000"}
+    for wrong, says in (
+        ({"53": "1"}, "part of the protocol"),
+        ({"mtu": "1"}, "whole number from 68"),
+        ({"nonsense": "1"}, "no option"),
+        ({str(code): "x" for code in range(200, 240)}, "too many"),
+    ):
+        refused = await admin.api("PATCH", "/machines/node-1", 422, json={"dhcp_options": wrong})
+        assert (refused["code"], refused["field"]) == ("option-invalid", "dhcp_options")
+        assert says in str(refused)
+    await admin.api("PATCH", "/machines/node-1", json={"notes": "x"})
+    assert (await admin.api("GET", "/machines/node-1"))["dhcp_options"] == changed["dhcp_options"]
+    assert (await admin.api("PATCH", "/machines/node-1", json={"dhcp_options": {}}))["dhcp_options"] == {}
+
+
 async def test_reservations_that_cannot_be_are_refused_with_the_field(admin: World) -> None:
     machine = await admin.machine(1)
     await admin.api("PATCH", "/machines/node-1", json={"reserved_address": "10.77.0.20"})
@@ -110,6 +173,10 @@ async def test_reservations_that_cannot_be_are_refused_with_the_field(admin: Wor
     for body, status, code, field in (
         ({"mac": "x", "address": "10.77.0.9"}, 422, "mac-invalid", "mac"),
         ({"mac": machine.macs[0], "address": "10.77.0.9"}, 409, "mac-of-machine", "mac"),
+        ({"address": "10.77.0.9"}, 422, "reservation-owner", "mac"),
+        ({"mac": MAC, "port": "a/b", "address": "10.77.0.9"}, 422, "reservation-owner", "port"),
+        ({"uuid": "0" * 32, "address": "10.77.0.9"}, 422, "uuid-invalid", "uuid"),
+        ({"port": "eth3", "address": "10.77.0.9"}, 422, "port-invalid", "port"),
         ({"mac": MAC, "address": "192.0.2.1"}, 422, "address-invalid", "address"),
         ({"mac": MAC, "address": "10.77.0.1"}, 422, "address-invalid", "address"),
         ({"mac": MAC, "address": "10.77.0.20"}, 409, "address-taken", "address"),

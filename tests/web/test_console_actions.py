@@ -79,6 +79,37 @@ async def test_an_address_is_reserved_on_the_machines_page(fleet: Visitor) -> No
     assert (await machine(fleet, "m0007")).reserved_address is None
 
 
+async def test_dhcp_options_are_set_on_the_machines_page(fleet: Visitor) -> None:
+    assert "DHCP options those of its subnet only" in said(await fleet.get("/machines/m0007/network")).replace(
+        " , ", ", "
+    )
+    typed = "mtu = 9000\r\n\r\n42=10.77.0.2, 10.77.0.3\r\n"
+    await fleet.post("/machines/m0007/edit", data={"name": "node-18", "dhcp_options": typed})
+    assert (await machine(fleet, "m0007")).dhcp_options == {"mtu": "9000", "ntp-servers": "10.77.0.2, 10.77.0.3"}
+    assert "mtu = 9000, ntp-servers = 10.77.0.2, 10.77.0.3" in said(await fleet.get("/machines/m0007/network")).replace(
+        " , ", ", "
+    )
+    assert ">mtu = 9000\nntp-servers" in await fleet.get("/machines/m0007/edit")
+    for wrong, says in (("mtu", "is not NAME = VALUE"), ("mtu = 1\nmtu = 2", "is there twice"), ("53 = 1", "protocol")):
+        refused = await fleet.post("/machines/m0007/edit", 422, {"name": "node-18", "dhcp_options": wrong})
+        assert 'id="dhcp_options-error"' in refused
+        assert says in said(refused)
+    await fleet.post("/machines/m0007/edit", data={"name": "node-18", "dhcp_options": ""})
+    assert (await machine(fleet, "m0007")).dhcp_options == {}
+
+
+async def test_an_address_is_reserved_for_a_port_and_given_up(fleet: Visitor) -> None:
+    typed = {"mac": "", "uuid": "", "port": "10.78.0.1/Gi1/0/3", "address": "10.77.0.31", "name": "", "note": ""}
+    await fleet.post("/network/reservations/new", data=typed)
+    listed = await fleet.get("/network/reservations")
+    assert "10.78.0.1/Gi1/0/3" in listed
+    path = "/network/reservations/port%3A10.78.0.1%2FGi1%2F0%2F3/delete"
+    assert f'href="{path}"' in listed
+    assert "Give up the reservation of port 10.78.0.1/Gi1/0/3" in said(await fleet.get(path))
+    await fleet.post(path)
+    assert "Gi1/0/3" not in await fleet.get("/network/reservations")
+
+
 async def test_the_hand_over_is_shown_and_chosen(fleet: Visitor) -> None:
     assert "Hand-over kexec" in said(await fleet.get("/machines/m0005"))
     await fleet.post("/machines/m0005/edit", data={"name": "node-16", "hand_over": "reboot"})
