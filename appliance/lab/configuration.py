@@ -8,7 +8,10 @@ from appliance.lab.plan import BRIDGE, DOMAIN, RANGE, DaemonPlan
 
 
 def configuration(plan: DaemonPlan, state: Path) -> str:
-    """TOML text. The console listens on the socket that is handed over, and nowhere else."""
+    """TOML text. The console listens on the socket that is handed over, and nowhere else.
+
+    How the subnet is served is left out, so that it can be tried out while the lab runs.
+    """
     return "\n".join(
         [
             "[site]",
@@ -18,9 +21,7 @@ def configuration(plan: DaemonPlan, state: Path) -> str:
             "",
             "[[subnet]]",
             f"interface = {_string(BRIDGE)}",
-            'mode = "authoritative"',
             f"ranges = {_strings([RANGE])}",
-            'unknown_machines = "enlist"',
             "",
             "[boot]",
             f"stack = {_string(plan.stack)}",
