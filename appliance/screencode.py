@@ -135,7 +135,7 @@ def in_words(error: str) -> str:
 
 def parse(text: str) -> ScreenCode | None:
     """What somebody typed, as a code; None where it is none."""
-    found = _CODE.fullmatch(text.strip().lower().replace(" ", ""))
+    found = _CODE.fullmatch(text.strip().lower().replace(" ", "").replace(":", ""))
     if found is None or int(found[2]) not in set(Waits):
         return None
     return ScreenCode(found[1], Waits(int(found[2])))

@@ -17,7 +17,9 @@ def test_every_code_is_understood_again_and_says_what_to_do(waits):
     assert MEANINGS[waits].todo
 
 
-@pytest.mark.parametrize("typed", ["4C010A-20", " 4c010a-20 ", "4c010a - 20", "5254004c010a-20"])
+@pytest.mark.parametrize(
+    "typed", ["4C010A-20", " 4c010a-20 ", "4c010a - 20", "5254004c010a-20", "52:54:00:4c:01:0a-20"]
+)
 def test_however_it_is_typed(typed):
     found = parse(typed)
     assert found.waits is Waits.STACK

@@ -58,16 +58,17 @@ def start_config(server: str) -> str:
 
     GRUB knows the card that it was loaded through, and reads the UUID out of SMBIOS.
     """
-    ask = f"source {_device(server)}/boot/grub/$net_default_mac/$uuid"
-    mac = '"Code $net_default_mac-10: in the console press Ctrl-K and type it, or: qrm find"'
+    ask = ["set heard=", f"source {_device(server)}/boot/grub/$net_default_mac/$uuid"]
+    code_line = 'echo "Code $net_default_mac-10: in the console press Ctrl-K and type it, or: qrm find"'
+    unheard = ['if [ -z "$heard" ]; then', f"  echo 'No boot script from {shown(server)}.'", f"  {code_line}", "fi"]
     head = ["smbios --type 1 --get-uuid 8 --set=uuid", 'if [ -z "$uuid" ]; then set uuid=none; fi']
-    return _text([*head, *_retrying([ask], [f"echo 'No boot script from {shown(server)}.'", f"echo {mac}"])])
+    return _text([*head, *_retrying(ask, unheard)])
 
 
 def busy_config(trouble: str, mac: MacAddress) -> str:
     """In place of an error that passes: wait; whoever read this asks again."""
     said = [f"echo '{shown(trouble)}. Asking again in {BUSY_SECONDS} s.'", *_code(mac, Waits.ROOM)]
-    return _text([*said, f"sleep {BUSY_SECONDS}", "set pause=1"])
+    return _text([_HEARD, *said, f"sleep {BUSY_SECONDS}", "set pause=1"])
 
 
 def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
@@ -80,8 +81,8 @@ def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
         case LocalDisk(esp_partuuid, _):
             what, body = "starting from its disk", _deployments_disk(esp_partuuid, site, mac)
         case NextEntry():
-            what, body = "starting what is on its own disks", [*_any_disk(), "exit"]
-    return _text([f"echo '{shown(boot.name)}: {what}'", *body])
+            what, body = "starting what is on its own disks", _any_disk()
+    return _text([_HEARD, f"echo '{shown(boot.name)}: {what}'", *body])
 
 
 def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
@@ -99,10 +100,10 @@ def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
 def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> list[str]:
     """The fallback loader of the partition with this UUID, its own shim, whatever its drive number.
 
-    From a machine without it firmware goes on: what GRUB returns to is shim, and then firmware's next entry.
+    A machine without it waits and asks again: a GRUB that exits says that all went well, and firmware shows its menu.
     """
     if not esp_partuuid or not _UUID.fullmatch(esp_partuuid):
-        return [*_any_disk(), "exit"]
+        return _any_disk()
     found = [
         "for part in (hd*,gpt*); do",
         "  set found=",
@@ -112,17 +113,23 @@ def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> 
         "  fi",
         "done",
     ]
-    said = [f"echo 'No disk here has partition {esp_partuuid}.'", *_code(mac, Waits.DISK)]
-    return [*found, *said, _report(site, mac, Waits.DISK), "sleep 10", "exit"]
+    said = [f"echo 'No disk here has partition {esp_partuuid}, or it does not start.'", *_code(mac, Waits.DISK)]
+    return [*found, *said, _report(site, mac, Waits.DISK)]
 
 
 def _any_disk() -> list[str]:
     loaders = [f"  {line}" for line in _chained("$part", LOADERS)]
-    return ["for part in (hd*,gpt*); do", *loaders, "done"]
+    return ["for part in (hd*,gpt*) (hd*,msdos*); do", *loaders, "done", "echo 'No disk here starts.'"]
+
+
+_HEARD = "set heard=1"
+"""For whoever reads this: it came."""
 
 
 def _chained(part: str, loaders: tuple[str, ...]) -> list[str]:
-    return [f"if [ -f {part}{name} ]; then if chainloader {part}{name}; then boot; fi; fi" for name in loaders]
+    """A loader is told that it came from `root`, whatever stands before its name: shim looks there for GRUB."""
+    tried = [f"if [ -f {part}{name} ]; then if chainloader {name}; then boot; fi; fi" for name in loaders]
+    return [f"set root={part}", *tried]
 
 
 def _code(mac: MacAddress, waits: Waits) -> list[str]:
