@@ -167,8 +167,11 @@ def failed(order: PowerOrder, code: str, reason: str, now: float) -> PowerOrder:
 
 
 def resumed(order: PowerOrder, now: float) -> PowerOrder:
-    """The order after a restart of ours: its clock starts again, what was sent stays known."""
-    return replace(order, stage_started=now)
+    """The order after a restart of ours: its clock starts again.
+
+    Nobody knows whether what was sent arrived: where it has not come true by now it is sent again at once.
+    """
+    return replace(order, stage_started=now, sent_at=0.0)
 
 
 def not_reached(order: PowerOrder, seen: PowerState) -> str:

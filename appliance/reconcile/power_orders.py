@@ -19,6 +19,7 @@ from appliance.power_order import (
     next_of,
     not_reached,
     passed,
+    resumed,
     sent,
 )
 from appliance.power_switch import PowerError, PowerState
@@ -65,6 +66,8 @@ class PowerOrders:
         order = await self._find(number)
         if order is None or order.stage is None:
             return order
+        if order.sent:
+            order = await self._kept(resumed(order, self._clock()))
         try:
             async with self._board.line(order.machine) as line:
                 return await self._follow(order, line, say, check)
@@ -117,8 +120,7 @@ class PowerOrders:
 
     async def _send(self, order: PowerOrder, stage: Stage, line: Line, say: Say) -> None:
         """Stored first: who comes after a crash looks before anything is sent again."""
-        after = sent(order, self._clock())
-        await self._store.write(lambda db: power.put_order(db, after))
+        after = await self._kept(sent(order, self._clock()))
         if stage is Stage.ON and order.network:
             await self._from_network(order, line, say)
         await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
@@ -137,7 +139,7 @@ class PowerOrders:
     async def _pass(self, order: PowerOrder, now: float) -> None:
         after = passed(order, now)
         if after.ended is None:
-            await self._store.write(lambda db: power.put_order(db, after))
+            await self._kept(after)
         else:
             await self.end(after)
 
@@ -146,6 +148,11 @@ class PowerOrders:
         late = self._clock() - order.stage_started >= STAGE_SECONDS
         if late or error.code in HOPELESS or error.code == "power-unsupported":
             await self.end(failed(order, error.code, error.message, self._clock()))
+
+    async def _kept(self, order: PowerOrder) -> PowerOrder:
+        """The order, once it is on disk."""
+        await self._store.write(lambda db: power.put_order(db, order))
+        return order
 
     async def _find(self, number: OrderId) -> PowerOrder | None:
         return await self._store.read(lambda db: power.order(db, number))

@@ -39,6 +39,10 @@ class User:
         """POST an object; raises RefusedError."""
         return self.call("POST", path, json.dumps(body).encode(), "application/json")
 
+    def put(self, path: str, **body: Any) -> Any:
+        """PUT an object; raises RefusedError."""
+        return self.call("PUT", path, json.dumps(body).encode(), "application/json")
+
     def patch(self, path: str, **body: Any) -> Any:
         """PATCH with an object; raises RefusedError."""
         return self.call("PATCH", path, json.dumps(body).encode(), "application/json")
