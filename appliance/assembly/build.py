@@ -69,6 +69,7 @@ async def build(
     out = await lookout(on, dhcp, observations)
     switches.serve_with((dhcp, out), out.look)
     watch = Watch(store, bus, on.clock, on.subnets, dhcp.holder, projection.arrived)
+    watch.suspect = out.suspect
     observations.watch, observations.programs = watch, programs
     proof = Proof(on.subnets, dhcp.holder, lambda mac: projection.machine_of.get(mac))
 

@@ -80,6 +80,8 @@ class Watch:
         self._new = Ration(NEW_AT_ONCE, NEW_SECONDS)
         self._told = Ration(TOLD_AT_ONCE, TOLD_AGAIN)
         self._something, self._news = asyncio.Event(), asyncio.Event()
+        self.suspect: Callable[[str], None] | None = None
+        """Is told of the interface whenever another DHCP server was noticed; None in tests."""
 
     def dhcp(self, fact: Fact) -> None:
         """A fact of the DHCP server; returns at once."""
@@ -200,6 +202,8 @@ class Watch:
         key = server.interface, server.address
         if server.address in self._interfaces or (key not in self._servers and len(self._servers) >= SERVERS):
             return
+        if self.suspect is not None:
+            self.suspect(server.interface)
         before = self._servers.get(key)
         self._servers[key] = server if before is None else noticed_again(before, server)
         self._something.set()

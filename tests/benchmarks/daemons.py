@@ -13,6 +13,7 @@ state_dir = "{directory}/state"
 [[subnet]]
 interface = "br0"
 ranges = ["{addresses}"]
+other_servers = "ignore"
 [boot]
 stack = "{directory}/stack"
 programs = "{directory}/programs"

@@ -66,6 +66,12 @@ class Lookout:
         self._outlooks[interface].soon = self._clock()
         self._wake.set()
 
+    def suspect(self, interface: str) -> None:
+        """Somebody was heard there who may be another server; anybody can make that up, so it only makes us look."""
+        outlook = self._outlooks.get(interface)
+        if outlook is not None and outlook.suspect(self._clock()):
+            self._wake.set()
+
     async def run(self) -> None:
         """Look when it is time, until cancelled."""
         while True:

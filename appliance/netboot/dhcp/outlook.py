@@ -79,6 +79,13 @@ class Outlook:
     def _young(self, at: float) -> bool:
         return self.begun is not None and at - self.begun < YOUNG_SECONDS
 
+    def suspect(self, now: float) -> bool:
+        """Somebody was heard who may be another server: whether to look at once, which is not again within a minute."""
+        if not self.guarded or self.looked is None or self.soon is not None or now - self.looked < HELD_SECONDS:
+            return False
+        self.soon = now
+        return True
+
     def blind(self, now: float) -> None:
         """A look could not be taken: it is tried again, and nothing begins without one."""
         self.soon = now + BLIND_SECONDS

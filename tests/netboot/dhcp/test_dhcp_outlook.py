@@ -93,6 +93,17 @@ def test_one_that_was_away_for_long_or_whose_clock_went_back_begins_anew(outlook
     assert outlook.held
 
 
+def test_a_sign_of_another_server_makes_us_look_once_a_minute_at_most(outlook):
+    assert not outlook.suspect(1000.0), "the first look is due anyway"
+    outlook.seen([], 1000.0)
+    assert not outlook.suspect(1000.0 + HELD_SECONDS - 1), "our own look found it a moment ago"
+    later = 1000.0 + YOUNG_SECONDS
+    outlook.seen([], later)
+    assert outlook.suspect(later + HELD_SECONDS)
+    assert outlook.next_look() == later + HELD_SECONDS
+    assert not outlook.suspect(later + HELD_SECONDS), "it is on its way"
+
+
 def test_a_look_that_could_not_be_taken_is_tried_again_and_begins_nothing(outlook):
     outlook.blind(1000.0)
     assert (outlook.held, outlook.next_look()) == (True, 1000.0 + BLIND_SECONDS)
