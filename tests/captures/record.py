@@ -39,6 +39,7 @@ domain = "lab.test"
 [[subnet]]
 interface = "br0"
 ranges = ["10.77.0.50-10.77.0.99"]
+other_servers = "ignore"
 lease_seconds = 3600
 gateway = "10.77.0.1"
 [boot]
