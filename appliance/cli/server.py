@@ -73,5 +73,11 @@ def _blocks(name: str, value: Any) -> list[str]:
 def _lines(section: dict[str, Any]) -> list[str]:
     # JSON's strings, numbers, booleans and lists are also TOML's.
     return [
-        f"# {key} is not set" if value is None else f"{key} = {json.dumps(value)}" for key, value in section.items()
+        f"# {key} is not set" if value is None else f"{key} = {_toml(value)}" for key, value in section.items()
     ]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name)} = {_toml(each)}' for name, each in value.items())}}}"
+    return json.dumps(value)
