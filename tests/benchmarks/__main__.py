@@ -18,12 +18,14 @@ from tests.benchmarks import (
     exhaustion,
     hall,
     hand_over,
+    http_boot,
     idle_daemon,
     lab_check,
     lists,
     live_viewers,
     stack_size,
     storm,
+    tftp,
 )
 from tests.benchmarks.bench import Bench, open_bench, say
 from tests.benchmarks.figure import Figure, as_json, as_table
@@ -43,6 +45,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
 ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     dhcp.NAME: dhcp.measure,
     dns.NAME: dns.measure,
+    tftp.NAME: tftp.measure,
+    http_boot.NAME: http_boot.measure,
     storm.NAME: storm.measure,
     exhaustion.NAME: exhaustion.measure,
     hall.NAME: hall.measure,

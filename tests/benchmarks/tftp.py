@@ -1,0 +1,173 @@
+"""MB/s that TFTP servers give to 1, 8 and 32 clients at once, all for the same file; and what DHCP feels of it.
+
+The clients are curl, one block at a time; with windows of 16 blocks it is atftp, since curl knows no windows. Each
+has an address of its own, as machines have.
+"""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.arena import PREFIX, SERVER, Arena, arena
+from tests.benchmarks.bench import say
+from tests.benchmarks.daemons import our_daemon
+from tests.benchmarks.dhcp import read_report
+from tests.benchmarks.figure import Figure
+
+NAME = "tftp"
+SIZE = 32 << 20
+COUNTS = (1, 8, 32)
+BLOCK, WINDOW = 1428, 16
+ROUNDS = 3
+MOST, MOST_WINDOWED = 1.0, 1 / 3
+"""The better peer's rate per ours; the same with windows on our side only."""
+DHCP_RATE, DHCP_SECONDS = 200, 5
+RANGE = "10.77.128.0-10.77.200.0"
+KEEP_GROUPS = str(Path(__file__).with_name("keep_groups.py"))
+Serving = Callable[[Arena, Path], AbstractAsyncContextManager[int]]
+Fetch = Callable[[str], list[str]]
+"""From the address of a client to its command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One server, asked in one way."""
+
+    name: str
+    serving: Serving
+    fetch: Fetch
+
+
+async def measure() -> list[Figure]:
+    """Interleaved, one round after the other."""
+    found: dict[tuple[str, int], list[float]] = {}
+    with arena() as where, TemporaryDirectory(prefix="bench-tftp-") as directory:
+        _give_addresses(where, max(COUNTS))
+        for number in range(ROUNDS):
+            for way in WAYS:
+                async with way.serving(where, _filled(Path(directory))):
+                    for count in COUNTS:
+                        rate = await _rate(where, way.fetch, count)
+                        found.setdefault((way.name, count), []).append(rate)
+                        say(f"round {number + 1}: {way.name} gives {count} clients {rate:.0f} MB/s")
+        p99 = await _dhcp_beside(where, _filled(Path(directory)))
+    rates = {key: median(values) for key, values in found.items()}
+    beside = f"{DHCP_RATE} exchanges a second, asked from the core that the clients keep busy"
+    return [
+        *figures(rates),
+        Figure(NAME, f"p99 of DHCP beside {max(COUNTS)} TFTP clients", p99 * 1000, "ms", None, beside),
+    ]
+
+
+def figures(rates: dict[tuple[str, int], float]) -> list[Figure]:
+    """From the MB/s of each way with so many clients."""
+    made = []
+    for count in COUNTS:
+        better = max(rates["dnsmasq", count], rates["tftpd-hpa", count])
+        detail = ", ".join(f"{way.name} {rates[way.name, count]:.0f} MB/s" for way in WAYS)
+        for name, what, most in (("ours", "", MOST), ("ours in windows", f" in windows of {WINDOW}", MOST_WINDOWED)):
+            says = f"TFTP, {count} clients: the better peer's rate per ours{what}"
+            made.append(Figure(NAME, says, better / rates[name, count], "", most, detail))
+    return made
+
+
+async def _rate(where: Arena, fetch: Fetch, count: int) -> float:
+    """MB/s of all clients together, from the start of the first to the end of the last."""
+    begun = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            group.create_task(where.ask(*fetch(_address(number))))
+    return count * SIZE / (time.perf_counter() - begun) / 1e6
+
+
+async def _dhcp_beside(where: Arena, directory: Path) -> float:
+    """Seconds that 99 of 100 exchanges take at most, while transfers are going on without end."""
+    async with _ours(where, directory), asyncio.TaskGroup() as group:
+        transfers = [group.create_task(_again(where, _address(number))) for number in range(max(COUNTS))]
+        base = f"mac=02:{secrets.token_bytes(3).hex(':')}:00:00"
+        argv = ["perfdhcp", "-4", "-r", str(DHCP_RATE), "-R", "60000", "-p", str(DHCP_SECONDS), "-b", base]
+        said = await where.ask(*argv, "-W", "1000000", "-x", "t", SERVER, codes=(0, 3))
+        for each in transfers:
+            each.cancel()
+    delays = sorted(read_report(said).delays)
+    return delays[int(len(delays) * 0.99)] if delays else float("inf")
+
+
+async def _again(where: Arena, address: str) -> None:
+    """Fetch until cancelled; a transfer that is going on then ends by itself."""
+    while True:
+        await where.ask(*_curl(address))
+
+
+def _filled(directory: Path) -> Path:
+    file = directory / "programs" / "big"
+    if not file.exists():
+        file.parent.mkdir()
+        file.write_bytes(os.urandom(SIZE))
+    return directory
+
+
+def _give_addresses(where: Arena, count: int) -> None:
+    for number in range(count):
+        argv = ["ip", "address", "add", f"{_address(number)}/{PREFIX}", "dev", "eth0"]
+        subprocess.run(where.as_client(*argv), check=True, timeout=20)
+
+
+def _address(number: int) -> str:
+    return f"10.77.1.{number + 1}"
+
+
+def _curl(address: str) -> list[str]:
+    argv = ["curl", "--silent", "--show-error", "--interface", address, "--tftp-blksize", str(BLOCK)]
+    return [*argv, "--output", "/dev/null", f"tftp://{SERVER}/big"]
+
+
+def _atftp(_: str) -> list[str]:
+    options = [word for option in (f"blksize {BLOCK}", f"windowsize {WINDOW}") for word in ("--option", option)]
+    return ["atftp", *options, "--get", "--remote-file", "big", "--local-file", "/dev/null", SERVER]
+
+
+@asynccontextmanager
+async def _ours(where: Arena, directory: Path) -> AsyncIterator[int]:
+    async with our_daemon(where, directory, RANGE) as pid:
+        yield pid
+
+
+@asynccontextmanager
+async def _dnsmasq(where: Arena, directory: Path) -> AsyncIterator[int]:
+    as_root = ["--user=root", "--group=root", "--pid-file=", "--log-facility=/dev/null"]
+    root = f"--tftp-root={directory / 'programs'}"
+    argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--enable-tftp", root]
+    async with where.serving(*argv, f"--tftp-max={2 * max(COUNTS)}", *as_root, ready=_ready()) as pid:
+        yield pid
+
+
+@asynccontextmanager
+async def _tftpd_hpa(where: Arena, directory: Path) -> AsyncIterator[int]:
+    argv = ["in.tftpd", "--foreground", "--listen", "--address", f"{SERVER}:69", "--secure", "--user", "root"]
+    groups = [sys.executable, KEEP_GROUPS]
+    async with where.serving(*groups, *argv, str(directory / "programs"), ready=_ready()) as pid:
+        yield pid
+
+
+def _ready() -> Sequence[str]:
+    """Succeeds where a server says that there is no such file."""
+    asks = f"curl --silent --max-time 2 --output /dev/null tftp://{SERVER}/none; test $? = 68"
+    return ("sh", "-c", asks)
+
+
+WAYS = (
+    Way("ours", _ours, _curl),
+    Way("dnsmasq", _dnsmasq, _curl),
+    Way("tftpd-hpa", _tftpd_hpa, _curl),
+    Way("ours in windows", _ours, _atftp),
+)
