@@ -11,9 +11,11 @@ from appliance.netboot.dns.names import (
     clean_name,
     is_below,
     is_host_name,
+    reverse_address,
     reverse_name,
     reverse_zones,
     text_of,
+    zone_above,
 )
 from appliance.netboot.dns.special import local_only_zone
 
@@ -104,3 +106,29 @@ def test_private_reverse_names_are_local(address):
 )
 def test_public_names_are_not(name):
     assert local_only_zone(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("51.0.77.10.in-addr.arpa", "10.77.0.51"),
+        ("0.77.10.in-addr.arpa", None),
+        ("1.51.0.77.10.in-addr.arpa", None),
+        ("256.0.77.10.in-addr.arpa", None),
+        ("x.0.77.10.in-addr.arpa", None),
+        ("\u0665.0.77.10.in-addr.arpa", None),
+        ("51.0.77.10.in-addr.test", None),
+        ("", None),
+    ],
+)
+def test_reverse_address(name, address):
+    assert reverse_address(name) == (IPv4Address(address) if address else None)
+
+
+def test_the_nearest_zone_above_counts():
+    apexes = {"test", "lab.test"}
+    assert zone_above("a.lab.test", apexes) == "lab.test"
+    assert zone_above("lab.test", apexes) == "lab.test"
+    assert zone_above("xlab.test", apexes) == "test"
+    assert zone_above("example.com", apexes) is None
+    assert zone_above("", apexes) is None

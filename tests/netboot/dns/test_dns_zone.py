@@ -210,6 +210,34 @@ def test_alias_loops_end(zone):
     assert len(zone.lookup("a.lab.test", Type.A, NOW).records) <= 8
 
 
+def test_all_subnets_have_their_reverse_zones():
+    """Several subnets, none of them cut at a whole byte."""
+    networks = [IPv4Network(text) for text in ("10.77.0.0/22", "10.77.4.0/25", "10.77.4.128/26", "172.20.0.0/14")]
+    zone = Zone("lab.test", networks, "appliance", [next(each.hosts()) for each in networks], 300)
+    for network in networks:
+        inside = network.broadcast_address - 1
+        zone.publish(f"m:{inside}", f"m{int(inside)}", inside, None, "machine")
+        assert pointer(zone, inside) == f"m{int(inside)}.lab.test"
+        assert pointer(zone, next(network.hosts())) == "appliance.lab.test"
+        assert zone.lookup((inside - 1).reverse_pointer, Type.PTR, NOW).rcode == Rcode.NXDOMAIN
+    assert len(addresses(zone, "appliance")) == 4
+    apexes = {"0.77.10", "1.77.10", "2.77.10", "3.77.10", "4.77.10", "20.172", "21.172", "22.172", "23.172"}
+    for apex in apexes:
+        (soa,) = zone.lookup(f"{apex}.in-addr.arpa", Type.SOA, NOW).records
+        assert soa.name == f"{apex}.in-addr.arpa"
+    assert zone.lookup("24.172.in-addr.arpa", Type.SOA, NOW) is None
+
+
+def test_of_a_public_network_that_we_have_a_part_of_the_rest_is_asked_of_others():
+    zone = Zone("lab.test", [IPv4Network("198.18.7.64/26")], "appliance", [IPv4Address("198.18.7.65")], 300)
+    assert pointer(zone, IPv4Address("198.18.7.65")) == "appliance.lab.test"
+    assert zone.lookup("66.7.18.198.in-addr.arpa", Type.PTR, NOW).rcode == Rcode.NXDOMAIN
+    assert zone.lookup("63.7.18.198.in-addr.arpa", Type.PTR, NOW) is None
+    assert zone.lookup("128.7.18.198.in-addr.arpa", Type.PTR, NOW) is None
+    private = Zone("lab.test", [IPv4Network("10.77.0.64/26")], "appliance", [IPv4Address("10.77.0.65")], 300)
+    assert private.lookup("9.0.77.10.in-addr.arpa", Type.PTR, NOW).rcode == Rcode.NXDOMAIN
+
+
 LABELS = st.sampled_from(["a", "b", "c"])
 STEPS = st.lists(
     st.tuples(
