@@ -54,8 +54,9 @@ def write(scratch: Path, layout: Layout, root: Path, loaders: Path) -> Path:
 
 
 # Debian's signed GRUB looks here for its configuration. The real one is on the third partition of whatever disk this
-# GRUB was started from, so that a clone of the disk in the same machine is never mistaken for it.
-EFI_CONFIG = r"""regexp --set=1:disk '^\(([^,)]+)' "$cmdpath"
+# GRUB was started from, so that a clone of the disk in the same machine is never mistaken for it. Debian's GRUB calls
+# fw_path what is cmdpath elsewhere.
+EFI_CONFIG = r"""regexp --set=1:disk '^\(([^,)]+)' "$fw_path$cmdpath"
 set root="$disk,gpt3"
 set prefix="($root)/boot/grub"
 configfile $prefix/grub.cfg
