@@ -10,7 +10,7 @@ from dhcp_playbook import EVERYBODY, LEASE, MAC, OTHER_MAC, SERVER, SUBNET, Play
 from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen, LeaseGranted, NoAddress
 from appliance.netboot.dhcp.offers import PER_PORT
 from appliance.netboot.dhcp.options import Code, MessageKind
-from appliance.netboot.dhcp.packet import NOWHERE, Packet
+from appliance.netboot.dhcp.packet import DEFAULT_REPLY, NOWHERE, Packet
 from appliance.netboot.dhcp.request import Arrival
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 
@@ -124,6 +124,17 @@ class TestWhereAnswersGo:
         data = play.sent[-1].data
         end = data.rindex(encapsulated(information)) + len(encapsulated(information))
         assert data[end] == 255
+
+    @pytest.mark.parametrize("size", [1, 100, 200, 251])
+    def test_option_82_is_echoed_however_long_it_is(self, play: Playbook, size: int) -> None:
+        information = {CIRCUIT: b"x" * size}
+        options = {Code.VENDOR_CLASS: b"PXEClient:Arch:00000:UNDI:002001", Code.ARCHITECTURE: b"\0\0"}
+        (offer,) = play.relayed(DISCOVER, RELAY, information=information, options=options)
+        assert offer.options[Code.RELAY_AGENT] == encapsulated(information)
+        assert offer.file == b"undionly.kpxe"
+        needed = {Code.MESSAGE_TYPE, Code.SERVER_ID, Code.LEASE_TIME, Code.SUBNET_MASK, Code.ROUTER}
+        assert needed <= set(offer.options)
+        assert len(play.sent[-1].data) <= DEFAULT_REPLY
 
     def test_the_relays_choice_is_the_server_identifier_and_answered_to(self, play: Playbook) -> None:
         """RFC 5107: clients renew at the relay, which passes it on."""

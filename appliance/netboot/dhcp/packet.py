@@ -28,6 +28,8 @@ _FILE_SIZE = 128
 _OVERLOAD_FILE = 1
 _OVERLOAD_SNAME = 2
 _OVERLOAD_LENGTH = 3
+_LEAST = 48
+"""Octets that are left to an answer beside the relay's data: what it is, whose, and for how long."""
 _END = bytes([END])
 
 MIN_REPLY = 300
@@ -182,7 +184,7 @@ def _spread(packet: Packet, room: int) -> tuple[bytes, bytes, bytes]:
 
 def _relay_option(packet: Packet, room: int) -> bytes:
     value = packet.options.get(Code.RELAY_AGENT)
-    if value is None or len(value) > min(MAX_VALUE, room // 2) - HEADER:
+    if value is None or len(value) > min(MAX_VALUE, room - _LEAST - HEADER):
         return b""  # RFC 3046 section 2.2: what does not fit is left out as a whole
     return encode_option(Code.RELAY_AGENT, value)
 
