@@ -83,14 +83,15 @@ class PowerSettings:
     """Redfish: SHA-256 of the controller's certificate, 64 lower-case hexadecimal digits. "": its certificate has to
     be signed by an authority that the appliance's system trusts."""
     cipher_suite: int = 0
-    """IPMI: the cipher suite (IPMI 2.0, table 22-20), 0: the best that both sides know."""
+    """IPMI: the cipher suite (IPMI 2.0, table 22-20), 0: suite 17, and 3 where the controller does not know that."""
     privilege: str = ""
     """IPMI: one of ``PRIVILEGES``; "": the first of them."""
 
 
 PRIVILEGES = ("administrator", "operator")
 CIPHER_SUITES = (17, 3, 8, 12)
-"""Those with authentication, integrity and encryption; 17 rests on SHA-256. Suite 0 asks for no password."""
+"""Those with authentication, integrity and encryption, in the order of choice; 17 rests on SHA-256. Suite 0 asks for
+no password."""
 
 DEFAULT_PORTS: Mapping[PowerKind, int] = {PowerKind.WAKE_ON_LAN: 9, PowerKind.IPMI: 623, PowerKind.REDFISH: 443}
 
@@ -241,7 +242,7 @@ def _check_numbers(settings: PowerSettings) -> None:
     if not 0 <= settings.port <= 65535:
         raise Invalid("power-port-invalid", f"{settings.port} is no port", "use 1 to 65535, or 0 for the usual", "port")
     if settings.cipher_suite not in (0, *CIPHER_SUITES):
-        hint = f"use one of {', '.join(map(str, CIPHER_SUITES))}, or 0 for the best that both sides know"
+        hint = f"use one of {', '.join(map(str, CIPHER_SUITES))}, or 0 for 17 and else 3"
         text = f"cipher suite {settings.cipher_suite} protects too little, or is unknown"
         raise Invalid("power-cipher-suite-invalid", text, hint, "cipher_suite")
 

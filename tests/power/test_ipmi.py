@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import controllers
@@ -75,9 +76,8 @@ def test_programs_that_hang_or_are_missing():
 
 
 def test_arguments():
-    assert arguments(BMC)[:9] == ["ipmitool", "-v", "-I", "lanplus", "-H", "192.0.2.10", "-p", "623", "-E"]
-    assert "-C" not in arguments(BMC), "the best that both know"
-    chosen = arguments(PowerSettings(PowerKind.IPMI, "h", 1623, "u", cipher_suite=17, privilege="operator"))
+    assert arguments(BMC, 3)[:9] == ["ipmitool", "-v", "-I", "lanplus", "-H", "192.0.2.10", "-p", "623", "-E"]
+    chosen = arguments(PowerSettings(PowerKind.IPMI, "h", 1623, "u", privilege="operator"), 17)
     assert chosen[chosen.index("-C") + 1] == "17"
     assert chosen[chosen.index("-L") + 1] == "OPERATOR"
 
@@ -165,6 +165,29 @@ async def test_network_once_is_said_as_uefi_too(tmp_path, monkeypatch):
         for uefi in (True, False):
             await Ipmi(settings, controllers.PASSWORD).boot_network_once(uefi)
     assert asked == [["chassis", "bootdev", "pxe", "options=efiboot"], ["chassis", "bootdev", "pxe"]]
+
+
+async def test_the_best_suite_first_and_then_what_everybody_knows(tmp_path, monkeypatch):
+    """The simulator knows no suite 17, as older controllers do not; one that was chosen is not replaced."""
+    asked = []
+
+    async def heard(argv, *more):
+        asked.append(argv[argv.index("-C") + 1])
+        return await said(argv, *more)
+
+    monkeypatch.setattr(ipmi, "said", heard)
+    with controllers.ipmi_sim(BenchMachine(tmp_path)) as settings:
+        assert await Ipmi(replace(settings, cipher_suite=0), controllers.PASSWORD).observe() is PowerState.OFF
+        assert asked == ["17", "3"]
+        with pytest.raises(PowerError) as caught:
+            await Ipmi(replace(settings, cipher_suite=17), controllers.PASSWORD).observe()
+    assert caught.value.field == "cipher_suite"
+    assert asked == ["17", "3", "17"]
+
+
+def test_no_time_is_lost_on_the_names_of_makers():
+    """A copy of the list stands where ``ipmitool`` looks first, below its HOME."""
+    assert (ipmi.HOME / ".local/usr/share/misc/enterprise-numbers.txt").is_file()
 
 
 async def test_what_refuses_off_because_it_is_off_is_off(monkeypatch):

@@ -253,7 +253,9 @@ async def test_another_certificate_gets_no_password(odd):
 
 
 async def test_without_a_pin_an_authority_has_to_vouch(odd):
-    assert (await refusal(switch(odd, fingerprint="").observe())).code == "power-certificate"
+    found = await refusal(switch(odd, fingerprint="").observe())
+    assert (found.code, found.field) == ("power-certificate", "fingerprint")
+    assert odd.settings.fingerprint in found.message, "so that a person can accept it"
     assert odd.asked == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from appliance.power.certificate import presented
 from appliance.power.redfish.document import ROOT, Document, complaint, own_path, path_of, section, senseless
 from appliance.power.words import shown
 from appliance.power_switch import PowerError, PowerSettings, port_of
@@ -114,9 +115,8 @@ class Client:
             found = error.got.hex()
             text = f"the controller {self.settings.address} shows another certificate: {found}"
             raise PowerError("power-certificate", text, _NO_CERTIFICATE, "fingerprint") from None
-        except aiohttp.ClientConnectorCertificateError as error:
-            text = f"the certificate of the controller {self.settings.address} cannot be trusted: {shown(str(error))}"
-            raise PowerError("power-certificate", text, "read its fingerprint, and accept it", "fingerprint") from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise await untrusted(self.settings) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             words = shown(str(error), self.secret, self.token) or "no answer in time"
             text = f"the controller {self.settings.address} does not answer to Redfish: {words}"
@@ -149,6 +149,14 @@ async def talking(settings: PowerSettings, secret: str) -> AsyncIterator[Client]
             yield client
         finally:
             await client.log_out()
+
+
+async def untrusted(settings: PowerSettings) -> PowerError:
+    """The error for a certificate that nobody vouches for, with the fingerprint that a person can compare."""
+    found = await presented(settings)
+    text = f"nobody we know vouches for the certificate of the controller {settings.address}: {found}"
+    hint = "compare this fingerprint with the controller's own, and accept it"
+    return PowerError("power-certificate", text, hint, "fingerprint")
 
 
 _HEADERS = {"Accept": "application/json", "OData-Version": "4.0", "User-Agent": "appliance"}
