@@ -97,6 +97,8 @@ class TftpServer:
         self._refusals = Refusals(self._limits.refusals_per_source, self._limits.refusals)
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
         self._running: dict[Address, _Running] = {}
+        self._waiting: dict[Address, _Running] = {}
+        """Those that nobody has answered yet, oldest first."""
         self._socket: socket.socket | None = None
         self._serves = False
         self._closed = asyncio.Event()
@@ -170,7 +172,7 @@ class TftpServer:
                 return  # sent again because our answer is late or lost; the transfer repeats that itself
             # Some ROMs use one port for everything: the new request means that the old one is over.
             running.cancel("the client asked anew from the same port")
-        if self._census.full:
+        if self._census.full and not self._census.own_refusal(client[0]):
             self._make_room()
         if reason := self._census.refusal(client[0]):
             self._complain(reason)
@@ -182,9 +184,10 @@ class TftpServer:
         """End the oldest transfer that nobody has answered: a flood of requests under made-up addresses takes no
         place from machines, which answer at once.
         """
-        silent = (each for each in self._running.values() if not each.transfer.answered)
-        if oldest := next(silent, None):
-            oldest.cancel("nobody answered, and another client waits")
+        for oldest in self._waiting.values():
+            assert oldest.session is not None, "it runs"
+            oldest.session.abandon("nobody answered, and another client waits")
+            return
 
     def _publish(self, fact: TftpFact) -> None:
         match fact:
@@ -221,12 +224,12 @@ class TftpServer:
         transfer = Transfer(content, terms, self._limits, asyncio.get_running_loop().time())
         running = _Running(request, transfer, file)
         self._census.begin(client[0])
-        self._running[client] = running
+        self._running[client] = self._waiting[client] = running
         try:
             running.session = TransferSession(
                 transfer,
                 lambda received: self._open_port(client, received),
-                lambda: self._census.answered(client[0]),
+                lambda: self._answered(client),
                 lambda: self._end(client, running),
             )
         except OSError as error:  # no descriptor or no port left: this transfer's trouble, not the others'
@@ -234,6 +237,10 @@ class TftpServer:
             self._end(client, running)
         else:
             running.session.begin()
+
+    def _answered(self, client: Address) -> None:
+        self._census.answered(client[0])
+        del self._waiting[client]
 
     def _open_port(self, client: Address, received: Received) -> Port:
         assert self._socket is not None, "requests come from there"
@@ -244,8 +251,9 @@ class TftpServer:
     def _end(self, client: Address, running: _Running) -> None:
         running.file.close()
         self._census.end(client[0], answered=running.transfer.answered)
-        if self._running.get(client) is running:
-            del self._running[client]
+        for kept in (self._running, self._waiting):
+            if kept.get(client) is running:
+                del kept[client]
         with about(self._whose(client[0])):
             self._report(running.request.name, client[0], running.transfer.outcome)
 

@@ -49,6 +49,12 @@ class TransferSession:
             self._transfer.cancel(reason)
             self._proceed()
 
+    def abandon(self, reason: str) -> None:
+        """End the transfer early, without a word to the client."""
+        if self._transfer.outcome is None:
+            self._transfer.abandon(reason)
+            self._proceed()
+
     def _proceed(self) -> None:
         transfer = self._transfer
         if datagrams := transfer.datagrams_to_send():

@@ -144,6 +144,11 @@ class Transfer:
         if self.outcome is None:
             self._abort(ErrorCode.UNDEFINED, reason)
 
+    def abandon(self, reason: str) -> None:
+        """End the transfer without a word: what its client is sent may go to the victim of a forged address."""
+        if self.outcome is None:
+            self.outcome = Failed(reason)
+
     def _send_oack(self, now: float) -> None:
         self._outgoing.append(encode(OptionsAck(self._terms.granted)))
         self.deadline = now + self._patience.pause(0)
