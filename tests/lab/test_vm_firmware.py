@@ -12,7 +12,7 @@ import pytest
 from appliance.lab.administrator import Administrator, first_administrator
 from appliance.lab.artefacts import build
 from appliance.lab.lab import Lab
-from appliance.lab.operator import DEPLOY_SECONDS, Operator, until
+from appliance.lab.operator import BOOT_SECONDS, DEPLOY_SECONDS, Operator, until
 from appliance.lab.phases import seconds_per_phase
 from appliance.lab.plan import FirmwareChoice, LabPlan, plan_machines
 from appliance.lab.run import listen
@@ -23,7 +23,7 @@ Item = dict[str, Any]
 
 
 @asynccontextmanager
-async def machine_of(base: Path, firmware: FirmwareChoice) -> AsyncIterator[tuple[Operator, Administrator]]:
+async def machine_of(base: Path, firmware: FirmwareChoice) -> AsyncIterator[tuple[Operator, Administrator, Lab]]:
     """One machine with this firmware in a lab of its own, still off."""
     plan, started = LabPlan(plan_machines(1, firmware), daemon=(await build()).plan()), time.monotonic()
 
@@ -33,7 +33,7 @@ async def machine_of(base: Path, firmware: FirmwareChoice) -> AsyncIterator[tupl
     with listen(None) as web:
         lab = Lab(plan, web=web, base=base)
         async with lab, first_administrator(lab, web.getsockname()[1]) as user:
-            yield Operator(lab, user.api, lab.machines[0], "web-1", say), user
+            yield Operator(lab, user.api, lab.machines[0], "web-1", say), user, lab
 
 
 async def told(operator: Operator) -> list[Item]:
@@ -51,7 +51,7 @@ def fetched(timeline: list[Item]) -> list[str]:
 
 
 async def test_uefi_boots_by_http_from_the_first_packet_to_idle(tmp_path: Path) -> None:
-    async with machine_of(tmp_path, "uefi-http") as (operator, _):
+    async with machine_of(tmp_path, "uefi-http") as (operator, _, _):
         seen = await operator.become_idle()
         timeline = await told(operator)
     assert seen["inventory"]["firmware"] == "uefi"
@@ -59,6 +59,34 @@ async def test_uefi_boots_by_http_from_the_first_packet_to_idle(tmp_path: Path) 
     assert first["text"] == "DHCP DISCOVER from http-x64 firmware"
     assert fetched(timeline) == ["snponly.efi", "vmlinuz", "initrd"]
     assert not [item for item in timeline if item["kind"].startswith("tftp.")]
+
+
+@pytest.mark.slow
+async def test_an_error_stands_on_the_screen_and_in_the_console_and_the_machine_goes_on_by_itself(
+    tmp_path: Path,
+) -> None:
+    async with machine_of(tmp_path, "bios") as (operator, user, lab):
+        (initrd,) = (lab.directory.daemon_state / "stack").glob("*/initrd")
+        hidden = initrd.rename(initrd.with_name("hidden"))
+        await operator.machine.power_on()
+
+        async def troubles() -> list[Item]:
+            return [item for item in await user.api.pages("/events") if item["kind"] == "boot.trouble"]
+
+        async with asyncio.timeout(BOOT_SECONDS):
+            await _when(troubles)
+        event = (await troubles())[-1]
+        said = operator.machine.serial_text()
+        code = f"{operator.machine.plan.nics[0].mac.replace(':', '')[6:].upper()}-20"
+        (found,) = (await user.api.get("/find", q=code))["items"]
+        hidden.rename(initrd)
+        seen = await operator.become_idle()
+        await told(operator)
+    assert "it could not fetch the maintenance stack (there is no such file, https://ipxe.org/2d" in event["text"]
+    assert "The maintenance stack could not be fetched from http://10.77.0.1/stack/" in said
+    assert f"Code {code}: in the console press Ctrl-K" in said
+    assert "Trying again in 1 s." in said
+    assert (found["kind"], found["id"]) == ("machine", seen["id"])
 
 
 async def _when(look: Callable[[], Awaitable[list[Item]]]) -> None:
@@ -73,7 +101,7 @@ async def _when(look: Callable[[], Awaitable[list[Item]]]) -> None:
 @pytest.mark.slow
 async def test_secure_boot_leads_into_the_stack_and_on_to_the_deployment(tmp_path: Path) -> None:
     """It refuses iPXE once, as it would in a rack; then only signed programs run, up to the deployed system."""
-    async with machine_of(tmp_path, "secure-boot") as (operator, user):
+    async with machine_of(tmp_path, "secure-boot") as (operator, user, _):
 
         async def loaded() -> list[Item]:
             return [item for item in await user.api.pages("/events") if item["kind"] == "tftp.sent"]
