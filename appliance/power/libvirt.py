@@ -25,6 +25,8 @@ NOTE_SECONDS = 600.0
 """How long that note is good for: what a start was armed for long ago must not happen to a later one."""
 
 ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
+KEYS = "let the SSH key of the appliance's user log in there, and the host's own key be known here"
+GROUP = "put the appliance's user into the group libvirt"
 REFUSED = ("authentication failed", "permission denied", "access denied", "host key verification failed")
 UNREACHABLE = ("failed to connect", "cannot recv data", "connection refused", "no route to host", "end of file")
 ON = frozenset({"running", "idle", "paused", "in shutdown", "pmsuspended", "crashed"})
@@ -123,8 +125,8 @@ def reason(error: ApplianceError, settings: PowerSettings) -> PowerError:
         return PowerError("power-failed", error.message, "install the package libvirt-clients on the appliance")
     low, words = error.message.lower(), shown(error.message.partition("error: ")[2] or error.message)
     if any(each in low for each in REFUSED):
-        hint = "let the appliance's SSH key log in there, and its host key be known here"
-        return PowerError("power-refused", f"the host {settings.address} lets us not in: {words}", hint)
+        hint = KEYS if settings.address.startswith("qemu+ssh:") else GROUP
+        return PowerError("power-refused", f"the host {settings.address} does not let us in: {words}", hint)
     if error.code == "program-stuck" or any(each in low for each in UNREACHABLE):
         text = f"the host {settings.address} does not answer: {words}"
         return PowerError("power-unreachable", text, "look at the host, and at libvirt on it")

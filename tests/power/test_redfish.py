@@ -188,6 +188,12 @@ async def test_versions_in_every_spelling(odd):
     assert matched == ['W/"7"', '"7"', "*", None]
 
 
+async def test_a_version_that_is_wanted_and_was_never_told(odd):
+    odd.reply("PATCH", SYSTEM, (428, {}, {}), (204, b"", {}))
+    await switch(odd).boot_network_once(True)
+    assert odd.asked[-1][3]["If-Match"] == "*"
+
+
 async def test_a_document_of_its_own_for_changes(odd):
     odd.more = {"@Redfish.Settings": {"SettingsObject": {"@odata.id": f"{SYSTEM}/Settings"}}}
     odd.documents[f"{SYSTEM}/Settings"] = {"@odata.etag": '"9"'}

@@ -154,11 +154,13 @@ async def _possible(client: Client, action: Document) -> tuple[str, ...] | None:
 async def _patched(client: Client, path: str, change: Document, etag: str) -> Answer:
     """Sends a change with the version it is meant for, in each of the spellings that controllers compare with.
 
-    412: some call their versions weak and then want them strong; some want any; some cannot take one at all.
+    412: some call their versions weak and then want them strong; some want any; some cannot take one at all. 428: one
+    is wanted that was never told.
     """
     spellings = dict.fromkeys((etag, etag.removeprefix("W/"), "*")) if etag else {}
     for match in spellings:
         answer = await client.ask("PATCH", path, change, **{"If-Match": match})
         if answer.status != 412:
             return answer
-    return await client.ask("PATCH", path, change)
+    answer = await client.ask("PATCH", path, change)
+    return answer if answer.status != 428 else await client.ask("PATCH", path, change, **{"If-Match": "*"})
