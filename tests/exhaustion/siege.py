@@ -30,7 +30,7 @@ ip address add "$ip/24" dev "$interface"
 """
 BOOT = """
 set -e
-{{ udhcpc -i port1 -s {script} -n -q -t 40 -T 1 -A 1; }} >&2
+timeout 90 udhcpc -i port1 -s {script} -f -q -t 4 -T 1 -A 1 >&2
 curl -sS --max-time 60 -o /dev/null tftp://10.77.0.1/undionly.kpxe
 curl -sS --max-time 60 --retry 5 --retry-all-errors -o /dev/null http://10.77.0.1/boot/undionly.kpxe
 curl -sS --max-time 60 --retry 5 --retry-all-errors 'http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&platform=pcbios'

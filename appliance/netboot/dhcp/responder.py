@@ -37,6 +37,7 @@ class Responder:
             subnet.interface: SubnetService(subnet, is_known, reservations, _of_interface(leases, subnet), choose)
             for subnet in subnets
         }
+        self._is_known = is_known
         self._bad_packets: dict[str, Quiet] = {}
 
     def set_reservations(self, reservations: Sequence[Reservation]) -> None:
@@ -61,6 +62,14 @@ class Responder:
         """The machine that has an address of any subnet, or had it last."""
         pools = (each.pool for each in self._services.values() if address in each.subnet.network)
         return next((mac for pool in pools if (mac := pool.holder(address)) is not None), None)
+
+    def is_familiar(self, mac: str, now: float) -> bool:
+        """Whether there is more behind a MAC address than a DISCOVER: a machine, an address, or an offer."""
+        pools = (each.pool for each in self._services.values())
+        return self._is_known(mac) or any(
+            pool.binding(mac) is not None or pool.reservation(mac) is not None or pool.offered(mac, now) is not None
+            for pool in pools
+        )
 
     def forget(self, interface: str, address: IPv4Address, now: float) -> list[Effect]:
         """Free an address and forget whose it was; empty where nothing is known of it."""

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
+from operator import itemgetter
 
 from appliance.errors import ApplianceError
 from appliance.lease import Lease, Reservation
@@ -15,11 +16,16 @@ from appliance.netboot.dhcp.packet import kind_of_reply
 from appliance.netboot.dhcp.responder import Responder
 from appliance.netboot.dhcp.saver import LeaseStore, Saver
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.triage import Triage
 from appliance.netboot.dhcp.wire import Wire
 from appliance.netboot.dhcp.wires import Wires
 from appliance.netboot.firmware import ChooseProgram, first_program
+from appliance.netboot.quiet import Quiet
 
 log = logging.getLogger(__name__)
+
+FLOOD_SECONDS = 60.0
+"""Between two lines of the log about a flood."""
 
 CHECK_SECONDS = 5.0
 """How often to look whether our interfaces are still there."""
@@ -55,6 +61,7 @@ class DhcpServer:
         self._responder = self._build(())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._triage, self._floods = Triage(), Quiet(FLOOD_SECONDS)
         self.packets: Counter[tuple[str, ...]] = Counter()
         """How many, by direction (``received``, ``sent``) and kind; ``other`` are broken, or nobody's to answer."""
 
@@ -158,13 +165,25 @@ class DhcpServer:
         self._wires.close()
 
     def _on_datagrams(self, wire: Wire, port: int) -> None:
-        for data, arrival in wire.datagrams(port):
+        received, now = wire.received(port), time.time()
+        kept = self._triage.admitted(received, itemgetter(0), lambda mac: self._responder.is_familiar(mac, now))
+        self._shed(len(received) - len(kept), wire.interface, now)
+        for each in kept:
+            data, arrival = each[0], wire.arrival(each, port)
             try:
                 effects = self._responder.receive_datagram(data, arrival, time.time())
                 self.packets["received", _kind_received(effects)] += 1
                 self._apply(effects)
             except Exception:  # a defect of ours in one packet must not end the service of all others
                 log.exception("answering a DHCP packet from %s on %s", arrival.source, arrival.interface)
+
+    def _shed(self, number: int, interface: str, now: float) -> None:
+        """Count what is left unanswered, and say so now and then."""
+        if not number:
+            return
+        self.packets["received", "other"] += number
+        if self._floods.count(now):
+            log.warning("more DHCP packets of strangers come in on %s than can be answered: machines first", interface)
 
     def _on_probe_result(self, interface: str, address: IPv4Address, in_use: bool) -> None:
         self._apply(self._responder.probe_result(interface, address, in_use, time.time()))

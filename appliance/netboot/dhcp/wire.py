@@ -22,9 +22,15 @@ _PKTINFO = struct.Struct("@i4s4s")
 _ANCILLARY = socket.CMSG_SPACE(_PKTINFO.size)
 _MAX_DATAGRAM = 4096
 _BATCH = 64
-"""Datagrams read before other work gets its turn."""
+"""Frames read before other work gets its turn."""
+_FLOOD = 1024
+"""Datagrams read at once: quickly done, while answering them all would keep others waiting."""
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets; a rack that powers on at once sends thousands of packets in one second."""
+
+
+Received = tuple[bytes, list[tuple[int, int, bytes]], str]
+"""A datagram, what the kernel says beside it, and the address that it came from."""
 
 
 class Wire:
@@ -88,18 +94,24 @@ class Wire:
         answer = fcntl.ioctl(self.ports[SERVER_PORT], _SIOCGIFHWADDR, struct.pack("256s", self.interface.encode()))
         return answer[18:24].hex(":")
 
-    def datagrams(self, port: int) -> Iterator[tuple[bytes, Arrival]]:
-        """What came in on one of our ports since the last call, at most one batch."""
-        for _ in range(_BATCH):
+    def received(self, port: int) -> list[Received]:
+        """What came in on one of our ports since the last call, at most as much as the kernel keeps of a flood."""
+        found: list[Received] = []
+        for _ in range(_FLOOD):
             try:
                 data, ancillary, _, source = self.ports[port].recvmsg(_MAX_DATAGRAM, _ANCILLARY)
             except BlockingIOError:
-                return
+                break
             except OSError as error:  # the interface went down; it may come back
                 log.warning("reading DHCP on %s: %s", self.interface, error)
-                return
-            ends = IPv4Address(source[0]), self._destination(ancillary)
-            yield data, Arrival(self.interface, self._local, *ends, port)
+                break
+            found.append((data, ancillary, source[0]))
+        return found
+
+    def arrival(self, received: Received, port: int) -> Arrival:
+        """How it came in."""
+        _, ancillary, source = received
+        return Arrival(self.interface, self._local, IPv4Address(source), self._destination(ancillary), port)
 
     def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> IPv4Address:
         for level, kind, value in ancillary:
