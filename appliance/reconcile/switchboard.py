@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
@@ -49,6 +49,14 @@ class Line:
         return Ability.OBSERVE in abilities(self.switch.settings.kind)
 
 
+@dataclass(slots=True)
+class _Held:
+    """Who speaks with a switch, and those who wait for it."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callers: int = 0
+
+
 class Switchboard:
     """Connects whoever wants something of a switch, and stores what switches say."""
 
@@ -65,7 +73,7 @@ class Switchboard:
         self._store, self._bus, self._clock = store, bus, clock
         self._sealer, self._interfaces, self._drivers = sealer, interfaces, drivers
         self._room = asyncio.Semaphore(MOST)
-        self._held: dict[MachineId, asyncio.Lock] = {}
+        self._held: dict[MachineId, _Held] = {}
 
     @asynccontextmanager
     async def line(self, machine: MachineId) -> AsyncIterator[Line]:
@@ -73,13 +81,15 @@ class Switchboard:
 
         Raises Conflict ``power-none`` where there is none any more, ApplianceError ``secret-unreadable``.
         """
-        lock = self._held.setdefault(machine, asyncio.Lock())
+        held = self._held.setdefault(machine, _Held())
+        held.callers += 1
         try:
-            async with lock:
+            async with held.lock:
                 yield await self._opened(machine)
         finally:
-            if not lock.locked():
-                self._held.pop(machine, None)
+            held.callers -= 1
+            if not held.callers:  # a lock that is free may have somebody waiting for it still
+                del self._held[machine]
 
     def is_held(self, machine: MachineId) -> bool:
         """Whether somebody speaks with the switch of this machine now."""
