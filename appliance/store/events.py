@@ -106,7 +106,7 @@ async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, s
     """Give a new machine the events of its interface from before it was one."""
     sql = (
         "SELECT id, doc FROM events WHERE machine IS NULL AND mac = ? AND at >= ?"
-        " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent')"
+        " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent', 'program.refused', 'machine.looping')"
     )
     for number, document in await rows(db, sql, mac, since):
         adopted = dump(replace(load(document, Event), machine=machine))

@@ -302,10 +302,11 @@ async def test_a_new_machine_gets_the_dhcp_events_of_its_interface(store):
     await write(store, events.add, event("old", "dhcp.seen", at=1.0, detail={"mac": MAC}))
     await write(store, events.add, event("other", "dhcp.seen", at=100.0, detail={"mac": OTHER_MAC}))
     await write(store, events.add, event("no interface", "daemon.trouble", at=100.0))
+    await write(store, events.add, event("refused", "program.refused", at=101.0, detail={"mac": MAC}))
     await write(store, events.adopt, MAC, M1, 50.0)
     await write(store, events.adopt, MAC, M2, 50.0)
     found = await read(store, events.query, machine=M1)
-    assert [(e.text, e.machine) for e in found] == [("mine", M1)]
+    assert [(e.text, e.machine) for e in found] == [("refused", M1), ("mine", M1)]
     assert await read(store, events.query, machine=M2) == []
 
 
