@@ -5,8 +5,11 @@ LONGEST = 300
 
 def shown(words: str, *secrets: str) -> str:
     """One line of printable characters, cut to what fits a message; no secret is in it, whoever repeated it."""
-    for secret in secrets:
-        if secret:
-            words = words.replace(secret, "(hidden)")
-    line = " ".join(words.split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:LONGEST]
+    line = " ".join(_without(words, secrets).split())
+    return _without("".join(letter if letter.isprintable() else "?" for letter in line), secrets)[:LONGEST]
+
+
+def _without(words: str, secrets: tuple[str, ...]) -> str:
+    for secret in filter(None, secrets):
+        words = words.replace(secret, "(hidden)")
+    return words
