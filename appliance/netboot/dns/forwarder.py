@@ -107,10 +107,13 @@ def parse_upstream(text: str) -> Upstream:
 
 
 async def _ask(upstream: Upstream, asked: Asked) -> Verified | Useless:
-    answer = await _ask_udp(upstream, asked, edns=True)
-    if answer is Useless.PLAIN_ONLY:
-        answer = await _ask_udp(upstream, asked, edns=False)
-    return await _ask_tcp(upstream, asked) if answer is Useless.TRUNCATED else answer
+    answer = await _ask_either(upstream, asked, edns=True)
+    return await _ask_either(upstream, asked, edns=False) if answer is Useless.PLAIN_ONLY else answer
+
+
+async def _ask_either(upstream: Upstream, asked: Asked, *, edns: bool) -> Verified | Useless:
+    answer = await _ask_udp(upstream, asked, edns=edns)
+    return await _ask_tcp(upstream, asked, edns=edns) if answer is Useless.TRUNCATED else answer
 
 
 async def _ask_udp(upstream: Upstream, asked: Asked, *, edns: bool) -> Verified | Useless:
@@ -124,11 +127,11 @@ async def _ask_udp(upstream: Upstream, asked: Asked, *, edns: bool) -> Verified 
         transport.close()
 
 
-async def _ask_tcp(upstream: Upstream, asked: Asked) -> Verified | Useless:
+async def _ask_tcp(upstream: Upstream, asked: Asked, *, edns: bool) -> Verified | Useless:
     ident = _fresh_id()
     reader, writer = await asyncio.open_connection(*upstream)
     try:
-        question = encode_question(asked, ident)
+        question = encode_question(asked, ident, edns=edns)
         writer.write(struct.pack("!H", len(question)) + question)
         (length,) = struct.unpack("!H", await reader.readexactly(2))
         return verify(await reader.readexactly(length), asked, ident, _now())

@@ -152,7 +152,7 @@ class Responder:
                 return
             now = _ticks()
             answer = fitted(asked.query, passed_on(asked.query, verified, now), asked.limit)
-            if asked.key:
+            if asked.key and verified.ttl:
                 self._ready_foreign.put(asked.key, answer, (), same_until(verified, now))
             asked.deliver(answer)
 

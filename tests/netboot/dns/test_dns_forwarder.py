@@ -3,16 +3,30 @@
 import asyncio
 import contextlib
 import subprocess
+import time
 from ipaddress import IPv4Network
 
 import dnslib
 import pytest
-from dns_serving import ADDRESS, ask, dig, framed, free_port, make_zone, question, read_framed, serving, upstream
+from dns_serving import (
+    ADDRESS,
+    LOOPBACK,
+    ask,
+    dig,
+    framed,
+    free_port,
+    make_zone,
+    question,
+    read_framed,
+    serving,
+    upstream,
+)
 
 from appliance.errors import ApplianceError
 from appliance.netboot.dns.facts import DnsOverloaded, DnsUpstreamAnswers, DnsUpstreamFailed
 from appliance.netboot.dns.forwarder import Forwarder, parse_upstream
 from appliance.netboot.dns.limits import DnsLimits
+from appliance.netboot.dns.responder import Responder
 
 DEAD = f"{ADDRESS}:9"
 
@@ -121,6 +135,66 @@ async def test_the_next_upstream_is_asked_when_one_is_dead_or_unwilling():
         DnsUpstreamFailed(DEAD, "[Errno 111] Connection refused"),
         DnsUpstreamFailed(dumb.name, "no answer in time"),
     ]
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP"])
+async def test_an_upstream_that_does_not_know_edns_is_asked_without(bare, rcode):
+    def old(data, record):
+        if not record.ar:
+            return address_answer(data, record)
+        answer = record.reply()
+        answer.header.rcode = getattr(dnslib.RCODE, rcode)
+        if bare:
+            answer.questions.clear()
+        return [answer.pack()]
+
+    async with upstream(old) as up, serving(make_zone(), forwarder_to(up)) as server:
+        assert await addresses(server, "example.com", edns=1232) == ("NOERROR", ["192.0.2.1"])
+        assert [len(each.ar) for each in up.queries] == [1, 0]
+
+
+async def test_an_upstream_that_understands_nothing_is_not_asked_for_ever():
+    def confused(data, record):
+        answer = record.reply()
+        answer.header.rcode = dnslib.RCODE.FORMERR
+        return [answer.pack()]
+
+    async with upstream(confused) as up, serving(make_zone(), forwarder_to(up)) as server:
+        assert (await addresses(server, "example.com"))[0] == "SERVFAIL"
+        assert len(up.queries) == 4
+
+
+async def test_answers_kept_of_upstreams_count_their_ttl_down_and_end(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    async with upstream(lambda data, record: address_answer(data, record, ttl=3)) as up:
+        responder = Responder(make_zone(), forwarder_to(up), LOOPBACK, print, DnsLimits())
+        query, answers = bytes(question("example.com")), []
+        async with asyncio.TaskGroup() as tasks:
+            responder.begin(tasks.create_task)
+            responder.handle_datagram(query, ADDRESS, answers.append)
+        for at in (0.0, 0.5, 0.99, 1.0, 1.01, 1.99, 2.5, 2.99):
+            now[0] = 1000.0 + at
+            responder.handle_datagram(query, ADDRESS, answers.append)
+        assert [dnslib.DNSRecord.parse(each).rr[0].ttl for each in answers] == [3, 3, 3, 3, 2, 2, 2, 1, 1]
+        assert len(up.queries) == 1
+        now[0] = 1003.0
+        async with asyncio.TaskGroup() as tasks:
+            responder.begin(tasks.create_task)
+            responder.handle_datagram(query, ADDRESS, answers.append)
+        assert dnslib.DNSRecord.parse(answers[-1]).rr[0].ttl == 3
+        assert len(up.queries) == 2
+        assert responder.counts == {"forwarded": 2, "cached": 8}
+
+
+async def test_what_is_kept_for_our_own_never_goes_to_strangers():
+    mine = [IPv4Network("127.0.0.2/32")]
+    async with upstream(address_answer) as up, serving(make_zone(), forwarder_to(up), mine) as server:
+        for _ in range(3):
+            answer = await ask(server.port, question("example.com"), source="127.0.0.2")
+            assert str(dnslib.DNSRecord.parse(answer).a.rdata) == "192.0.2.1"
+            assert (await addresses(server, "example.com"))[0] == "REFUSED"
 
 
 async def test_an_upstream_that_comes_back_is_announced():
