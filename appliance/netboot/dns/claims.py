@@ -7,9 +7,10 @@ or ends, so forward and reverse records always tell the same story.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from appliance.netboot.dns.names import ancestors, reverse_name, zone_above
+from appliance.netboot.dns.names import reverse_name
 from appliance.netboot.dns.records import Address, RecordData
 
 Kind = Literal["own", "user", "deployment", "reservation", "machine", "lease"]
@@ -31,7 +32,7 @@ class Claim:
     def holds(self, now: float) -> bool:
         return self.until is None or now < self.until
 
-    @property
+    @cached_property
     def pointer(self) -> str | None:
         """The name of the PTR record that goes with this claim."""
         return reverse_name(self.data.address) if isinstance(self.data, Address) else None
@@ -50,47 +51,57 @@ class Claims:
     def __len__(self) -> int:
         return len(self._by_owner)
 
-    def put(self, owner: str, claim: Claim) -> bool:
-        """Set the claim of `owner`; True if that changed anything. A renewal keeps its turn."""
+    def put(self, owner: str, claim: Claim) -> set[str]:
+        """Set the claim of `owner`; the names whose answers that changes. A renewal keeps its turn."""
         old = self._by_owner.get(owner)
         if old == claim:
-            return False
+            return set()
+        before: set[str] = set()
         if old and (old.name, old.pointer) != (claim.name, claim.pointer):
-            self.remove(owner)
-            old = None
+            before, old = self.remove(owner), None
         self._by_owner[owner] = claim
         for index, key in self._indexes(claim):
             index.setdefault(key, {})[owner] = claim
             if old is None:
                 self._between.update(self._ancestors(key))
-        return True
+        return before | self._concerned(claim)
 
-    def remove(self, owner: str) -> bool:
-        """Drop the claim of `owner`; True if there was one."""
-        claim = self._by_owner.pop(owner, None)
+    def remove(self, owner: str) -> set[str]:
+        """Drop the claim of `owner`, if there is one; the names whose answers that changes."""
+        claim = self._by_owner.get(owner)
         if claim is None:
-            return False
+            return set()
+        concerned = self._concerned(claim)
+        del self._by_owner[owner]
         for index, key in self._indexes(claim):
             del index[key][owner]
             if not index[key]:
                 del index[key]
             self._forget_ancestors(key)
-        return True
+        return concerned
 
-    def concerns(self, owner: str) -> set[str]:
-        """The names whose answers the claim of `owner` has a say in; none where there is no claim.
+    def _concerned(self, claim: Claim) -> set[str]:
+        """The names whose answers `claim`, which is kept, has a say in.
 
         The names above are among them, which exist while there is something below them, and the zone, whose
         serial grows; so are those of the PTR records of every claim for the same name, since only a name that
         wins is pointed to.
         """
-        claim = self._by_owner.get(owner)
-        if claim is None:
-            return set()
-        pointers = (each.pointer for each in self._by_name[claim.name].values())
-        found = {claim.name, *(pointer for pointer in pointers if pointer)}
-        apexes = {zone_above(name, self._apexes) or name for name in found}
-        return found.union(apexes, *(self._ancestors(name) for name in found))
+        found = set(self._line(claim.name))
+        for each in self._by_name[claim.name].values():
+            if each.pointer:
+                found.update(self._line(each.pointer))
+        return found
+
+    def _line(self, name: str) -> list[str]:
+        """`name`, the names above it, and its zone last; alone where it lies in none."""
+        found = [name]
+        while found[-1] not in self._apexes:
+            above = found[-1].partition(".")[2]
+            if not above:
+                return found[:1]
+            found.append(above)
+        return found
 
     def ended(self, now: float) -> list[str]:
         """The owners of claims that have ended."""
@@ -154,8 +165,7 @@ class Claims:
         return indexes
 
     def _ancestors(self, name: str) -> list[str]:
-        apex = zone_above(name, self._apexes)
-        return [] if apex is None else list(ancestors(name, apex))
+        return self._line(name)[1:-1]
 
     def _forget_ancestors(self, name: str) -> None:
         for ancestor in self._ancestors(name):

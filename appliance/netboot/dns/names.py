@@ -4,7 +4,7 @@ Inside the DNS package a name is text in lower case without a final dot; "" is t
 """
 
 import contextlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 
 from appliance.machine import RESERVED_NAMES
@@ -58,15 +58,6 @@ def text_of(labels: Sequence[bytes]) -> str:
 def is_below(name: str, zone: str) -> bool:
     """Whether `name` is `zone` itself or lies below it."""
     return not zone or name == zone or name.endswith("." + zone)
-
-
-def ancestors(name: str, zone: str) -> Iterator[str]:
-    """The names between `name` and `zone`, both left out, nearest first."""
-    while name != zone:
-        name = name.partition(".")[2]
-        if not name or name == zone:
-            return
-        yield name
 
 
 def zone_above(name: str, apexes: Container[str]) -> str | None:

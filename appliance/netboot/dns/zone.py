@@ -84,8 +84,7 @@ class Zone:
 
     def withdraw(self, owner_key: str) -> None:
         """Forget what `owner_key` published, forward and reverse; nothing happens if there is nothing."""
-        concerned = self._claims.concerns(owner_key)
-        if self._claims.remove(owner_key):
+        if concerned := self._claims.remove(owner_key):
             self._changed(concerned)
 
     def expire(self, now: float) -> None:
@@ -172,9 +171,8 @@ class Zone:
         if name is None:
             self.withdraw(owner)  # a client that changes to an unusable name loses its former one
             return None
-        before = self._claims.concerns(owner)
-        if self._claims.put(owner, Claim(name, data, until, kind)):
-            self._changed(before | self._claims.concerns(owner))
+        if concerned := self._claims.put(owner, Claim(name, data, until, kind)):
+            self._changed(concerned)
         return name
 
     def _full_name(self, name: str, kind: Kind) -> str | None:

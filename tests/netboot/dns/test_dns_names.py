@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.netboot.dns.names import (
-    ancestors,
     clean_name,
     is_below,
     is_host_name,
@@ -89,11 +88,6 @@ def test_is_below_needs_whole_labels():
     assert is_below("lab.test", "lab.test")
     assert not is_below("xlab.test", "lab.test")
     assert is_below("anything", "")
-
-
-def test_ancestors():
-    assert list(ancestors("a.b.c.lab.test", "lab.test")) == ["b.c.lab.test", "c.lab.test"]
-    assert list(ancestors("a.lab.test", "lab.test")) == []
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "172.31.0.1", "192.168.0.1", "100.64.0.1", "169.254.1.1", "127.0.0.1"])
