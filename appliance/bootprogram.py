@@ -5,6 +5,7 @@ Firmware loads a program by TFTP or HTTP before anything of ours runs, so nobody
 tried next is known only from the machine's asking again.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,6 +74,16 @@ CHOICES: Final = tuple(each.name for each in PROGRAMS.values() if each.firmware 
 
 ORDER: Final = {BIOS: (UNDIONLY, IPXE_BIOS), UEFI: (SNPONLY, SHIM, IPXE_UEFI), UEFI_ARM64: (ARM64,)}
 """What is tried of itself, by the kind of firmware: the next one after a round in which the last did not start."""
+
+
+_DISPENSABLE: Final = re.compile(
+    r"grub/x86_64-efi/\w+\.lst|(.*/)?(revocations\w*|shim_certificate\w*)\.efi|grub/grub\.cfg-.*"
+)
+
+
+def is_dispensable(name: str) -> bool:
+    """Whether shim or GRUB only looks whether this file is there, and goes on without it: no trouble to tell of."""
+    return _DISPENSABLE.fullmatch(name.lstrip("/")) is not None
 
 
 def check_choice(name: str, field: str = "boot_program") -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from appliance.bootprogram import is_dispensable
 from appliance.events import Bus, Event
 from appliance.lease import Lease
 from appliance.machine import MacAddress
@@ -88,7 +89,7 @@ class Observations:
         if isinstance(fact, TftpFinished):
             text = f"fetched {fact.name} by TFTP ({fact.bytes} bytes in {fact.seconds:.1f} s)"
             self._of_address(fact.client, "tftp.sent", text)
-        else:
+        elif isinstance(fact, TftpFailed) or not is_dispensable(fact.name):
             reason = fact.reason if isinstance(fact, TftpFailed) else "there is no such file"
             self._of_address(fact.client, "tftp.failed", f"TFTP of {fact.name} failed", reason)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiosqlite
 
+from appliance.bootprogram import is_dispensable
 from appliance.events import Bus, Event
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact, ForeignReply, LeaseGranted, NoAddress, Offered, Unserved
 from appliance.netboot.dhcp.served import behind_relays
@@ -140,9 +141,11 @@ class Watch:
         """A fact of a TFTP server; returns at once."""
         now, file = self._clock(), fact.name[:LONGEST]
         if isinstance(fact, TftpFinished):
-            if not file.startswith("grub/"):
+            if not file.lstrip("/").startswith("grub/"):
                 stage = Stage.IPXE if file == "autoexec.ipxe" else Stage.PROGRAM
                 self._of_address(fact.client, stage, now, fetched=1, file=file)
+            return
+        if not isinstance(fact, TftpFailed) and is_dispensable(fact.name):
             return
         reason = fact.reason if isinstance(fact, TftpFailed) else "there is no such file"
         trouble: dict[str, Any] = {"trouble": "tftp-failed", "trouble_at": now, "reason": reason[:LONGEST]}

@@ -3,6 +3,7 @@
 import pytest
 
 from appliance.events import Bus
+from appliance.netboot.tftp.facts import TftpNotFound
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.projection import Projection
 from appliance.screencode import MEANINGS, Waits
@@ -42,3 +43,20 @@ async def test_grub_gives_no_number_of_its_error(observations):
     observations.boot_screen(MAC, 30, "")
     [event] = queued(observations)
     assert event.text == f"its screen says: {MEANINGS[Waits.DISK].text}"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("/grub/x86_64-efi/command.lst", 0),
+        ("revocations_sku.efi", 0),
+        ("shim_certificate_0.efi", 0),
+        ("snponly.efi", 1),
+        ("grubx64.efi", 1),
+        ("/grub/grub.cfg", 1),
+    ],
+)
+async def test_what_a_boot_loader_only_looks_for_is_no_trouble(observations, name, told):
+    observations._projection.mac_of["10.77.0.50"] = MAC
+    observations.tftp(TftpNotFound("10.77.0.50", name))
+    assert len(queued(observations)) == told
