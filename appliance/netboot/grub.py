@@ -13,7 +13,7 @@ from appliance.machine import MacAddress
 from appliance.netboot.fleet import Boot
 from appliance.netboot.ipxe import BUSY_SECONDS, PAUSES, Site, shown, stack_arguments
 from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NextEntry, NoStack
-from appliance.screencode import Waits, code
+from appliance.screencode import MEANINGS, Waits, code
 
 _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
 LOADERS = (
@@ -60,7 +60,8 @@ def start_config(server: str) -> str:
     """
     ask = ["set heard=", f"source {_device(server)}/boot/grub/$net_default_mac/$uuid"]
     code_line = 'echo "Code $net_default_mac-10: in the console press Ctrl-K and type it, or: qrm find"'
-    unheard = ['if [ -z "$heard" ]; then', f"  echo 'No boot script from {shown(server)}.'", f"  {code_line}", "fi"]
+    said = [f"echo 'No boot script from {shown(server)}.'", _todo(Waits.SCRIPT), code_line]
+    unheard = ['if [ -z "$heard" ]; then', *(f"  {line}" for line in said), "fi"]
     head = ["smbios --type 1 --get-uuid 8 --set=uuid", 'if [ -z "$uuid" ]; then set uuid=none; fi']
     return _text([*head, *_retrying(ask, unheard)])
 
@@ -134,7 +135,12 @@ def _chained(part: str, loaders: tuple[str, ...]) -> list[str]:
 
 def _code(mac: MacAddress, waits: Waits) -> list[str]:
     short = code(mac, waits)
-    return [f"echo 'Code {short}: in the console press Ctrl-K and type it, or: qrm find {short}'"]
+    find = f"echo 'Code {short}: in the console press Ctrl-K and type it, or: qrm find {short}'"
+    return [_todo(waits), find]
+
+
+def _todo(waits: Waits) -> str:
+    return f"echo 'To do: {shown(MEANINGS[waits].todo)}'"
 
 
 def _report(site: Site, mac: MacAddress, waits: Waits) -> str:

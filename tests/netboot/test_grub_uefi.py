@@ -109,6 +109,8 @@ def test_what_the_machine_waits_for_and_its_code_stand_on_its_screen():
     assert "4C0102-21" in config(NoStack("arm64"))
     assert "4C0102-11" in grub.busy_config("disk full", MAC)
     assert "$net_default_mac-10" in grub.start_config("http://10.77.0.1")
+    for text in (config(MaintenanceStack(armed=True)), grub.start_config("http://10.77.0.1")):
+        assert "echo 'To do: " in text
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=[type(spec).__name__ for spec in SPECS])
