@@ -6,6 +6,7 @@ question went into that.
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from appliance.netboot.batch import Batch
 from appliance.netboot.dns.message import UDP_LIMIT
 from appliance.netboot.dns.responder import Deliver, Responder
+
+_log = logging.getLogger(__name__)
 
 MOST = 64
 """Datagrams for one wake-up, so that the other servers of the loop have their turn: half a millisecond."""
@@ -58,16 +61,19 @@ class Datagrams:
             else:
                 slow.append((number, data, address))
         self._batch.answer(answers)
-        self._responder.gave_ready(len(answers))
         self._most = MOST_SLOW if len(slow) > MOST_SLOW // 2 else MOST
         for number, data, address in slow:
             self._look(data, self._batch.source(number), address)
 
     def _look(self, data: bytes, source: Source, address: int) -> None:
-        if source[1]:  # nobody can receive on port 0
+        if not source[1]:
+            return  # nobody can receive on port 0
+        try:
             self._responder.handle_datagram(data, source[0], self._deliver_to(source))
-            if self._responder.is_near(source[0]):
-                self._remember(address)
+        except Exception:  # one question must not cost the others of its batch theirs
+            _log.exception("dns: answering %s failed", source[0])
+        if self._responder.is_near(source[0]):
+            self._remember(address)
 
     def _remember(self, address: int) -> None:
         if len(self._near) >= _MOST_NEAR:

@@ -91,19 +91,18 @@ class Responder:
         return source in self._strangers.known
 
     def ready(self, data: bytes, now: float) -> bytes | None:
-        """The answer to a datagram where it is ready at `now` (Unix time); else `handle_datagram` has to look."""
-        return self._ready.get(data, now)
+        """The answer to a datagram of somebody near where it is ready at `now` (Unix time).
 
-    def gave_ready(self, number: int) -> None:
-        """So many answers that were ready were given."""
-        self.counts["local"] += number
+        None: `handle_datagram` has to look.
+        """
+        if answer := self._ready.get(data, now):
+            self.counts["local"] += 1
+        elif self._asking is not None and (answer := self._ready_foreign.get(data, _ticks())):
+            self.counts["cached"] += 1
+        return answer
 
     def handle_datagram(self, data: bytes, source: str, deliver: Deliver) -> None:
         """Answer a message that came by UDP from the address `source`."""
-        if self.is_near(source) and (answer := self._ready_foreign.get(data, _ticks())):
-            self.counts["cached"] += 1
-            deliver(answer)
-            return
         if (query := self._parsed(data, deliver)) is None:
             return
         ours = self._strangers.is_ours(source)

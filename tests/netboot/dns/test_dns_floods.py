@@ -7,7 +7,7 @@ from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 
 import dnslib
-from dns_serving import ADDRESS, ask, dig, framed, make_zone, question, read_framed, serving, upstream
+from dns_serving import ADDRESS, ask, dig, framed, free_port, make_zone, question, read_framed, serving, upstream
 
 from appliance.netboot.dns.asking import Asking
 from appliance.netboot.dns.cache import Failures
@@ -188,8 +188,8 @@ async def test_a_flood_of_forged_answers_sends_the_question_over_tcp():
         writer.write(framed(answer.pack()))
         writer.close()
 
-    async with upstream(forge) as up:
-        port = int(up.name.partition(":")[2])
+    port = free_port()
+    async with upstream(forge, port) as up:
         async with (
             await asyncio.start_server(honest, ADDRESS, port),
             serving(make_zone(), Forwarder([up.name], print)) as server,

@@ -176,10 +176,14 @@ async def test_answers_kept_of_upstreams_count_their_ttl_down_and_end(monkeypatc
             responder.handle_datagram(query, ADDRESS, answers.append)
         for at in (0.0, 0.5, 0.99, 1.0, 1.01, 1.99, 2.5, 2.99):
             now[0] = 1000.0 + at
-            responder.handle_datagram(query, ADDRESS, answers.append)
+            if ready := responder.ready(query, now[0]):
+                answers.append(ready)
+            else:
+                responder.handle_datagram(query, ADDRESS, answers.append)
         assert [dnslib.DNSRecord.parse(each).rr[0].ttl for each in answers] == [3, 3, 3, 3, 2, 2, 2, 1, 1]
         assert len(up.queries) == 1
         now[0] = 1003.0
+        assert responder.ready(query, now[0]) is None
         async with asyncio.TaskGroup() as tasks:
             responder.begin(tasks.create_task)
             responder.handle_datagram(query, ADDRESS, answers.append)

@@ -266,6 +266,26 @@ async def test_a_question_that_makes_us_fail_ends_its_own_connection_only(monkey
     assert "RecursionError" in caplog.text
 
 
+async def test_a_datagram_that_makes_us_fail_costs_no_other_its_answer(monkeypatch, caplog):
+    real = responding.without_asking
+
+    def fails(query, *, recursion):
+        if query.question.name == "poison.test":
+            raise RecursionError("deep")
+        return real(query, recursion=recursion)
+
+    monkeypatch.setattr(responding, "without_asking", fails)
+    async with serving(make_zone()) as server:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect((ADDRESS, server.port))
+            client.settimeout(10)
+            for ident in range(20):  # they come as one batch: the loop has not turned meanwhile
+                client.send(question("poison.test" if ident % 2 else "web1.lab.test", ident=ident))
+            await ask(server.port, question("appliance.lab.test"))
+            assert [client.recv(600)[1] for _ in range(10)] == list(range(0, 20, 2))
+    assert "RecursionError" in caplog.text
+
+
 async def test_mutated_queries_crash_nothing():
     rng = random.Random(77)
     plain = [question("web1.lab.test", edns=4096), question("51.0.77.10.in-addr.arpa", "PTR")]
