@@ -98,6 +98,10 @@ CAPABILITIES = (
         "machines power-settings set",
     ),
     _row(
+        "see the certificate of a controller", "POST /machines/{key}/power-settings",
+        "GET /machines/{key}/power/certificate", "machines power-settings fingerprint",
+    ),
+    _row(
         "forget how a machine is switched", "POST /machines/{key}/power-settings/delete",
         "DELETE /machines/{key}/power", "machines power-settings remove",
     ),
@@ -278,7 +282,7 @@ FORMS = (
         {
             **{name: (name, f"--{name}") for name in ("kind", "address", "port", "user", "system", "fingerprint")},
             "cipher_suite": ("cipher_suite", "--cipher-suite"), "privilege": ("privilege", "--privilege"),
-            "-secret": ("secret", "--password-file"), "-keep": ("secret", "--keep-password"),
+            "read": ("other", "other"), "-secret": ("secret", "--password-file"), "-keep": ("secret", "--keep-password"),
         },
     ),
     Form(

@@ -160,6 +160,23 @@ def _secret(kind: PowerKind, file: Path | None) -> str:
 
 @settings.command()
 @machine_argument
+@click.option("--address", required=True, help="Of the controller.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where it is not 443.")
+@json_option
+def fingerprint(machine: str, address: str, port: int, json_out: bool) -> None:
+    """Show the fingerprint of the certificate that a Redfish controller shows now.
+
+    Compare it with what the controller's own pages say, then give it to: set --fingerprint.
+    """
+    found = api().get(f"/machines/{segment(machine)}/power/certificate", address=address, port=str(port))
+    if json_out:
+        as_json(found)
+        return
+    click.echo(found["fingerprint"])
+
+
+@settings.command()
+@machine_argument
 @confirm_option
 def remove(machine: str, confirm: str | None) -> None:
     """Forget how a machine is switched, with the password."""

@@ -47,6 +47,7 @@ from appliance.reconcile.consequences import (
     consequences_of,
     machine_refusal,
 )
+from appliance.reconcile.fencing import fenced
 from appliance.reconcile.machine_consequences import machine_consequences
 from appliance.reconcile.machine_options import check_options
 from appliance.reconcile.power_actions import POWER_ACTIONS, ask_power, foreseen
@@ -56,7 +57,7 @@ from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
-from appliance.store import attempts, catalogue, deployments, leases, machines, network, tokens
+from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, tokens
 from appliance.store.store import Store
 from appliance.task import Task
 from appliance.workflow import DeploymentId
@@ -184,8 +185,8 @@ class Wishes:
         """What an action on a machine would do; nothing is changed."""
 
         async def job(db: aiosqlite.Connection) -> Consequences:
-            if power := POWER_ACTIONS.get(action):
-                return await foreseen(db, key, power)
+            if switching := POWER_ACTIONS.get(action):
+                return await foreseen(db, key, switching)
             machine = await machines.get(db, key)
             deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
             return machine_consequences(machine, deployment, live, action)
@@ -307,7 +308,10 @@ class Wishes:
         machine = await machines.find(db, deployment.machine) if deployment.machine else None
         seeks = action is Action.START and machine is None
         choice = await choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
-        return consequences_of(deployment, machine, action, choice), choice
+        foreseen = consequences_of(deployment, machine, action, choice)
+        if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
+            foreseen = fenced(foreseen, deployment, machine, await power.find(db, machine.id), self._clock())
+        return foreseen, choice
 
     async def _applied(
         self, db: aiosqlite.Connection, deployment: Deployment, action: Action, choice: Choice | None

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Denied, Invalid, NotFound
+from appliance.power_switch import PowerError
 from appliance.web.loginlimits import TooOften
 
 _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
@@ -14,6 +15,7 @@ _STATUS: tuple[tuple[type[ApplianceError], int], ...] = (
     (Conflict, 409),
     (Denied, 403),
     (TooOften, 429),
+    (PowerError, 502),  # somebody else's computer did not do what we asked of it
 )
 _STATUS_OF_CODE = {
     "login-wrong": 401,

@@ -1,11 +1,15 @@
 """Power switches by the API: settings are write-only where they are secret, actions are tasks with their price said."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from web_world import World, open_world
 
+from appliance.lab.controller_key import controller_key
 from appliance.machine import State
 
 SECRET = "calvin-and-hobbes"
@@ -88,6 +92,20 @@ async def test_without_a_switch_it_says_who_can_help(world: World) -> None:
     told = await world.api("POST", "/machines/node-1/power/on", 409, json={})
     assert told["code"] == "power-none"
     assert (await world.api("POST", "/machines/node-1/power/explode", 422, json={}))["code"] == "power-action-unknown"
+
+
+async def test_a_certificate_is_read_before_it_is_trusted(world: World, tmp_path: Path) -> None:
+    key = controller_key(tmp_path / "controller.pem", tmp_path / "password")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(key.file)
+    server = TestServer(web.Application(), scheme="https")
+    await server.start_server(ssl=context)
+    path = f"/machines/node-1/power/certificate?address=127.0.0.1&port={server.port}"
+    assert await world.api("GET", path) == {"fingerprint": key.fingerprint}
+    await server.close()
+    assert (await world.api("GET", path, 502))["code"] == "power-unreachable"
+    wrong = await world.api("GET", "/machines/node-1/power/certificate?address=a/b", 422)
+    assert (wrong["code"], wrong["field"]) == ("power-address-invalid", "address")
 
 
 async def test_it_is_forgotten_with_its_password(world: World) -> None:

@@ -171,6 +171,7 @@ def _others(of: Endpoint) -> dict[str, Any]:
         422: True,
         429: changes and (of.public or "password" in of.path),
         500: True,
+        502: of.path.endswith("/power/certificate"),
         503: True,
         507: not _is_type(of.takes) and of.takes is not None,
     }

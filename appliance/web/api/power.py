@@ -8,12 +8,17 @@ from aiohttp import web
 from appliance.power_known import Switch
 from appliance.power_order import parse_action
 from appliance.power_switch import PowerSettings, parse_kind
+from appliance.reconcile.controller_certificate import shown_by
 from appliance.reconcile.power_wishes import proposed_address
+from appliance.store import machines
 from appliance.web.api import outward, shapes, tasks
 from appliance.web.api.body import answer, body, key
+from appliance.web.api.query import Param, given
+from appliance.web.api.query import Word as Line
 from appliance.web.keys import SERVICES, USER
 
 Word = Annotated[str, msgspec.Meta(max_length=300)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Kind = Literal["manual", "wake-on-lan", "ipmi", "redfish", "libvirt"]
 
 
@@ -106,6 +111,26 @@ def _settings(switch: Switch, proposed: str) -> PowerSettingsOut:
         proposed_address=proposed,
         power=outward.power(switch),
     )
+
+
+class ControllerCertificateOut(msgspec.Struct):
+    """What a Redfish controller shows now; nobody has vouched for it."""
+
+    fingerprint: str
+    """SHA-256, as the settings take it."""
+
+
+CERTIFICATE_QUERY = (
+    Param("address", Line, "address or host name of the controller", needed=True),
+    Param("port", Port, "where it is not 443"),
+)
+
+
+async def certificate(request: web.Request) -> web.Response:
+    """The fingerprint of the certificate that a controller shows: to be compared with its own pages, then set."""
+    found = given(request, CERTIFICATE_QUERY)
+    await request.app[SERVICES].store.read(lambda db: machines.get(db, key(request)))
+    return answer(ControllerCertificateOut(fingerprint=await shown_by(found["address"], found.get("port") or 0)))
 
 
 async def delete(request: web.Request) -> web.Response:

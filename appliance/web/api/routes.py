@@ -65,6 +65,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "PUT", "/machines/{key}/power", power.put, 200, power.PowerSettingsOut, power.PowerSettingsIn, role=Role.ADMIN
     ),
+    Endpoint(
+        "GET", "/machines/{key}/power/certificate", power.certificate, 200, power.ControllerCertificateOut,
+        query=power.CERTIFICATE_QUERY, role=Role.ADMIN,
+    ),
     Endpoint("DELETE", "/machines/{key}/power", power.delete, 204, role=Role.ADMIN),
     Endpoint("POST", "/machines/{key}/power/{action}", power.act, 202, tasks.TaskDetail, power.PowerActionIn),
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),

@@ -17,10 +17,12 @@ from appliance.power_switch import (
     PRIVILEGES,
     REQUIRED,
     SECRETS,
+    PowerError,
     PowerKind,
     PowerSettings,
     parse_kind,
 )
+from appliance.reconcile.controller_certificate import shown_by
 from appliance.reconcile.power_actions import foreseen, known
 from appliance.reconcile.power_consequences import power_refusal
 from appliance.reconcile.power_wishes import proposed_address
@@ -133,9 +135,13 @@ def _form(
     kind: PowerKind | None,
     typed: Mapping[str, str],
     error: ApplianceError | None = None,
+    *,
+    read: bool = False,
 ) -> web.Response:
+    """``read``: the fingerprint was just read from the controller."""
     shown: dict[str, Any] = {
         "machine": machine,
+        "read": read,
         "kind": kind,
         "kinds": KINDS,
         "notes": NOTES,
@@ -161,6 +167,8 @@ async def save(request: web.Request) -> web.Response:
     machine, switch = await _found(request)
     sent = await fields(request)
     kind, typed = parse_kind(text(sent, "kind")), {name: text(sent, name) for name in SETTINGS}
+    if text(sent, "read"):
+        return await _read(request, machine, switch, kind, typed)
     try:
         # An empty field keeps the password that is stored: nobody can see what it is to type it again.
         await request.app[SERVICES].power_wishes.set_switch(
@@ -169,6 +177,18 @@ async def save(request: web.Request) -> web.Response:
     except (Invalid, Conflict) as error:
         return _form(request, machine, switch, kind, {**typed, "secret": ""}, error)
     return see_other(f"/machines/{machine.id}/power")
+
+
+async def _read(
+    request: web.Request, machine: Machine, switch: Switch | None, kind: PowerKind, typed: Mapping[str, str]
+) -> web.Response:
+    """The form with the certificate that the controller shows now; the password has to be typed again."""
+    again = {**typed, "secret": ""}
+    try:
+        found = await shown_by(typed["address"], _number(typed, "port"))
+    except (Invalid, PowerError) as error:
+        return _form(request, machine, switch, kind, again, error)
+    return _form(request, machine, switch, kind, {**again, "fingerprint": found}, read=True)
 
 
 def _settings(kind: PowerKind, typed: Mapping[str, str]) -> PowerSettings:
