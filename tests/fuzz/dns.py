@@ -61,7 +61,7 @@ class DnsFuzz:
         self.now += 0.001
         source = chance.choice(("10.77.0.50", "10.77.0.51", "192.0.2.1"))
         answered: list[bytes] = []
-        ready = self._responder.ready(data, self.now) if source in self._responder.near else None
+        ready = self._responder.ready(data, self.now) if self._responder.is_near(source) else None
         self._responder.handle_datagram(data, source, lambda answer: answered.append(answer or b""))
         for answer in (*answered, ready or b""):
             _check(data, answer)

@@ -189,12 +189,12 @@ async def test_a_flood_of_forged_answers_sends_the_question_over_tcp():
         writer.close()
 
     port = free_port()
-    async with upstream(forge, port) as up:
-        async with (
-            await asyncio.start_server(honest, ADDRESS, port),
-            serving(make_zone(), Forwarder([up.name], print)) as server,
-        ):
-            assert await dig(server, "+short", "example.com") == "192.0.2.1\n"
+    async with (
+        upstream(forge, port) as up,
+        await asyncio.start_server(honest, ADDRESS, port),
+        serving(make_zone(), Forwarder([up.name], print)) as server,
+    ):
+        assert await dig(server, "+short", "example.com") == "192.0.2.1\n"
     assert len(forged) == 500
 
 
