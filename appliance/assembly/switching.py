@@ -1,5 +1,8 @@
 """What makes a subnet be served in another way at run time, and what holds service back."""
 
+import asyncio
+import logging
+
 from appliance.assembly.ground import Ground
 from appliance.netboot.dhcp.facts import Fact
 from appliance.netboot.dhcp.lookout import Lookout
@@ -7,14 +10,21 @@ from appliance.netboot.dhcp.server import DhcpServer
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.subnet_standing import Standing, standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.reconcile.surviving import Surviving
 from appliance.store import subnet_rules
+
+log = logging.getLogger(__name__)
+
+STORE_SECONDS = 10.0
 
 
 async def lookout(ground: Ground, dhcp: DhcpServer, observations: Observations) -> Lookout:
     """Service is held back by it from now on, except where it went on until a moment ago."""
 
     async def remember(interface: str, at: float) -> None:
-        await ground.store.write(lambda db: subnet_rules.note_served(db, interface, at))
+        with Surviving(log, f"a restart will look for other DHCP servers on {interface} before it serves"):
+            async with asyncio.timeout(STORE_SECONDS):  # a disk that is stuck stops no look
+                await ground.store.write(lambda db: subnet_rules.note_served(db, interface, at))
 
     def tell(fact: Fact) -> None:
         observations.dhcp(fact)

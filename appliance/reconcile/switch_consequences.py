@@ -76,6 +76,16 @@ def _span(seconds: int) -> str:
 
 
 def _mode(before: Subnet, after: Subnet) -> list[str]:
+    texts = _who_gives(before, after)
+    if before.mode == "authoritative":
+        texts.append(
+            "Our leases prove no machine's identity there any more: whoever asks for a boot script is believed to be"
+            " the machine that it names."
+        )
+    return texts
+
+
+def _who_gives(before: Subnet, after: Subnet) -> list[str]:
     name = after.interface
     match after.mode:
         case "off":

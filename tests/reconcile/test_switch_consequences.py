@@ -98,5 +98,5 @@ def test_nothing_changes():
 
 def test_without_a_lease_to_lose_a_narrower_mode_is_still_confirmed():
     text, confirm = foreseen(holders=[], mode="off")
-    assert "lease" not in text
+    assert "cannot be renewed" not in text
     assert confirm == "br0"

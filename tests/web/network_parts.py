@@ -1,6 +1,7 @@
 """The network's half of the web layer's services, over a store and without servers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -18,6 +19,9 @@ from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
 
+STANDING = Standing()
+"""How service stands on every subnet."""
+
 
 def network_parts(
     store: Store, bus: Bus, clock: Callable[[], float], subnets: Sequence[Subnet], domain: str = "lab.test"
@@ -31,7 +35,7 @@ def network_parts(
     switches = SubnetSwitches(store, bus, clock, served, fixed)
 
     def standing(interface: str) -> Standing:
-        return Standing(fixed=switches.fixed(interface))
+        return replace(STANDING, fixed=switches.fixed(interface))
 
     return {
         "switches": switches,

@@ -3,9 +3,15 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import network_parts
 import pytest
 from console_client import Visitor, said, visitor
 from web_world import World
+
+from appliance.reconcile.network_views import NetworkViews
+from appliance.reconcile.subnet_standing import Standing
+from appliance.sighting import ForeignServer
+from appliance.store import sightings
 
 PATH = "/network/subnets/br0"
 
@@ -97,6 +103,24 @@ async def test_the_console_switches_what_is_not_fixed(fleet: Visitor) -> None:
     assert "off: DHCP is silent" in page
     await fleet.post("/network/subnets/br0/edit", data={"mode": "reservations", "unknown_machines": "ignore"})
     assert "reservations: only what has a reserved address" in said(await fleet.get("/network"))
+
+
+async def test_what_holds_service_back_is_said_on_every_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Standing(held_by=("10.77.0.2",), looked=1.0)
+    monkeypatch.setattr(NetworkViews, "held_back", lambda _self: [("br0", held)])
+    monkeypatch.setattr(network_parts, "STANDING", held)
+    async with visitor(tmp_path, fleet=False) as someone:
+        await someone.log_in()
+        now = someone.services.clock()
+        server = ForeignServer("br0", "10.77.0.2", now, now)
+        await someone.services.store.write(lambda db: sightings.put_servers(db, [server], 0.0))
+        strip = said(await someone.get("/tasks/strip"))
+        assert "No new addresses are given on br0: another DHCP server, 10.77.0.2 , answers there" in strip
+        assert "gives addresses on br0" not in strip, "it is said once"
+        assert "10.77.0.2 answers on br0" in said(await someone.get("/")), "before there is any machine, too"
+        page = said(await someone.get("/network"))
+        assert "No new addresses are given here: another DHCP server, 10.77.0.2 , answers" in page
+        assert "gives addresses here too" not in page
 
 
 async def test_the_console_shows_boot_options_to_copy(fleet: Visitor) -> None:

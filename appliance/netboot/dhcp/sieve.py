@@ -1,8 +1,8 @@
 """A socket for datagrams to one UDP port, whoever on the wire they are for; the kernel drops all other frames."""
 
-import ctypes
 import socket
 import struct
+from array import array
 
 _SO_ATTACH_FILTER = 26
 _ETH_P_IP = 0x0800
@@ -45,12 +45,10 @@ def _program(port: int) -> bytes:
 
 
 def _attach(opened: socket.socket, program: bytes) -> None:
-    kept = ctypes.create_string_buffer(program, len(program))  # the kernel reads it during the call only
-    opened.setsockopt(
-        socket.SOL_SOCKET,
-        _SO_ATTACH_FILTER,
-        struct.pack("HP", len(program) // _INSTRUCTION.size, ctypes.addressof(kept)),
-    )
+    # No ctypes: it wants memory that can be written and run, which the service's unit denies.
+    kept = array("B", program)  # the kernel reads it during the call only
+    address, size = kept.buffer_info()
+    opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", size // _INSTRUCTION.size, address))
 
 
 def frames(opened: socket.socket) -> list[bytes]:

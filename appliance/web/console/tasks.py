@@ -35,8 +35,11 @@ async def strip(request: web.Request) -> web.Response:
     """GET /tasks/strip: what goes on, the last that ended, and what is urgent on every page."""
     running, views = await task_views(*_asked(request, open=True, limit=IN_STRIP))
     _, ended = await task_views(*_asked(request, open=False, limit=ENDED_IN_STRIP))
-    foreign = await request.app[SERVICES].network.foreign_servers()
-    shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign}
+    network = request.app[SERVICES].network
+    held = network.held_back()
+    holding = {(interface, address) for interface, standing in held for address in standing.held_by}
+    foreign = [each for each in await network.foreign_servers() if (each.interface, each.address) not in holding]
+    shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign, "held": held}
     shows["certificate"] = request.app[CERTIFICATE].notice()
     shows["trouble"] = request.app[SERVICES].trouble()
     return render(request, "tasks_strip.html", running=running.total, **shows)

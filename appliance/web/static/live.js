@@ -119,7 +119,7 @@ function parts() {
 }
 
 function topicsOf(event) {
-  const topics = new Set(["any", event.kind.split(".")[0]]);
+  const topics = new Set(["any", event.kind, event.kind.split(".")[0]]);
   if (event.machine) topics.add(`machine:${event.machine}`);
   if (event.deployment) topics.add(`deployment:${event.deployment}`);
   return topics;
