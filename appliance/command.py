@@ -56,17 +56,17 @@ def first_bytes(argv: Sequence[str], count: int, seconds: float = 30.0) -> bytes
     return found
 
 
-async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: float = 30.0, text: str = "") -> str:
+async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: float = 30.0) -> str:
     """Standard output of a program that ends well within ``seconds``; the loop goes on in the meantime.
 
-    ``environment`` comes on top of ours: what nobody else may read goes there, or into ``text``, its standard input.
-    The program has no terminal to ask questions on, and is ended, with all that it started, when time is up or when
-    the caller is cancelled. Raises as ``run`` does; a failure ends with what it wrote to standard error.
+    ``environment`` comes on top of ours: what nobody else may read goes there. The program has no terminal to ask
+    questions on, and is ended, with all that it started, when time is up or when the caller is cancelled. Raises as
+    ``run`` does; a failure ends with what it wrote to standard error.
     """
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **environment},
@@ -76,7 +76,7 @@ async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: flo
         raise _missing(argv) from error
     try:
         async with asyncio.timeout(seconds):
-            out, words = await process.communicate(text.encode())
+            out, words = await process.communicate()
     except TimeoutError as error:
         raise _stuck(argv, seconds) from error
     finally:

@@ -5,6 +5,7 @@ hosts are logged in to by SSH, with the key of the user that the appliance runs 
 """
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Libvirt:
             text = f"the VM {self.settings.system} has no stored definition"
             raise PowerError("power-unsupported", text, "define it on its host, then start it again")
         network_first(await self._definition())
-        note = f"<network-once at='{self.clock():.0f}'/>"
+        note = f"<network-once at='{int(self.clock())}'/>"
         await self._virsh("metadata", NOTE, "--set", note, "--key", "qrm", "--config")
 
     async def _start(self) -> None:
@@ -74,7 +75,11 @@ class Libvirt:
         if not await self._noted():
             await self._virsh("start")
             return
-        await self._run(["create", "/dev/stdin"], network_first(await self._definition()))
+        changed = network_first(await self._definition())
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".xml") as copy:  # readable by us only
+            copy.write(changed)
+            copy.flush()
+            await self._run(["create", copy.name])
         with contextlib.suppress(PowerError):  # it started; a note that stays is too old in ten minutes
             await self._virsh("metadata", NOTE, "--remove", "--config")
 
@@ -84,7 +89,7 @@ class Libvirt:
     async def _noted(self) -> bool:
         try:
             note = ElementTree.fromstring(await self._virsh("metadata", NOTE, "--config"))  # noqa: S314  our own note
-            return 0 <= self.clock() - float(note.get("at", "")) <= NOTE_SECONDS
+            return 0 <= self.clock() - int(note.get("at", "")) <= NOTE_SECONDS
         except (PowerError, ElementTree.ParseError, ValueError):
             return False  # no note, or none that we wrote; what keeps us from reading it keeps us from starting, too
 
@@ -98,10 +103,10 @@ class Libvirt:
     async def _virsh(self, command: str, *words: str) -> str:
         return await self._run([command, "--domain", self.settings.system, *words])
 
-    async def _run(self, words: list[str], text: str = "") -> str:
+    async def _run(self, words: list[str]) -> str:
         argv = ["virsh", "--quiet", "--connect", address(self.settings), *words]
         try:
-            return await said(argv, ENVIRONMENT, SECONDS, text)
+            return await said(argv, ENVIRONMENT, SECONDS)
         except ApplianceError as error:
             raise reason(error, self.settings) from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import controllers
 import pytest
+import uvloop
 from bench_machine import BenchMachine
 
 from appliance.power.build import DRIVERS, driver
@@ -88,7 +89,12 @@ def bench(request):
     shutil.rmtree(directory)
 
 
-async def test_a_day_of_a_machine(bench):
+def test_a_day_of_a_machine(bench):
+    """On the daemon's own kind of loop: it starts programs, and speaks TLS, in another way than asyncio's."""
+    uvloop.run(a_day(bench))
+
+
+async def a_day(bench):
     """On, off, round and from the network, each twice where twice must be no error."""
     switch = bench.switch
     assert await switch.observe() is PowerState.OFF

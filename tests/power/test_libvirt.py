@@ -3,8 +3,9 @@
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.power.libvirt import address, power_state, reason
-from appliance.power_switch import PowerKind, PowerSettings, PowerState
+from appliance.power import libvirt
+from appliance.power.libvirt import Libvirt, address, power_state, reason
+from appliance.power_switch import PowerError, PowerKind, PowerSettings, PowerState
 
 HERE = PowerSettings(PowerKind.LIBVIRT, "qemu:///system", system="web1")
 
@@ -57,3 +58,56 @@ def test_a_host_that_hangs_and_a_program_that_is_missing():
 def test_ssh_has_nobody_to_ask():
     assert address(HERE) == "qemu:///system"
     assert address(PowerSettings(PowerKind.LIBVIRT, "qemu+ssh://h/system")) == "qemu+ssh://h/system?no_tty=1"
+
+
+class Host:
+    """Answers in the place of ``virsh``, with one VM that is off."""
+
+    def __init__(self):
+        self.note, self.asked, self.persistent = "", [], "yes"
+
+    async def said(self, argv, environment, seconds):
+        words = argv[4:]
+        self.asked.append(words[0])
+        match words:
+            case ["metadata", *_, "--set", note, "--key", "qrm", "--config"]:
+                self.note = note
+            case ["metadata", *_, "--remove", "--config"]:
+                self.note = ""
+            case ["metadata", *_]:
+                if not self.note:
+                    raise ApplianceError("program-failed", "virsh: error: metadata not found")
+                return self.note
+            case ["dominfo", *_]:
+                return f"Id:             -\nPersistent:     {self.persistent}\n"
+            case ["dumpxml", *_]:
+                return "<domain><os/><devices><interface/></devices></domain>"
+        return ""
+
+
+@pytest.fixture
+def host(monkeypatch):
+    made = Host()
+    monkeypatch.setattr(libvirt, "said", made.said)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("later", "how"), [(0.0, "create"), (0.3, "create"), (599.0, "create"), (601.0, "start"), (-5.0, "start")]
+)
+async def test_a_note_is_good_for_one_start_and_ten_minutes(host, later, how):
+    """From the very moment it was written, whatever part of a second that was."""
+    await Libvirt(HERE, lambda: 1000.6).boot_network_once(False)
+    host.asked.clear()
+    await Libvirt(HERE, lambda: 1000.6 + later).on()
+    assert how in host.asked
+    host.asked.clear()
+    await Libvirt(HERE, lambda: 1000.6 + later).on()
+    assert "start" in host.asked
+
+
+async def test_a_vm_that_is_defined_nowhere_cannot_be_told(host):
+    host.persistent = "no"
+    with pytest.raises(PowerError) as caught:
+        await Libvirt(HERE).boot_network_once(False)
+    assert caught.value.code == "power-unsupported"
