@@ -5,13 +5,28 @@ from ipaddress import IPv4Address
 from uuid import UUID
 
 import pytest
-from dhcp_playbook import EVERYBODY, LEASE, MAC, OTHER_MAC, SERVER, SUBNET, Playbook, address, kind_of, message
+from dhcp_playbook import (
+    EVERYBODY,
+    LEASE,
+    MAC,
+    OTHER_MAC,
+    SERVER,
+    SUBNET,
+    Playbook,
+    address,
+    encapsulated,
+    kind_of,
+    message,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_dhcp_relays import CIRCUIT, DISCOVER, RELAY, REMOTE, REMOTE_ID, macs, take
 
 from appliance.lease import Reservation, parse_relay_port, relay_port
 from appliance.netboot.dhcp.options import Code, MessageKind
-from appliance.netboot.dhcp.packet import Packet
+from appliance.netboot.dhcp.packet import NOWHERE, Packet, decode
 from appliance.netboot.dhcp.request import Arrival
+from appliance.netboot.dhcp.subnet import AddressRange, IdentifyBy
 
 BOARD = UUID("4c4c4544-0042-3510-8052-b4c04f4e3432")
 SAYS_BOARD = {Code.CLIENT_UUID: b"\0" + BOARD.bytes_le}
@@ -86,6 +101,12 @@ class TestOfABoard:
         assert boots(play, MAC, SAYS_BOARD).yiaddr == KEPT
         assert play.discover(OTHER_MAC) == []
         assert play.obtain() == KEPT
+
+    def test_it_goes_on_with_the_address_that_it_has_when_that_is_reserved_for_it(self, play: Playbook) -> None:
+        play.responder.set_reservations([])
+        held = boots(play, MAC, SAYS_BOARD).yiaddr
+        play.responder.set_reservations([Reservation(f"uuid:{BOARD}", held)])
+        assert kind_of(play.renew(held)[0]) is MessageKind.ACK
 
     def test_it_returns_to_all_when_it_is_given_up(self, play: Playbook) -> None:
         boots(play, MAC, SAYS_BOARD)
@@ -219,3 +240,82 @@ class TestByClientIdentifier:
         (nak,) = play.receive(renew, Arrival("br0", SERVER, held, EVERYBODY))
         assert kind_of(nak) is MessageKind.NAK
         assert self.obtain(play, self.FIRST) == KEPT
+
+
+RESERVATIONS = (
+    Reservation(f"uuid:{BOARD}", address(50)),
+    Reservation("port:10.77.0.250/a", address(51)),
+    Reservation(MAC, address(52)),
+)
+MACS = [MAC, OTHER_MAC, "52:54:00:00:00:03", "52:54:00:00:00:04"]
+told = st.fixed_dictionaries(
+    {},
+    optional={
+        Code.CLIENT_UUID: st.sampled_from([SAYS_BOARD[Code.CLIENT_UUID], OTHER_BOARD[Code.CLIENT_UUID]]),
+        Code.RELAY_AGENT: st.sampled_from([encapsulated({CIRCUIT: b"a"}), encapsulated({CIRCUIT: b"b"})]),
+        Code.REQUESTED_ADDRESS: st.sampled_from([address(last).packed for last in (50, 51, 52, 53)]),
+        Code.SERVER_ID: st.just(SERVER.packed),
+        Code.CLIENT_ID: st.sampled_from([b"\x00first", b"\x00second"]),
+    },
+)
+messages = st.builds(
+    message,
+    st.sampled_from([MessageKind.DISCOVER, REQUEST, REQUEST, MessageKind.RELEASE, MessageKind.DECLINE]),
+    st.sampled_from(MACS),
+    ciaddr=st.sampled_from([NOWHERE, NOWHERE, *map(address, (50, 51, 52, 53))]),
+    giaddr=st.sampled_from([NOWHERE, address(250)]),
+    options=told,
+)
+steps = st.lists(messages | st.sets(st.sampled_from(RESERVATIONS)) | st.sampled_from(["kill", "wait"]), max_size=40)
+
+
+@pytest.mark.parametrize("identify_by", ["mac", "client-id"])
+@settings(max_examples=100, deadline=None)
+@given(script=steps)
+def test_no_address_is_ever_two_cards_whoever_they_say_they_are(
+    identify_by: IdentifyBy, script: list[bytes | set[Reservation] | str]
+) -> None:
+    """Boards, ports and cards that swap, reservations that come and go, kill -9: promises never overlap."""
+    subnet = replace(SUBNET, identify_by=identify_by, ranges=(AddressRange(address(50), address(53)),))
+    play = Playbook(subnet=subnet, reservations=RESERVATIONS)
+    promised: Promised = {}
+    for step in script:
+        for ack in _taken(play, step):
+            seconds = int.from_bytes(ack.options.get(Code.LEASE_TIME, b""), "big")
+            if kind_of(ack) is not MessageKind.ACK or not seconds:
+                continue
+            said = _said(ack, identify_by)
+            known, until = promised.get(ack.yiaddr, (said, 0.0))
+            assert known & said or until <= play.now, "two hold one address"
+            promised = _without(promised, said)  # who takes another address in a subnet has given the first one up
+            promised[ack.yiaddr] = (known | said if until > play.now else said, play.now + seconds)
+        if isinstance(step, bytes) and step[242] in (MessageKind.RELEASE, MessageKind.DECLINE):
+            promised = _without(promised, _said(decode(step), identify_by))
+
+
+Promised = dict[IPv4Address, tuple[set[bytes], float]]
+"""By address: who was promised it, by all that makes them the same client, and until when."""
+
+
+def _without(promised: Promised, gone: set[bytes]) -> Promised:
+    return {ip: (known, until) for ip, (known, until) in promised.items() if not known & gone}
+
+
+def _said(packet: Packet, identify_by: IdentifyBy) -> set[bytes]:
+    """By what the sender is the same client: its card, and where that counts its identifier."""
+    identifier = packet.options.get(Code.CLIENT_ID) if identify_by == "client-id" else None
+    return {packet.chaddr, identifier} if identifier else {packet.chaddr}
+
+
+def _taken(play: Playbook, step: bytes | set[Reservation] | str) -> list[Packet]:
+    match step:
+        case bytes():
+            return play.receive(step)
+        case "kill":
+            play.kill_and_restart()
+        case "wait":
+            play.pass_time(LEASE * 0.4)
+        case set():
+            play.reservations = tuple(step)
+            play.responder.set_reservations(play.reservations)
+    return []
