@@ -383,3 +383,34 @@ async def test_close_without_run_frees_the_port():
     again = TftpServer(ADDRESS, server.port, FailingFiles(), lambda fact: None)
     await again.start()
     again.close()
+
+
+async def test_errors_are_rationed_and_a_file_is_still_had(root):
+    async with serving(DirectoryFiles(root), refusals_per_source=5) as (server, facts):
+        with Client(server) as asker, Client(server) as real:
+            for _ in range(40):
+                asker.send(ReadRequest("missing", Mode.OCTET))
+            await facts.until(lambda facts: len(facts) == 40)
+            answers = 0
+            with contextlib.suppress(BlockingIOError):
+                while asker.socket.recv(1000):
+                    answers += 1
+            assert 5 <= answers <= 10  # the forty may lie in two seconds
+            real.send(ReadRequest("text", Mode.OCTET))
+            assert (await real.receive())[0] == Data(1, b"one\ntwo\n")
+
+
+async def test_a_transfer_without_a_port_ends_alone(root, monkeypatch):
+    monkeypatch.setattr("appliance.netboot.tftp.server.OwnPort", no_port)
+    async with serving(DirectoryFiles(root)) as (server, facts):
+        with Client(server) as client:
+            client.send(ReadRequest("text", Mode.OCTET))
+            await facts.until(len)
+            assert facts == [TftpFailed(ADDRESS, "text", "cannot open a port for the transfer: no more")]
+            monkeypatch.undo()
+            client.send(ReadRequest("text", Mode.OCTET))
+            assert (await client.receive())[0] == Data(1, b"one\ntwo\n")
+
+
+def no_port(*_):
+    raise OSError("no more")
