@@ -1,4 +1,4 @@
-"""GRUB for the disk of an image: for BIOS in one file with all its modules, for UEFI as Debian signs it, behind shim."""
+"""GRUB for the disk of an image: for BIOS in one file with all its modules, for UEFI as Debian signs it, with shim."""
 
 import shlex
 from pathlib import Path
