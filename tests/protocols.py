@@ -39,6 +39,7 @@ TRANSFER = "netboot/tftp/test_tftp_transfer.py::"
 TFTP = "netboot/tftp/test_tftp_server.py::"
 FILES = "netboot/tftp/test_tftp_files.py::"
 GRANTED = "netboot/tftp/test_tftp_options.py::"
+BAD_TFTP = "conversation/test_tftp_bad_network.py::"
 MESSAGE = "netboot/dns/test_dns_message.py::"
 DNS = "netboot/dns/test_dns_server.py::"
 FORWARDER = "netboot/dns/test_dns_forwarder.py::"
@@ -265,7 +266,11 @@ PXE = _section(
     ("HTTP: exact Content-Length", REPLAY + "test_http_answers_have_the_head_that_the_client_took"),
     ("HTTP: Range", HTTP + "test_ranges", HTTP + "test_ranges_that_cannot_be_had"),
     ("HTTP: keep-alive", HTTP + "test_requests_in_one_piece_are_answered_in_order"),
-    ("HTTP: no redirects, doubled slashes tolerated", HTTP + "test_doubled_slashes_are_tolerated_without_a_redirect"),
+    (
+        "HTTP: no redirects, doubled slashes tolerated",
+        HTTP + "test_doubled_slashes_are_tolerated_without_a_redirect",
+        "netboot/http/test_http_clients.py::test_nothing_is_ever_redirected",
+    ),
     (
         "snponly.efi by default on UEFI",
         PROGRAMS + "test_the_usual_program_for_each_firmware",
@@ -320,6 +325,7 @@ TFTP_STATEMENTS = _section(
     (
         "single-port mode for firewalls",
         "netboot/tftp/test_tftp_statements.py::test_through_one_port_everybody_is_served_and_kept_apart",
+        "netboot/tftp/test_tftp_clients.py::test_every_client_gets_the_file_through_one_port",
     ),
     (
         "OACK only what was asked",
@@ -354,9 +360,17 @@ TFTP_STATEMENTS = _section(
         TFTP + "test_size_probe_is_no_error",
         REPLAY + "test_the_first_transfer_of_ovmf_asks_for_the_size_only_and_the_second_has_it_all",
     ),
-    ("duplicate ACKs never cause duplicate DATA", TRANSFER + "test_duplicate_acks_never_cause_data"),
+    (
+        "duplicate ACKs never cause duplicate DATA",
+        TRANSFER + "test_duplicate_acks_never_cause_data",
+        BAD_TFTP + "test_doubled_datagrams_cause_no_others",
+    ),
     ("back-off", TRANSFER + "test_lost_data_is_repeated_with_back_off"),
-    ("bounded retries", TRANSFER + "test_a_client_that_never_answers_gets_less"),
+    (
+        "bounded retries",
+        TRANSFER + "test_a_client_that_never_answers_gets_less",
+        BAD_TFTP + "test_nobody_gets_a_wrong_file_and_all_comes_to_an_end",
+    ),
     ("an exact multiple ends in an empty block", TRANSFER + "test_exact_multiple_ends_in_an_empty_block"),
     ("the block counter wraps", TRANSFER + "test_block_counter_wraps"),
     ("read only", TFTP + "test_tftp_hpa_may_not_write"),
@@ -374,6 +388,8 @@ TFTP_STATEMENTS = _section(
         "unanswered packets and transfers per source limited: no amplification",
         TFTP + "test_unanswered_transfers_of_one_source_are_limited",
         "netboot/tftp/test_tftp_census.py::test_a_source_that_does_not_answer_gets_little",
+        BAD_TFTP + "test_what_a_stranger_can_have_sent_to_a_victim_is_little",
+        TFTP + "test_errors_are_rationed_and_a_file_is_still_had",
         "netboot/tftp/test_tftp_floods.py::test_who_answers_finds_a_place_among_those_who_do_not_and_keeps_it",
     ),
 )

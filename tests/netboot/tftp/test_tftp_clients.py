@@ -109,19 +109,6 @@ async def test_with_one_port_nothing_comes_from_another_and_clients_are_kept_apa
     assert {fact.reason for fact in facts} == {"the server is stopping"}
 
 
-async def test_blocks_are_no_larger_than_the_client_s_network_takes(files):
-    sizes = {"127.0.0.1": 1468, "127.0.0.2": 1200}
-    server = TftpServer(ADDRESS, 0, files, lambda _: None, block_size=sizes.__getitem__)
-    await server.start()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.run())
-        for address, size in sizes.items():
-            with Client(server, address) as client:
-                client.send(ReadRequest("loader", Mode.OCTET, {"blksize": "65464"}))
-                assert (await client.receive())[0] == OptionsAck({"blksize": str(size)})
-        server.close()
-
-
 async def over_a_bad_wire(files, tmp_path, seed, argv, **harm):
     """What the client program left, and how many datagrams were lost or doubled."""
     async with serving(files, transfers_per_source=64, unanswered_per_source=64) as (server, _):
