@@ -21,7 +21,6 @@ async def switched(db: aiosqlite.Connection, ids: dict[str, MachineId], now: flo
     await _switch(db, ids["node-17"], PowerKind.IPMI, Seen(PowerState.OFF, now - 600, now - 30))
     silent = Seen(PowerState.UNKNOWN, None, now - 4000, "power-unreachable", GONE, 7)
     await _switch(db, ids["node-13"], PowerKind.IPMI, silent)
-    await _switch(db, ids["node-23"], PowerKind.REDFISH, Seen(PowerState.ON, now - 9000, now - 20))
     await power.put(db, ids["node-18"], PowerSettings(PowerKind.WAKE_ON_LAN), b"")
     await power.put_wanted(db, ids["node-17"], PowerState.OFF, now - 640)
     await power.add_order(
