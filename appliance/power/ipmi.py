@@ -101,7 +101,7 @@ def reason(error: ApplianceError, address: str, secret: str) -> PowerError:
     """What went wrong, in our words."""
     if error.code == "program-missing":
         return PowerError("power-failed", error.message, "install the package ipmitool on the appliance")
-    words = shown(error.message.partition(": ")[2], secret)
+    words = shown((error.message.splitlines() or [""])[-1], secret)  # those before tell of its own start
     low = error.message.lower()
     if any(each in low for each in REFUSED):
         text = f"the controller {address} does not accept this user and password, or not with this privilege"

@@ -69,6 +69,12 @@ def test_refusals(words, code, field):
     assert SECRET not in found.message
 
 
+def test_only_the_last_words_are_shown():
+    words = "Loading IANA PEN Registry...\nSet Chassis Power Control to Up/On failed: Node busy"
+    found = reason(ApplianceError("program-failed", f"ipmitool -v: {words}"), "192.0.2.10", SECRET)
+    assert found.message == "the controller 192.0.2.10 refused: Set Chassis Power Control to Up/On failed: Node busy"
+
+
 def test_programs_that_hang_or_are_missing():
     assert reason(ApplianceError("program-stuck", "ipmitool: no end"), "h", SECRET).code == "power-unreachable"
     missing = reason(ApplianceError("program-missing", "ipmitool is not installed"), "h", SECRET)

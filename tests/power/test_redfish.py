@@ -67,6 +67,7 @@ async def test_only_off_is_off(odd, said, state):
         (["ForceOn", "ForceOff"], "on", "Off", "ForceOn"),
         (["PushPowerButton", "ForceOff"], "on", "Off", "PushPowerButton"),
         (None, "on", "Off", "On"),
+        ([], "on", "Off", "On"),
         (["On", "ForceOff", "GracefulShutdown"], "off", "On", "ForceOff"),
         (None, "off", "On", "ForceOff"),
         (["ForceRestart", "PowerCycle"], "cycle", "On", "PowerCycle"),

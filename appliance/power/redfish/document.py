@@ -115,8 +115,8 @@ def allowed_by_info(info: Document) -> tuple[str, ...] | None:
 
 
 def reset_type(wanted: tuple[str, ...], possible: tuple[str, ...] | None) -> str | None:
-    """The best that is possible; the best of all where the controller does not say what is."""
-    if possible is None:
+    """The best that is possible; the best of all where the controller does not say what is, or says that nothing is."""
+    if not possible:
         return wanted[0]
     return next((each for each in wanted if each in possible), None)
 
