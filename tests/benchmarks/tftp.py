@@ -1,16 +1,17 @@
 """MB/s that TFTP servers give to 1, 8 and 32 clients at once, all for the same file; and what DHCP feels of it.
 
-The clients are curl, one block at a time; with windows of 16 blocks it is atftp, since curl knows no windows. Each
-has an address of its own, as machines have.
+The clients are curl, one block at a time; with windows of 16 blocks one of ours (`windows.py`), since curl knows
+no windows. Each has an address of its own, as machines have.
 """
 
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.arena import PREFIX, SERVER, Arena, arena
 from tests.benchmarks.bench import say
 from tests.benchmarks.daemons import our_daemon
-from tests.benchmarks.dhcp import read_report
 from tests.benchmarks.figure import Figure
 
 NAME = "tftp"
@@ -33,9 +33,10 @@ MOST, MOST_WINDOWED = 1.0, 1 / 3
 DHCP_RATE, DHCP_SECONDS = 200, 5
 RANGE = "10.77.128.0-10.77.200.0"
 KEEP_GROUPS = str(Path(__file__).with_name("keep_groups.py"))
+WINDOWS = str(Path(__file__).with_name("windows.py"))
 Serving = Callable[[Arena, Path], AbstractAsyncContextManager[int]]
-Fetch = Callable[[str], list[str]]
-"""From the address of a client to its command line."""
+Fetch = Callable[[Arena, Sequence[str]], Awaitable[float]]
+"""Fetches the file once for each address, all at once; the seconds that it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,16 @@ async def measure() -> list[Figure]:
             for way in WAYS:
                 async with way.serving(where, _filled(Path(directory))):
                     for count in COUNTS:
-                        rate = await _rate(where, way.fetch, count)
+                        addresses = [_address(number) for number in range(count)]
+                        rate = count * SIZE / await way.fetch(where, addresses) / 1e6
                         found.setdefault((way.name, count), []).append(rate)
                         say(f"round {number + 1}: {way.name} gives {count} clients {rate:.0f} MB/s")
-        p99 = await _dhcp_beside(where, _filled(Path(directory)))
+        alone = await _dhcp_beside(where, _filled(Path(directory)), [])
+        beside = await _dhcp_beside(where, _filled(Path(directory)), [_address(each) for each in range(max(COUNTS))])
     rates = {key: median(values) for key, values in found.items()}
-    beside = f"{DHCP_RATE} exchanges a second, asked from the core that the clients keep busy"
-    return [
-        *figures(rates),
-        Figure(NAME, f"p99 of DHCP beside {max(COUNTS)} TFTP clients", p99 * 1000, "ms", None, beside),
-    ]
+    detail = f"{DHCP_RATE} exchanges a second, asked from the core that the clients keep busy; {alone * 1000:.0f} alone"
+    says = f"p99 of DHCP beside {max(COUNTS)} TFTP clients"
+    return [*figures(rates), Figure(NAME, says, beside * 1000, "ms", None, detail)]
 
 
 def figures(rates: dict[tuple[str, int], float]) -> list[Figure]:
@@ -80,26 +81,37 @@ def figures(rates: dict[tuple[str, int], float]) -> list[Figure]:
     return made
 
 
-async def _rate(where: Arena, fetch: Fetch, count: int) -> float:
-    """MB/s of all clients together, from the start of the first to the end of the last."""
+async def _by_curl(where: Arena, addresses: Sequence[str]) -> float:
+    """From the start of the first to the end of the last."""
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        for number in range(count):
-            group.create_task(where.ask(*fetch(_address(number))))
-    return count * SIZE / (time.perf_counter() - begun) / 1e6
+        for address in addresses:
+            group.create_task(where.ask(*_curl(address)))
+    return time.perf_counter() - begun
 
 
-async def _dhcp_beside(where: Arena, directory: Path) -> float:
-    """Seconds that 99 of 100 exchanges take at most, while transfers are going on without end."""
+async def _in_windows(where: Arena, addresses: Sequence[str]) -> float:
+    argv = [sys.executable, WINDOWS, SERVER, "big", str(BLOCK), str(WINDOW)]
+    return float(await where.ask(*argv, *addresses))
+
+
+async def _dhcp_beside(where: Arena, directory: Path, addresses: Sequence[str]) -> float:
+    """Seconds that 99 of 100 answers take at most while these fetch without end."""
     async with _ours(where, directory), asyncio.TaskGroup() as group:
-        transfers = [group.create_task(_again(where, _address(number))) for number in range(max(COUNTS))]
+        transfers = [group.create_task(_again(where, address)) for address in addresses]
         base = f"mac=02:{secrets.token_bytes(3).hex(':')}:00:00"
         argv = ["perfdhcp", "-4", "-r", str(DHCP_RATE), "-R", "60000", "-p", str(DHCP_SECONDS), "-b", base]
         said = await where.ask(*argv, "-W", "1000000", "-x", "t", SERVER, codes=(0, 3))
         for each in transfers:
             each.cancel()
-    delays = sorted(read_report(said).delays)
-    return delays[int(len(delays) * 0.99)] if delays else float("inf")
+    return late(said)
+
+
+def late(said: str) -> float:
+    """Out of what perfdhcp prints with `-x t`, the seconds that 99 of 100 answers took at most."""
+    stamps = re.findall(r"sent / received: ([\d.]+) / ([\d.]+)", said)
+    took = sorted(float(received) - float(sent) for sent, received in stamps)
+    return took[int(len(took) * 0.99)] if took else float("inf")
 
 
 async def _again(where: Arena, address: str) -> None:
@@ -131,11 +143,6 @@ def _curl(address: str) -> list[str]:
     return [*argv, "--output", "/dev/null", f"tftp://{SERVER}/big"]
 
 
-def _atftp(_: str) -> list[str]:
-    options = [word for option in (f"blksize {BLOCK}", f"windowsize {WINDOW}") for word in ("--option", option)]
-    return ["atftp", *options, "--get", "--remote-file", "big", "--local-file", "/dev/null", SERVER]
-
-
 @asynccontextmanager
 async def _ours(where: Arena, directory: Path) -> AsyncIterator[int]:
     async with our_daemon(where, directory, RANGE) as pid:
@@ -146,7 +153,16 @@ async def _ours(where: Arena, directory: Path) -> AsyncIterator[int]:
 async def _dnsmasq(where: Arena, directory: Path) -> AsyncIterator[int]:
     as_root = ["--user=root", "--group=root", "--pid-file=", "--log-facility=/dev/null"]
     root = f"--tftp-root={directory / 'programs'}"
-    argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--enable-tftp", root]
+    argv = [
+        sys.executable,
+        KEEP_GROUPS,
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--port=0",
+        "--enable-tftp",
+        root,
+    ]
     async with where.serving(*argv, f"--tftp-max={2 * max(COUNTS)}", *as_root, ready=_ready()) as pid:
         yield pid
 
@@ -166,8 +182,8 @@ def _ready() -> Sequence[str]:
 
 
 WAYS = (
-    Way("ours", _ours, _curl),
-    Way("dnsmasq", _dnsmasq, _curl),
-    Way("tftpd-hpa", _tftpd_hpa, _curl),
-    Way("ours in windows", _ours, _atftp),
+    Way("ours", _ours, _by_curl),
+    Way("dnsmasq", _dnsmasq, _by_curl),
+    Way("tftpd-hpa", _tftpd_hpa, _by_curl),
+    Way("ours in windows", _ours, _in_windows),
 )
