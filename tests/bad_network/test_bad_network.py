@@ -1,0 +1,115 @@
+"""Whole boots over a cable that loses one frame in twenty, doubles one in a hundred, and turns others round.
+
+The kernel's own netem would do it too; where there is none, `lossy` is the cable.
+"""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon_namespace import Daemon, Namespace
+from tests.exhaustion.siege import Machine
+
+SEED = 7
+SECONDS = 100
+PROGRAM = Path(__file__).with_name("lossy.py")
+CABLE = """
+link add br1 type bridge stp_state 0 forward_delay 0
+link set br1 up
+link add near0 type veth peer name near1
+link add far0 type veth peer name far1
+link set near0 master br0
+link set far0 master br1
+link set near0 up
+link set near1 up
+link set far0 up
+link set far1 up
+"""
+OFFLOADS = "import sys; from tests.bad_network.lossy import whole_frames; [whole_frames(each) for each in sys.argv[1:]]"
+LARGE = 3 << 20
+"""Bytes of the initrd that has to come over it."""
+
+
+@contextmanager
+def bad_cable(namespace: Namespace) -> Iterator[None]:
+    """Beside the appliance's bridge br0 there is br1, and between the two only that cable."""
+    for line in CABLE.strip().splitlines():
+        namespace.run("ip", *line.split())
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
+    sides = ("br0", "near0", "far0", "br1")
+    subprocess.run(namespace.inside(sys.executable, "-c", OFFLOADS, *sides), env=environment, check=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "env": environment}
+    with namespace.popen(sys.executable, PROGRAM, "near1", "far1", SEED, **pipes) as cable:
+        try:
+            assert cable.stdout.readline() == b"carries\n"
+            yield
+        finally:
+            cable.kill()
+
+
+@pytest.fixture
+def appliance(daemon: Daemon) -> Daemon:
+    """Started, with something large to send."""
+    with (daemon.path / "stack/initrd").open("r+b") as large:
+        large.truncate(LARGE)
+    daemon.start()
+    return daemon
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_machine_has_its_address_its_programs_and_its_script_each_time(
+    appliance: Daemon, namespace: Namespace
+) -> None:
+    with bad_cable(namespace):
+        namespace.run("ip", "link", "set", "port0", "master", "br1")
+        machine = Machine(namespace, appliance.path)
+        try:
+            took = [machine.boot() for _ in range(4)]
+        finally:
+            machine.close()
+    print(f"boots over a bad cable took {min(took):.1f} to {max(took):.1f} s")
+    assert max(took) < SECONDS
+
+
+@pytest.mark.vm
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_rom_of_a_real_machine_loads_the_whole_stack(appliance: Daemon, namespace: Namespace) -> None:
+    """SeaBIOS and QEMU's iPXE, from the first DISCOVER to the last byte of the initrd."""
+    sent = re.compile(rf"/stack/\w+/initrd .*{LARGE}")
+    with bad_cable(namespace):
+        namespace.run("ip", "tuntap", "add", "tap0", "mode", "tap")
+        namespace.run("ip", "link", "set", "tap0", "master", "br1")
+        namespace.run("ip", "link", "set", "tap0", "up")
+        with namespace.popen(
+            *("qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults", "-boot", "n"),
+            *("-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"),
+            *("-device", "virtio-net-pci,netdev=net,mac=52:54:00:aa:bb:01"),
+        ) as machine:
+            try:
+                _until(lambda: sent.search(_fetched(appliance)), appliance)
+            finally:
+                machine.kill()
+
+
+def _fetched(appliance: Daemon) -> str:
+    """What the timelines say was fetched, read from a copy of the state."""
+    with sqlite3.connect(f"file:{appliance.path}/state/store.db?mode=ro", uri=True) as db:
+        return "\n".join(row[0] for row in db.execute("SELECT doc FROM events"))
+
+
+def _until(look: Any, appliance: Daemon) -> None:
+    end = time.monotonic() + SECONDS
+    while not look():
+        assert time.monotonic() < end, _fetched(appliance)[-2000:] + appliance.words()[-2000:]
+        time.sleep(0.5)
