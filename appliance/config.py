@@ -248,7 +248,6 @@ class _Reader:
                 return number
         return at
 
-
     def _inner_line(self, section: str, key: str | None, index: int) -> int:
         """The same for a table inside a section: ``[subnet.options]`` of that one, or the key of an inline table."""
         outer, _, name = section.partition(".")

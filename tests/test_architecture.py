@@ -37,7 +37,8 @@ LAYERS = (
 )
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
 SERVICES = {
-    "certificates", "chains", "config", "config_subnets", "console_tls", "journal", "listening", "metrics", "notify", "power_key", "state",
+    "certificates", "chains", "config", "config_subnets", "console_tls", "journal", "listening", "metrics", "notify",
+    "power_key", "state",
 }  # fmt: skip
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
 ELSEWHERE = {"agent", "resident"}
