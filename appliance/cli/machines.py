@@ -32,6 +32,7 @@ def machines() -> None:
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Which machines, as the API filters them."""
     states, firmware = click.Choice([each.value for each in State]), click.Choice(["bios", "uefi"])
+    power_states = click.Choice(["on", "off", "unknown"])
     options = (
         click.option("-q", "--search", "q", metavar="WORDS", help="Only with all of these words in names or hardware."),
         click.option("--state", type=states, multiple=True, help="Only in this state; may be given several times."),
@@ -46,6 +47,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--offline/--online", default=None, help="Only silent, or not silent, for too long."),
         click.option("--assigned/--unassigned", default=None, help="Only with, or without, a deployment."),
         click.option("--firmware", type=firmware, multiple=True, help="Only with this firmware."),
+        click.option("--power", type=power_states, multiple=True, help="Only those whose power switch says so."),
         click.option(
             "--deployment",
             metavar="DEPLOYMENT",

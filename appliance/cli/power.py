@@ -142,7 +142,10 @@ def set_settings(
     keep_password: bool,
     **given: Any,
 ) -> None:
-    """Say how a machine is switched. The password is asked for, or read from a file or standard input."""
+    """Say how a machine is switched.
+
+    The password is asked for, or read from a file or from standard input.
+    """
     body = {"kind": kind, **given, "cipher_suite": int(cipher_suite or 0), "privilege": privilege or ""}
     body["secret"] = None if keep_password else _secret(PowerKind(kind), password_file)
     _print(api().send("PUT", f"/machines/{segment(machine)}/power", body))

@@ -8,6 +8,7 @@ import aiosqlite
 import msgspec
 
 from appliance.machine import Machine, State
+from appliance.power_switch import PowerState
 from appliance.store.documents import load, rows
 from appliance.store.listing import (
     Asked,
@@ -34,6 +35,12 @@ Word = Annotated[str, msgspec.Meta(max_length=200)]
 
 def _offline(value: bool, now: float) -> Sequence[Condition]:
     return [(f"m.last_seen {'<' if value else '>='} ?", (now - OFFLINE_AFTER,))]
+
+
+def _powered(values: Sequence[PowerState], _: float) -> Sequence[Condition]:
+    """By what switches said last, found by an index."""
+    marks = ",".join("?" * len(values))
+    return [(f"m.id IN (SELECT machine FROM power_switches WHERE state IN ({marks}))", tuple(values))]  # noqa: S608
 
 
 def _on(value: str, _: float) -> Sequence[Condition]:
@@ -73,6 +80,11 @@ LISTING = Listing(
         "offline": Filter(bool, _offline, "whether it was silent for longer than it should be"),
         "firmware": Filter(
             list[Literal["bios", "uefi"]], any_of("m.firmware"), "only with this firmware; several may be given"
+        ),
+        "power": Filter(
+            list[PowerState],
+            _powered,
+            "only those whose power switch says so; several may be given",
         ),
         "deployment": Filter(Word, _on, "only what this deployment is on, by id or name"),
         "assigned": Filter(bool, flag("d.id IS NOT NULL"), "whether a deployment is on it"),

@@ -33,7 +33,8 @@ OWN = {
 }
 """What everybody may change: what is their own."""
 OF_ADMINISTRATORS = re.compile(
-    r"/api/v1/(users|audit|certificate)\b|/settings/|/api/v1/machines/\{key\}/power(/certificate)?$|/power-settings"
+    r"/api/v1/(users|audit|certificate)\b|/settings/"
+    r"|/api/v1/machines/\{key\}/power(/certificate)?$|/machines/\{key\}/power-settings"
 )
 FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\})$"

@@ -112,3 +112,11 @@ async def test_it_is_forgotten_with_its_password(world: World) -> None:
     await world.api("PUT", "/machines/node-1/power", json=BODY)
     await world.api("DELETE", "/machines/node-1/power", 204)
     assert (await world.api("GET", "/machines/node-1"))["power"] is None
+
+
+async def test_machines_are_found_by_their_power(world: World) -> None:
+    await world.machine(2)
+    await world.api("PUT", "/machines/node-1/power", json=BODY)
+    for state, names in (("unknown", ["node-1"]), ("off", [])):
+        found = await world.api("GET", f"/machines?power={state}")
+        assert [each["name"] for each in found["items"]] == names

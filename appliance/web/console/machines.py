@@ -21,7 +21,7 @@ from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
 FILTERS = ("state", "tag", "q")
-STATES = ("busy", "offline", "maintenance", *(state.value for state in State if state not in BUSY))
+STATES = ("busy", "offline", "off", "maintenance", *(state.value for state in State if state not in BUSY))
 GROUPINGS: dict[str, Literal["state", "tag"]] = {"state": "state", "tag": "tag"}
 TIMELINE_PAGE = 100
 
@@ -65,6 +65,7 @@ def wanted_of(request: web.Request) -> Shown[MachineView]:
     meant: dict[str, dict[str, Any]] = {
         "busy": {"state": sorted(BUSY)},
         "offline": {"offline": True},
+        "off": {"power": ["off"]},
         "maintenance": {"maintenance": True},
     }
     return wanted.with_filters({"state": word}, meant[word]) if word in meant else wanted
