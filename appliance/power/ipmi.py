@@ -97,11 +97,16 @@ def power_state(words: str) -> PowerState:
     return PowerState(found)
 
 
+def last_words(text: str) -> str:
+    """The last line: those before it tell how ``ipmitool`` itself begins."""
+    return text.strip().rpartition("\n")[2]
+
+
 def reason(error: ApplianceError, address: str, secret: str) -> PowerError:
     """What went wrong, in our words."""
     if error.code == "program-missing":
         return PowerError("power-failed", error.message, "install the package ipmitool on the appliance")
-    words = shown((error.message.splitlines() or [""])[-1], secret)  # those before tell of its own start
+    words = shown(last_words(error.message.partition(": ")[2]), secret)
     low = error.message.lower()
     if any(each in low for each in REFUSED):
         text = f"the controller {address} does not accept this user and password, or not with this privilege"

@@ -75,6 +75,11 @@ def test_only_the_last_words_are_shown():
     assert found.message == "the controller 192.0.2.10 refused: Set Chassis Power Control to Up/On failed: Node busy"
 
 
+def test_no_argument_is_taken_for_words():
+    found = reason(ApplianceError("program-failed", "ipmitool -v -U root: exit code 1"), "192.0.2.10", SECRET)
+    assert found.message == "the controller 192.0.2.10 refused: exit code 1"
+
+
 def test_programs_that_hang_or_are_missing():
     assert reason(ApplianceError("program-stuck", "ipmitool: no end"), "h", SECRET).code == "power-unreachable"
     missing = reason(ApplianceError("program-missing", "ipmitool is not installed"), "h", SECRET)
