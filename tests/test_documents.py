@@ -98,9 +98,9 @@ def test_every_value_of_a_choice_is_in_the_readme():
     said = words(chapter(README, "Configuration"))
     for kind in config._SECTIONS.values():
         hints = typing.get_type_hints(kind).values()
-        for hint in [each for hint in hints for each in (hint, *typing.get_args(hint))]:  # Literal, or with None
-            if typing.get_origin(hint) is typing.Literal:
-                assert set(typing.get_args(hint)) <= said
+        for each in [part for hint in hints for part in (hint, *typing.get_args(hint))]:  # Literal, or with None
+            if typing.get_origin(each) is typing.Literal:
+                assert set(typing.get_args(each)) <= said
 
 
 def test_the_readme_s_configuration_is_good():

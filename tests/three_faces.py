@@ -282,7 +282,8 @@ FORMS = (
         {
             **{name: (name, f"--{name}") for name in ("kind", "address", "port", "user", "system", "fingerprint")},
             "cipher_suite": ("cipher_suite", "--cipher-suite"), "privilege": ("privilege", "--privilege"),
-            "read": ("other", "other"), "-secret": ("secret", "--password-file"), "-keep": ("secret", "--keep-password"),
+            "read": ("other", "other"), "-secret": ("secret", "--password-file"),
+            "-keep": ("secret", "--keep-password"),
         },
     ),
     Form(

@@ -15,11 +15,11 @@ from appliance.netboot.policy import BootRequest, LocalDisk, MaintenanceStack
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.boot_messages import MachineMessages
-from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.boots import Boots
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.fleet import StoredFleet
 from appliance.reconcile.loop import ReconcileLoop
+from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.polls import Polls
 from appliance.reconcile.presence import Presence
 from appliance.reconcile.residents import Residents
