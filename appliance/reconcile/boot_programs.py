@@ -1,6 +1,6 @@
 """Which boot program an interface's firmware is sent: the user's choice, what its inventory tells, what failed before.
 
-What did not start is kept in memory only: after a restart of the daemon the first program is tried again.
+What did not start is kept in memory only: after a restart of the daemon the first program is tried again. Pure.
 """
 
 from collections.abc import Callable
