@@ -61,8 +61,8 @@ def libvirt():
         yield Bench(driver(settings, "", NEW), machine.is_on, machine.asked_for_network)
 
 
-def real(name):
-    return pytest.param((name, False), marks=pytest.mark.vm, id=f"{name}-vm")
+def real(name, *marks):
+    return pytest.param((name, False), marks=[pytest.mark.vm, *marks], id=f"{name}-vm")
 
 
 @pytest.fixture(
@@ -70,9 +70,9 @@ def real(name):
         pytest.param(("memory", True), id="memory"),
         pytest.param(("ipmi", True), id="ipmi"),
         pytest.param(("redfish", True), id="redfish"),
-        real("ipmi"),
-        real("redfish"),
-        real("libvirt"),
+        real("ipmi", pytest.mark.slow),
+        real("redfish", pytest.mark.slow),
+        real("libvirt"),  # nothing else tries it on more than words
     ],
 )
 def bench(request):

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.power.redfish import document
@@ -40,6 +40,7 @@ READERS = (
 )
 
 
+@settings(max_examples=60)
 @given(_document)
 def test_any_document(said):
     for read in READERS:
