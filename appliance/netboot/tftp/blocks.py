@@ -8,6 +8,7 @@ from appliance.netboot.tftp.packet import Opcode
 _PIECE = 1 << 15
 """Bytes that are read at once, or one block where that is more; each transfer holds so much."""
 _WIRE_BLOCKS = 0x10000
+_DATA = int(Opcode.DATA)  # looking up the member takes longer than all the rest of a header
 _pack = struct.Struct("!HH").pack
 
 
@@ -39,4 +40,4 @@ class Blocks:
         if len(payload) < size:
             self.ended = True
         self.bytes += len(payload)
-        return _pack(Opcode.DATA, self.given % _WIRE_BLOCKS) + payload
+        return _pack(_DATA, self.given % _WIRE_BLOCKS) + payload

@@ -17,27 +17,25 @@ class Patience:
         self._least = limits.least_timeout
         self._longest = max(asked or 0, limits.longest_timeout)
         self._fixed = asked is not None
-        self._first = asked or limits.first_timeout
-        self._asked_at = math.inf
+        self.first = asked or limits.first_timeout
+        """Seconds before the first repetition."""
+        self.swift = -math.inf
+        """Seconds; answers that took no longer say nothing new, and need not be told of."""
         self._mean = self._deviation = 0.0
 
-    def asked(self, now: float) -> float:
-        """Something leaves that wants an answer; when that is overdue."""
-        self._asked_at = now
-        return now + self._first
-
-    def answered(self, now: float) -> None:
-        """The answer to what left last arrived, which was sent only once."""
-        took = now - self._asked_at
-        if self._fixed or took < 0 or (self._first == self._least and took < self._least / 8):
-            return  # a swift answer of a swift client says nothing new
+    def answered(self, took: float) -> None:
+        """What was sent only once was answered after so many seconds."""
+        if self._fixed:
+            self.swift = math.inf
+            return
         if self._mean:
             self._deviation += (abs(took - self._mean) - self._deviation) / 4
             self._mean += (took - self._mean) / 8
         else:
             self._mean, self._deviation = took, took / 2
-        self._first = min(max(self._mean + 4 * self._deviation, self._least), self._longest)
+        self.first = min(max(self._mean + 4 * self._deviation, self._least), self._longest)
+        self.swift = self._least / 8 if self.first == self._least else -math.inf
 
     def pause(self, tries: int) -> float:
         """Seconds to wait after so many repetitions."""
-        return float(min(self._first * 2**tries, self._longest))
+        return float(min(self.first * 2**tries, self._longest))

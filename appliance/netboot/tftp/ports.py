@@ -14,8 +14,8 @@ Address = tuple[str, int]
 Received = Callable[[bytes], None]
 Datagrams = Sequence[bytes]
 
-LONGEST_ANSWER = 2048
-"""Bytes that are read of what a client sends: an ACK has four, an ERROR its text."""
+LONGEST_ANSWER = 400
+"""Bytes that are read of what a client sends: an ACK has four, an ERROR its text. Python pools buffers up to this."""
 _UDP_SEGMENT = 103
 """From linux/udp.h; Python has no name for it."""
 _MOST_SEGMENTS = 64

@@ -9,11 +9,10 @@ LIMITS = TftpLimits(first_timeout=1.0, least_timeout=0.25, longest_timeout=8.0)
 
 
 def after_answers(*seconds, asked=None):
-    patience, now = Patience(asked, LIMITS), 100.0
+    patience = Patience(asked, LIMITS)
     for took in seconds:
-        patience.asked(now)
-        now += took
-        patience.answered(now)
+        if took > patience.swift:
+            patience.answered(took)
     return patience
 
 
@@ -45,11 +44,11 @@ def test_nobody_is_waited_for_longer_than_the_longest():
 def test_what_the_client_asked_for_is_kept(asked):
     patience = after_answers(0.001, 0.001, asked=asked)
     assert patience.pause(0) == asked
-    assert patience.asked(50.0) == 50.0 + asked
+    assert patience.first == asked
     assert patience.pause(3) == min(asked * 8, max(asked, 8))
 
 
-def test_an_answer_to_what_was_never_asked_teaches_nothing():
-    patience = Patience(None, LIMITS)
-    patience.answered(5.0)
-    assert patience.pause(0) == 1
+def test_swift_answers_of_a_swift_client_need_not_be_told_of():
+    assert after_answers().swift < 0
+    assert after_answers(0.001).swift == LIMITS.least_timeout / 8
+    assert after_answers(0.001, 2.0).swift < 0

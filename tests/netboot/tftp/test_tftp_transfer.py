@@ -211,6 +211,15 @@ def test_garbage_from_the_client_ends_its_transfer(data):
     assert isinstance(book.outcome, Failed)
 
 
+@pytest.mark.parametrize("data", [b"", b"\0", b"\0\4", b"\0\4\0\1"])
+def test_no_data_leaves_before_the_oack_is_acknowledged(data):
+    book = Playbook(b"x" * 600, blksize=512)
+    book.sees()
+    book.transfer.receive_datagram(data, book.now)
+    assert not any(isinstance(packet, Data) for packet in book.sees())
+    assert not book.transfer.answered
+
+
 def test_after_the_end_nothing_is_answered():
     book = Playbook(b"x")
     book.sees()
