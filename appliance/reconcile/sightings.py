@@ -101,6 +101,9 @@ def _of_trouble(sighting: Sighting, subnet: Subnet | None) -> Cause | None:
         case "exhausted":
             hint = "widen its ranges in the configuration file, or forget leases that nobody needs any more"
             return f"no address was left on {subnet.interface}", hint
+        case "port-full":
+            hint = "look for what floods it there, or raise leases_per_port in the configuration file"
+            return f"port {sighting.reason} of a relay has as many addresses as it may", hint
         case "crowded":
             return "too many new machines came at once", "wait: it asks again by itself, and is enlisted in its turn"
         case _:

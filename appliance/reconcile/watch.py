@@ -98,7 +98,8 @@ class Watch:
                 address = str(lease.address)
                 self._note(lease.mac, Stage.LEASED, fact.at, interface=lease.interface, address=address)
             case NoAddress():
-                trouble: dict[str, Any] = {"trouble": "exhausted", "trouble_at": fact.at}
+                what = "port-full" if fact.full_port else "exhausted"
+                trouble: dict[str, Any] = {"trouble": what, "trouble_at": fact.at, "reason": fact.full_port[:LONGEST]}
                 self._note(fact.mac, Stage.ASKED, fact.at, interface=fact.interface, **trouble)
             case ForeignReply():
                 self._notice(ForeignServer(fact.interface, str(fact.server), fact.at, fact.at))

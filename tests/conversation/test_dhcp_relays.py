@@ -94,6 +94,12 @@ class TestWhichSubnet:
         assert (seen.interface, seen.relay) == ("10.78.0.0/24", RELAY)
         assert (granted.lease.interface, granted.lease.port) == ("10.78.0.0/24", "10.78.0.1/eth3")
 
+    def test_the_port_of_a_lease_is_the_one_that_it_came_through_last(self, play: Playbook) -> None:
+        (first,) = take(play, RELAY, information={CIRCUIT: b"eth3"})
+        (second,) = take(play, RELAY, information={CIRCUIT: b"eth4"})
+        assert first.yiaddr == second.yiaddr
+        assert play.disk[second.yiaddr].port == "10.78.0.1/eth4"
+
     def test_leases_of_every_subnet_survive_kill_and_restart(self, play: Playbook) -> None:
         play.obtain()
         take(play, RELAY, OTHER_MAC)
@@ -239,7 +245,8 @@ class TestShares:
         first, second, third = macs(3)
         held = [take(play, RELAY, mac, information=information)[0].yiaddr for mac in (first, second)]
         assert play.relayed(DISCOVER, RELAY, third, information=information) == []
-        assert any(isinstance(fact, NoAddress) and fact.mac == third for fact in play.facts)
+        (told,) = [fact for fact in play.facts if isinstance(fact, NoAddress)]
+        assert (told.mac, told.full_port) == (third, "10.78.0.1/eth1")
         chosen = {Code.SERVER_ID: SERVER.packed, Code.REQUESTED_ADDRESS: IPv4Address("10.78.0.90").packed}
         (nak,) = play.relayed(REQUEST, RELAY, third, options=chosen, information=information)
         assert kind_of(nak) is MessageKind.NAK

@@ -106,6 +106,22 @@ class Server:
         return self.pushed[-1]
 
 
+async def test_the_server_hears_of_options_that_machines_have(world, node):
+    await node.boots_stack()
+    key, told = (await node.seen()).id, []
+    wishes = Wishes(world.store, world.bus, lambda: world.now, SUBNETS)
+    keeper = Reservations(world.store, world.bus, lambda: world.now, SUBNETS, lambda _: None, told.append)
+    await keeper.refresh()
+    await wishes.change_machine(key, MachineChange(dhcp_options={"mtu": "1400"}), ADA)
+    await keeper.refresh()
+    await keeper.refresh()
+    await wishes.change_machine(key, MachineChange(dhcp_options={}), ADA)
+    await keeper.refresh()
+    assert told == [{node.mac: {26: (1400).to_bytes(2, "big")}}, {}]
+    said = [event.text for event in await world.events("machine.changed")]
+    assert any("DHCP options from none to mtu = 1400" in text for text in said)
+
+
 async def test_the_server_hears_of_every_change_that_matters(world, node):
     await node.boots_stack()
     key = (await node.seen()).id

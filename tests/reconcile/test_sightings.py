@@ -45,6 +45,12 @@ CASES = [
     (sighting(Stage.IPXE, "none", boots_at=LAST - 30, **CHOSE), SUBNET, "never fetched its boot script", "TCP port 80"),
     (sighting(Stage.OFFERED, **CHOSE), PROXY, "never asked for it by TFTP", "UDP port 69"),
     (sighting(Stage.ASKED, trouble="exhausted", trouble_at=LAST), SUBNET, "no address was left on br0", "widen"),
+    (
+        sighting(Stage.ASKED, trouble="port-full", trouble_at=LAST, reason="10.78.0.1/eth3"),
+        SUBNET,
+        "port 10.78.0.1/eth3 of a relay has as many addresses as it may",
+        "leases_per_port",
+    ),
     (sighting(Stage.SCRIPT, trouble="crowded", trouble_at=LAST), SUBNET, "too many new machines", "by itself"),
     (
         sighting(Stage.LEASED, trouble="tftp-failed", trouble_at=LAST, file="snponly.efi", reason="it went silent"),

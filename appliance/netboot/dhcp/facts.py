@@ -64,6 +64,8 @@ class NoAddress:
     mac: str
     interface: str
     at: float
+    full_port: str = ""
+    """The port of a relay that it is behind, where that has as many addresses as it may; there may be others left."""
 
 
 @dataclass(frozen=True, slots=True)

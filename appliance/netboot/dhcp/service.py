@@ -158,10 +158,13 @@ class SubnetService:
     def _exhausted(self, request: Request, now: float) -> list[Effect]:
         if self.subnet.mode != "authoritative":
             return []
-        interface, count = self.subnet.interface, self._quiet.count(now)
+        interface = self.subnet.interface
+        if request.relay is not None and self.pool.is_full(self._key(request), None, request.relay, now):
+            told = NoAddress(request.mac, interface, now, request.relay.port)
+            return [] if request.is_probe else [Publish(told)]
+        count = self._quiet.count(now)
         complaint = [Publish(PoolExhausted(interface, request.mac, count - 1, now))] if count else []
-        told = [] if request.is_probe else [Publish(NoAddress(request.mac, interface, now))]
-        return [*told, *complaint]
+        return [*complaint] if request.is_probe else [Publish(NoAddress(request.mac, interface, now)), *complaint]
 
     def probe_result(self, address: IPv4Address, in_use: bool, now: float) -> list[Effect]:
         """Offer the address that was looked at, or set it aside and take another one."""
@@ -278,7 +281,8 @@ class SubnetService:
             return False
         enough = now + 1.5 * self.subnet.lease_seconds
         same_name = request.hostname in ("", binding.lease.hostname)  # a ROM has none, its system has
-        return binding.in_flight or (binding.durable_end >= enough and same_name)
+        same_port = request.relay is None or request.relay.port == binding.lease.port
+        return binding.in_flight or (binding.durable_end >= enough and same_name and same_port)
 
     def _bind(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
         known = self.pool.binding(self._key(request))
