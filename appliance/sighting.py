@@ -92,7 +92,9 @@ class Sighting:
     """What its boot script said: ``stack``, ``disk`` or ``next``; ``none``: that there is no stack for its processor;
     or ``busy``: to wait and ask again."""
     trouble: str = ""
-    """What kept it from going on: ``exhausted``, ``port-full``, ``tftp-failed`` or ``crowded``; counts while nothing followed it."""
+    """What kept it from going on: ``exhausted``, ``port-full``, ``tftp-failed`` or ``crowded``; counts while nothing
+    followed it.
+    """
     trouble_at: float = 0.0
     reason: str = ""
     """The trouble in words, where there are any."""

@@ -72,9 +72,7 @@ def _blocks(name: str, value: Any) -> list[str]:
 
 def _lines(section: dict[str, Any]) -> list[str]:
     # JSON's strings, numbers, booleans and lists are also TOML's.
-    return [
-        f"# {key} is not set" if value is None else f"{key} = {_toml(value)}" for key, value in section.items()
-    ]
+    return [f"# {key} is not set" if value is None else f"{key} = {_toml(value)}" for key, value in section.items()]
 
 
 def _toml(value: Any) -> str:
