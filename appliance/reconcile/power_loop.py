@@ -16,7 +16,7 @@ from appliance.about import about
 from appliance.errors import Conflict
 from appliance.events import Bus, Event, Published
 from appliance.power_order import OrderId, PowerOrder, failed
-from appliance.reconcile.power_needs import Need, need_of, needs
+from appliance.reconcile.power_needs import Need, needs
 from appliance.reconcile.power_orders import PowerOrders, end_order
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
@@ -30,6 +30,10 @@ LONGEST = 15.0
 """Seconds between two rounds at most."""
 SHORTEST = 1.0
 """The same at least, where nothing happens: what cannot be done now stays due."""
+
+
+GATHER = 0.5
+"""Seconds in which what happens counts as one: a fleet that boots says a lot."""
 
 
 class PowerLoop:
@@ -48,6 +52,7 @@ class PowerLoop:
                     with Surviving(log, "what attempts need of power switches waits"):
                         pause = await self.round(group)
                     await subscription.woken(_matters, pause)
+                    await asyncio.sleep(GATHER)
 
     async def round(self, group: asyncio.TaskGroup) -> float:
         """Begin what is due; seconds until something can be due by itself."""
@@ -67,7 +72,7 @@ class PowerLoop:
     async def _give(self, seen: Need, db: aiosqlite.Connection) -> None:
         """Store the order; what needs it is looked at once more, in the same transaction."""
         now, machine = self._clock(), seen.attempt.machine
-        need = await need_of(db, machine, now)
+        need = next(iter(await needs(db, now, machine)), None)
         if need is None or need.remedy.at > now or await power.open_order(db, machine) is not None:
             return
         attempt = need.attempt

@@ -39,26 +39,16 @@ def remedy_for(
     return remedy(attempt, power_of(switch), offline, done)
 
 
-async def needs(db: aiosqlite.Connection, now: float) -> list[Need]:
-    """Of all attempts that go on."""
-    live = await attempts.live(db)
+async def needs(db: aiosqlite.Connection, now: float, of: MachineId | None = None) -> list[Need]:
+    """Of all attempts that go on, or of that of one machine; in four queries, however many they are."""
+    live = [each for each in await attempts.live(db) if of in (None, each.machine)]
     switches = await power.of_machines(db, [each.machine for each in live])
+    switched = [each for each in live if each.machine in switches]
+    known = {each.id: each for each in await machines.some(db, [each.machine for each in switched])}
+    done = await power.orders_of_attempts(db, [each.id for each in switched])
     found = []
-    for attempt in live:
-        if need := await _need(db, attempt, switches.get(attempt.machine), now):
-            found.append(need)
+    for attempt in switched:
+        machine, orders = known[attempt.machine], done.get(attempt.id, [])
+        if (what := remedy_for(attempt, machine, switches[attempt.machine], orders, now)) is not None:
+            found.append(Need(attempt, what))
     return found
-
-
-async def need_of(db: aiosqlite.Connection, machine: MachineId, now: float) -> Need | None:
-    """Of the attempt of one machine."""
-    attempt = await attempts.live_of(db, machine)
-    return await _need(db, attempt, await power.find(db, machine), now) if attempt else None
-
-
-async def _need(db: aiosqlite.Connection, attempt: Attempt, switch: Switch | None, now: float) -> Need | None:
-    machine = await machines.brief(db, attempt.machine) if switch else None
-    if machine is None:
-        return None
-    found = remedy_for(attempt, machine, switch, await power.orders_of_attempt(db, attempt.id), now)
-    return Need(attempt, found) if found else None

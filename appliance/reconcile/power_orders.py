@@ -178,8 +178,10 @@ async def end_order(db: aiosqlite.Connection, tell: Tell, order: PowerOrder, now
         detail = {"order": order.id, "action": order.action, "code": order.code}
         of = attempt.deployment if attempt else None
         await tell(Event("machine.power", now, _said(order, machine.name), why, machine.id, of, detail))
-    if attempt is not None and attempt.status is Status.LIVE and not order.code:
-        await attempts.put(db, seen(attempt, now))
+    if attempt is not None and not order.code:
+        await power.put_wanted(db, machine.id, PowerState.ON, now)
+        if attempt.status is Status.LIVE:
+            await attempts.put(db, seen(attempt, now))
 
 
 _WORDS = {

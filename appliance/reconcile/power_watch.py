@@ -11,7 +11,7 @@ from appliance.errors import ApplianceError
 from appliance.events import Bus, Event, Published
 from appliance.machine import MachineId
 from appliance.power_known import Switch
-from appliance.power_switch import Ability, abilities
+from appliance.power_switch import Ability, PowerError, abilities
 from appliance.reconcile import power_schedule as schedule
 from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.switchboard import MOST, Switchboard
@@ -24,6 +24,8 @@ TICK = 5.0
 """Seconds between two rounds at most."""
 FRESH_SECONDS = 60.0
 """After that the list of switches is read anew, whatever no event told."""
+GATHER_SECONDS = 5.0
+"""How long a list is good at least, whatever events told: there may be ten thousand switches, and many events."""
 FIRST_LOOKS = 30.0
 """Seconds over which the first looks after a start of ours are spread."""
 
@@ -36,6 +38,8 @@ class PowerWatch:
         self._switches: dict[MachineId, Switch] = {}
         self._at_work: frozenset[MachineId] = frozenset()
         self._read_at: float | None = None
+        self._told = False
+        """Whether an event told since then that something may be different."""
         self._due: dict[MachineId, float] = {}
         """When each is looked at next."""
         self._looking: set[MachineId] = set()
@@ -52,14 +56,14 @@ class PowerWatch:
     def _matters(self, item: Published) -> bool:
         kinds = ("machine.changed", "machine.deleted", "attempt.started", "attempt.done", "attempt.failed")
         matters = isinstance(item, Event) and item.kind in kinds
-        if matters:
-            self._read_at = None
+        self._told = self._told or matters
         return matters
 
     async def round(self, group: asyncio.TaskGroup) -> None:
         """Begin the looks that are due, as far as there is room."""
         now = self._clock()
-        if self._read_at is None or not 0 <= now - self._read_at < FRESH_SECONDS:
+        good = GATHER_SECONDS if self._told else FRESH_SECONDS
+        if self._read_at is None or not 0 <= now - self._read_at < good:
             await self._refresh(now)
         waiting = sorted((at, machine) for machine, at in self._due.items() if at <= now)
         for _, machine in waiting:
@@ -73,6 +77,7 @@ class PowerWatch:
         async def job(db: aiosqlite.Connection) -> tuple[list[Switch], frozenset[MachineId]]:
             return await power.every(db), frozenset(each.machine for each in await attempts.live(db))
 
+        self._told = False
         switches, self._at_work = await self._store.read(job)
         before, self._read_at = self._switches, now
         self._switches = {each.machine: each for each in switches if _observes(each)}
@@ -93,8 +98,11 @@ class PowerWatch:
             try:
                 async with self._board.line(machine) as line:
                     await self._board.observe(line)
+            except PowerError as error:
+                log.info("its power switch: %s", error.message)  # and stored by the switchboard
             except ApplianceError as error:
-                log.info("its power switch: %s", error.message)
+                # It was not even asked: its password cannot be read, and only a person can mend that.
+                await self._board.troubled(machine, PowerError("power-refused", error.message, error.hint))
             finally:
                 self._looking.discard(machine)
                 await self._plan_next(machine)

@@ -112,10 +112,14 @@ class Switchboard:
         try:
             state = await self.call(line.driver.observe)
         except PowerError as error:
-            await self._note(line.machine.id, partial(_unanswered, error))
+            await self.troubled(line.machine.id, error)
             raise
         await self._note(line.machine.id, lambda seen, now: schedule.answered(seen, state, now))
         return state
+
+    async def troubled(self, machine: MachineId, error: PowerError) -> None:
+        """Store why a switch could not be asked."""
+        await self._note(machine, partial(_unanswered, error))
 
     async def order(self, line: Line, state: PowerState) -> None:
         """Have the switch bring the machine to ``state``; raises PowerError."""

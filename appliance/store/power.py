@@ -132,6 +132,16 @@ async def order_of_task(db: aiosqlite.Connection, task: TaskId) -> PowerOrder | 
     return load(row[0], PowerOrder) if row else None
 
 
+async def orders_of_attempts(db: aiosqlite.Connection, of: Sequence[AttemptId]) -> dict[AttemptId, list[PowerOrder]]:
+    """What each of these attempts needed of its switch, the oldest first."""
+    sql = "SELECT doc FROM power_orders WHERE attempt IN (SELECT value FROM json_each(?)) ORDER BY id"
+    found: dict[AttemptId, list[PowerOrder]] = {}
+    for row in await rows(db, sql, dump(of).decode()):
+        made = load(row[0], PowerOrder)
+        found.setdefault(made.attempt or AttemptId(""), []).append(made)
+    return found
+
+
 async def orders_of_attempt(db: aiosqlite.Connection, attempt: AttemptId) -> list[PowerOrder]:
     """What an attempt needed of the switch, the oldest first."""
     sql = "SELECT doc FROM power_orders WHERE attempt = ? ORDER BY id"

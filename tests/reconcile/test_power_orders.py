@@ -209,3 +209,17 @@ async def test_a_killed_daemon_goes_on_where_the_switch_is(switches, node, at, a
         assert memory.booted == [False], "it runs, and is left alone"
     assert len(memory.booted) == 1, "started once, whenever it was"
     assert await switches.world.store.read(power.open_orders) == []
+
+
+async def test_a_cancelled_order_sends_nothing_and_frees_the_switch(switches, node, world):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    machine = await node.seen()
+    memory.asked.clear()
+    task = await world.wishes.power(machine.id, PowerAction.OFF, None, ADA)
+    await world.wishes.cancel_task(str(task.id), ADA)
+    await switches.work()
+    assert (await world.task(task.id)).status == "cancelled"
+    await switches.turn()
+    assert await world.store.read(power.open_orders) == []
+    assert memory.asked == []

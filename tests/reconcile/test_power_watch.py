@@ -12,6 +12,8 @@ from appliance.power_known import Seen
 from appliance.power_switch import PowerError, PowerKind, PowerSettings, PowerState
 from appliance.reconcile import power_schedule as schedule
 from appliance.reconcile.switchboard import MOST
+from appliance.store import power
+from appliance.store.sealing import KEY_BYTES, Sealer
 from tests.people import ADA
 
 
@@ -89,8 +91,6 @@ async def test_a_few_at_once_and_a_dead_one_keeps_nobody(switches, world):
 
 
 async def switch_of(db, machine):
-    from appliance.store import power
-
     return await power.find(db, machine.id)
 
 
@@ -138,3 +138,15 @@ def test_looks_are_spread():
     assert min(spread) < 0.1
     assert max(spread) > 0.9
     assert all(51 <= schedule.pause(Seen(), False, 1, each) <= 69 for each in spread)
+
+
+async def test_a_password_that_cannot_be_read_is_told(switches, node, world):
+    """As after a restore without the key."""
+    await node.usable()
+    await switches.add(node)
+    switches.board._sealer = Sealer(b"x" * KEY_BYTES)
+    await switches.look()
+    seen = (await switches.switch(node)).seen
+    assert (seen.state, seen.code) == (PowerState.UNKNOWN, "power-refused")
+    assert "cannot be read" in seen.trouble
+    assert "cannot be asked" in (await world.events("machine.power"))[-1].text

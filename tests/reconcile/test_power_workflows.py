@@ -35,6 +35,7 @@ async def test_a_deploy_switches_a_machine_on_that_is_off(switches, node, world)
     await node.reports_active()
     assert await state(node) == "active"
     assert memory.booted == [False], "once"
+    assert (await switches.switch(node)).wanted is PowerState.ON
 
 
 async def test_a_system_that_goes_down_by_itself_is_not_cut(switches, node, world):
