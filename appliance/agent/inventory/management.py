@@ -1,4 +1,4 @@
-"""What SMBIOS tells of management controllers: types 38 (IPMI) and 42 (host interfaces, Redfish among them). Pure."""
+"""What SMBIOS tells of management controllers: types 38 (IPMI) and 42 (host interfaces, Redfish among them)."""
 
 import re
 from collections.abc import Iterator, Sequence
