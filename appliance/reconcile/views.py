@@ -104,12 +104,10 @@ async def views_of(db: aiosqlite.Connection, shown: Sequence[Machine]) -> list[M
     latest = {attempt.machine: attempt for attempt in await attempts.last_of_each(db, ids)}
     on = {deployment.machine: deployment for deployment in await deployments.on_machines(db, ids)}
     switches = await power.of_machines(db, ids)
-    found = []
-    for machine in shown:
-        view = MachineView(machine, latest.get(machine.id), on.get(machine.id), switches.get(machine.id))
-        orders = await _orders(db, view.live) if view.switch else ()
-        found.append(replace(view, orders=orders) if orders else view)
-    return found
+    views = [MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id)) for each in shown]
+    live = [view.live.id for view in views if view.live and view.switch]
+    done = await power.orders_of_attempts(db, live) if live else {}
+    return [replace(view, orders=tuple(done.get(view.live.id, ()))) if view.live else view for view in views]
 
 
 async def machine_view(store: Store, key: str) -> MachineView:
