@@ -125,3 +125,11 @@ class TestMerged:
         both = merged(old, new)
         assert (both.asked, both.offered, both.interface, both.hostname) == (2, 1, "br0", "printer")
         assert (both.vendor_class, both.served, both.first) == ("PXEClient:Arch:00000", True, LAST - 50)
+
+
+def test_who_got_no_answer_while_service_is_held_back_is_told_why():
+    unserved = replace(sighting(Stage.ASKED), served=False)
+    text, hint = likely_cause(unserved, SUBNET, NOW, ("10.77.0.2",))
+    assert "no new addresses are given on br0 while another DHCP server, 10.77.0.2, answers" in text
+    assert "proxy" in hint
+    assert "10.77.0.2" not in likely_cause(sighting(Stage.IPXE), SUBNET, NOW, ("10.77.0.2",))[0], "it was answered"
