@@ -39,6 +39,8 @@ TERMS: tuple[tuple[str, str], ...] = (
     ("failed", "An attempt ended badly; it can be retried."),
     ("broken", "A user said so; the machine is never chosen."),
     ("rescue", "The maintenance stack with the disks untouched, and SSH open to your key."),
+    ("power switch", "What switches a machine on and off from here: its controller, its network card, or its host."),
+    ("fenced", "Seen to be off by its power switch, after its last sign: it writes nothing any more."),
     ("task", "A long piece of work that you can watch and cancel."),
     ("event", "A fact that happened, kept in the event log."),
 )
