@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -49,8 +50,8 @@ mc_enable 0x20
 
 
 @contextlib.contextmanager
-def ipmi_sim(machine):
-    """OpenIPMI's simulator; yields settings that reach it."""
+def ipmi_sim(machine, namespace=None):
+    """OpenIPMI's simulator, here or in a network of its own; yields settings that reach it."""
     directory = machine.directory / "ipmi"
     directory.mkdir()
     program = directory / "chassis"
@@ -61,8 +62,10 @@ def ipmi_sim(machine):
     config = IPMI_SIM.format(port=port, program=program, user=USER, password=PASSWORD)
     (directory / "lan.conf").write_text(config)
     (directory / "commands").write_text(IPMI_SIM_COMMANDS)
-    argv = ["ipmi_sim", "-c", "lan.conf", "-f", "commands", "-s", "state", "-n"]
-    with running(argv, directory, lambda: rmcp_answers(port)):
+    files = [str(directory / name) for name in ("lan.conf", "commands", "state")]
+    argv = ["ipmi_sim", "-c", files[0], "-f", files[1], "-s", files[2], "-n"]
+    argv, ready = (namespace.inside(*argv), partial(rmcp_answers_in, namespace)) if namespace else (argv, rmcp_answers)
+    with running(argv, directory, lambda: ready(port)):
         yield PowerSettings(PowerKind.IPMI, "127.0.0.1", port, USER, cipher_suite=3)  # it knows no SHA-256
 
 
@@ -201,6 +204,13 @@ def accepts(port):
     except OSError:
         return False
     return True
+
+
+def rmcp_answers_in(namespace, port):
+    """The same from inside."""
+    here = str(Path(__file__).parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); import controllers; print(controllers.rmcp_answers({port}))"
+    return namespace.run(sys.executable, "-c", code) == "True\n"
 
 
 def rmcp_answers(port):
