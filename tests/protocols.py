@@ -25,6 +25,8 @@ RELAYS = "conversation/test_dhcp_relays.py::"
 RESERVED = "conversation/test_dhcp_reserved.py::"
 PROXY = "conversation/test_dhcp_proxy.py::"
 BAD_NETWORK = "conversation/test_dhcp_bad_network.py::"
+OUTLOOK = "netboot/dhcp/test_dhcp_outlook.py::"
+DECODERS = "netboot/test_decoders.py::"
 PACKET = "netboot/dhcp/test_dhcp_packet.py::"
 CLIENTS = "netboot/dhcp/test_dhcp_real_clients.py::"
 REPLAY = "captures/test_replay.py::"
@@ -197,6 +199,7 @@ DHCP = _section(
         "malformed packets are counted and dropped",
         REPLIES + "TestBadInput::test_is_dropped_with_a_reason_and_harms_nobody",
         FUZZ + "test_no_packet_does_harm_and_memory_stays_flat",
+        DECODERS + "TestDhcp::test_any_bytes",
         "test_daemon_metrics.py::test_what_came_and_went_is_counted",
     ),
     ("and logged at a limited rate", REPLIES + "TestBadInput::test_is_reported_once_a_second_with_a_count"),
@@ -216,14 +219,18 @@ DHCP = _section(
     ),
     (
         "other DHCP servers are looked for before authoritative service starts",
+        OUTLOOK + "test_service_begins_after_a_look_that_saw_nobody",
         MODES + "test_no_address_is_given_beside_another_server_until_it_is_gone_or_forced",
     ),
     (
         "and every ten minutes",
+        OUTLOOK + "test_service_begins_after_a_look_that_saw_nobody",
+        OUTLOOK + "test_a_server_found_at_once_was_there_before_a_later_one_stops_nothing",
         MODES + "test_a_restart_goes_on_at_once_and_tells_of_a_server_that_came_meanwhile",
     ),
     (
         "service is refused, and that is said, unless forced",
+        OUTLOOK + "test_forced_service_begins_at_once_and_is_looked_over_all_the_same",
         MODES + "test_no_address_is_given_beside_another_server_until_it_is_gone_or_forced",
     ),
 )
