@@ -77,12 +77,13 @@ class Lookout:
         while True:
             self._wake.clear()
             now = self._clock()
-            times = {name: at for name, each in self._outlooks.items() if (at := each.next_look()) is not None}
+            due = [each for each in self._outlooks.values() if each.is_due(now)]
             async with asyncio.TaskGroup() as looks:
-                for interface in [name for name, at in times.items() if at <= now]:
-                    looks.create_task(self._look(self._outlooks[interface]), name=f"look for DHCP on {interface}")
-            if all(at > now for at in times.values()):
-                await self._wait(min(times.values(), default=None))
+                for each in due:
+                    looks.create_task(self._look(each), name=f"look for DHCP on {each.subnet.interface}")
+            if not due:
+                times = [at for each in self._outlooks.values() if (at := each.next_look()) is not None]
+                await self._wait(min(times, default=None))
 
     async def _wait(self, until: float | None) -> None:
         try:

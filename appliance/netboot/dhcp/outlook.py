@@ -76,8 +76,13 @@ class Outlook:
             return self.looked + HELD_SECONDS
         return self.looked + (EARLY_SECONDS if self._young(self.looked) else EVERY_SECONDS)
 
+    def is_due(self, now: float) -> bool:
+        """Whether to look now; also where the clock was set back, and the time would come much too late."""
+        at = self.next_look()
+        return at is not None and not now < at <= now + EVERY_SECONDS
+
     def _young(self, at: float) -> bool:
-        return self.begun is not None and at - self.begun < YOUNG_SECONDS
+        return self.begun is not None and 0 <= at - self.begun < YOUNG_SECONDS
 
     def suspect(self, now: float) -> bool:
         """Somebody was heard who may be another server: whether to look at once, which is not again within a minute."""

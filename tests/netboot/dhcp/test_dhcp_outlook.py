@@ -104,6 +104,16 @@ def test_a_sign_of_another_server_makes_us_look_once_a_minute_at_most(outlook):
     assert not outlook.suspect(later + HELD_SECONDS), "it is on its way"
 
 
+def test_a_clock_that_was_set_back_neither_stops_the_looks_nor_makes_old_service_young(outlook):
+    outlook.seen([], 90_000.0)
+    assert not outlook.is_due(90_001.0)
+    assert outlook.is_due(90_000.0 + EARLY_SECONDS)
+    assert outlook.is_due(1000.0), "an hour, or a day, earlier"
+    assert outlook.seen([OTHER], 1000.0) == ""
+    assert not outlook.held
+    assert not outlook.is_due(1001.0)
+
+
 def test_a_look_that_could_not_be_taken_is_tried_again_and_begins_nothing(outlook):
     outlook.blind(1000.0)
     assert (outlook.held, outlook.next_look()) == (True, 1000.0 + BLIND_SECONDS)
