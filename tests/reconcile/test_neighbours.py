@@ -5,6 +5,7 @@ import pytest
 from appliance.errors import Denied
 from appliance.netboot.fleet import Neighbour
 from appliance.reconcile.neighbours import LONGEST, MOST
+from appliance.store import machines
 
 SWITCH = Neighbour("eth0", "3a:91:38:59:cf:b0", "ge-0/0/12", "to node 12", "sw-rack7", "OS", "10.9.0.1", 42)
 
@@ -56,5 +57,7 @@ async def test_a_session_without_proof_tells_nothing(world, node):
     await node.firmware()
     stranger = await node.firmware(proven=False)
     await node.redeem(stranger)
+    machine = (await node.seen()).id
+    await world.store.write(lambda db: machines.put_inventory(db, machine, node.inventory()))
     await world.fleet.take_neighbours(node.token, [SWITCH])
     assert await known(node) is None
