@@ -5,7 +5,7 @@ import struct
 from appliance.netboot.tftp.content import Content
 from appliance.netboot.tftp.packet import Opcode
 
-_PIECE = 1 << 15
+_PIECE = 1 << 13
 """Bytes that are read at once, or one block where that is more; each transfer holds so much."""
 _WIRE_BLOCKS = 0x10000
 _DATA = int(Opcode.DATA)  # looking up the member takes longer than all the rest of a header
