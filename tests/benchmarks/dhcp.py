@@ -5,11 +5,9 @@ without waiting until they are on it.
 """
 
 import json
-import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,6 +16,7 @@ from tests.benchmarks.arena import SERVER, Arena, arena
 from tests.benchmarks.bench import say
 from tests.benchmarks.daemons import our_daemon
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.perfdhcp import late, read_report
 
 NAME = "dhcp"
 SECONDS = 5
@@ -31,21 +30,6 @@ MOST_OF_KEA, MOST_OF_DNSMASQ, MOST_P99 = 1 / 1.2, 1 / 10, 0.020
 RANGE = "10.77.1.0-10.77.255.250"
 CLIENTS = 60_000
 Serving = Callable[[Arena, Path], AbstractAsyncContextManager[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What perfdhcp saw at one rate."""
-
-    sent: int
-    completed: int
-    delays: list[float]
-    """Seconds from a DISCOVER to its OFFER and from a REQUEST to its ACK, together, of each client."""
-
-    @property
-    def borne(self) -> bool:
-        """Whether nearly all exchanges were completed."""
-        return self.sent > 0 and self.completed >= self.sent * (1 - LOST)
 
 
 async def measure() -> list[Figure]:
@@ -67,7 +51,7 @@ def _figures(rates: dict[str, float], p99: float) -> list[Figure]:
     return [
         Figure(NAME, "DHCP: Kea's exchanges per ours", rates["kea"] / rates["ours"], "", MOST_OF_KEA, detail),
         Figure(NAME, "DHCP: dnsmasq's per ours", rates["dnsmasq"] / rates["ours"], "", MOST_OF_DNSMASQ, detail),
-        Figure(NAME, "DHCP: p99 of an exchange at half of our rate", p99 * 1000, "ms", MOST_P99 * 1000),
+        Figure(NAME, "DHCP: p99 of an answer at half of our rate", p99 * 1000, "ms", MOST_P99 * 1000),
     ]
 
 
@@ -76,41 +60,32 @@ async def _limit(where: Arena, serving: Serving) -> float:
     with TemporaryDirectory(prefix="bench-dhcp-") as directory:
         async with serving(where, Path(directory)):
             low, high = 0.0, float(FIRST_RATE)
-            while (await _look(where, high)).borne:
+            while await _bears(where, high):
                 low, high = high, high * 2
             while high - low > FINEST * high:
                 middle = (low + high) / 2
-                low, high = (middle, high) if (await _look(where, middle)).borne else (low, middle)
+                low, high = (middle, high) if await _bears(where, middle) else (low, middle)
             return low
 
 
+async def _bears(where: Arena, rate: float) -> bool:
+    """Whether nearly all exchanges are completed at a rate."""
+    report = read_report(await _perfdhcp(where, rate))
+    return report.sent > 0 and report.completed >= report.sent * (1 - LOST)
+
+
 async def _delay(where: Arena, rate: float) -> float:
-    """Seconds that 99 of 100 exchanges with our daemon take at most."""
+    """Seconds that 99 of 100 answers of our daemon take at most."""
     with TemporaryDirectory(prefix="bench-dhcp-") as directory:
         async with our_daemon(where, Path(directory), RANGE):
-            look = await _look(where, rate, "-x", "t")
-    return sorted(look.delays)[int(len(look.delays) * 0.99)] if look.delays else float("inf")
+            return late(await _perfdhcp(where, rate, "-x", "t"))
 
 
-async def _look(where: Arena, rate: float, *more: str) -> Look:
-    """One run of perfdhcp, with clients that no server has seen before."""
+async def _perfdhcp(where: Arena, rate: float, *more: str) -> str:
+    """One run, with clients that no server has seen before."""
     base = f"mac=02:{secrets.token_bytes(3).hex(':')}:00:00"
     argv = ["perfdhcp", "-4", "-r", str(round(rate)), "-R", str(CLIENTS), "-p", str(SECONDS), "-b", base]
-    said = await where.ask(*argv, "-W", "1000000", *more, SERVER, codes=(0, 3))
-    return read_report(said)
-
-
-def read_report(said: str) -> Look:
-    """perfdhcp's report. It counts DISCOVER and REQUEST each by themselves: completed is what both were."""
-    sent = [int(each) for each in re.findall(r"sent packets: (\d+)", said)]
-    received = [int(each) for each in re.findall(r"received packets: (\d+)", said)]
-    return Look(sent[0], received[1], _delays(said))
-
-
-def _delays(said: str) -> list[float]:
-    """From the timestamps of all exchanges that `-x t` has it print, each on a line with what came back."""
-    stamps = re.findall(r"sent / received: (\S+) (\S+)(?: \S+){2} (\S+) (\S+)", said)
-    return [float(stamp[-1]) for stamp in stamps]
+    return await where.ask(*argv, "-W", "1000000", *more, SERVER, codes=(0, 3))
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ no windows. Each has an address of its own, as machines have.
 
 import asyncio
 import os
-import re
 import secrets
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from tests.benchmarks.arena import PREFIX, SERVER, Arena, arena
 from tests.benchmarks.bench import say
 from tests.benchmarks.daemons import our_daemon
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.perfdhcp import late
 
 NAME = "tftp"
 SIZE = 32 << 20
@@ -105,13 +105,6 @@ async def _dhcp_beside(where: Arena, directory: Path, addresses: Sequence[str]) 
         for each in transfers:
             each.cancel()
     return late(said)
-
-
-def late(said: str) -> float:
-    """Out of what perfdhcp prints with `-x t`, the seconds that 99 of 100 answers took at most."""
-    stamps = re.findall(r"sent / received: ([\d.]+) / ([\d.]+)", said)
-    took = sorted(float(received) - float(sent) for sent, received in stamps)
-    return took[int(len(took) * 0.99)] if took else float("inf")
 
 
 async def _again(where: Arena, address: str) -> None:
