@@ -186,8 +186,8 @@ def check_secret(kind: PowerKind, secret: str) -> str:
         raise Invalid("power-secret-unused", f"a switch of kind {kind} has no password", "leave it empty", "secret")
     if not secret and kind in SECRET_REQUIRED:
         raise Invalid("power-secret-missing", f"a switch of kind {kind} needs a password", "type it", "secret")
-    if any(letter < " " or letter == "\x7f" for letter in secret):
-        text = "the password has a control character in it"
+    if any(letter < " " or letter in "\x7f\ufffd" for letter in secret):  # the last stands for bytes that are no text
+        text = "the password has a control character in it, or something that is no character"
         raise Invalid("power-secret-invalid", text, "type it again, without line ends and tabs", "secret")
     if kind is PowerKind.WAKE_ON_LAN and secret and not _SECURE_ON.fullmatch(secret):
         text = "a SecureOn password is six bytes"

@@ -32,7 +32,7 @@ BAD = {
     "lines": "a\nb: c\r\nd",
     "surrogate": "\ud800",
 }
-SECRET = frozenset({"password", "again", "old", "key_pem"})
+SECRET = frozenset({"password", "again", "old", "key_pem", "secret"})
 """What no page sends back."""
 
 
@@ -70,6 +70,22 @@ FORMS = (
     ),
     Form("/machines/m0006/rescue", {"ssh_keys": KEY}, names("ssh_keys")),
     Form("/machines/m0006/delete", {"confirm": "node-17"}, names("confirm")),
+    Form(
+        "/machines/m0005/power-settings",
+        {"kind": "ipmi", "address": "192.0.2.10", "port": "", "user": "root", "secret": PASSWORD, "cipher_suite": "",
+         "privilege": ""},
+        names("address", "port", "user", "secret", "cipher_suite", "privilege"),
+        {"port": EMPTY, "cipher_suite": EMPTY, "privilege": EMPTY,
+         "user": names("nothing", "template", "negative", "number", "path"),
+         "secret": names("nothing", "template", "turned", "negative", "number", "path")},
+    ),
+    Form("/machines/m0000/power/off", {"confirm": "node-11"}, names("confirm"), {"confirm": EMPTY}),
+    Form(
+        "/network/subnets/br0/edit",
+        {"mode": "proxy", "unknown_machines": "enlist", "other_servers": "refuse", "confirm": "br0"},
+        names("mode", "unknown_machines", "other_servers", "confirm"),
+        dict.fromkeys(("mode", "unknown_machines", "other_servers"), EMPTY),
+    ),
     Form("/machines/bulk?chosen=m0005&action=tag", {"tags": "a"}, names("tags"),
          {"tags": names("negative", "long words", "lines")}),
     Form("/machines/bulk?chosen=m0005&action=hand-over", {"hand_over": "kexec"}, names("hand_over")),
@@ -147,7 +163,10 @@ def urlencoded(values: dict[str, str]) -> bytes:
     return "&".join(f"{n}={quote_plus(v, errors='surrogatepass')}" for n, v in values.items()).encode()
 
 
-CHOSEN = names("type", "role", "scope", "days", "hand_over", "image", "machine", "confirm")
+CHOSEN = names(
+    "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
+    "mode", "serve_non_pxe", "unknown_machines", "other_servers",
+)  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
 
@@ -212,6 +231,8 @@ UNTYPED = {
     "/deployments/bulk",
     "/kernels/{key}/edit",
     "/kernels/{key}/delete",
+    "/machines/{key}/power-settings/delete",
+    "/network/subnets/{interface}/look",
     "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
 }
