@@ -251,7 +251,7 @@ class Watch:
         signs: dict[str, Sighting],
         servers: dict[tuple[str, str], ForeignServer],
     ) -> list[Sighting]:
-        known = await sightings.take(db, signs.values()) if signs else []
+        known = await sightings.take(db, list(signs.values())) if signs else []
         if servers:
             noticed = [await self._told_of(tell, await sightings.notice(db, each)) for each in servers.values()]
             await sightings.put_servers(db, noticed, self._clock() - FOREIGN_SECONDS)

@@ -1,6 +1,7 @@
 """What was heard of interfaces on the network, and of other DHCP servers; both bounded."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import aiosqlite
@@ -60,12 +61,12 @@ async def find(db: aiosqlite.Connection, mac: str) -> Sighting | None:
     return load(row[0], Sighting) if row else None
 
 
-async def take(db: aiosqlite.Connection, signs: Iterable[Sighting]) -> list[Sighting]:
+async def take(db: aiosqlite.Connection, signs: Sequence[Sighting]) -> list[Sighting]:
     """Add these signs to what is known, and forget the oldest beyond KEEP; what is known now of those interfaces."""
-    known = []
-    for sign in signs:
-        before = await find(db, sign.mac)
-        known.append(sign if before is None else merged(before, sign))
+    macs = json.dumps([sign.mac for sign in signs])
+    found = await rows(db, "SELECT mac, doc FROM sightings WHERE mac IN (SELECT value FROM json_each(?))", macs)
+    before = {mac: load(document, Sighting) for mac, document in found}
+    known = [merged(before[sign.mac], sign) if sign.mac in before else sign for sign in signs]
     await db.executemany(
         "INSERT OR REPLACE INTO sightings(mac, interface, first, last, stage, search, doc) VALUES(?,?,?,?,?,?,?)",
         [(s.mac, s.interface, s.first, s.last, s.stage.value, search_text(s), dump(s)) for s in known],
