@@ -189,9 +189,10 @@ class Watch:
     def _note(self, mac: str, stage: Stage, at: float, interface: str = "", **said: Any) -> None:
         if self._arrived(mac):
             return
-        sign, before = Sighting(mac, interface, at, at, stage, at, **said), self._signs.get(mac)
+        before = self._signs.get(mac)
         if before is None and not self._admitted(mac, stage, at):
             return
+        sign = Sighting(mac, interface, at, at, stage, at, **said)
         self._signs[mac] = sign if before is None else merged(before, sign)
         self._something.set()
         if self._known.get(mac) != self._signs[mac].stage:
