@@ -17,6 +17,7 @@ from tests.benchmarks.arena import SERVER, Arena, arena
 from tests.benchmarks.bench import say
 from tests.benchmarks.daemons import our_daemon
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.tftp import KEEP_GROUPS
 
 NAME = "storm"
 MACHINES, WITHIN = 1000, 10.0
@@ -28,22 +29,14 @@ MOST_RATIO, MOST_MEGABYTES, MOST_DHCP = 1.15, 250, 1.0
 LOOK_SECONDS = 0.5
 """Between two looks at the daemon's memory."""
 _NGINX = """
-worker_processes 1;
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{ worker_connections 8192; }}
+daemon off; worker_processes 1; user root; pid {directory}/nginx.pid; worker_rlimit_nofile 8192;
+error_log {directory}/nginx.log;
+events {{ worker_connections 4096; }}
 http {{
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{ listen 80; root {directory}; }}
+  access_log off; sendfile on; tcp_nopush on;
+  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+  server {{ listen {server}:80; location / {{ root {directory}; }} }}
 }}
 """
 
@@ -91,9 +84,9 @@ async def _bytes_alone(where: Arena) -> dict[str, Any]:
         for name, size in (("vmlinuz", KERNEL), ("initrd", INITRD)):
             (directory / name).write_bytes(b"\0" * size)
         configuration = directory / "nginx.conf"
-        configuration.write_text(_NGINX.format(directory=directory))
+        configuration.write_text(_NGINX.format(directory=directory, server=SERVER))
         ready = ("curl", "--silent", "--fail", "--output", "/dev/null", "--head", f"http://{SERVER}/vmlinuz")
-        argv = ("nginx", "-c", str(configuration), "-p", str(directory), "-e", str(directory / "error.log"))
+        argv = (sys.executable, KEEP_GROUPS, "nginx", "-c", str(configuration), "-e", "stderr")
         async with where.serving(*argv, ready=ready):
             urls = [f"http://{SERVER}/{name}" for name in ("vmlinuz", "initrd")]
             return await _hall(where, *(word for url in urls for word in ("--download", url)))

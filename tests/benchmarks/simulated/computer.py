@@ -64,7 +64,8 @@ class Computer:
         ipxe = await self.cable.lease(mac, {**asking, **identity, Code.USER_CLASS: b"iPXE", Code.IPXE: IPXE_FEATURES})
         if ipxe.address != rom.address:
             raise http.Failed(f"{self.mac} was leased {address}, then {ipxe.address}")
-        serial, known = f"S{self.number}", {"platform": "pcbios", "product": "Simulated", "manufacturer": "Bench"}
+        serial = f"S{self.number}"
+        known = {"platform": "pcbios", "product": "Simulated", "manufacturer": "Bench", "buildarch": "i386"}
         filled = ipxe.file.replace("${uuid}", str(self.uuid)).replace("${serial:uristring}", serial)
         for name, value in known.items():
             filled = filled.replace(f"${{{name}}}", value).replace(f"${{{name}:uristring}}", value)
