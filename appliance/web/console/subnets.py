@@ -73,9 +73,9 @@ async def switch(request: web.Request) -> web.Response:
     view, subnet = await _view(request)
     sent, now = await fields(request), _values(subnet)
     typed = {name: text(sent, name).strip() or now[name] for name in CHOICES}
-    if wrong := next((name for name in CHOICES if typed[name] not in CHOICES[name]), ""):
+    if unknown := next((name for name in CHOICES if typed[name] not in CHOICES[name]), ""):
         known = {name: value if value in CHOICES[name] else now[name] for name, value in typed.items()}
-        return _form(request, view, known, Invalid("rule-unknown", "Choose one of these", field=wrong))
+        return _form(request, view, known, Invalid("rule-unknown", "Choose one of these", field=unknown))
     change = {name: _value(name, typed[name]) for name in CHOICES if typed[name] != now[name]}
     switches = request.app[SERVICES].switches
     try:
