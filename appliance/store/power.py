@@ -20,15 +20,10 @@ KEEP_ORDERS = 50
 _SELECT = "SELECT s.machine, s.settings, length(s.secret) > 0, s.seen, s.wanted, s.wanted_at FROM power_switches s"
 
 
-def _switch(row: tuple[object, ...]) -> Switch:
+def _switch(row: tuple[str, bytes, int, bytes, str, float]) -> Switch:
     machine, settings, secret, seen, wanted, at = row
     return Switch(
-        MachineId(str(machine)),
-        load(bytes(settings), PowerSettings),  # type: ignore[call-overload]
-        bool(secret),
-        load(bytes(seen), Seen),  # type: ignore[call-overload]
-        PowerState(str(wanted)),
-        float(at),  # type: ignore[arg-type]
+        MachineId(machine), load(settings, PowerSettings), bool(secret), load(seen, Seen), PowerState(wanted), at
     )
 
 

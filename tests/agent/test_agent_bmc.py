@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -139,7 +140,7 @@ class Programs:
 
 
 @pytest.fixture
-def device(tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A controller that can be asked."""
     node = tmp_path / "ipmi0"
     node.touch()
@@ -147,7 +148,8 @@ def device(tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
     return node
 
 
-def test_the_first_channel_with_an_address_counts(device, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.usefixtures("device")
+def test_the_first_channel_with_an_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     programs = Programs({"1": SIMULATOR, "3": DELL})
     monkeypatch.setattr(bmc, "run", programs)
     found = bmc.read_bmc(tables(IPMI), [])
@@ -157,7 +159,8 @@ def test_the_first_channel_with_an_address_counts(device, monkeypatch) -> None: 
     assert programs.called[-1][-1] == "3"
 
 
-def test_a_controller_that_hangs_is_noted_and_still_one(device, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.usefixtures("device")
+def test_a_controller_that_hangs_is_noted_and_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bmc, "run", Programs({"1": AgentError("ipmitool: no end after 20 s")}))
     notes: list[str] = []
     found = bmc.read_bmc(tables(IPMI, host_interface()), notes)
@@ -166,7 +169,7 @@ def test_a_controller_that_hangs_is_noted_and_still_one(device, monkeypatch) -> 
     assert notes == ["bmc: ipmitool: no end after 20 s"]
 
 
-def test_a_controller_without_its_device(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_controller_without_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bmc, "DEVICES", (tmp_path / "none",))
     monkeypatch.setattr(bmc, "APPEARS_SECONDS", 0.0)
     monkeypatch.setattr(bmc, "run", Programs({}))

@@ -198,6 +198,17 @@ class Played:
         await self.boots_stack()
         await self.world.wishes.change_machine((await self.seen()).id, MachineChange(maintenance=False), ADA)
 
+    async def waits_for_its_wipe(self):
+        """A deployment that is to be wiped was released, and the machine is back in the stack."""
+        await self.usable()
+        await self.world.deploy(wipe_on_release=True)
+        await self.world.act("start")
+        await self.installs()
+        await self.reports_active()
+        await self.world.act("release")
+        await self.obeys()
+        await self.boots_stack()
+
     async def active(self):
         """Idle, then deployed."""
         await self.usable()

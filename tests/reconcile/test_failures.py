@@ -166,14 +166,7 @@ async def test_a_boot_that_nobody_asked_for_cannot_fetch_a_destructive_step(worl
 
 
 async def test_a_restart_while_wiping_fails_and_is_retried(world, node):
-    await node.usable()
-    await world.deploy(wipe_on_release=True)
-    await world.act("start")
-    await node.installs()
-    await node.reports_active()
-    await world.act("release")
-    await node.obeys()
-    await node.boots_stack()
+    await node.waits_for_its_wipe()
     await node.work()
     await node.boots_stack()
     assert (await node.seen()).failed_reason == "the machine restarted by itself while wiping the disk"

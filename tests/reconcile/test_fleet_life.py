@@ -82,14 +82,7 @@ async def test_the_timeline_tells_it_all_with_reasons(world, node):
 
 
 async def test_a_wiping_release_wipes_only_the_deployments_disk(world, node):
-    await node.usable()
-    await world.deploy(wipe_on_release=True)
-    await world.act("start")
-    await node.installs()
-    await node.reports_active()
-    await world.act("release")
-    await node.obeys()
-    await node.boots_stack()
+    await node.waits_for_its_wipe()
     assert await state(node) == "releasing"
     work = await node.step(WIPE_DISK)
     assert (work.params["disk"]["serial"], work.params["owned"]) == ("S1", True)

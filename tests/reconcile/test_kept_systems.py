@@ -140,14 +140,7 @@ async def test_what_is_installed_on_a_broken_machine_waits_for_a_start(world, no
 
 
 async def test_a_failed_wipe_does_not_begin_again_by_itself(world, node):
-    await node.usable()
-    await world.deploy(wipe_on_release=True)
-    await world.act("start")
-    await node.installs()
-    await node.reports_active()
-    await world.act("release")
-    await node.obeys()
-    await node.boots_stack()
+    await node.waits_for_its_wipe()
     work = await node.work()
     assert (work.step, (await world.deployment()).installed) == (WIPE_DISK, None)
     await node.report(work, "failed", code="x", message="no")
