@@ -120,6 +120,7 @@ def _loops(on: Ground, jobs: Mapping[str, JobKind]) -> dict[str, Run]:
         "jobs": Jobs(on.store, on.bus, on.clock, jobs).run,
         "disk": on.stuck.run,
         "presence": on.presence.run,
+        "bell": lambda: on.bell.listen(on.bus),
         "upkeep": Upkeep(on.store, on.bus, on.clock).run,
         "certificates": lambda: certificates.keep_renewed(on.certificates, on.clock),
         **on.instruments.loops(),

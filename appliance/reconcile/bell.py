@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from appliance.events import Bus, Event, Published
 from appliance.machine import MachineId
 
 
@@ -23,6 +24,15 @@ class Bell:
         self._rings[machine] += 1
         for event in self._waiting.get(machine, ()):
             event.set()
+
+    async def listen(self, bus: Bus) -> None:
+        """Ring for every event of a machine, whoever tells it; until cancelled."""
+        with bus.listen(self._told):
+            await asyncio.Event().wait()
+
+    def _told(self, item: Published) -> None:
+        if isinstance(item, Event) and item.machine is not None:
+            self.ring(item.machine)
 
     async def wait(self, machine: MachineId, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
         """Wait until ``condition`` holds, at most ``seconds``; whether it held."""

@@ -13,6 +13,7 @@ from appliance.reconcile.polls import TRUSTED_SECONDS
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.store import machines
 from appliance.workflow import PREPARE
+from tests.people import ADA
 
 
 @pytest.fixture
@@ -68,6 +69,24 @@ async def test_a_poll_ends_with_its_session(world, node, short):
         await world.fleet.poll(old)
     with pytest.raises(NotFound):
         await world.fleet.poll("0" * 32)
+
+
+async def test_a_machine_that_is_deleted_hears_it_while_it_waits(world, node, monkeypatch):
+    """Nobody rings for that but the bus."""
+    await node.boots_stack()
+    machine = (await node.seen()).id
+    monkeypatch.setattr(polls, "POLL_SECONDS", 30.0)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        listening = group.create_task(world.bell.listen(world.bus))
+        waiting = group.create_task(refused(world.fleet.poll(node.poll)))
+        await world.wishes.delete_machine(machine, ADA)
+        await waiting
+        listening.cancel()
+
+
+async def refused(poll):
+    with pytest.raises(NotFound):
+        await poll
 
 
 async def test_signs_of_life_of_many_are_one_write(world, node, short, monkeypatch):
