@@ -76,7 +76,9 @@ class BootHttp:
                 web.get("/boot/start.ipxe", self._start),
                 web.get("/boot/script", self._script, allow_head=False),  # asking for it counts as a boot
                 web.get("/grub/grub.cfg", self._grub_start),
+                web.head("/boot/grub/{mac}/{uuid}", _there),
                 web.get("/boot/grub/{mac}/{uuid}", self._grub, allow_head=False),
+                web.head("/boot/trouble/{mac}/{waits}", _there),
                 web.get("/boot/trouble/{mac}/{waits}", self._trouble, allow_head=False),
                 web.get("/boot/stack.json", self._stack_paths),
                 web.get("/boot/{name}", self._program),
@@ -227,6 +229,11 @@ async def _single_slashes(request: web.Request, handler: Handler) -> web.StreamR
     folded._match_info = match
     match.add_app(request.app)
     return await match.handler(folded)
+
+
+async def _there(_: web.Request) -> web.Response:
+    """GRUB that was loaded by HTTP asks by HEAD whether a file is there, and then by GET: only that one counts."""
+    return web.Response(headers={"Cache-Control": "no-store"})
 
 
 @web.middleware

@@ -76,9 +76,16 @@ async def test_a_decision_that_cannot_be_taken_now_makes_grub_wait(site: Site, p
     assert (await ask(port, f"/boot/grub/nonsense/{UUID}")).status == 422
 
 
-async def test_asking_for_it_counts_as_a_boot(site: Site, port: int) -> None:
-    assert (await ask(port, f"/boot/grub/{MAC}/{UUID}", "HEAD")).status == 405
+@pytest.mark.parametrize("path", [f"/boot/grub/{MAC}/{UUID}", f"/boot/trouble/{MAC}/20"])
+async def test_grub_that_came_by_http_looks_whether_a_file_is_there_and_nothing_counts_of_that(
+    site: Site, port: int, path: str
+) -> None:
+    answer = await ask(port, path, "HEAD")
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert site.fleet.asked == []
+    assert site.heard == []
+    assert (await ask(port, path)).status == 200
+    assert len(site.fleet.asked) + len(site.heard) == 1
 
 
 async def test_what_stands_on_a_screen_is_told(site: Site, port: int) -> None:
