@@ -1,7 +1,8 @@
 """Boot options for people who keep their own DHCP server, as its configuration wants them (pure).
 
-Each says what our own server says: the boot program for each kind of firmware, by TFTP or, to HTTP boot, by URL, and
-to iPXE the first script, so that it is never sent to load itself again.
+Each says what our own server says first: the boot program for each kind of firmware, by TFTP or, to HTTP boot, by URL,
+and to iPXE the first script, so that it is never sent to load itself again. What our server learns of a machine another
+one does not: who has machines with Secure Boot asks for shim, which starts the others as well.
 """
 
 import json
@@ -10,12 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from appliance import bootprogram
 from appliance.netboot.dhcp.subnet import Subnet
 
 ServerKind = Literal["dnsmasq", "dhcpd", "kea", "mikrotik", "opnsense"]
 """DHCP servers that there is a snippet for."""
-
-_BIOS, _X64, _ARM64 = "undionly.kpxe", "snponly.efi", "snponly-arm64.efi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,23 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One kind of firmware: its name, what it calls its architecture (option 93), what it loads."""
+    """One kind of firmware: its name, what it calls its architecture (option 93), whose boot programs it runs."""
 
     name: str
     architectures: tuple[int, ...]
-    program: str
+    runs: str
+    """As ``bootprogram`` names the kind."""
     http: bool = False
 
 
 _X64_CODES, _ARM64_CODES = (7, 9, 15, 16), (11, 19)
 # The vendor class says who boots by HTTP, as for our own server: lists of several architectures mix both kinds.
 _KINDS = (
-    _Kind("bios", (0,), _BIOS),
-    _Kind("uefi", _X64_CODES, _X64),
-    _Kind("arm64", _ARM64_CODES, _ARM64),
-    _Kind("http", _X64_CODES, _X64, http=True),
-    _Kind("http-arm64", _ARM64_CODES, _ARM64, http=True),
+    _Kind("bios", (0,), bootprogram.BIOS),
+    _Kind("uefi", _X64_CODES, bootprogram.UEFI),
+    _Kind("arm64", _ARM64_CODES, bootprogram.UEFI_ARM64),
+    _Kind("http", _X64_CODES, bootprogram.UEFI, http=True),
+    _Kind("http-arm64", _ARM64_CODES, bootprogram.UEFI_ARM64, http=True),
 )
 
 
@@ -61,20 +62,33 @@ class _Boot:
     """Start of our URLs."""
     network: str
     """That of the machines."""
+    programs: Mapping[str, str]
+    """What each kind of firmware loads, as ``bootprogram`` names the kind."""
 
     @property
     def script(self) -> str:
         return f"{self.url}/boot/start.ipxe"
 
     def file(self, kind: _Kind) -> str:
-        return f"{self.url}/boot/{kind.program}" if kind.http else kind.program
+        program = self.programs[kind.runs]
+        return f"{self.url}/boot/{program}" if kind.http else program
 
 
-def snippet(subnet: Subnet, kind: ServerKind) -> Snippet:
-    """The boot options of a subnet for this kind of server."""
+def snippet(subnet: Subnet, kind: ServerKind, *, secure_boot: bool = False) -> Snippet:
+    """The boot options of a subnet for this kind of server.
+
+    With ``secure_boot`` UEFI on x86-64 is sent shim, which firmware runs with Secure Boot and without.
+    """
     title, where, text = _SNIPPETS[kind]
-    boot = _Boot(str(subnet.address.ip), subnet.boot_url, str(subnet.network))
+    programs = _programs(bootprogram.SHIM if secure_boot else bootprogram.AUTOMATIC, subnet.boot_program)
+    boot = _Boot(str(subnet.address.ip), subnet.boot_url, str(subnet.network), programs)
     return Snippet(kind, title, where, "\n".join(text(boot)) + "\n")
+
+
+def _programs(choice: str, preferred: str) -> dict[str, str]:
+    """By kind of firmware: what was chosen where it fits, else what the subnet prefers, else what is usual."""
+    chosen = {kind: bootprogram.chosen(kind, choice, None, preferred, 0) for kind in bootprogram.ORDER}
+    return {kind: program for kind, program in chosen.items() if program is not None}
 
 
 def _head(boot: _Boot, sign: str = "#") -> list[str]:

@@ -1,6 +1,7 @@
 """A real DHCP server with one of our snippets in it, asked as each kind of firmware. Run as a program in `unshare`.
 
-Usage: snippet_world.py dnsmasq|dhcpd|kea DIRECTORY. Prints one JSON object: kind of firmware -> what it was offered.
+Usage: snippet_world.py dnsmasq|dhcpd|kea DIRECTORY usual|secure-boot. Prints one JSON object: kind
+of firmware -> what it was offered.
 """
 
 import json
@@ -147,10 +148,11 @@ def told(offer: Packet) -> dict[str, str]:
     }
 
 
-def main(kind: str, directory: Path) -> None:
+def main(kind: str, directory: Path, secure_boot: bool) -> None:
     """Serve, ask, print."""
     network()
-    command = SERVERS[kind](directory, snippet(SUBNET, kind).text)  # type: ignore[arg-type]
+    text = snippet(SUBNET, kind, secure_boot=secure_boot).text  # type: ignore[arg-type]
+    command = SERVERS[kind](directory, text)
     environment = {**os.environ, "KEA_LOCKFILE_DIR": str(directory), "KEA_PIDFILE_DIR": str(directory)}
     log = (directory / "log").open("wb")
     with log, subprocess.Popen(command, stdout=log, stderr=log, env=environment) as server:
@@ -160,4 +162,4 @@ def main(kind: str, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "secure-boot")

@@ -17,7 +17,7 @@ NAMESPACES = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--mou
 SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"))
 OURS = "10.77.0.1"
 SCRIPT = ("http://10.77.0.1/boot/start.ipxe", OURS, "")
-URLS = {name: f"http://10.77.0.1/boot/{name}" for name in ("snponly.efi", "snponly-arm64.efi")}
+URLS = {name: f"http://10.77.0.1/boot/{name}" for name in ("snponly.efi", "snponly-arm64.efi", "shimx64.efi")}
 EXPECTED = {
     "bios": ("undionly.kpxe", OURS, ""),
     "uefi": ("snponly.efi", OURS, ""),
@@ -35,16 +35,24 @@ EXPECTED = {
     "ipxe-only-175": SCRIPT,
 }
 """File, next server, vendor class."""
+SIGNED = {
+    name: ({"snponly.efi": "shimx64.efi", URLS["snponly.efi"]: URLS["shimx64.efi"]}.get(file, file), *others)
+    for name, (file, *others) in EXPECTED.items()
+}
+"""The same for Secure Boot: nothing differs but what UEFI on x86-64 loads."""
 
 
+@pytest.mark.parametrize(("form", "expected"), [("usual", EXPECTED), ("secure-boot", SIGNED)])
 @pytest.mark.parametrize("server", ["dnsmasq", "dhcpd", "kea"])
-def test_a_real_server_with_the_snippet_sends_each_firmware_its_file(tmp_path: Path, server: str) -> None:
-    program = [*NAMESPACES, "--kill-child", sys.executable, str(WORLD), server, str(tmp_path)]
+def test_a_real_server_with_the_snippet_sends_each_firmware_its_file(
+    tmp_path: Path, server: str, form: str, expected: dict[str, tuple[str, str, str]]
+) -> None:
+    program = [*NAMESPACES, "--kill-child", sys.executable, str(WORLD), server, str(tmp_path), form]
     done = subprocess.run(program, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr + (tmp_path / "log").read_text()[-4000:]
     offers = json.loads(done.stdout)
     plain = offers.pop("computer")
-    assert {name: (each["file"], each["next"], each["class"]) for name, each in offers.items()} == EXPECTED
+    assert {name: (each["file"], each["next"], each["class"]) for name, each in offers.items()} == expected
     assert (plain["file"], plain["class"]) == ("", ""), "what does not boot is told nothing of it"
     assert plain["address"].startswith("10.77.0."), "and gets its address"
 
@@ -67,3 +75,27 @@ def test_a_router_takes_the_matcher_of_ipxe_first() -> None:
     assert all("code=60" in each for each in matchers[1:-2])
     assert 'value="PXEClient:Arch:00007"' in text
     assert "set [find where address=10.77.0.0/24] next-server=10.77.0.1" in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_for_secure_boot_uefi_loads_shim_and_nothing_that_is_not_signed(kind: str) -> None:
+    text = snippet(SUBNET, kind, secure_boot=True).text  # type: ignore[arg-type]
+    assert "snponly.efi" not in text
+    for needed in ("shimx64.efi", URLS["shimx64.efi"], "undionly.kpxe", "snponly-arm64.efi"):
+        assert needed in text, needed
+    usual = snippet(SUBNET, kind).text  # type: ignore[arg-type]
+    assert usual.replace("snponly.efi", "shimx64.efi") == text
+
+
+@pytest.mark.parametrize(
+    ("program", "kind", "instead_of"),
+    [
+        ("shimx64.efi", "kea", "snponly.efi"),
+        ("ipxe.efi", "dnsmasq", "snponly.efi"),
+        ("ipxe.pxe", "dhcpd", "undionly.kpxe"),
+    ],
+)
+def test_what_the_subnet_sends_first_stands_in_its_snippet(program: str, kind: str, instead_of: str) -> None:
+    usual = snippet(SUBNET, kind).text  # type: ignore[arg-type]
+    text = snippet(replace(SUBNET, boot_program=program), kind).text  # type: ignore[arg-type]
+    assert text == usual.replace(instead_of, program)
