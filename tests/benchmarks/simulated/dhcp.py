@@ -1,8 +1,10 @@
 """DHCP as many clients on one cable ask it: one socket, answers by broadcast, told apart by transaction."""
 
 import asyncio
+import random
 import secrets
 import socket
+from collections.abc import Container
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -10,7 +12,11 @@ from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, Optio
 from appliance.netboot.dhcp.packet import BOOTREQUEST, BROADCAST_FLAG, Packet, decode, encode
 
 PATIENCE = (4.0, 8.0, 16.0, 32.0)
-"""Seconds until a client asks again (RFC 2131 section 4.1)."""
+"""Seconds until a client asks again; after the last, firmware gives up (RFC 2131 section 4.1, PXE 2.1)."""
+SPREAD = 1.0
+"""Seconds by which each of them is longer or shorter, by chance (section 4.1)."""
+_ANSWERS = (bytes([MessageKind.ACK]), bytes([MessageKind.NAK]))
+_OFFERS = (bytes([MessageKind.OFFER]),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Cable:
 
     seconds: list[float] = field(default_factory=list)
     repeated: int = 0
-    _waiting: dict[int, "asyncio.Future[Packet]"] = field(default_factory=dict)
+    _waiting: dict[int, "asyncio.Queue[Packet]"] = field(default_factory=dict)
     _socket: socket.socket | None = None
 
     def open(self, interface: str) -> None:
@@ -48,29 +54,37 @@ class Cable:
 
     async def lease(self, mac: bytes, options: Options) -> Leased:
         """DISCOVER to ACK; raises TimeoutError where nobody answers for a minute."""
-        loop, xid = asyncio.get_running_loop(), int.from_bytes(secrets.token_bytes(4), "big")
+        loop = asyncio.get_running_loop()
         begun = loop.time()
-        offer = await self._exchange(mac, xid, {Code.MESSAGE_TYPE: b"\1", **options}, MessageKind.OFFER)
-        chosen = {Code.SERVER_ID: offer.options[Code.SERVER_ID], Code.REQUESTED_ADDRESS: offer.yiaddr.packed}
-        ack = await self._exchange(mac, xid, {Code.MESSAGE_TYPE: b"\3", **chosen, **options}, MessageKind.ACK)
+        while (ack := await self._ask(mac, options)) is None:
+            self.repeated += 1
         self.seconds.append(loop.time() - begun)
         return Leased(ack.yiaddr, ack.file.decode() or ack.options.get(Code.BOOT_FILE, b"").decode(), ack.siaddr)
 
-    async def _exchange(self, mac: bytes, xid: int, options: Options, wanted: MessageKind) -> Packet:
-        packet = Packet(op=BOOTREQUEST, xid=xid, chaddr=mac, flags=BROADCAST_FLAG, options=options)
-        for patience in PATIENCE:
-            future = self._waiting[xid] = asyncio.get_running_loop().create_future()
-            self._send(encode(packet))
-            try:
-                async with asyncio.timeout(patience):
-                    while (answer := await future).options.get(Code.MESSAGE_TYPE) != bytes([wanted]):
-                        future = self._waiting[xid] = asyncio.get_running_loop().create_future()
-                return answer
-            except TimeoutError:
-                self.repeated += 1
-            finally:
-                self._waiting.pop(xid, None)
-        raise TimeoutError(f"no {wanted.name} for {mac.hex(':')}")
+    async def _ask(self, mac: bytes, options: Options) -> Packet | None:
+        """The ACK; None for a NAK, after which a client begins anew (section 3.1)."""
+        xid = int.from_bytes(secrets.token_bytes(4), "big")
+        offer = await self._exchange(mac, xid, {Code.MESSAGE_TYPE: b"\1", **options}, _OFFERS)
+        chosen = {Code.SERVER_ID: offer.options[Code.SERVER_ID], Code.REQUESTED_ADDRESS: offer.yiaddr.packed}
+        answer = await self._exchange(mac, xid, {Code.MESSAGE_TYPE: b"\3", **chosen, **options}, _ANSWERS)
+        return answer if answer.options[Code.MESSAGE_TYPE] == _ANSWERS[0] else None
+
+    async def _exchange(self, mac: bytes, xid: int, options: Options, wanted: Container[bytes | None]) -> Packet:
+        packet = encode(Packet(op=BOOTREQUEST, xid=xid, chaddr=mac, flags=BROADCAST_FLAG, options=options))
+        answers = self._waiting[xid] = asyncio.Queue()
+        try:
+            for patience in PATIENCE:
+                self._send(packet)
+                try:
+                    async with asyncio.timeout(patience + random.uniform(-SPREAD, SPREAD)):
+                        while (answer := await answers.get()).options.get(Code.MESSAGE_TYPE) not in wanted:
+                            continue
+                    return answer
+                except TimeoutError:
+                    self.repeated += 1
+        finally:
+            self._waiting.pop(xid, None)
+        raise TimeoutError(f"nobody answers the DHCP client {mac.hex(':')}")
 
     def _send(self, data: bytes) -> None:
         assert self._socket is not None, "the cable was opened"
@@ -87,6 +101,6 @@ class Cable:
                 packet = decode(data)
             except DecodeError:
                 continue
-            future = self._waiting.get(packet.xid)
-            if future is not None and not future.done():
-                future.set_result(packet)
+            answers = self._waiting.get(packet.xid)
+            if answers is not None:
+                answers.put_nowait(packet)

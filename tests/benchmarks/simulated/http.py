@@ -1,21 +1,62 @@
-"""Plain HTTP as boot programs speak it, each request from the machine's own address."""
+"""HTTP as boot programs and agents speak it, each request from the machine's own address."""
 
 import asyncio
 import contextlib
-import json
 import re
 import socket
 import ssl
-from typing import Any
 from urllib.parse import urlsplit
 
 _HEAD = 16 << 10
 _THROWN_AWAY = bytearray(4 << 20)
-_PATIENCE = 300.0
+PATIENCE = 300.0
+"""Seconds that a boot program waits for a small answer."""
 
 
 class Failed(Exception):
     """An answer that no machine goes on with."""
+
+
+class Unanswered(Exception):
+    """What may pass: no connection, no answer, or one that says so. Who asked asks again, if it is of that kind."""
+
+
+def judged(url: str, status: int, body: bytes) -> bytes:
+    """The body of a good answer, as the agent tells them apart (`appliance.agent.control`); raises the others."""
+    if 200 <= status < 300:
+        return body
+    words = f"{url}: status {status}: {body[:200].decode(errors='replace')}"
+    if 400 <= status < 500 and status not in (408, 429):
+        raise Failed(words)
+    raise Unanswered(words)
+
+
+async def get(address: str, url: str, patience: float = PATIENCE) -> bytes:
+    """The body, over a connection of its own; raises Failed and Unanswered."""
+    try:
+        async with asyncio.timeout(patience):
+            with contextlib.closing(await _connect(address, url)) as opened:
+                status, size, body = await _ask(opened, url)
+                while len(body) < size:
+                    more = await asyncio.get_running_loop().sock_recv(opened, _HEAD)
+                    if not more:
+                        raise Unanswered(f"{url}: broke off")
+                    body += more
+    except (OSError, TimeoutError) as error:
+        raise Unanswered(f"{url}: {error or type(error).__name__}") from error
+    return judged(url, status, body)
+
+
+async def swallow(address: str, url: str) -> int:
+    """Octets of a large file, none of which is copied out of the kernel (tcp(7), MSG_TRUNC). Raises as `get` does."""
+    try:
+        with contextlib.closing(await _connect(address, url)) as opened:
+            status, size, rest = await _ask(opened, url)
+            judged(url, status, rest)
+            await _swallow(opened, size - len(rest), url)
+            return size
+    except OSError as error:
+        raise Unanswered(f"{url}: {error}") from error
 
 
 async def _connect(address: str, url: str) -> socket.socket:
@@ -39,47 +80,20 @@ async def _ask(opened: socket.socket, url: str) -> tuple[int, int, bytes]:
     while b"\r\n\r\n" not in head:
         more = await loop.sock_recv(opened, _HEAD)
         if not more or len(head) > _HEAD:
-            raise Failed(f"{url}: no answer")
+            raise Unanswered(f"{url}: no answer")
         head += more
     head, _, rest = head.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)content-length: *(\d+)", head)
-    if length is None:
-        raise Failed(f"{url}: no length")
-    return int(head.split(b" ", 2)[1]), int(length[1]), rest
+    status, size = said(head)
+    return status, size, rest
 
 
-async def get(address: str, url: str) -> bytes:
-    """The body; raises Failed on any other status than 200."""
-    async with asyncio.timeout(_PATIENCE):
-        with contextlib.closing(await _connect(address, url)) as opened:
-            status, size, body = await _ask(opened, url)
-            while len(body) < size:
-                more = await asyncio.get_running_loop().sock_recv(opened, _HEAD)
-                if not more:
-                    raise Failed(f"{url}: broke off")
-                body += more
-    if status != 200:
-        raise Failed(f"{url}: status {status}: {body[:200].decode(errors='replace')}")
-    return body
-
-
-async def hold(address: str, url: str) -> socket.socket:
-    """A request whose answer nobody reads yet: an idle machine that waits for work."""
-    opened = await _connect(address, url)
-    await asyncio.get_running_loop().sock_sendall(
-        opened, f"GET {urlsplit(url).path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode()
-    )
-    return opened
-
-
-async def swallow(address: str, url: str) -> int:
-    """Octets of a large file, none of which is copied out of the kernel (tcp(7), MSG_TRUNC)."""
-    with contextlib.closing(await _connect(address, url)) as opened:
-        status, size, rest = await _ask(opened, url)
-        if status != 200:
-            raise Failed(f"{url}: status {status}")
-        await _swallow(opened, size - len(rest), url)
-        return size
+def said(head: bytes) -> tuple[int, int]:
+    """Status and length of the body that the head of an answer tells; raises Unanswered where it tells none."""
+    begun = re.match(rb"HTTP/1\.[01] ([1-5]\d\d) ", head)
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if begun is None or (length is None and begun[1] != b"204"):
+        raise Unanswered(f"this is no answer: {head[:60]!r}")
+    return int(begun[1]), int(length[1]) if length else 0
 
 
 async def _swallow(opened: socket.socket, left: int, url: str) -> None:
@@ -107,26 +121,55 @@ async def _swallow(opened: socket.socket, left: int, url: str) -> None:
     finally:
         loop.remove_reader(opened)
     if left:
-        raise Failed(f"{url}: broke off {left} octets before its end")
+        raise Unanswered(f"{url}: broke off {left} octets before its end")
 
 
-async def post(address: str, url: str, body: Any, token: str, context: ssl.SSLContext) -> Any:
-    """JSON both ways, over a connection of its own; raises Failed on any other status than 200."""
-    parts = urlsplit(url)
-    content = json.dumps(body).encode()
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n{authorization}"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    async with asyncio.timeout(_PATIENCE):
-        reader, writer = await asyncio.open_connection(
-            parts.hostname, parts.port or 443, ssl=context, local_addr=(address, 0), ssl_handshake_timeout=_PATIENCE
-        )
+class Line:
+    """One server that is asked again and again, over one connection as long as that holds (RFC 9112 section 9.3)."""
+
+    def __init__(self, address: str, base: str, patience: float, context: ssl.SSLContext | None = None) -> None:
+        """`patience` in seconds is for a whole call; `context` is there where `base` is https."""
+        self._address, self._base, self._patience, self._context = address, base, patience, context
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, path: str, headers: str = "", content: bytes = b"") -> tuple[int, bytes]:
+        """Status and body. Raises Unanswered, after which it may be asked again."""
+        sent = f"Content-Length: {len(content)}\r\n" if content else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {urlsplit(self._base).netloc}\r\n{headers}{sent}\r\n"
         try:
-            writer.write(head.encode() + content)
-            said = await reader.read()
-        finally:
-            writer.close()
-    first, _, answer = said.partition(b"\r\n\r\n")
-    if first.split(b" ", 2)[1:2] != [b"200"]:
-        raise Failed(f"{url}: {first[:60]!r} {answer[:200]!r}")
-    return json.loads(answer)
+            async with asyncio.timeout(self._patience):
+                kept = self._streams is not None
+                try:
+                    return await self._say(head.encode() + content)
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    if not kept:
+                        raise
+                self.close()  # it was kept open, and the server has let go of it meanwhile
+                return await self._say(head.encode() + content)
+        except (OSError, TimeoutError, EOFError) as error:
+            self.close()
+            raise Unanswered(f"{self._base}{path}: {error or type(error).__name__}") from error
+
+    def close(self) -> None:
+        """The next call opens another connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def _say(self, request: bytes) -> tuple[int, bytes]:
+        reader, writer = self._streams = self._streams or await self._open()
+        writer.write(request)
+        status, size = said((await reader.readuntil(b"\r\n\r\n"))[:-4])
+        return status, await reader.readexactly(size)
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts, patience = urlsplit(self._base), self._patience if self._context else None
+        port = parts.port or (443 if self._context else 80)
+        return await asyncio.open_connection(
+            parts.hostname,
+            port,
+            ssl=self._context,
+            local_addr=(self._address, 0),
+            limit=_HEAD,
+            ssl_handshake_timeout=patience,
+        )
