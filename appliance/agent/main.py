@@ -2,7 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -109,8 +110,8 @@ def send_neighbours(hardware: Hardware, control: Control, session: Session) -> N
 
 
 def _tell_neighbours(hardware: Hardware, control: Control) -> None:
-    with suppress(OSError, Unreachable, Refused):
-        control.call("POST", "neighbours", {"neighbours": hardware.neighbours()})
+    with suppress(OSError, Unreachable, Refused), closing(replace(control)) as own:
+        own.call("POST", "neighbours", {"neighbours": hardware.neighbours()})
 
 
 def _identity(hardware: Hardware, mac: str) -> Identity:
@@ -135,6 +136,7 @@ def serve(worker: Worker, boot: Boot, session: Session) -> None:
             pauses = growing()
         last = now
         if answer.status == 204 or not answer.body:
+            control.close()
             _wait(hardware, screen, boot, session, answer.headers.get("X-Machine-State", "idle"))
         else:
             worker.perform(answer.body)

@@ -71,6 +71,8 @@ class Call:
     path: str
     headers: dict[str, str]
     body: Any
+    port: int = 0
+    """Of the one who asks: the same in calls that share a connection."""
 
 
 Answer = tuple[int, Any]
@@ -92,6 +94,8 @@ class FakeAppliance:
         self.break_after: list[int] = []
         """Bytes after which each of the next image connections is cut."""
         self.handshakes = 0
+        self.hangs_up = False
+        """Whether it ends each connection after an answer, without a word."""
         self.plain = self._start("plain", None)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificates.chain)
@@ -213,7 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        call = Call(self.kind, self.command, self.path, dict(self.headers), json.loads(raw) if raw else None)
+        said = json.loads(raw) if raw else None
+        call = Call(self.kind, self.command, self.path, dict(self.headers), said, self.client_address[1])
         status, body = self.appliance.answer(call)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
@@ -221,6 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Machine-State", "idle")
         self.end_headers()
         self.wfile.write(data)
+        self.close_connection = self.close_connection or self.appliance.hangs_up
 
     def log_message(self, *_: object) -> None:
         pass

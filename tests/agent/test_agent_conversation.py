@@ -2,11 +2,16 @@
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from agent_bench import Bench
 from fake_appliance import Call, FakeAppliance
+
+from appliance.agent import trust
+from appliance.agent.control import Control
+from appliance.agent.errors import AgentError
 
 BAD_TOKENS = [
     ("token-unknown", "this boot token is unknown"),
@@ -45,6 +50,23 @@ def test_idle_machine(appliance: FakeAppliance, bench: Bench) -> None:
     assert {call.headers["Authorization"] for call in (inventory, work)} == {f"Bearer {redeem.body['machine_token']}"}
     assert "node-1" in bench.screen
     assert "waiting for work" in bench.screen
+
+
+def test_the_calls_of_a_boot_share_one_connection(appliance: FakeAppliance, bench: Bench) -> None:
+    with bench.running(appliance.command_line()):
+        appliance.wait_for(lambda: "GET /poll/p1" in appliance.paths())
+    ports = {call.port for call in appliance.calls if call.path.endswith(("redeem", "inventory", "work"))}
+    assert len(ports) == 1, "each other one costs the appliance a TLS handshake, a thousand times when a hall comes up"
+
+
+def test_a_connection_that_the_appliance_let_go_of_is_no_trouble(appliance: FakeAppliance) -> None:
+    troubles: list[AgentError] = []
+    context = trust.context(appliance.certificates.ca_pem)
+    with closing(Control(appliance.control, context, lambda _: None, troubles.append)) as control:
+        appliance.hangs_up = True
+        statuses = [control.call("GET", "work").status for _ in range(3)]
+    assert (statuses, appliance.handshakes) == ([204] * 3, 3)
+    assert not troubles
 
 
 def test_the_clock_is_set_before_any_tls(appliance: FakeAppliance, bench: Bench) -> None:

@@ -6,11 +6,9 @@ What it waits for, how long, and when it asks again are the real one's own numbe
 import asyncio
 import json
 import secrets
-import ssl
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -43,20 +41,23 @@ class Agent:
     again: Counter[str]
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     poll: str = ""
+    authority: str = ""
     control: Line | None = None
 
     async def become_idle(self) -> None:
         """Until there is nothing to do; raises Failed where the appliance refuses, or has something."""
         for pause in growing(first=LIVE_SECONDS):
             try:
-                self.control = await self._trusted()
+                self.authority = await self._trusted()
                 break
             except Unanswered:
                 self.again["public"] += 1
                 await asyncio.sleep(pause)
+        self.control = self._line()
         await self._tell()
         if await self._insist("GET", "work"):
             raise Failed(f"{self.mac} is given work")
+        self.close()
 
     async def stay(self) -> None:
         """Wait for work, and hear the neighbours meanwhile, until cancelled."""
@@ -66,16 +67,18 @@ class Agent:
             while True:
                 await wait_for_work(line, f"/poll/{self.poll}", self.again)
                 await self._insist("GET", "work")
+                self.close()
 
-    async def _trusted(self) -> Line:
+    async def _trusted(self) -> str:
+        """The authority's certificate, checked; then TLS is possible."""
         pem = (await get(self.address, f"{self.boot.server}/ca.pem", PUBLIC_SECONDS)).decode()
         if trust.fingerprint(pem) != self.boot.ca:
             raise Failed(f"{self.mac}: the authority is another")
         await get(self.address, f"{self.boot.server}/time", PUBLIC_SECONDS)
-        return self._line(_context(pem))
+        return pem
 
-    def _line(self, context: ssl.SSLContext) -> Line:
-        return Line(self.address, self.boot.control, control.TIMEOUT, context)
+    def _line(self) -> Line:
+        return Line(self.address, self.boot.control, control.TIMEOUT, _context(self.authority))
 
     async def _tell(self) -> None:
         """Trade the boot token, say what the computer is, and what its kernel said."""
@@ -96,9 +99,15 @@ class Agent:
             await self._call("POST", "boot-messages", {"text": MESSAGES})
 
     async def _hear_neighbours(self) -> None:
+        """On a connection of its own, as the agent's thread for that."""
         await asyncio.sleep(listen.SECONDS)
-        with suppress(Unanswered):
-            await self._call("POST", "neighbours", {"neighbours": []})
+        with suppress(Unanswered), closing(replace(self, control=self._line())) as thread:
+            await thread._call("POST", "neighbours", {"neighbours": []})
+
+    def close(self) -> None:
+        """What follows upon the other shares a connection; none is held while it waits."""
+        if self.control is not None:
+            self.control.close()
 
     async def _insist(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """As `control.Control.insist`."""
@@ -116,19 +125,10 @@ class Agent:
             headers += f"Authorization: Bearer {self.token}\r\n"
         content = b"" if body is None else json.dumps(body).encode()
         headers += "Content-Type: application/json\r\n" if content else ""
-        async with self._connected() as line:
-            answer = judged(path, *await line.ask(method, f"/control/v1/{path}", headers, content))
+        assert self.control is not None, "the authority is known"
+        answer = judged(path, *await self.control.ask(method, f"/control/v1/{path}", headers, content))
         found: dict[str, Any] = json.loads(answer or b"{}")
         return found
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Line]:
-        """A connection for each call, as `control.Control.call` has."""
-        assert self.control is not None, "the authority is known"
-        try:
-            yield self.control
-        finally:
-            self.control.close()
 
 
 async def wait_for_work(line: Line, path: str, seen: Counter[str]) -> None:
