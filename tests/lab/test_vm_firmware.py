@@ -102,6 +102,21 @@ async def _when(look: Callable[[], Awaitable[list[Item]]]) -> None:
 
 
 @pytest.mark.slow
+async def test_secure_boot_goes_on_to_http_by_itself_and_comes_up_by_shim_and_grub(tmp_path: Path) -> None:
+    """Nobody presses a button: iPXE is refused by PXE, and the firmware's next entry, HTTP boot, is sent what is signed."""
+    async with machine_of(tmp_path, "secure-boot") as (operator, _, _):
+        seen = await operator.become_idle()
+        timeline = await told(operator)
+    assert seen["inventory"]["secure_boot"] is True
+    heard = [item["text"] for item in timeline if item["kind"] == "dhcp.seen" and "DISCOVER" in item["text"]]
+    assert heard[:2] == ["DHCP DISCOVER from uefi-x64 firmware", "DHCP DISCOVER from http-x64 firmware"]
+    assert fetched([item for item in timeline if item["kind"] == "tftp.sent"]) == ["snponly.efi"]
+    by_http = fetched([item for item in timeline if item["kind"] == "http.sent"])
+    assert by_http == ["shimx64.efi", "grubx64.efi", "vmlinuz", "initrd"]
+    assert len([item for item in timeline if item["kind"] == "script.served"]) == 1
+
+
+@pytest.mark.slow
 async def test_secure_boot_leads_into_the_stack_and_on_to_the_deployment(tmp_path: Path) -> None:
     """It refuses iPXE once, as it would in a rack; then only signed programs run, up to the deployed system."""
     async with machine_of(tmp_path, "secure-boot") as (operator, user, _):
