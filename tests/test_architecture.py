@@ -6,9 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from appliance.agent.steps import STEPS as AGENT_STEPS
+from tests.one_by_one import one_by_one
 
 ROOT = Path(__file__).parent.parent / "appliance"
 PACKAGE = "appliance"
@@ -16,7 +15,7 @@ LONGEST_FILE = 500
 
 IMPURE = {
     "asyncio", "socket", "subprocess", "time", "threading", "selectors", "ssl", "os", "random", "secrets",
-    "aiohttp", "aiosqlite", "sqlite3", "libvirt", "pyroute2", "uvloop", "logging",
+    "aiohttp", "sqlite3", "libvirt", "pyroute2", "uvloop", "logging",
 }  # fmt: skip
 CLOCKS = {"now", "today", "utcnow"}
 """What of ``datetime`` asks what time it is; the rest only reckons."""
@@ -121,12 +120,12 @@ def layer(name):
     return next((number for number, rooms in enumerate(LAYERS) if room(name) in rooms), None)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_every_module_has_its_place(name):
     assert layer(name) is not None or room(name) in SERVICES | ELSEWHERE, "name its room in this test"
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if layer(name) is not None])
+@one_by_one([name for name in MODULES if layer(name) is not None])
 def test_imports_go_one_way(name):
     for other in ours(imports(name)):
         if room(other) in SERVICES:
@@ -136,25 +135,25 @@ def test_imports_go_one_way(name):
         assert layer(other) <= layer(name), f"{name} imports {other}, which stands above it"
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in MIDDLE])
+@one_by_one([name for name in MODULES if room(name) in MIDDLE])
 def test_middle_packages_do_not_know_each_other(name):
     known = {room(other) for other in ours(imports(name))} & MIDDLE
     assert known <= {room(name)}
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in SERVICES])
+@one_by_one([name for name in MODULES if room(name) in SERVICES])
 def test_services_know_words_only(name):
     assert {room(other) for other in ours(imports(name))} <= WORDS | SERVICES
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in ELSEWHERE])
+@one_by_one([name for name in MODULES if room(name) in ELSEWHERE])
 def test_what_runs_elsewhere_has_the_standard_library_and_itself(name):
     for full in imports(name):
         inside = full.startswith(f"{PACKAGE}.{room(name)}")
         assert inside or full.split(".")[0] in sys.stdlib_module_names, f"{name} imports {full}"
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
+@one_by_one(sorted(PURE))
 def test_modules_that_call_themselves_pure_touch_nothing(name):
     assert touches(name) == set()
     assert {other for other in ours(imports(name)) if other not in PURE | PACKAGES | {"events"}} == set()
@@ -167,7 +166,7 @@ def test_modules_that_touch_nothing_call_themselves_pure():
     assert pure - PURE == set(), "say so in their docstrings"
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_programs_are_started_in_one_place(name):
     if name in PROGRAMS:
         return
@@ -182,7 +181,7 @@ def test_the_steps_of_the_agent_are_steps():
     assert files == set(AGENT_STEPS)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_every_task_has_an_owner(name):
     for node in ast.walk(tree(name)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -192,12 +191,12 @@ def test_every_task_has_an_owner(name):
             assert not (node.func.attr == "create_task" and on == "asyncio"), f"line {node.lineno}"
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_no_file_is_longer_than_one_can_keep_in_mind(name):
     assert len(MODULES[name].read_text().splitlines()) <= LONGEST_FILE
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_no_module_is_called_by_a_word_that_says_nothing(name):
     empty = {"utils", "util", "helper", "helpers", "manager", "common", "misc", "core"}
     assert not set(name.split(".")) & empty
@@ -206,7 +205,7 @@ def test_no_module_is_called_by_a_word_that_says_nothing(name):
             assert not node.name.endswith(("Manager", "Helper", "Utils")), node.name
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_netlink_is_spoken_in_the_network_room_only(name):
     if room(name) not in {"network", "lab"}:
         assert "pyroute2" not in {full.split(".")[0] for full in imports(name)}
@@ -245,14 +244,14 @@ def test_the_daemon_does_not_load_the_probes_libraries():
     assert {room(name) for name in reached} & {"lab", "probe", "cli", "agent", "resident"} == set()
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "probe"])
+@one_by_one([name for name in MODULES if room(name) == "probe"])
 def test_the_probe_shares_no_code_with_our_servers(name):
     """What checks them must not be made of their codecs."""
     known = {other for other in ours(imports(name)) if room(other) != "probe"}
     assert known <= {"errors", "command", "dhcp_options", "cli.output"}
 
 
-@pytest.mark.parametrize("name", MODULES)
+@one_by_one(MODULES)
 def test_scapy_and_tftpy_stay_at_the_edge_of_the_probe(name):
     used = {full.split(".")[0] for full in imports(name)} & {"scapy", "tftpy"}
     assert not used or name.startswith("probe.observe.")
