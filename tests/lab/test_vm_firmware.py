@@ -103,7 +103,7 @@ async def _when(look: Callable[[], Awaitable[list[Item]]]) -> None:
 
 @pytest.mark.slow
 async def test_secure_boot_goes_on_to_http_by_itself_and_comes_up_by_shim_and_grub(tmp_path: Path) -> None:
-    """Nobody presses a button: iPXE is refused by PXE, and the firmware's next entry, HTTP boot, is sent what is signed."""
+    """Nobody presses a button: PXE refuses iPXE, and the next entry, HTTP boot, is sent what is signed."""
     async with machine_of(tmp_path, "secure-boot") as (operator, _, _):
         seen = await operator.become_idle()
         timeline = await told(operator)
