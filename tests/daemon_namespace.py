@@ -91,6 +91,8 @@ class Daemon:
 
     def __init__(self, namespace, path):
         self.namespace, self.path, self.process = namespace, path, None
+        self.under = ()
+        """What it is started by, if not directly."""
         for name, files in (("stack", ("vmlinuz", "initrd")), ("programs", ("undionly.kpxe",))):
             (path / name).mkdir(parents=True)
             for file in files:
@@ -106,7 +108,7 @@ class Daemon:
 
     def spawn(self, **environment):
         log = self.log.open("ab")
-        argv = [sys.executable, "-m", "appliance", "serve", "--config", self.config]
+        argv = [*self.under, sys.executable, "-m", "appliance", "serve", "--config", self.config]
         env = {**os.environ, **environment}
         with log:
             self.process = self.namespace.popen(*argv, cwd=REPOSITORY, env=env, stdout=log, stderr=log)

@@ -45,7 +45,6 @@ def _program(port: int) -> bytes:
 
 
 def _attach(opened: socket.socket, program: bytes) -> None:
-    # No ctypes: it wants memory that can be written and run, which the service's unit denies.
     kept = array("B", program)  # the kernel reads it during the call only
     address, size = kept.buffer_info()
     opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", size // _INSTRUCTION.size, address))
