@@ -3,8 +3,9 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -41,28 +42,71 @@ http {{
 """
 
 
+@dataclass(slots=True)
+class _Round:
+    """One storm, and the same bytes over nginx, as the halls tell of them."""
+
+    storm: dict[str, Any]
+    alone: dict[str, Any]
+    peak: float
+    """The daemon's highest memory in MB."""
+    busy: float
+    """Processor time of the daemon in seconds."""
+    busy_alone: float
+    """Of nginx."""
+
+    @property
+    def words(self) -> str:
+        """How it went, for who watches."""
+        again = {what: count for what, count in self.storm["again"].items() if count}
+        ours = f"{self.storm['seconds']:.1f} s with {self.busy:.1f} s of processor, the hall {self.storm['busy']:.1f}"
+        nginx = f"{self.alone['seconds']:.1f} s with {self.busy_alone:.1f} s, the hall {self.alone['busy']:.1f}"
+        whole = f"{self.peak:.0f} MB, {self.storm['idle']} idle, asked again: {again or 'nothing'}"
+        return "; ".join([ours, f"over nginx {nginx}", whole, *self.storm["failures"]])
+
+
 async def measure() -> list[Figure]:
     """Both, interleaved; the daemon with an empty state every time: it has never seen one of the machines."""
-    bytes_alone, whole, peaks, delays = [], [], [], []
+    rounds = []
     with arena() as where:
         for number in range(ROUNDS):
-            bytes_alone.append((await _bytes_alone(where))["seconds"])
-            outcome, peak = await _storm(where)
-            say(f"round {number + 1}: {outcome['seconds']:.1f} s, over nginx {bytes_alone[-1]:.1f} s, {peak:.0f} MB")
-            whole.append(outcome["seconds"])
-            peaks.append(peak)
-            delays.append(outcome["dhcp_p99"])
-    what, detail = f"{MACHINES} computers switched on in {WITHIN:.0f} s", f"{whole} s; over nginx {bytes_alone} s"
-    ratio = median(whole) / median(bytes_alone)
+            rounds.append(await _round(where))
+            say(f"round {number + 1}: {rounds[-1].words}")
+    return figures(rounds)
+
+
+def figures(rounds: Sequence[_Round]) -> list[Figure]:
+    """Medians of times, the worst of the rest."""
+    whole, alone = [each.storm["seconds"] for each in rounds], [each.alone["seconds"] for each in rounds]
+    delays, missing = [each.storm["dhcp_p99"] for each in rounds], [MACHINES - each.storm["idle"] for each in rounds]
+    beside = [each.busy - each.busy_alone for each in rounds]
+    what = f"{MACHINES} computers switched on in {WITHIN:.0f} s"
+    detail = f"{_listed(whole)} s; over nginx {_listed(alone)} s"
+    failures = [failure for each in rounds for failure in each.storm["failures"]]
     return [
-        Figure(NAME, f"{what}: time per that of the bytes", ratio, "", MOST_RATIO, detail),
-        Figure(NAME, f"{what}: memory of the daemon", max(peaks), "MB", MOST_MEGABYTES, "the highest of all rounds"),
-        Figure(NAME, f"{what}: p99 of a DHCP exchange", median(delays), "s", MOST_DHCP, f"{delays}"),
+        Figure(NAME, f"{what}: not idle in the end", max(missing), "", 0, "; ".join(failures)),
+        Figure(NAME, f"{what}: time per that of the bytes", median(whole) / median(alone), "", MOST_RATIO, detail),
+        Figure(NAME, f"{what}: memory of the daemon", max(each.peak for each in rounds), "MB", MOST_MEGABYTES),
+        Figure(NAME, f"{what}: p99 of a DHCP exchange", median(delays), "s", MOST_DHCP, _listed(delays)),
+        Figure(NAME, f"{what}: processor time beside the bytes", median(beside), "s", None, _listed(beside)),
     ]  # fmt: skip
 
 
-async def _storm(where: Arena) -> tuple[dict[str, Any], float]:
-    """What became of the hall, and the daemon's highest memory in MB; raises ApplianceError where one is not idle."""
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
+async def _round(where: Arena) -> _Round:
+    storm, peak, busy = await _storm(where)
+    # The stack has our agent in it: nginx is asked for files of the very sizes.
+    alone, busy_alone = await _bytes_alone(where, (KERNEL, storm["octets"] // max(1, storm["idle"]) - KERNEL))
+    if storm["idle"] == MACHINES and storm["octets"] != alone["octets"]:
+        raise ApplianceError("bench-storm", f"{storm['octets']} octets are compared with {alone['octets']} over nginx")
+    return _Round(storm, alone, peak, busy, busy_alone)
+
+
+async def _storm(where: Arena) -> tuple[dict[str, Any], float, float]:
+    """What became of the hall; the daemon's highest memory in MB, and its processor time."""
     files = {
         "stack/vmlinuz": b"\0" * KERNEL,
         "stack/initrd": b"\0" * INITRD,
@@ -71,25 +115,32 @@ async def _storm(where: Arena) -> tuple[dict[str, Any], float]:
     with TemporaryDirectory(prefix="bench-storm-") as directory:
         async with our_daemon(where, Path(directory), RANGE, files) as pid:
             watched = _Memory(pid)
+            before = busy_seconds(pid)
             async with watched.watching():
                 outcome = await _hall(where)
-    if outcome["idle"] != MACHINES:
-        raise ApplianceError("bench-storm", f"{MACHINES - outcome['idle']} are not idle: {outcome['failures']}")
-    return outcome, watched.peak
+            return outcome, watched.peak, busy_seconds(pid) - before
 
 
-async def _bytes_alone(where: Arena) -> dict[str, Any]:
+def busy_seconds(pid: int) -> float:
+    """Processor time of a process and of those that it started."""
+    process = psutil.Process(pid)
+    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
+
+
+async def _bytes_alone(where: Arena, sizes: tuple[int, int]) -> tuple[dict[str, Any], float]:
     with TemporaryDirectory(prefix="bench-nginx-") as made:
         directory = Path(made)
-        for name, size in (("vmlinuz", KERNEL), ("initrd", INITRD)):
+        for name, size in zip(("vmlinuz", "initrd"), sizes, strict=True):
             (directory / name).write_bytes(b"\0" * size)
         configuration = directory / "nginx.conf"
         configuration.write_text(_NGINX.format(directory=directory, server=SERVER))
         ready = ("curl", "--silent", "--fail", "--output", "/dev/null", "--head", f"http://{SERVER}/vmlinuz")
         argv = (sys.executable, KEEP_GROUPS, "nginx", "-c", str(configuration), "-e", "stderr")
-        async with where.serving(*argv, ready=ready):
+        async with where.serving(*argv, ready=ready) as pid:
+            before = busy_seconds(pid)
             urls = [f"http://{SERVER}/{name}" for name in ("vmlinuz", "initrd")]
-            return await _hall(where, *(word for url in urls for word in ("--download", url)))
+            outcome = await _hall(where, *(word for url in urls for word in ("--download", url)))
+            return outcome, busy_seconds(pid) - before
 
 
 async def _hall(where: Arena, *more: str) -> dict[str, Any]:

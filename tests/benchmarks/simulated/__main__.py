@@ -123,17 +123,14 @@ async def power_on(machines: int, within: float) -> Outcome:
 async def download(urls: tuple[str, ...], machines: int, within: float) -> Outcome:
     """The bytes alone: the same files by as many, who begin as they do."""
     begun = time.monotonic()
-    octets = 0
 
-    async def one(number: int) -> None:
-        nonlocal octets
+    async def one(number: int) -> int:
         await asyncio.sleep(number * within / machines)
-        for url in urls:
-            octets += await http.swallow("0.0.0.0", url)
+        return sum([await http.swallow("0.0.0.0", url) for url in urls])
 
     async with asyncio.TaskGroup() as group:
-        for number in range(machines):
-            group.create_task(one(number))
+        downloads = [group.create_task(one(number)) for number in range(machines)]
+    octets = sum(each.result() for each in downloads)
     return Outcome(machines, machines, time.monotonic() - begun, octets, _busy(), 0.0, 0.0, {}, [])
 
 
