@@ -71,16 +71,19 @@ class ConsoleTls:
             self.trouble = f"the certificate that was uploaded for the console cannot be used: {reason}"
             log.warning("%s", self.trouble)
 
-    async def use(self, chain: Chain) -> None:
-        """Store a chain and use it for new connections; raises Invalid, or ApplianceError ``state-unwritable``."""
-        context = await asyncio.to_thread(_context, chain)
-        await asyncio.to_thread(write_whole, self._path, chain.pem)
+    def use(self, chain: Chain) -> None:
+        """Store a chain and use it for new connections; raises Invalid, or ApplianceError ``state-unwritable``.
+
+        Waits for the disk: call it in the transaction that records it, which runs beside the event loop.
+        """
+        context = _context(chain)
+        write_whole(self._path, chain.pem)
         self.chain, self._chosen, self.trouble = chain, context, ""
 
-    async def forget(self) -> None:
-        """Go back to our own; raises ApplianceError ``state-unwritable``."""
+    def forget(self) -> None:
+        """Go back to our own; raises ApplianceError ``state-unwritable``. Waits for the disk, as ``use`` does."""
         with writing(self._path):
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            self._path.unlink(missing_ok=True)
         self.chain, self._chosen, self.trouble = None, None, ""
 
     def notice(self) -> str:

@@ -4,9 +4,8 @@ A deploy that was under way may be done by now, and its disk may hold what nobod
 begun or gone on with before a user has looked.
 """
 
+import sqlite3
 from contextlib import suppress
-
-import aiosqlite
 
 from appliance import power_order
 from appliance.accounts import APPLIANCE
@@ -22,16 +21,16 @@ from appliance.workflow import failed
 CODE = "restored"
 
 
-async def end_overtaken(db: aiosqlite.Connection, tell: Tell, why: str, now: float) -> None:
+def end_overtaken(db: sqlite3.Connection, tell: Tell, why: str, now: float) -> None:
     """Take back what was asked for and not begun; fail attempts and jobs that were going on, for the reason ``why``."""
-    for task in await tasks.doubtful(db):
+    for task in tasks.doubtful(db):
         with suppress(Conflict):  # it has come true already, and ends at the first look
-            await cancel(db, tell, str(task.id), APPLIANCE, now)
-    for attempt in await attempts.live(db):
-        machine = await machines.get(db, attempt.machine)
-        await settle(db, tell, machine, attempt, failed(attempt, CODE, why, now), now)
-    for order in await power.open_orders(db):
-        await power.put_order(db, power_order.failed(order, CODE, why, now))
-    for task in await tasks.open_jobs(db):
-        await tasks.note(db, task.id, now, f"failed: {why}")
-        await changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)
+            cancel(db, tell, str(task.id), APPLIANCE, now)
+    for attempt in attempts.live(db):
+        machine = machines.get(db, attempt.machine)
+        settle(db, tell, machine, attempt, failed(attempt, CODE, why, now), now)
+    for order in power.open_orders(db):
+        power.put_order(db, power_order.failed(order, CODE, why, now))
+    for task in tasks.open_jobs(db):
+        tasks.note(db, task.id, now, f"failed: {why}")
+        changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)

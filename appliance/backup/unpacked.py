@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import aiosqlite
-
 from appliance import power_key
 from appliance.backup import format as layout
 from appliance.backup import uploads
@@ -95,10 +93,10 @@ def make_ready(directory: Path, header: Header, now: float) -> None:
     text = f"the state was restored from a backup of {header.host}, version {header.product}, made at {made}"
     event = Event("state.restored", now, text, detail={"created": header.created, "authority": header.authority})
 
-    async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-        await log_ins.end_every(db)
-        await tell(event)
-        await end_overtaken(db, tell, text, now)
+    def job(db: sqlite3.Connection, tell: Tell) -> None:
+        log_ins.end_every(db)
+        tell(event)
+        end_overtaken(db, tell, text, now)
 
     async def run() -> None:
         async with open_store(directory / "store.db") as store:

@@ -129,7 +129,7 @@ def reset_password(user: str, config: Path) -> None:
     from appliance.web.recovery import reset_password as reset
 
     directory = load(config).site.state_dir
-    name = asyncio.run(find_user(directory, user)).name
+    name = find_user(directory, user).name
     password = _twice("New password") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     has_admin = asyncio.run(reset(directory, name, password, time.time()))
     click.echo(f"{clean(name)} has a new password; all of their log-ins ended")

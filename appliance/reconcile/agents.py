@@ -2,12 +2,11 @@
 
 import math
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import aiosqlite
 
 from appliance.deployment import Deployment
 from appliance.errors import Conflict, Denied, Invalid
@@ -83,40 +82,38 @@ class Agents:
             raise Denied(traded.code, traded.message, "restart the machine")
         return traded
 
-    async def _trade(
-        self, db: aiosqlite.Connection, tell: Tell, redemption: Redemption, address: str
-    ) -> Welcome | Refusal:
+    def _trade(self, db: sqlite3.Connection, tell: Tell, redemption: Redemption, address: str) -> Welcome | Refusal:
         """A refusal of a token that we know is returned: raised, it would take back what is told with it."""
-        token = await tokens.find_boot(db, redemption.boot_token)
+        token = tokens.find_boot(db, redemption.boot_token)
         if token is None or token.nonce != redemption.nonce:
             raise Denied("token-unknown", "this boot token is not one of ours", "restart the machine")
-        machine = await machines.get(db, token.machine)
+        machine = machines.get(db, token.machine)
         taken_by = tokens.hash_token(redemption.machine_token)
-        refused = _objection(token, await tokens.session(db, redemption.machine_token), taken_by, self._clock())
-        if refused is None and not token.proven and await self._is_at_work(db, machine):
+        refused = _objection(token, tokens.session(db, redemption.machine_token), taken_by, self._clock())
+        if refused is None and not token.proven and self._is_at_work(db, machine):
             refused = Refusal("token-unproven", "it was asked for from an address that is not the machine's")
         if refused is not None:
-            await tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
+            tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
             if token.proven and token.redeemed_by not in (None, taken_by):
-                await self._quarantine(db, tell, machine, address)
+                self._quarantine(db, tell, machine, address)
             else:
                 text = f"a boot token was refused to {address}"
-                await tell(Event("agent.refused", self._clock(), text, refused.message, machine.id))
+                tell(Event("agent.refused", self._clock(), text, refused.message, machine.id))
             return refused
         if token.redeemed_by is None:
-            await self._admit(db, tell, token, machine, redemption, address)
-        session = await tokens.session_of(db, machine.id)
+            self._admit(db, tell, token, machine, redemption, address)
+        session = tokens.session_of(db, machine.id)
         assert session is not None, "this trade made it, or the one that it repeats"
         return Welcome(machine.id, machine.name, session.poll)
 
-    async def _is_at_work(self, db: aiosqlite.Connection, machine: Machine) -> bool:
+    def _is_at_work(self, db: sqlite3.Connection, machine: Machine) -> bool:
         """Whether another session would end that of the machine's own agent, or get in the way of an attempt."""
-        present = await tokens.session_of(db, machine.id)
-        return (present is not None and present.proven) or await attempts.live_of(db, machine.id) is not None
+        present = tokens.session_of(db, machine.id)
+        return (present is not None and present.proven) or attempts.live_of(db, machine.id) is not None
 
-    async def _admit(
+    def _admit(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         tell: Tell,
         token: BootToken,
         machine: Machine,
@@ -124,33 +121,33 @@ class Agents:
         address: str,
     ) -> None:
         now = self._clock()
-        attempt = await attempts.live_of(db, machine.id)
+        attempt = attempts.live_of(db, machine.id)
         armed = attempt is not None and attempt.armed and attempt.id == token.attempt
         poll = secrets.token_hex(16)
         taken_by = tokens.hash_token(redemption.machine_token)
         rights = token.attempt if armed else None
         session = MachineSession(taken_by, machine.id, poll, rights, token.issued, token.proven)
-        await tokens.redeem(db, token, session)
+        tokens.redeem(db, token, session)
         if not token.proven:
             return  # that somebody asked for its script was told; the machine has done nothing
         if attempt is not None and armed:
-            await attempts.put(db, replace(attempt, armed=False, step_seen=now))
-        await machines.put(db, touched(machine, now, address))
+            attempts.put(db, replace(attempt, armed=False, step_seen=now))
+        machines.put(db, touched(machine, now, address))
         why = "this boot was armed by us" if armed else "nobody asked for this boot: it has the rights of inventory"
-        await tell(Event("agent.started", now, "the agent traded its boot token", why, machine.id))
+        tell(Event("agent.started", now, "the agent traded its boot token", why, machine.id))
 
-    async def _quarantine(self, db: aiosqlite.Connection, tell: Tell, machine: Machine, address: str) -> None:
+    def _quarantine(self, db: sqlite3.Connection, tell: Tell, machine: Machine, address: str) -> None:
         now = self._clock()
-        await tokens.end_sessions(db, machine.id)
-        attempt = await attempts.live_of(db, machine.id)
+        tokens.end_sessions(db, machine.id)
+        attempt = attempts.live_of(db, machine.id)
         quarantined = replace(machine, maintenance=True)
         reason = f"its boot token was redeemed a second time, from {address}: somebody may have read it on the network"
         if attempt is not None:
-            await settle(db, tell, quarantined, attempt, failed(attempt, "token-used", reason, now), now)
+            settle(db, tell, quarantined, attempt, failed(attempt, "token-used", reason, now), now)
         else:
-            await machines.put(db, quarantined)
+            machines.put(db, quarantined)
         text = f"{machine.name} was put into maintenance and its tokens were revoked"
-        await tell(Event("agent.refused", now, text, reason, machine.id))
+        tell(Event("agent.refused", now, text, reason, machine.id))
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle.
@@ -160,43 +157,43 @@ class Agents:
         """
         macs = checked(inventory)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             now = self._clock()
-            session = await self._session(db, token)
-            machine = await machines.get(db, session.machine)
-            attempt = await attempts.live_of(db, machine.id)
+            session = self._session(db, token)
+            machine = machines.get(db, session.machine)
+            attempt = attempts.live_of(db, machine.id)
             returns = attempt is not None and attempt.step is not None and attempt.step.actor is Actor.BOOT
             opened = machine.rescue is not None and machine.rescue.since is not None and not returns
             if not session.proven or opened:
                 return machine
-            updated = await self._identified(db, tell, machine, inventory, macs)
+            updated = self._identified(db, tell, machine, inventory, macs)
             updated = replace(updated, secure_boot=inventory.get("secure_boot"))
-            await machines.put_inventory(db, machine.id, with_neighbours(inventory, machine))
-            await tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
+            machines.put_inventory(db, machine.id, with_neighbours(inventory, machine))
+            tell(Event("inventory.taken", now, "the agent sent the inventory", machine=machine.id))
             if attempt is not None and returns:
-                return await settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
+                return settle(db, tell, touched(updated, now), attempt, step_done(attempt, RETURN, {}, now), now)
             if machine.state in (State.DISCOVERED, State.INSPECTING):
                 updated = moved(updated, State.IDLE)
-            await change_machine(db, tell, machine, touched(updated, now), now)
+            change_machine(db, tell, machine, touched(updated, now), now)
             return updated
 
         machine = await record(self._store, self._bus, job)
         self._bell.ring(machine.id)
         return machine.state, machine.name
 
-    async def _identified(
-        self, db: aiosqlite.Connection, tell: Tell, machine: Machine, inventory: dict[str, Any], macs: list[MacAddress]
+    def _identified(
+        self, db: sqlite3.Connection, tell: Tell, machine: Machine, inventory: dict[str, Any], macs: list[MacAddress]
     ) -> Machine:
         """The machine with the interfaces of its inventory; those of another machine stay with that one.
 
         But for one that this machine booted from: it has moved here, unless the other has a deployment.
         """
-        claimed = await machines.claims(db, machine.id)
+        claimed = machines.claims(db, machine.id)
         free = []
         for mac in macs:
-            owner = await machines.by_mac(db, mac)
+            owner = machines.by_mac(db, mac)
             if owner is not None and owner.id != machine.id and mac in claimed:
-                machine = await self._claimed(db, tell, machine, owner, mac)
+                machine = self._claimed(db, tell, machine, owner, mac)
             if owner is None or owner.id == machine.id or mac in machine.macs:
                 free.append(mac)
         known = [mac for mac in machine.macs if mac not in free]
@@ -208,69 +205,67 @@ class Agents:
             firmware=firmware if firmware in ("bios", "uefi") else machine.firmware,
         )
 
-    async def _claimed(
-        self, db: aiosqlite.Connection, tell: Tell, machine: Machine, owner: Machine, mac: MacAddress
+    def _claimed(
+        self, db: sqlite3.Connection, tell: Tell, machine: Machine, owner: Machine, mac: MacAddress
     ) -> Machine:
         """The machine with an interface that was its owner's, where nothing depends on that one."""
-        deployment = await deployments.of_machine(db, owner.id)
+        deployment = deployments.of_machine(db, owner.id)
         if deployment is None:
             text = f"{machine.name} has the network interface that {owner.name} had"
-            await tell(Event("machine.conflict", self._clock(), text, mac, machine.id))
-            return await machines.give(db, mac, owner, machine)
+            tell(Event("machine.conflict", self._clock(), text, mac, machine.id))
+            return machines.give(db, mac, owner, machine)
         if mac not in inventory_macs(machine):  # the first inventory that has it; once is enough
             text = f"{machine.name} has the network interface of {owner.name}"
             reason = f"it stays with {owner.name} until {deployment.name} is released"
-            await tell(Event("machine.conflict", self._clock(), f"{text}; {reason}", mac, machine.id))
+            tell(Event("machine.conflict", self._clock(), f"{text}; {reason}", mac, machine.id))
         return machine
 
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due for this agent, with its parameters; None when there is none."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Work | None:
+        def job(db: sqlite3.Connection, tell: Tell) -> Work | None:
             now = self._clock()
-            session = await self._session(db, token)
-            attempt = await attempts.live_of(db, session.machine)
-            if attempt is None or attempt.step is None or not await has_work(db, session):
+            session = self._session(db, token)
+            attempt = attempts.live_of(db, session.machine)
+            if attempt is None or attempt.step is None or not has_work(db, session):
                 return None
-            machine = await machines.get(db, session.machine)
+            machine = machines.get(db, session.machine)
             if attempt.step.secret and not _entitled(session, attempt):
                 reason = f"a boot that was not asked for came up while {attempt.step.label}"
-                await settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
+                settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
                 return None
-            if lacking := await self._lacking(db, attempt):
-                await settle(db, tell, machine, attempt, failed(attempt, "image-missing", lacking, now), now)
+            if lacking := self._lacking(db, attempt):
+                settle(db, tell, machine, attempt, failed(attempt, "image-missing", lacking, now), now)
                 return None
-            return await self._step(db, machine, attempt, server, now)
+            return self._step(db, machine, attempt, server, now)
 
         return await record(self._store, self._bus, job)
 
-    async def _lacking(self, db: aiosqlite.Connection, attempt: Attempt) -> str:
+    def _lacking(self, db: sqlite3.Connection, attempt: Attempt) -> str:
         """What is missing for the step, before a disk is cleared for an image that cannot come; empty for nothing."""
         if attempt.step is None or attempt.step.name not in (PREPARE, WRITE):
             return ""
-        image = await catalogue.image(db, (await deployments.get(db, attempt.deployment or "")).image)
+        image = catalogue.image(db, deployments.get(db, attempt.deployment or "").image)
         if self._image_path(image.id).is_file():
             return ""
         return f"the content of image {image.name} is not on the appliance; upload it again, then retry"
 
-    async def _step(
-        self, db: aiosqlite.Connection, machine: Machine, attempt: Attempt, server: str, now: float
-    ) -> Work:
+    def _step(self, db: sqlite3.Connection, machine: Machine, attempt: Attempt, server: str, now: float) -> Work:
         step = attempt.step
         assert step is not None
         if step.name in MACHINE_STEPS:
             given, name = machine_params(step.name, machine), machine.name
         else:
-            deployment = await deployments.get(db, attempt.deployment or "")
-            around = await self._surroundings(db, machine, deployment, attempt, server, now)
+            deployment = deployments.get(db, attempt.deployment or "")
+            around = self._surroundings(db, machine, deployment, attempt, server, now)
             given, name = params(step.name, around), deployment.name
-            await deployments.put(db, deployment_given(deployment, step.name))
-        await attempts.put(db, replace(attempt, obeyed=True, armed=False, step_seen=now))
+            deployments.put(db, deployment_given(deployment, step.name))
+        attempts.put(db, replace(attempt, obeyed=True, armed=False, step_seen=now))
         return Work(attempt.id, attempt.kind, step.name, given, f"{attempt.kind} {name}: {step.label}")
 
-    async def _surroundings(
+    def _surroundings(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         machine: Machine,
         deployment: Deployment,
         attempt: Attempt,
@@ -281,26 +276,26 @@ class Agents:
         around = Surroundings(
             machine,
             deployment,
-            await catalogue.image(db, deployment.image),
+            catalogue.image(db, deployment.image),
             self._urls.server(server),
             self._urls.control(server),
             self._urls.ca_pem,
-            begun=tuple(await attempts.latest_of(db, deployment.id)),
+            begun=tuple(attempts.latest_of(db, deployment.id)),
         )
         if attempt.step is not None and attempt.step.name == WRITE:
             around = replace(around, download_token=secrets.token_hex(32))
-            await tokens.put_download(db, around.download_token, attempt.id, deployment.image)
+            tokens.put_download(db, around.download_token, attempt.id, deployment.image)
         if attempt.step is not None and attempt.step.name == CONFIGURE:
             around = replace(around, resident_token=secrets.token_hex(32))
-            await tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
+            tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
         return around
 
     async def state(self, token: str) -> str:
         """The machine's state in words for its screen."""
 
-        async def job(db: aiosqlite.Connection) -> str:
-            machine = await machines.get(db, (await self._session(db, token)).machine)
-            deployment = await deployments.of_machine(db, machine.id)
+        def job(db: sqlite3.Connection) -> str:
+            machine = machines.get(db, self._session(db, token).machine)
+            deployment = deployments.of_machine(db, machine.id)
             words = [machine.state.value]
             words += [f"({machine.failed_reason})"] if machine.failed_reason else []
             words += [f"for {deployment.name}"] if deployment else []
@@ -320,9 +315,9 @@ class Agents:
         if report.status == "running":
             return await self._report_running(token, report)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Attempt:
+        def job(db: sqlite3.Connection, tell: Tell) -> Attempt:
             now = self._clock()
-            machine, attempt = await self._reported(db, token, report)
+            machine, attempt = self._reported(db, token, report)
             if attempt.code == CANCELLED:
                 return attempt
             if report.status == "done":
@@ -332,7 +327,7 @@ class Agents:
                 reason = report.message[:500] or "the agent gave no reason"
                 after = failed(attempt, report.code[:80] or "step-failed", reason, now)
             if after != attempt:
-                await settle(db, tell, touched(machine, now), attempt, after, now)
+                settle(db, tell, touched(machine, now), attempt, after, now)
             return after
 
         attempt = await record(self._store, self._bus, job)
@@ -340,15 +335,15 @@ class Agents:
         return attempt.code != CANCELLED
 
     async def _report_running(self, token: str, report: Report) -> bool:
-        async def job(db: aiosqlite.Connection) -> Attempt:
+        def job(db: sqlite3.Connection) -> Attempt:
             now = self._clock()
-            machine, attempt = await self._reported(db, token, report)
+            machine, attempt = self._reported(db, token, report)
             if attempt.code == CANCELLED:
                 return attempt
             after = progressed(attempt, report.step, report.progress, report.message, now)
-            await attempts.put(db, after)
+            attempts.put(db, after)
             if now - (machine.last_seen or 0) > SEEN_SECONDS:  # it does not poll while it works
-                await machines.put(db, touched(machine, now))
+                machines.put(db, touched(machine, now))
             return after
 
         attempt = await self._store.write(job)
@@ -357,31 +352,31 @@ class Agents:
         self._bus.publish(Progress(attempt.machine, report.step, attempt.progress, attempt.message))
         return True
 
-    async def _reported(self, db: aiosqlite.Connection, token: str, report: Report) -> tuple[Machine, Attempt]:
-        session = await tokens.session(db, token)
+    def _reported(self, db: sqlite3.Connection, token: str, report: Report) -> tuple[Machine, Attempt]:
+        session = tokens.session(db, token)
         machine = session.machine if session and session.proven else None
         if machine is None and report.step in LEAVING and report.status == "done":
             # It ended its session with this very report, and the answer was lost.
-            machine = await tokens.has_left(db, token)
+            machine = tokens.has_left(db, token)
         if machine is None:
             raise Denied("session-unknown", "this session has ended", "restart the machine")
-        attempt = await attempts.find(db, AttemptId(report.attempt))
+        attempt = attempts.find(db, AttemptId(report.attempt))
         if attempt is None or attempt.machine != machine:
             raise Conflict("stale-step", "this attempt is not this machine's")
-        return await machines.get(db, machine), attempt
+        return machines.get(db, machine), attempt
 
     async def image(self, token: str, image: int) -> Path:
         """The file of an image, for the attempt that this download token belongs to."""
 
-        async def job(db: aiosqlite.Connection) -> bool:
-            return await tokens.may_download(db, token, image)
+        def job(db: sqlite3.Connection) -> bool:
+            return tokens.may_download(db, token, image)
 
         if not await self._store.read(job):
             raise Denied("token-unknown", "this token does not open this image now")
         return self._image_path(image)
 
-    async def _session(self, db: aiosqlite.Connection, token: str) -> MachineSession:
-        session = await tokens.session(db, token)
+    def _session(self, db: sqlite3.Connection, token: str) -> MachineSession:
+        session = tokens.session(db, token)
         if session is None:
             raise Denied("session-unknown", "this session has ended", "restart the machine")
         return session

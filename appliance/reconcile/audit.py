@@ -5,9 +5,9 @@ in the job that makes the change. ``before`` and ``after`` are dataclasses or ma
 differs is kept. One of them is None for something that is made or deleted.
 """
 
+import sqlite3
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import Asker
@@ -29,8 +29,8 @@ Subject = tuple[str, str | int, str]
 """Kind, id and name of what is changed."""
 
 
-async def note(
-    db: aiosqlite.Connection,
+def note(
+    db: sqlite3.Connection,
     by: Asker,
     action: str,
     subject: Subject,
@@ -55,16 +55,16 @@ async def note(
         before=was,
         after=became,
     )
-    return await audit.add(db, entry)
+    return audit.add(db, entry)
 
 
-async def note_failure(
-    db: aiosqlite.Connection, who: str, address: str, action: str, *, now: float, after: object = None
+def note_failure(
+    db: sqlite3.Connection, who: str, address: str, action: str, *, now: float, after: object = None
 ) -> Entry:
     """Write down that somebody did not get in; ``who`` is what they called themselves."""
     name = _text(who)[:80]
     became = differing(None, after)[1]
-    return await audit.add(
+    return audit.add(
         db, Entry(now, name, "", "session", address, action, "user", name, name, outcome="failed", after=became)
     )
 

@@ -1,9 +1,8 @@
 """Takes what kernels said while they started; it is for people, and hostile until cleaned."""
 
 import re
+import sqlite3
 from collections.abc import Callable
-
-import aiosqlite
 
 from appliance.errors import Denied
 from appliance.machine import MachineId
@@ -31,40 +30,40 @@ class MachineMessages:
     async def of_stack(self, token: str, text: str) -> None:
         """Those of the maintenance stack that holds this machine token; an unproven one's are dropped."""
 
-        async def job(db: aiosqlite.Connection) -> None:
-            session = await tokens.session(db, token)
+        def job(db: sqlite3.Connection) -> None:
+            session = tokens.session(db, token)
             if session is None:
                 raise Denied("session-unknown", "this session has ended", "restart the machine")
             if session.proven:
-                await self._keep(db, session.machine, STACK, session.hash, text)
+                self._keep(db, session.machine, STACK, session.hash, text)
 
         await self._store.write(job)
 
     async def of_system(self, token: str, boot_id: str, text: str) -> None:
         """Those of the deployed system that holds this resident token."""
 
-        async def job(db: aiosqlite.Connection) -> None:
-            whose = await tokens.resident(db, token)
-            if whose is None or (await deployments.get(db, whose[0])).machine != whose[1]:
+        def job(db: sqlite3.Connection) -> None:
+            whose = tokens.resident(db, token)
+            if whose is None or deployments.get(db, whose[0]).machine != whose[1]:
                 raise Denied("session-unknown", "this system belongs to no deployment (any more)")
-            await self._keep(db, whose[1], SYSTEM, boot_id, text)
+            self._keep(db, whose[1], SYSTEM, boot_id, text)
 
         await self._store.write(job)
 
-    async def _keep(self, db: aiosqlite.Connection, machine: MachineId, source: str, boot: str, text: str) -> None:
+    def _keep(self, db: sqlite3.Connection, machine: MachineId, source: str, boot: str, text: str) -> None:
         """Once a boot: what is sent again has lost its beginning by then."""
         now = self._clock()
-        if await boot_messages.boot_of(db, machine, source) == boot:
+        if boot_messages.boot_of(db, machine, source) == boot:
             return
         if self._ration.admit((machine, source), now) is not None:
-            await boot_messages.put(db, machine, boot, BootMessages(source, now, cleaned(text)))
+            boot_messages.put(db, machine, boot, BootMessages(source, now, cleaned(text)))
 
 
 async def messages_of(store: Store, key: str) -> list[BootMessages]:
     """What is kept of the machine with this id or name; raises NotFound."""
 
-    async def job(db: aiosqlite.Connection) -> list[BootMessages]:
-        return await boot_messages.of_machine(db, (await machines.get(db, key)).id)
+    def job(db: sqlite3.Connection) -> list[BootMessages]:
+        return boot_messages.of_machine(db, machines.get(db, key).id)
 
     return await store.read(job)
 

@@ -1,10 +1,9 @@
 """What happens when a machine asks for a boot script: who is it, what does it boot, with which rights."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-
-import aiosqlite
 
 from appliance.about import identified
 from appliance.errors import ApplianceError
@@ -83,12 +82,12 @@ class Boots:
         if not request.proven:
             return await self._unproven(request)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> tuple[Boot, Machine | None]:
-            machine = await self._identify(db, tell, request)
+        def job(db: sqlite3.Connection, tell: Tell) -> tuple[Boot, Machine | None]:
+            machine = self._identify(db, tell, request)
             if machine is None:
                 spec = decide_unknown(self._policy(request))
                 return Boot(spec, request.mac, "this subnet leaves unknown machines alone"), None
-            return await self._decide(db, tell, machine, request), machine
+            return self._decide(db, tell, machine, request), machine
 
         try:
             boot, machine = await record(self._store, self._bus, job)
@@ -108,23 +107,23 @@ class Boots:
         now = self._clock()
         held_back = self._impostures.admit(None, now)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Boot:
-            machine = await machines.by_mac(db, request.mac)
+        def job(db: sqlite3.Connection, tell: Tell) -> Boot:
+            machine = machines.by_mac(db, request.mac)
             reason = f"{request.address} asked, which was not leased to {request.mac}: nothing is changed by that"
             if held_back is not None:
                 what = f"somebody asked for the boot script of {machine.name if machine else request.mac}"
                 detail = {"mac": request.mac, "address": request.address}
                 whose = machine.id if machine else None
-                await tell(Event("machine.conflict", now, more(what, held_back), reason, whose, detail=detail))
+                tell(Event("machine.conflict", now, more(what, held_back), reason, whose, detail=detail))
             if machine is None:
                 return Boot(NextEntry(), request.mac, reason)
-            attempt = await attempts.live_of(db, machine.id)
-            spec = decide_unproven(machine, attempt, await deployments.of_machine(db, machine.id), now)
+            attempt = attempts.live_of(db, machine.id)
+            spec = decide_unproven(machine, attempt, deployments.of_machine(db, machine.id), now)
             spec = fitting(spec, request.architecture)
             if not isinstance(spec, MaintenanceStack):
                 return Boot(spec, machine.name, reason)
             token, nonce = secrets.token_hex(32), secrets.token_hex(8)
-            await self._give(db, machine, token, nonce, None, proven=False)
+            self._give(db, machine, token, nonce, None, proven=False)
             return Boot(spec, machine.name, reason, token, nonce)
 
         boot = await record(self._store, self._bus, job)
@@ -135,10 +134,10 @@ class Boots:
     async def remember_disks(self) -> None:
         """Fill ``disk_decided`` from the store: loaders may ask on after a restart of ours."""
 
-        async def job(db: aiosqlite.Connection) -> dict[str, BootSpec]:
+        def job(db: sqlite3.Connection) -> dict[str, BootSpec]:
             found: dict[str, BootSpec] = {}
-            for deployment in await deployments.every(db):
-                machine = await machines.find(db, deployment.machine) if deployment.machine else None
+            for deployment in deployments.every(db):
+                machine = machines.find(db, deployment.machine) if deployment.machine else None
                 if machine and deployment.installed and machine.state in _FROM_DISK:
                     installed = deployment.installed
                     found |= dict.fromkeys(machine.macs, LocalDisk(installed.esp_partuuid, installed.root_fsuuid))
@@ -149,27 +148,27 @@ class Boots:
     def _policy(self, request: BootRequest) -> UnknownPolicy:
         return self._unknown.get(request.address) or self._unknown.get(request.server, "ignore")
 
-    async def _identify(self, db: aiosqlite.Connection, tell: Tell, request: BootRequest) -> Machine | None:
+    def _identify(self, db: sqlite3.Connection, tell: Tell, request: BootRequest) -> Machine | None:
         """MAC first, then UUID; a conflict makes an event, and a new machine unless a known one fits; never a merge."""
-        known = await machines.by_mac(db, request.mac)
+        known = machines.by_mac(db, request.mac)
         if known is not None and (known.uuid is None or request.uuid is None or known.uuid == request.uuid):
             return replace(known, uuid=known.uuid or request.uuid, serial=known.serial or request.serial)
-        twins = await machines.by_uuid(db, request.uuid) if request.uuid else []
-        fitting = [twin for twin in twins if await _fits(db, twin, request.mac)]
+        twins = machines.by_uuid(db, request.uuid) if request.uuid else []
+        fitting = [twin for twin in twins if _fits(db, twin, request.mac)]
         machine = fitting[0] if len(fitting) == 1 else None
         if known is not None:
-            return await self._moved_interface(db, tell, known, machine, request)
+            return self._moved_interface(db, tell, known, machine, request)
         if machine is not None:
             return replace(machine, macs=(*machine.macs, request.mac))
         if decide_unknown(self._policy(request)) == NextEntry():
             return None
-        machine = await self._enlist(db, tell, request, (request.mac,))
+        machine = self._enlist(db, tell, request, (request.mac,))
         if twins:
-            await self._tell_conflict(tell, machine, f"the UUID of {twins[0].name} too")
+            self._tell_conflict(tell, machine, f"the UUID of {twins[0].name} too")
         return machine
 
-    async def _moved_interface(
-        self, db: aiosqlite.Connection, tell: Tell, known: Machine, machine: Machine | None, request: BootRequest
+    def _moved_interface(
+        self, db: sqlite3.Connection, tell: Tell, known: Machine, machine: Machine | None, request: BootRequest
     ) -> Machine:
         """The interface of ``known`` asks from another board, that of ``machine`` where we know it.
 
@@ -178,20 +177,20 @@ class Boots:
         disk from a running machine.
         """
         returns = machine is not None and request.mac in inventory_macs(machine)
-        if machine is not None and returns and await deployments.of_machine(db, known.id) is None:
+        if machine is not None and returns and deployments.of_machine(db, known.id) is None:
             text = f"{machine.name} has the network interface again that {known.name} had meanwhile"
-            await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
-            return await machines.give(db, request.mac, known, machine)
+            tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
+            return machines.give(db, request.mac, known, machine)
         if machine is None:
-            machine = await self._enlist(db, tell, request, ())
-        if await machines.claim(db, request.mac, machine.id):
+            machine = self._enlist(db, tell, request, ())
+        if machines.claim(db, request.mac, machine.id):
             text = f"{machine.name} claims the network interface of {known.name}, which keeps it for now"
-            await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
+            tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
         return machine
 
-    async def _tell_conflict(self, tell: Tell, machine: Machine, what: str) -> None:
+    def _tell_conflict(self, tell: Tell, machine: Machine, what: str) -> None:
         text = f"{machine.name} claims {what}; it was made a machine of its own, in maintenance"
-        await tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
+        tell(Event("machine.conflict", self._clock(), text, machine=machine.id))
 
     async def _tell_crowd(self, error: ApplianceError) -> None:
         now = self._clock()
@@ -200,8 +199,8 @@ class Boots:
             event = Event("daemon.trouble", now, more(error.message, held_back), error.hint)
             await record(self._store, self._bus, lambda _, tell: tell(event))
 
-    async def _enlist(
-        self, db: aiosqlite.Connection, tell: Tell, request: BootRequest, macs: tuple[MacAddress, ...]
+    def _enlist(
+        self, db: sqlite3.Connection, tell: Tell, request: BootRequest, macs: tuple[MacAddress, ...]
     ) -> Machine:
         now = self._clock()
         if self._newcomers.admit(None, now) is None:
@@ -209,7 +208,7 @@ class Boots:
                 "enlist-busy", f"{request.mac} is one of too many new machines at once", "it asks again by itself"
             )
         name = default_name([request.mac])
-        if await machines.find(db, name) or await is_taken(db, name):
+        if machines.find(db, name) or is_taken(db, name):
             name = f"{name}-{secrets.token_hex(2)}"
         machine = Machine(
             id=MachineId(secrets.token_hex(8)),
@@ -221,47 +220,47 @@ class Boots:
             serial=request.serial,
             firmware=request.firmware,
         )
-        await machines.put(db, machine)
-        await events.adopt(db, request.mac, machine.id, now - ADOPTED_SECONDS)
+        machines.put(db, machine)
+        events.adopt(db, request.mac, machine.id, now - ADOPTED_SECONDS)
         words = " ".join(filter(None, (request.manufacturer, request.product))) or "unknown model"
         text = f"{machine.name} ({words}) was seen for the first time"
-        await tell(Event("machine.new", now, text, "its subnet enlists unknown machines", machine.id))
+        tell(Event("machine.new", now, text, "its subnet enlists unknown machines", machine.id))
         return machine
 
-    async def _decide(self, db: aiosqlite.Connection, tell: Tell, machine: Machine, request: BootRequest) -> Boot:
+    def _decide(self, db: sqlite3.Connection, tell: Tell, machine: Machine, request: BootRequest) -> Boot:
         now = self._clock()
-        before = await machines.get(db, machine.id)
+        before = machines.get(db, machine.id)
         machine = replace(touched(machine, now, request.address), firmware=request.firmware)
-        attempt = await attempts.live_of(db, machine.id)
-        deployment = await deployments.of_machine(db, machine.id)
+        attempt = attempts.live_of(db, machine.id)
+        deployment = deployments.of_machine(db, machine.id)
         decision = decide(machine, attempt, deployment, now)
         decision = replace(decision, spec=fitting(decision.spec, request.architecture))
         after = decision.machine or machine
         if attempt is not None and decision.attempt is not None:
             # settle() works out the machine's new state itself; hand it all else that the decision changed.
-            after = await settle(
+            after = settle(
                 db, tell, replace(after, state=before.state, failed_from=None), attempt, decision.attempt, now
             )
         else:
-            await change_machine(db, tell, before, after, now)
-        boot = await self._rendered(db, after, decision)
-        looping = loop_event(after, decision.spec, await events.silent_boots(db, machine.id, BOOT_LOOP), now)
-        await self._tell_decision(tell, after, decision, request, now)
+            change_machine(db, tell, before, after, now)
+        boot = self._rendered(db, after, decision)
+        looping = loop_event(after, decision.spec, events.silent_boots(db, machine.id, BOOT_LOOP), now)
+        self._tell_decision(tell, after, decision, request, now)
         if looping is not None and attempt is None:
-            await tell(looping)
+            tell(looping)
         return boot
 
-    async def _rendered(self, db: aiosqlite.Connection, machine: Machine, decision: Decision) -> Boot:
+    def _rendered(self, db: sqlite3.Connection, machine: Machine, decision: Decision) -> Boot:
         if not isinstance(decision.spec, MaintenanceStack):
             return Boot(decision.spec, machine.name, decision.reason)
         token, nonce = secrets.token_hex(32), secrets.token_hex(8)
         attempt = decision.attempt if decision.spec.armed else None
-        await self._give(db, machine, token, nonce, attempt.id if attempt else None, proven=True)
+        self._give(db, machine, token, nonce, attempt.id if attempt else None, proven=True)
         return Boot(decision.spec, machine.name, decision.reason, token, nonce)
 
-    async def _give(
+    def _give(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         machine: Machine,
         token: str,
         nonce: str,
@@ -271,9 +270,9 @@ class Boots:
     ) -> None:
         expires = self._clock() + tokens.TOKEN_SECONDS
         stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, expires, None, proven)
-        await tokens.add_boot(db, stored)
+        tokens.add_boot(db, stored)
 
-    async def _tell_decision(
+    def _tell_decision(
         self, tell: Tell, machine: Machine, decision: Decision, request: BootRequest, now: float
     ) -> None:
         what = {
@@ -286,9 +285,9 @@ class Boots:
         if held_back is not None:
             detail = {"mac": request.mac, "firmware": request.firmware, "address": request.address}
             text = more(what, held_back)
-            await tell(Event("script.served", now, text, decision.reason, machine.id, detail=detail))
+            tell(Event("script.served", now, text, decision.reason, machine.id, detail=detail))
 
 
-async def _fits(db: aiosqlite.Connection, machine: Machine, mac: MacAddress) -> bool:
+def _fits(db: sqlite3.Connection, machine: Machine, mac: MacAddress) -> bool:
     """Whether we know this interface as one of the machine: from its inventory, or from a boot of it."""
-    return mac in inventory_macs(machine) or mac in await machines.claims(db, machine.id)
+    return mac in inventory_macs(machine) or mac in machines.claims(db, machine.id)

@@ -4,9 +4,8 @@ Whatever was wanted of it would begin by itself once the machine is mended, mont
 so nothing stays wanted that a user does not ask for again.
 """
 
+import sqlite3
 from dataclasses import replace
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.deployment import Deployment, Wanted, detached, stopped_as_written
@@ -25,23 +24,23 @@ def laid_down(deployment: Deployment) -> Deployment:
     return replace(detached(deployment), wanted=Wanted.RELEASED)
 
 
-async def lay_down(db: aiosqlite.Connection, tell: Tell, machine: Machine, by: Asker, now: float) -> None:
+def lay_down(db: sqlite3.Connection, tell: Tell, machine: Machine, by: Asker, now: float) -> None:
     """Store that nothing of a machine's deployment is wanted any more, and end what waits for the machine."""
-    await _end_waiting(db, tell, machine, now)
-    deployment = await deployments.of_machine(db, machine.id)
+    _end_waiting(db, tell, machine, now)
+    deployment = deployments.of_machine(db, machine.id)
     after = laid_down(deployment) if deployment else None
     if deployment is None or after is None or after == deployment:
         return
-    await deployments.put(db, after)
+    deployments.put(db, after)
     if after.machine is None:
-        await tokens.end_resident(db, after.id)
+        tokens.end_resident(db, after.id)
     said = f"{deployment.name} was taken off {machine.name}" if after.machine is None else f"{after.name} stays stopped"
     why = f"{by} called {machine.name} broken or mended"
-    await tell(Event("deployment.changed", now, said, why, machine.id, after.id))
+    tell(Event("deployment.changed", now, said, why, machine.id, after.id))
 
 
-async def _end_waiting(db: aiosqlite.Connection, tell: Tell, machine: Machine, now: float) -> None:
-    for task in await tasks.open_of_machine(db, machine.id):
+def _end_waiting(db: sqlite3.Connection, tell: Tell, machine: Machine, now: float) -> None:
+    for task in tasks.open_of_machine(db, machine.id):
         if task.attempt is None and not task.job:
             why = f"{machine.name} was called broken"
-            await changed(db, tell, task, ended(task, Status.FAILED, now, "machine-broken", why), now)
+            changed(db, tell, task, ended(task, Status.FAILED, now, "machine-broken", why), now)

@@ -4,12 +4,12 @@ Every item goes through the wish that a user would make for it alone, so that ev
 stored in the same transaction, so that a restart in between does nothing twice and leaves nothing out.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import Asker
@@ -56,7 +56,7 @@ class Noun:
     listing: Listing
     name: str
     """The column of the listing's tables that has the name."""
-    find: Callable[[aiosqlite.Connection, str], Awaitable[tuple[str, str] | None]]
+    find: Callable[[sqlite3.Connection, str], tuple[str, str] | None]
     """Id and name of one, by either."""
 
     def counted(self, number: int) -> str:
@@ -64,7 +64,7 @@ class Noun:
         return f"{number} {self.singular if number == 1 else self.plural}"
 
 
-async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked, by: Asker, now: float) -> Task:
+def ask(db: sqlite3.Connection, tell: Tell, noun: Noun, asked: BulkAsked, by: Asker, now: float) -> Task:
     """Store the job; ``Jobs`` does it. Raises Invalid, and Conflict ``confirmation-needed``."""
     action = noun.actions.get(asked.action)
     if action is None:
@@ -73,7 +73,7 @@ async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked
     if action.needs and not getattr(asked.arguments, action.needs):
         raise Invalid("argument-missing", f"{asked.action} needs {action.needs}", "", action.needs)
     check_arguments(asked.arguments)
-    found = await items_meant(db, noun, asked, now)
+    found = items_meant(db, noun, asked, now)
     title = action.title.format(noun.counted(len(found)))
     _check_confirmed(noun, action, asked, len(found), title)
     arguments = {
@@ -82,8 +82,8 @@ async def ask(db: aiosqlite.Connection, tell: Tell, noun: Noun, asked: BulkAsked
         "filters": None if asked.filters is None else dict(asked.filters),
         "by": msgspec.to_builtins(by),
     }
-    task = await open_job(db, tell, noun.kind, title, by, now, arguments, found)
-    await audit.note(db, by, f"{noun.singular}.bulk", ("task", task.id, title), None, _told(asked, found), now=now)
+    task = open_job(db, tell, noun.kind, title, by, now, arguments, found)
+    audit.note(db, by, f"{noun.singular}.bulk", ("task", task.id, title), None, _told(asked, found), now=now)
     return task
 
 
@@ -100,12 +100,12 @@ def _check_confirmed(noun: Noun, action: BulkAction, asked: BulkAsked, number: i
         raise Conflict("confirmation-needed", f"{title}.", f"confirm with {word!r}", "confirm")
 
 
-async def items_meant(db: aiosqlite.Connection, noun: Noun, asked: BulkAsked, now: float) -> tuple[Item, ...]:
+def items_meant(db: sqlite3.Connection, noun: Noun, asked: BulkAsked, now: float) -> tuple[Item, ...]:
     """The machines or deployments that are meant, by name. Raises Invalid where there are none, or too many."""
     if (asked.keys is None) == (asked.filters is None):
         hint = f"give either {noun.plural} or filter"
         raise Invalid("selection-invalid", f"say once which {noun.plural} are meant", hint, noun.plural)
-    found = await _matching(db, noun, asked.filters, now) if asked.keys is None else await _named(db, noun, asked.keys)
+    found = _matching(db, noun, asked.filters, now) if asked.keys is None else _named(db, noun, asked.keys)
     if not found:
         raise Invalid("selection-empty", f"no {noun.singular} is meant", "choose some first", noun.plural)
     if len(found) > MOST_ITEMS:
@@ -113,19 +113,17 @@ async def items_meant(db: aiosqlite.Connection, noun: Noun, asked: BulkAsked, no
     return found
 
 
-async def _matching(
-    db: aiosqlite.Connection, noun: Noun, filters: Mapping[str, Any] | None, now: float
-) -> tuple[Item, ...]:
+def _matching(db: sqlite3.Connection, noun: Noun, filters: Mapping[str, Any] | None, now: float) -> tuple[Item, ...]:
     chosen, values = selection(noun.listing, Asked(filters or {}, now=now))
     sql = f"SELECT {noun.listing.id}, {noun.name} {chosen} ORDER BY {noun.name}"
-    return tuple(Item(str(row[0]), str(row[1]), "waiting") for row in await rows(db, sql, *values))
+    return tuple(Item(str(row[0]), str(row[1]), "waiting") for row in rows(db, sql, *values))
 
 
-async def _named(db: aiosqlite.Connection, noun: Noun, keys: Sequence[str]) -> tuple[Item, ...]:
+def _named(db: sqlite3.Connection, noun: Noun, keys: Sequence[str]) -> tuple[Item, ...]:
     """Each once; who is not there any more is an item all the same."""
     found: dict[str, Item] = {}
     for key in keys[: MOST_ITEMS + 1]:
-        known = await noun.find(db, key)
+        known = noun.find(db, key)
         number, name = known or (key, key)
         found.setdefault(number, Item(number, name, "waiting"))
     return tuple(found.values())
@@ -154,21 +152,21 @@ async def run(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: R
     return {}
 
 
-async def _due(noun: Noun, task: Task, last: int, now: float, db: aiosqlite.Connection) -> _Next | None:
+def _due(noun: Noun, task: Task, last: int, now: float, db: sqlite3.Connection) -> _Next | None:
     """What comes behind position ``last``; None once nothing waits. Raises JobCancelled."""
-    if (await tasks.get(db, task.id)).cancelled_by:
+    if tasks.get(db, task.id).cancelled_by:
         raise JobCancelled
-    found = await tasks.next_item(db, task.id, last)
-    return _Next(*found, await _is_meant(db, noun, task, found[1], now)) if found else None
+    found = tasks.next_item(db, task.id, last)
+    return _Next(*found, _is_meant(db, noun, task, found[1], now)) if found else None
 
 
-async def _is_meant(db: aiosqlite.Connection, noun: Noun, task: Task, item: Item, now: float) -> bool:
+def _is_meant(db: sqlite3.Connection, noun: Noun, task: Task, item: Item, now: float) -> bool:
     filters = task.arguments["filters"]
     if filters is None:
         return True
     chosen, values = selection(noun.listing, Asked(filters, now=now))
     sql = f"SELECT 1 {chosen} {'AND' if filters else 'WHERE'} {noun.listing.id} = ?"
-    return await one(db, sql, *values, item.id) is not None
+    return one(db, sql, *values, item.id) is not None
 
 
 async def _do(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running, due: _Next) -> None:
@@ -176,9 +174,9 @@ async def _do(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: R
     by = msgspec.convert(task.arguments["by"], Asker)
     given = msgspec.convert(task.arguments["given"], Arguments)
 
-    async def note(db: aiosqlite.Connection, outcome: object) -> None:
+    def note(db: sqlite3.Connection, outcome: object) -> None:
         led_to = outcome.id if isinstance(outcome, Task) else None
-        await tasks.put_item(db, task.id, due.position, replace(item, status="done", task=led_to))
+        tasks.put_item(db, task.id, due.position, replace(item, status="done", task=led_to))
 
     try:
         if not due.meant:
@@ -193,21 +191,21 @@ async def _do(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: R
 
 
 async def _not_done(running: Running, position: int, item: Item, now: float) -> None:
-    async def job(db: aiosqlite.Connection) -> None:
-        await tasks.put_item(db, running.task.id, position, item)
-        await tasks.note(db, running.task.id, now, f"{item.name}: {item.status}: {item.text}")
+    def job(db: sqlite3.Connection) -> None:
+        tasks.put_item(db, running.task.id, position, item)
+        tasks.note(db, running.task.id, now, f"{item.name}: {item.status}: {item.text}")
 
     await running.store.write(job)
 
 
-async def _machine(db: aiosqlite.Connection, key: str) -> tuple[str, str] | None:
-    found = await machines.find(db, key)
+def _machine(db: sqlite3.Connection, key: str) -> tuple[str, str] | None:
+    found = machines.find(db, key)
     return (found.id, found.name) if found else None
 
 
-async def _deployment(db: aiosqlite.Connection, key: str) -> tuple[str, str] | None:
+def _deployment(db: sqlite3.Connection, key: str) -> tuple[str, str] | None:
     try:
-        found = await deployments.get(db, key)
+        found = deployments.get(db, key)
     except NotFound:
         return None
     return str(found.id), found.name

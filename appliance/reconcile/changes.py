@@ -1,9 +1,8 @@
 """What users change of deployments, images and kernels after they were made."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
@@ -40,34 +39,34 @@ class Changes:
     async def deployment(self, key: str, change: DeploymentChange, by: Asker) -> Deployment:
         """Change a deployment. Raises Conflict while an attempt goes on, and for the name of what is on a machine."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
-            before = await deployments.get(db, key)
-            after = await self._changed(db, before, change)
+        def job(db: sqlite3.Connection, tell: Tell) -> Deployment:
+            before = deployments.get(db, key)
+            after = self._changed(db, before, change)
             if after != before:
-                await _refuse_unsafe(db, before, after)
-                await deployments.put(db, after)
+                _refuse_unsafe(db, before, after)
+                deployments.put(db, after)
                 text = f"{by} changed {before.name}: {', '.join(_changes(before, after))}"
                 about = Event("deployment.changed", self._clock(), text, machine=after.machine, deployment=after.id)
-                await tell(about)
+                tell(about)
                 subject = ("deployment", after.id, after.name)
-                await audit.note(db, by, "deployment.change", subject, before, after, now=self._clock())
+                audit.note(db, by, "deployment.change", subject, before, after, now=self._clock())
             return after
 
         return await record(self._store, self._bus, job)
 
-    async def _changed(self, db: aiosqlite.Connection, of: Deployment, change: DeploymentChange) -> Deployment:
+    def _changed(self, db: sqlite3.Connection, of: Deployment, change: DeploymentChange) -> Deployment:
         given = {name: getattr(change, name) for name in ("name", "requirements", "ssh_keys", "wipe_on_release")}
         after = replace(of, **{name: value for name, value in given.items() if value is not None})
         if change.image is not None:
-            after = replace(after, image=(await catalogue.image(db, change.image)).id)
+            after = replace(after, image=catalogue.image(db, change.image).id)
         asked = replace(after.requirements, tags=check_tags(after.requirements.tags, "requirements.tags"))
         return replace(after, name=check_name(after.name), ssh_keys=check_ssh_keys(after.ssh_keys), requirements=asked)
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
-            before = await catalogue.image(db, key)
+        def job(db: sqlite3.Connection, tell: Tell) -> Image:
+            before = catalogue.image(db, key)
             after = replace(
                 before,
                 name=before.name if name is None else check_name(name),
@@ -76,10 +75,10 @@ class Changes:
                 else check_length(description, LONGEST_DESCRIPTION, "description"),
             )
             if after != before:
-                await catalogue.change_image(db, after)
-                await tell(Event("image.changed", self._clock(), f"{by} changed image {before.name}"))
+                catalogue.change_image(db, after)
+                tell(Event("image.changed", self._clock(), f"{by} changed image {before.name}"))
                 subject = ("image", after.id, after.name)
-                await audit.note(db, by, "image.change", subject, before, after, now=self._clock())
+                audit.note(db, by, "image.change", subject, before, after, now=self._clock())
             return after
 
         return await record(self._store, self._bus, job)
@@ -87,8 +86,8 @@ class Changes:
     async def kernel(self, key: str, name: str | None, cmdline: str | None, by: Asker) -> Kernel:
         """Change a kernel's name and command line; raises Conflict for one that belongs to the appliance."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
-            before = await catalogue.kernel(db, key)
+        def job(db: sqlite3.Connection, tell: Tell) -> Kernel:
+            before = catalogue.kernel(db, key)
             after = replace(
                 before,
                 name=before.name if name is None else check_name(name),
@@ -98,28 +97,28 @@ class Changes:
                 if before.builtin:
                     hint = "upload a kernel of your own"
                     raise Conflict("kernel-builtin", f"{before.name} belongs to the maintenance stack", hint)
-                await catalogue.change_kernel(db, after)
-                await tell(Event("kernel.changed", self._clock(), f"{by} changed kernel {before.name}"))
+                catalogue.change_kernel(db, after)
+                tell(Event("kernel.changed", self._clock(), f"{by} changed kernel {before.name}"))
                 subject = ("kernel", after.id, after.name)
-                await audit.note(db, by, "kernel.change", subject, before, after, now=self._clock())
+                audit.note(db, by, "kernel.change", subject, before, after, now=self._clock())
             return after
 
         return await record(self._store, self._bus, job)
 
 
-async def _refuse_unsafe(db: aiosqlite.Connection, before: Deployment, after: Deployment) -> None:
-    if before.machine is not None and await attempts.live_of(db, before.machine):
+def _refuse_unsafe(db: sqlite3.Connection, before: Deployment, after: Deployment) -> None:
+    if before.machine is not None and attempts.live_of(db, before.machine):
         hint = "wait until it has finished"
         raise Conflict("deployment-busy", f"something is being done with {before.name} just now", hint)
     if after.name != before.name:
-        await _refuse_name(db, before, after)
+        _refuse_name(db, before, after)
 
 
-async def _refuse_name(db: aiosqlite.Connection, before: Deployment, after: Deployment) -> None:
+def _refuse_name(db: sqlite3.Connection, before: Deployment, after: Deployment) -> None:
     if before.machine is not None:
         message = f"the system of {before.name} is called so; it would answer to a name that DNS does not know"
         raise Conflict("deployment-used", message, "release it first", "name")
-    if any(each.name == after.name for each in await deployments.every(db)):
+    if any(each.name == after.name for each in deployments.every(db)):
         raise Conflict("name-taken", f"another deployment is called {after.name}", "choose another name", "name")
 
 

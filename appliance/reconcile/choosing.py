@@ -1,6 +1,6 @@
 """The machine and disk that a start takes, found without reading the fleet."""
 
-import aiosqlite
+import sqlite3
 
 from appliance.deployment import Deployment, DiskIdentity, choose_disk, choose_machine, no_machine_fits
 from appliance.errors import Conflict
@@ -15,20 +15,20 @@ FEW = 40
 """Machines of a fleet of which a refusal names each with its reason; of a larger one it counts them by reason."""
 
 
-async def choose(db: aiosqlite.Connection, deployment: Deployment, recent: float) -> Choice:
+def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Choice:
     """As ``deployment.choose_machine`` does over all machines; raises Conflict with the reasons, or NotFound."""
-    image = await catalogue.image(db, deployment.image)
-    if deployment.wanted_machine is not None or await machines.number(db) <= FEW:
-        only = [deployment.wanted_machine] if deployment.wanted_machine else await machines.ids(db)
-        pool = await machines.with_inventories(db, only)
-        return choose_machine(deployment, image, pool, await deployments.taken(db), recent)
+    image = catalogue.image(db, deployment.image)
+    if deployment.wanted_machine is not None or machines.number(db) <= FEW:
+        only = [deployment.wanted_machine] if deployment.wanted_machine else machines.ids(db)
+        pool = machines.with_inventories(db, only)
+        return choose_machine(deployment, image, pool, deployments.taken(db), recent)
     passed = fitting.hurdles(deployment.requirements, image, deployment.wanted_disk)
     offset = 0
-    while found := await fitting.preferred(db, passed, recent, SLICE, offset):
+    while found := fitting.preferred(db, passed, recent, SLICE, offset):
         offset += SLICE
-        for machine in await machines.with_inventories(db, found):
+        for machine in machines.with_inventories(db, found):
             try:
                 return machine, choose_disk(machine, image, deployment.wanted_disk, deployment.requirements.disk_bytes)
             except Conflict:
                 continue  # two disks with one name, say; what is kept beside the documents does not tell
-    raise no_machine_fits(", ".join(f"{count} {words}" for words, count in await fitting.stopped_by(db, passed)))
+    raise no_machine_fits(", ".join(f"{count} {words}" for words, count in fitting.stopped_by(db, passed)))

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import logging
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import APPLIANCE, Asker
@@ -87,11 +87,11 @@ class Imports:
         if found:
             log.warning("%s", text)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await catalogue.forget_doomed(db, gone)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            catalogue.forget_doomed(db, gone)
             if found:
                 why = "the state was lost or restored, or a crash cut an upload off"
-                await tell(Event("daemon.trouble", self._clock(), text, why))
+                tell(Event("daemon.trouble", self._clock(), text, why))
 
         if gone or found:
             await record(self._store, self._bus, job)
@@ -120,14 +120,14 @@ class Imports:
         async with _receive(self.images, chunks, expected) as received:
             new = await asyncio.to_thread(self._described, name, description, image_format, received)
 
-            async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
-                stored = self._refilled(await catalogue.images(db), new) or await catalogue.add_image(db, new)
+            def job(db: sqlite3.Connection, tell: Tell) -> Image:
+                stored = self._refilled(catalogue.images(db), new) or catalogue.add_image(db, new)
                 # Inside the transaction: an image that is listed has its content in place.
                 os.replace(received.path, self.image_path(stored.id))
                 _sync_directory(self.images)
-                await tell(Event("image.changed", self._clock(), f"{by} added image {stored.name}"))
+                tell(Event("image.changed", self._clock(), f"{by} added image {stored.name}"))
                 subject = ("image", stored.id, stored.name)
-                await audit.note(db, by, "image.create", subject, None, stored, now=self._clock())
+                audit.note(db, by, "image.create", subject, None, stored, now=self._clock())
                 return stored
 
             return await record(self._store, self._bus, job)
@@ -206,13 +206,13 @@ class Imports:
     async def delete_image(self, key: str, by: Asker) -> None:
         """Forget an image and its content; raises Conflict while a deployment uses it."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Image:
-            image = await catalogue.image(db, key)
-            await catalogue.delete_image(db, image.id)
-            await catalogue.doom(db, [self._relative(self.image_path(image.id))])
-            await tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
+        def job(db: sqlite3.Connection, tell: Tell) -> Image:
+            image = catalogue.image(db, key)
+            catalogue.delete_image(db, image.id)
+            catalogue.doom(db, [self._relative(self.image_path(image.id))])
+            tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
             subject = ("image", image.id, image.name)
-            await audit.note(db, by, "image.delete", subject, image, now=self._clock())
+            audit.note(db, by, "image.delete", subject, image, now=self._clock())
             return image
 
         image = await record(self._store, self._bus, job)
@@ -237,15 +237,15 @@ class Imports:
             digest = ramdisk.sha256 if ramdisk.size else None
             new = Kernel(KernelId(0), name, version, cmdline, kernel.sha256, digest, self._clock())
 
-            async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
-                stored = self._refilled(await catalogue.kernels(db), new) or await catalogue.put_kernel(db, new)
+            def job(db: sqlite3.Connection, tell: Tell) -> Kernel:
+                stored = self._refilled(catalogue.kernels(db), new) or catalogue.put_kernel(db, new)
                 for part, name in zip((kernel, ramdisk), _kernel_files(stored.id), strict=True):
                     if part.size:
                         os.replace(part.path, self.kernels / name)
                 _sync_directory(self.kernels)
-                await tell(Event("kernel.changed", self._clock(), f"{by} added kernel {stored.name}"))
+                tell(Event("kernel.changed", self._clock(), f"{by} added kernel {stored.name}"))
                 subject = ("kernel", stored.id, stored.name)
-                await audit.note(db, by, "kernel.create", subject, None, stored, now=self._clock())
+                audit.note(db, by, "kernel.create", subject, None, stored, now=self._clock())
                 return stored
 
             return await record(self._store, self._bus, job)
@@ -253,13 +253,13 @@ class Imports:
     async def delete_kernel(self, key: str, by: Asker) -> None:
         """Forget a kernel; raises Conflict for one that is built in."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Kernel:
-            kernel = await catalogue.kernel(db, key)
-            await catalogue.delete_kernel(db, kernel.id)
-            await catalogue.doom(db, [self._relative(self.kernels / name) for name in _kernel_files(kernel.id)])
-            await tell(Event("kernel.changed", self._clock(), f"{by} deleted kernel {kernel.name}"))
+        def job(db: sqlite3.Connection, tell: Tell) -> Kernel:
+            kernel = catalogue.kernel(db, key)
+            catalogue.delete_kernel(db, kernel.id)
+            catalogue.doom(db, [self._relative(self.kernels / name) for name in _kernel_files(kernel.id)])
+            tell(Event("kernel.changed", self._clock(), f"{by} deleted kernel {kernel.name}"))
             subject = ("kernel", kernel.id, kernel.name)
-            await audit.note(db, by, "kernel.delete", subject, kernel, now=self._clock())
+            audit.note(db, by, "kernel.delete", subject, kernel, now=self._clock())
             return kernel
 
         kernel = await record(self._store, self._bus, job)

@@ -6,11 +6,10 @@ far it is and what it did, and hears that it was cancelled.
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError
@@ -76,10 +75,10 @@ class Running:
         self._told = now
         await self.check()
 
-        async def job(db: aiosqlite.Connection) -> Task:
-            present = await tasks.get(db, self.task.id)
+        def job(db: sqlite3.Connection) -> Task:
+            present = tasks.get(db, self.task.id)
             after = replace(present, progress=min(max(fraction, 0.0), 1.0), message=message[:500])
-            await tasks.put(db, after)
+            tasks.put(db, after)
             return after
 
         self.task = await self.store.write(job)
@@ -98,8 +97,8 @@ class JobKind:
     """Whether it waits for something else most of the time: then it takes no room from others."""
 
 
-async def open_job(
-    db: aiosqlite.Connection,
+def open_job(
+    db: sqlite3.Connection,
     tell: Tell,
     kind: str,
     title: str,
@@ -114,8 +113,8 @@ async def open_job(
     ``machine`` is what it is about, where that is one.
     """
     new = Task(TaskId(0), kind, title, by.name, now, job=True, arguments=arguments, machine=machine)
-    task = await opened(db, tell, new)
-    await tasks.add_items(db, task.id, items)
+    task = opened(db, tell, new)
+    tasks.add_items(db, task.id, items)
     return task
 
 
@@ -183,11 +182,11 @@ class Jobs:
             return Status.FAILED, "job-defect", f"a defect of the appliance: {error}"[:500], {}
 
     async def _begun(self, task: Task) -> Task:
-        async def job(db: aiosqlite.Connection) -> Task:
-            present = await tasks.get(db, task.id)
+        def job(db: sqlite3.Connection) -> Task:
+            present = tasks.get(db, task.id)
             text = "begins" if present.status is Status.WAITING else "goes on after a restart of the appliance"
-            await tasks.note(db, task.id, self._clock(), text)
-            await tasks.put(db, begun(present))
+            tasks.note(db, task.id, self._clock(), text)
+            tasks.put(db, begun(present))
             return begun(present)
 
         after = await self._store.write(job)
@@ -197,11 +196,11 @@ class Jobs:
     async def _end(
         self, task: TaskId, status: Status, code: str, reason: str, result: dict[str, Any] | None = None
     ) -> None:
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            now, present = self._clock(), await tasks.get(db, task)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            now, present = self._clock(), tasks.get(db, task)
             why = reason or (f"{present.cancelled_by} cancelled it" if code == CANCELLED else "")
-            await tasks.note(db, task, now, ": ".join(words for words in (str(status), why) if words))
-            await changed(db, tell, present, ended(present, status, now, code, why, result), now)
+            tasks.note(db, task, now, ": ".join(words for words in (str(status), why) if words))
+            changed(db, tell, present, ended(present, status, now, code, why, result), now)
 
         await record(self._store, self._bus, job)
 

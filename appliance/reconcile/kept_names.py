@@ -1,9 +1,8 @@
 """Keeps the DNS zone equal to the names that users keep: of reservations, and records of their own."""
 
 import logging
+import sqlite3
 from ipaddress import IPv4Address
-
-import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.names import DnsRecord, KeptAddress
@@ -29,8 +28,8 @@ class KeptNames:
     async def refresh(self) -> None:
         """Publish what is stored now; raises ApplianceError where it cannot be read."""
 
-        async def job(db: aiosqlite.Connection) -> tuple[list[KeptAddress], list[DnsRecord]]:
-            return await network.kept_addresses(db), await network.records(db)
+        def job(db: sqlite3.Connection) -> tuple[list[KeptAddress], list[DnsRecord]]:
+            return network.kept_addresses(db), network.records(db)
 
         kept, records = await self._store.read(job)
         wanted: dict[str, KeptAddress | DnsRecord] = {f"reservation:{each.owner}": each for each in kept if each.name}

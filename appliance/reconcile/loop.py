@@ -2,10 +2,9 @@
 
 import logging
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-
-import aiosqlite
 
 from appliance.about import about
 from appliance.errors import ApplianceError
@@ -49,10 +48,10 @@ class ReconcileLoop:
                     self._trouble(error)
                 await subscription.woken(_makes_due, pause)
 
-    async def _excuse(self, db: aiosqlite.Connection) -> None:
+    def _excuse(self, db: sqlite3.Connection) -> None:
         """Whoever was silent while we were away could not be heard: patience begins anew with us."""
-        for attempt in await attempts.live(db):
-            await attempts.put(db, seen(attempt, self._clock()))
+        for attempt in attempts.live(db):
+            attempts.put(db, seen(attempt, self._clock()))
 
     async def round(self) -> float:
         """Do what is due; seconds until something can be due by itself."""
@@ -83,36 +82,36 @@ class ReconcileLoop:
             log.error("reconciling", exc_info=error)
         self._bus.publish(Event("daemon.trouble", self._clock(), f"reconciling: {error}"))
 
-    async def _observe(self, db: aiosqlite.Connection) -> Observed:
+    def _observe(self, db: sqlite3.Connection) -> Observed:
         """Only what may be due: a fleet that rests costs next to nothing, however large it is."""
-        found = await restless.machines(db)
-        in_stack = await restless.in_stack(db, [machine.id for machine in found])
+        found = restless.machines(db)
+        in_stack = restless.in_stack(db, [machine.id for machine in found])
         every = {machine.id: machine for machine in found}
-        return Observed(every, await deployments.on_machines(db, list(every)), await attempts.live(db), in_stack)
+        return Observed(every, deployments.on_machines(db, list(every)), attempts.live(db), in_stack)
 
     async def _apply(self, action: Action) -> None:
         machine = _machine_of(action)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            found = await machines.find(db, machine)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            found = machines.find(db, machine)
             if found is None:
                 return
             if isinstance(action, Begin):
-                await self._begin(db, tell, action, found)
+                self._begin(db, tell, action, found)
             else:
-                await self._expire(db, tell, action.attempt.id, found)
+                self._expire(db, tell, action.attempt.id, found)
 
         await record(self._store, self._bus, job)
         self._bell.ring(machine)
 
-    async def _begin(self, db: aiosqlite.Connection, tell: Tell, action: Begin, machine: Machine) -> None:
+    def _begin(self, db: sqlite3.Connection, tell: Tell, action: Begin, machine: Machine) -> None:
         """Checked again inside the transaction: the plan was made from an earlier snapshot."""
         now = self._clock()
-        observed = await self._observe(db)
+        observed = self._observe(db)
         if action not in plan(observed, now):
             return
         if action.deployment is not None:
-            await deployments.put(db, action.deployment)
+            deployments.put(db, action.deployment)
         attempt = begin(
             AttemptId(secrets.token_hex(8)),
             action.kind,
@@ -124,16 +123,16 @@ class ReconcileLoop:
             now=now,
         )
         if attempt.status is Status.DONE:
-            machine = await settle(db, tell, machine, None, _live(attempt), now)
-            await settle(db, tell, machine, _live(attempt), attempt, now)
+            machine = settle(db, tell, machine, None, _live(attempt), now)
+            settle(db, tell, machine, _live(attempt), attempt, now)
         else:
-            await settle(db, tell, machine, None, attempt, now)
+            settle(db, tell, machine, None, attempt, now)
 
-    async def _expire(self, db: aiosqlite.Connection, tell: Tell, attempt_id: str, machine: Machine) -> None:
+    def _expire(self, db: sqlite3.Connection, tell: Tell, attempt_id: str, machine: Machine) -> None:
         now = self._clock()
-        attempt = await attempts.find(db, attempt_id)
+        attempt = attempts.find(db, attempt_id)
         if attempt is not None and attempt.status is Status.LIVE:
-            await settle(db, tell, machine, attempt, timed_out(attempt, now), now)
+            settle(db, tell, machine, attempt, timed_out(attempt, now), now)
 
 
 def _machine_of(action: Action) -> MachineId:

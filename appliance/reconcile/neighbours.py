@@ -1,9 +1,8 @@
 """Takes what an agent heard from the switches that its machine is plugged into; every text of it is a stranger's."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import aiosqlite
 
 from appliance.errors import Denied
 from appliance.events import Bus, Event
@@ -33,17 +32,17 @@ class MachineNeighbours:
         """
         kept = [shown(each) for each in heard[:MOST]]
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            session = await tokens.session(db, token)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            session = tokens.session(db, token)
             if session is None:
                 raise Denied("session-unknown", "this session has ended", "restart the machine")
-            machine = await machines.get(db, session.machine)
+            machine = machines.get(db, session.machine)
             if not session.proven or in_rescue(machine) or machine.inventory is None:
                 return
             if machine.inventory.get("neighbours") != kept:
-                await machines.put_inventory(db, machine.id, {**machine.inventory, "neighbours": kept})
+                machines.put_inventory(db, machine.id, {**machine.inventory, "neighbours": kept})
                 text, reason = in_words(kept)
-                await tell(Event("inventory.taken", self._clock(), text, reason, machine.id))
+                tell(Event("inventory.taken", self._clock(), text, reason, machine.id))
 
         await record(self._store, self._bus, job)
 

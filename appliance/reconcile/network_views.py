@@ -1,11 +1,10 @@
 """The network as it is shown: subnets, leases, reservations, names, and what was seen on it."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Literal
-
-import aiosqlite
 
 from appliance.errors import NotFound
 from appliance.lease import Lease
@@ -136,11 +135,11 @@ class NetworkViews:
         """Every configured subnet, with the use of its ranges."""
         now = self._clock()
 
-        async def job(db: aiosqlite.Connection) -> tuple[_Held, list[IPv4Address], list[ForeignServer]]:
-            of_machines = [each.address for each in reservations(await machines.with_reservations(db))]
-            kept = [IPv4Address(each.address) for each in await network.kept_addresses(db)]
-            foreign = await sightings.foreign_servers(db, now - FOREIGN_SECONDS)
-            return await leases.held(db, now), [*of_machines, *kept], foreign
+        def job(db: sqlite3.Connection) -> tuple[_Held, list[IPv4Address], list[ForeignServer]]:
+            of_machines = [each.address for each in reservations(machines.with_reservations(db))]
+            kept = [IPv4Address(each.address) for each in network.kept_addresses(db)]
+            foreign = sightings.foreign_servers(db, now - FOREIGN_SECONDS)
+            return leases.held(db, now), [*of_machines, *kept], foreign
 
         held, reserved, foreign = await self._store.read(job)
         served = [
@@ -180,9 +179,9 @@ class NetworkViews:
     async def reservations(self, asked: Asked) -> tuple[Found, list[ReservationView]]:
         """A page of reservations, of machines and of what is none."""
 
-        async def job(db: aiosqlite.Connection) -> tuple[Found, list[ReservationView]]:
-            found = await page(db, network.RESERVATIONS, asked)
-            return found, [await _reservation(db, ReservationView(*row)) for row in found.rows]
+        def job(db: sqlite3.Connection) -> tuple[Found, list[ReservationView]]:
+            found = page(db, network.RESERVATIONS, asked)
+            return found, [_reservation(db, ReservationView(*row)) for row in found.rows]
 
         return await self._store.read(job)
 
@@ -228,9 +227,9 @@ class NetworkViews:
         return likely_cause(known, subnet, self._clock(), held_by)
 
 
-async def _reservation(db: aiosqlite.Connection, of: ReservationView) -> ReservationView:
+def _reservation(db: sqlite3.Connection, of: ReservationView) -> ReservationView:
     """With the interface that the machine boots from, which the list has only guessed."""
-    machine = await machines.find(db, of.machine) if of.machine else None
+    machine = machines.find(db, of.machine) if of.machine else None
     return replace(of, owner=boot_interface(machine) or "") if machine is not None else of
 
 

@@ -1,10 +1,9 @@
 """What users ask of the network: addresses kept for what is no machine, names, leases to be forgotten."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import AddressValueError, IPv4Address
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
@@ -85,23 +84,23 @@ class NetworkWishes:
         note = _checked_note(new.note)
         name = check_name(new.name) if new.name else None
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> KeptAddress:
-            every = await machines.briefs(db)
+        def job(db: sqlite3.Connection, tell: Tell) -> KeptAddress:
+            every = machines.briefs(db)
             check_owner(owner, every)
-            kept = await network.kept_addresses(db)
+            kept = network.kept_addresses(db)
             before = next((each for each in kept if each.owner == owner), None)
             others = [each for each in kept if each.owner != owner]
             address = check_reservable(new.address, _holders(every, others), self._subnets, "address")
-            held = await leases.every(db)
+            held = leases.every(db)
             macs = interfaces_of(owner, every, held)
             check_unheld_by_others(address, macs, every, held, self._clock(), "address")
             if name is not None and (before is None or before.name != name):
-                await check_free(db, name)
+                check_free(db, name)
             made = KeptAddress(owner, address, name, note, before.created if before else self._clock())
-            await network.keep_address(db, made)
+            network.keep_address(db, made)
             what = f"{by} reserved {address} for {said(owner)}{f' ({name})' if name else ''}"
             subject = ("reservation", owner, name or bare(owner))
-            await self._changed(db, tell, by, "reservation.set", subject, what, before, made)
+            self._changed(db, tell, by, "reservation.set", subject, what, before, made)
             return made
 
         made = await record(self._store, self._bus, job)
@@ -112,12 +111,12 @@ class NetworkWishes:
         """Give a reservation up; a lease that runs stays until it is not renewed."""
         plain = parse_owner(key)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            before = await network.kept_address(db, plain)
-            await network.drop_address(db, plain)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            before = network.kept_address(db, plain)
+            network.drop_address(db, plain)
             what = f"{by} gave up the reservation of {before.address} for {said(plain)}"
             subject = ("reservation", plain, before.name or bare(plain))
-            await self._changed(db, tell, by, "reservation.delete", subject, what, before, None)
+            self._changed(db, tell, by, "reservation.delete", subject, what, before, None)
 
         await record(self._store, self._bus, job)
         await self._apply()
@@ -127,13 +126,13 @@ class NetworkWishes:
         name, kind, value = check_record(new.name, new.type, new.value, self._domain)
         note = _checked_note(new.note)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> DnsRecord:
-            await check_free(db, name, but=("record",))
+        def job(db: sqlite3.Connection, tell: Tell) -> DnsRecord:
+            check_free(db, name, but=("record",))
             made = DnsRecord(name, kind, value, note, self._clock())
-            check_fits(made, await network.records(db), self._domain)
-            made = await network.add_record(db, made)
+            check_fits(made, network.records(db), self._domain)
+            made = network.add_record(db, made)
             what = f"{by} added {name}.{self._domain}: {kind} {value[:200]}"
-            await self._changed(db, tell, by, "name.add", ("name", made.id, name), what, None, made)
+            self._changed(db, tell, by, "name.add", ("name", made.id, name), what, None, made)
             return made
 
         made = await record(self._store, self._bus, job)
@@ -143,11 +142,11 @@ class NetworkWishes:
     async def delete_name(self, number: int, by: Asker) -> None:
         """Delete a record that a user added."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            before = await network.record(db, number)
-            await network.delete_record(db, number)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            before = network.record(db, number)
+            network.delete_record(db, number)
             what = f"{by} deleted {before.name}.{self._domain}: {before.type} {before.value[:200]}"
-            await self._changed(db, tell, by, "name.delete", ("name", number, before.name), what, before, None)
+            self._changed(db, tell, by, "name.delete", ("name", number, before.name), what, before, None)
 
         await record(self._store, self._bus, job)
         await self._apply()
@@ -159,9 +158,9 @@ class NetworkWishes:
         """
         plain = _ipv4(address)
 
-        async def check(db: aiosqlite.Connection) -> Lease:
-            found = await network.lease(db, interface, str(plain))
-            holder = await machines.by_mac(db, parse_mac(found.mac))
+        def check(db: sqlite3.Connection) -> Lease:
+            found = network.lease(db, interface, str(plain))
+            holder = machines.by_mac(db, parse_mac(found.mac))
             if holder is not None and self._is_live(found, holder) and confirm != holder.name:
                 text = f"{plain} is held by {holder.name}, which is up: another computer may be given it meanwhile"
                 raise Conflict("confirmation-needed", text, f"confirm with the name {holder.name}", "confirm")
@@ -170,13 +169,13 @@ class NetworkWishes:
         found = await self._store.read(check)
         served = await self._forget(interface, plain)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> bool:
+        def job(db: sqlite3.Connection, tell: Tell) -> bool:
             if not served:
-                await network.delete_lease(db, interface, str(plain))
+                network.delete_lease(db, interface, str(plain))
             what = f"{by} had the lease of {plain} to {found.mac} on {interface} forgotten"
             subject = ("lease", f"{interface}/{plain}", str(plain))
-            await self._changed(db, tell, by, "lease.forget", subject, what, _plain_lease(found), None)
-            return await network.has_lease(db, interface, str(plain))
+            self._changed(db, tell, by, "lease.forget", subject, what, _plain_lease(found), None)
+            return network.has_lease(db, interface, str(plain))
 
         if await record(self._store, self._bus, job) and served:
             hint = "look at the disk; it is free now, and comes back with a restart of the appliance"
@@ -193,18 +192,18 @@ class NetworkWishes:
         """Forget what was seen of an interface; it comes back with its next sign."""
         plain = parse_mac(mac)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            if not await sightings.forget(db, plain):
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            if not sightings.forget(db, plain):
                 hint = "list what was seen with: qrm network seen"
                 raise NotFound("sighting-unknown", f"{plain} was not seen on the network", hint)
             what = f"{by} had {plain} forgotten, which was seen on the network"
-            await self._changed(db, tell, by, "sighting.forget", ("sighting", plain, plain), what, None, None)
+            self._changed(db, tell, by, "sighting.forget", ("sighting", plain, plain), what, None, None)
 
         await record(self._store, self._bus, job)
 
-    async def _changed(
+    def _changed(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         tell: Tell,
         by: Asker,
         action: str,
@@ -214,8 +213,8 @@ class NetworkWishes:
         after: object,
     ) -> None:
         now = self._clock()
-        await audit.note(db, by, action, subject, before, after, now=now)
-        await tell(Event("network.changed", now, what, detail={"action": action, "subject": str(subject[1])}))
+        audit.note(db, by, action, subject, before, after, now=now)
+        tell(Event("network.changed", now, what, detail={"action": action, "subject": str(subject[1])}))
 
 
 def _holders(every: Sequence[Machine], kept: Sequence[KeptAddress]) -> dict[str, str]:

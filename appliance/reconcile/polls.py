@@ -1,9 +1,8 @@
 """The wait of idle machines for work. Ten thousand of them ask 200 times a second, and nearly always there is none."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.errors import NotFound
 from appliance.machine import MachineId
@@ -73,15 +72,15 @@ class Polls:
             self._looks = {poll: look for poll, look in self._looks.items() if now - look.at <= TRUSTED_SECONDS}
 
 
-async def _look_up(db: aiosqlite.Connection, poll: str) -> tuple[MachineSession, bool]:
+def _look_up(db: sqlite3.Connection, poll: str) -> tuple[MachineSession, bool]:
     """The session of a poll id, and whether there is work for it; raises NotFound."""
-    session = await tokens.session_by_poll(db, poll)
+    session = tokens.session_by_poll(db, poll)
     if session is None:
         raise NotFound("session-unknown", "this poll has ended", "restart the machine")
-    return session, await has_work(db, session)
+    return session, has_work(db, session)
 
 
-async def has_work(db: aiosqlite.Connection, session: MachineSession) -> bool:
+def has_work(db: sqlite3.Connection, session: MachineSession) -> bool:
     """Whether the agent of this session has a step to do; there is none for a boot that was not proven."""
-    attempt = await attempts.live_of(db, session.machine) if session.proven else None
+    attempt = attempts.live_of(db, session.machine) if session.proven else None
     return attempt is not None and attempt.step is not None and attempt.step.actor is Actor.AGENT

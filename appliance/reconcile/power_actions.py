@@ -1,6 +1,6 @@
 """Power actions that users ask for: what they would do, and the task and order that they become."""
 
-import aiosqlite
+import sqlite3
 
 from appliance.accounts import Asker
 from appliance.machine import Machine
@@ -27,44 +27,44 @@ POWER_ACTIONS = {
 """Those of which users ask what they would do."""
 
 
-async def known(db: aiosqlite.Connection, machine: Machine) -> Known:
+def known(db: sqlite3.Connection, machine: Machine) -> Known:
     """What decides about a power action on a machine."""
     return Known(
         machine,
-        await deployments.of_machine(db, machine.id),
-        await attempts.live_of(db, machine.id),
-        await power.find(db, machine.id),
-        await power.open_order(db, machine.id),
+        deployments.of_machine(db, machine.id),
+        attempts.live_of(db, machine.id),
+        power.find(db, machine.id),
+        power.open_order(db, machine.id),
     )
 
 
-async def foreseen(db: aiosqlite.Connection, key: str, action: PowerAction) -> Consequences:
+def foreseen(db: sqlite3.Connection, key: str, action: PowerAction) -> Consequences:
     """What it would do; nothing is changed."""
-    return power_consequences(await known(db, await machines.get(db, key)), action)
+    return power_consequences(known(db, machines.get(db, key)), action)
 
 
-async def ask_power(
-    db: aiosqlite.Connection, tell: Tell, key: str, action: PowerAction, confirm: str | None, by: Asker, now: float
+def ask_power(
+    db: sqlite3.Connection, tell: Tell, key: str, action: PowerAction, confirm: str | None, by: Asker, now: float
 ) -> Task:
     """Store the order and the task that does it.
 
     Raises NotFound, and Conflict: ``power-none``, ``power-unsupported``, ``power-busy``, ``confirmation-needed``.
     """
-    machine = await machines.get(db, key)
-    around = await known(db, machine)
+    machine = machines.get(db, key)
+    around = known(db, machine)
     if refusal := power_refusal(around, action):
         raise refusal
     check_agreement(power_consequences(around, action), confirm, "")
     title = TITLES[action].format(machine.name)
-    task = await open_job(db, tell, KIND, title, by, now, {"action": action}, machine=machine.id)
+    task = open_job(db, tell, KIND, title, by, now, {"action": action}, machine=machine.id)
     network = action is PowerAction.NETWORK_ONCE
     order = PowerOrder(OrderId(0), machine.id, action, now, now, by.name, network, task=task.id)
-    await power.add_order(db, order)
+    power.add_order(db, order)
     if action is not PowerAction.TEST:
         wanted = PowerState.OFF if action is PowerAction.OFF else PowerState.ON
-        await power.put_wanted(db, machine.id, wanted, now)
+        power.put_wanted(db, machine.id, wanted, now)
         subject = ("machine", machine.id, machine.name)
-        await audit.note(db, by, f"machine.power-{action}", subject, None, {"power": wanted}, now=now)
+        audit.note(db, by, f"machine.power-{action}", subject, None, {"power": wanted}, now=now)
     return task
 
 

@@ -6,11 +6,10 @@ stored, whatever woke it: an order that was cut off by a crash is found again, a
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-
-import aiosqlite
 
 from appliance.about import about
 from appliance.errors import Conflict
@@ -69,23 +68,23 @@ class PowerLoop:
         soonest = min((each.remedy.at for each in found), default=now + LONGEST)
         return min(max(soonest - now, SHORTEST), LONGEST)
 
-    async def _give(self, seen: Need, db: aiosqlite.Connection) -> None:
+    def _give(self, seen: Need, db: sqlite3.Connection) -> None:
         """Store the order; what needs it is looked at once more, in the same transaction."""
         now, machine = self._clock(), seen.attempt.machine
-        need = next(iter(await needs(db, now, machine)), None)
-        if need is None or need.remedy.at > now or await power.open_order(db, machine) is not None:
+        need = next(iter(needs(db, now, machine)), None)
+        if need is None or need.remedy.at > now or power.open_order(db, machine) is not None:
             return
         attempt = need.attempt
         order = PowerOrder(OrderId(0), machine, need.remedy.action, now, now, network=True, attempt=attempt.id)
-        await power.add_order(db, replace(order, step=attempt.step.name if attempt.step else ""))
+        power.add_order(db, replace(order, step=attempt.step.name if attempt.step else ""))
 
     async def _end_strays(self) -> None:
         """Orders of tasks that have ended without them: somebody cancelled those before they began."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            for order in await power.stray_orders(db):
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            for order in power.stray_orders(db):
                 now = self._clock()
-                await end_order(db, tell, failed(order, "cancelled", "its task has ended", now), now)
+                end_order(db, tell, failed(order, "cancelled", "its task has ended", now), now)
 
         if await self._store.read(power.stray_orders):
             await record(self._store, self._bus, job)

@@ -1,9 +1,8 @@
 """What attempts that go on need of power switches, read in one snapshot."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.machine import Machine, MachineId
 from appliance.power_known import Switch
@@ -39,13 +38,13 @@ def remedy_for(
     return remedy(attempt, power_of(switch), offline, done)
 
 
-async def needs(db: aiosqlite.Connection, now: float, of: MachineId | None = None) -> list[Need]:
+def needs(db: sqlite3.Connection, now: float, of: MachineId | None = None) -> list[Need]:
     """Of all attempts that go on, or of that of one machine; in four queries, however many they are."""
-    live = [each for each in await attempts.live(db) if of in (None, each.machine)]
-    switches = await power.of_machines(db, [each.machine for each in live])
+    live = [each for each in attempts.live(db) if of in (None, each.machine)]
+    switches = power.of_machines(db, [each.machine for each in live])
     switched = [each for each in live if each.machine in switches]
-    known = {each.id: each for each in await machines.some(db, [each.machine for each in switched])}
-    done = await power.orders_of_attempts(db, [each.id for each in switched])
+    known = {each.id: each for each in machines.some(db, [each.machine for each in switched])}
+    done = power.orders_of_attempts(db, [each.id for each in switched])
     found = []
     for attempt in switched:
         machine, orders = known[attempt.machine], done.get(attempt.id, [])

@@ -1,9 +1,8 @@
 """Carries out an order to a power switch: stored before each command, gone on with after a restart, never blind."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
-
-import aiosqlite
 
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
@@ -160,28 +159,28 @@ class PowerOrders:
     async def end(self, order: PowerOrder) -> None:
         """Store and tell that it has ended."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await end_order(db, tell, order, self._clock())
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            end_order(db, tell, order, self._clock())
 
         await record(self._store, self._bus, job)
 
 
-async def end_order(db: aiosqlite.Connection, tell: Tell, order: PowerOrder, now: float) -> None:
+def end_order(db: sqlite3.Connection, tell: Tell, order: PowerOrder, now: float) -> None:
     """Store an order that has ended; one that helped an attempt starts the clock of its step anew."""
-    await power.put_order(db, order)
-    machine = await machines.find(db, order.machine)
+    power.put_order(db, order)
+    machine = machines.find(db, order.machine)
     if machine is None:
         return
-    attempt = await attempts.find(db, order.attempt) if order.attempt else None
+    attempt = attempts.find(db, order.attempt) if order.attempt else None
     if order.action is not PowerAction.TEST:
         why = order.reason or _why(order, attempt)
         detail = {"order": order.id, "action": order.action, "code": order.code}
         of = attempt.deployment if attempt else None
-        await tell(Event("machine.power", now, _said(order, machine.name), why, machine.id, of, detail))
+        tell(Event("machine.power", now, _said(order, machine.name), why, machine.id, of, detail))
     if attempt is not None and not order.code:
-        await power.put_wanted(db, machine.id, PowerState.ON, now)
+        power.put_wanted(db, machine.id, PowerState.ON, now)
         if attempt.status is Status.LIVE:
-            await attempts.put(db, seen(attempt, now))
+            attempts.put(db, seen(attempt, now))
 
 
 _WORDS = {

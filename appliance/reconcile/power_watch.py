@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
-
-import aiosqlite
 
 from appliance.about import about
 from appliance.errors import ApplianceError
@@ -74,8 +73,8 @@ class PowerWatch:
                 group.create_task(self._look(machine), name=f"power of {machine}")
 
     async def _refresh(self, now: float) -> None:
-        async def job(db: aiosqlite.Connection) -> tuple[list[Switch], frozenset[MachineId]]:
-            return await power.every(db), frozenset(each.machine for each in await attempts.live(db))
+        def job(db: sqlite3.Connection) -> tuple[list[Switch], frozenset[MachineId]]:
+            return power.every(db), frozenset(each.machine for each in attempts.live(db))
 
         self._told = False
         switches, self._at_work = await self._store.read(job)

@@ -1,10 +1,9 @@
 """What administrators set up of power switches. A password goes in, and never out again."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.errors import Conflict, Invalid, NotFound
@@ -38,9 +37,9 @@ class PowerWishes:
     async def switch(self, key: str) -> tuple[Machine, Switch]:
         """A machine with its switch; raises NotFound ``power-none`` where it has none."""
 
-        async def job(db: aiosqlite.Connection) -> tuple[Machine, Switch]:
-            machine = await machines.get(db, key)
-            return machine, await _present(db, machine)
+        def job(db: sqlite3.Connection) -> tuple[Machine, Switch]:
+            machine = machines.get(db, key)
+            return machine, _present(db, machine)
 
         return await self._store.read(job)
 
@@ -51,52 +50,52 @@ class PowerWishes:
         """
         settings = checked(settings)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Switch:
-            machine = await machines.get(db, key)
-            before = await power.find(db, machine.id)
-            await _check_free(db, machine)
+        def job(db: sqlite3.Connection, tell: Tell) -> Switch:
+            machine = machines.get(db, key)
+            before = power.find(db, machine.id)
+            _check_free(db, machine)
             sealed = None if secret is None else self._sealer.seal(check_secret(settings.kind, secret), machine.id)
-            await power.put(db, machine.id, settings, _kept(settings, before) if sealed is None else sealed)
+            power.put(db, machine.id, settings, _kept(settings, before) if sealed is None else sealed)
             how = f"{settings.kind} at {settings.address}" if settings.address else str(settings.kind)
-            await self._told(tell, machine, f"{by} set up its power switch: {how}")
+            self._told(tell, machine, f"{by} set up its power switch: {how}")
             was, new = asdict(before.settings) if before else {}, {"secret": "new"} if secret else {}
-            await self._noted(db, by, "machine.power-settings", machine, was, {**asdict(settings), **new})
-            return await _present(db, machine)
+            self._noted(db, by, "machine.power-settings", machine, was, {**asdict(settings), **new})
+            return _present(db, machine)
 
         return await record(self._store, self._bus, job)
 
     async def remove_switch(self, key: str, by: Asker) -> None:
         """Forget how the machine is switched, with the password."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            machine = await machines.get(db, key)
-            before = await _present(db, machine)
-            await _check_free(db, machine)
-            await power.delete(db, machine.id)
-            await self._told(tell, machine, f"{by} removed its power switch")
-            await self._noted(db, by, "machine.power-remove", machine, asdict(before.settings), None)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            machine = machines.get(db, key)
+            before = _present(db, machine)
+            _check_free(db, machine)
+            power.delete(db, machine.id)
+            self._told(tell, machine, f"{by} removed its power switch")
+            self._noted(db, by, "machine.power-remove", machine, asdict(before.settings), None)
 
         await record(self._store, self._bus, job)
 
-    async def _told(self, tell: Tell, machine: Machine, text: str) -> None:
-        await tell(Event("machine.changed", self._clock(), text, machine=machine.id))
+    def _told(self, tell: Tell, machine: Machine, text: str) -> None:
+        tell(Event("machine.changed", self._clock(), text, machine=machine.id))
 
-    async def _noted(
-        self, db: aiosqlite.Connection, by: Asker, action: str, machine: Machine, before: object, after: object
+    def _noted(
+        self, db: sqlite3.Connection, by: Asker, action: str, machine: Machine, before: object, after: object
     ) -> None:
         subject = ("machine", machine.id, machine.name)
-        await audit.note(db, by, action, subject, before, after, now=self._clock())
+        audit.note(db, by, action, subject, before, after, now=self._clock())
 
 
-async def _present(db: aiosqlite.Connection, machine: Machine) -> Switch:
-    found = await power.find(db, machine.id)
+def _present(db: sqlite3.Connection, machine: Machine) -> Switch:
+    found = power.find(db, machine.id)
     if found is None:
         raise NotFound("power-none", f"{machine.name} has no power switch", "set one up")
     return found
 
 
-async def _check_free(db: aiosqlite.Connection, machine: Machine) -> None:
-    order = await power.open_order(db, machine.id)
+def _check_free(db: sqlite3.Connection, machine: Machine) -> None:
+    order = power.open_order(db, machine.id)
     if order is not None:
         text = f"the switch of {machine.name} is at work: {order.action}"
         raise Conflict("power-busy", text, "wait until that has ended, or cancel it")

@@ -1,12 +1,11 @@
 """What comes first in the transaction of a change that somebody asks for: what has to be so still, and is noted."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import aiosqlite
-
-Precondition = Callable[[aiosqlite.Connection], Awaitable[None]]
+Precondition = Callable[[sqlite3.Connection], None]
 """Raises where it is not so. What it writes is kept with the change, or not at all."""
 
 PRECONDITIONS: ContextVar[tuple[Precondition, ...]] = ContextVar("preconditions", default=())

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
-
-import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.machine import MacAddress, MachineId
@@ -85,11 +84,11 @@ class Projection:
         asked = frozenset(numbers)
         known = self._known.macs(asked)
 
-        async def job(db: aiosqlite.Connection) -> Part:
-            found = await machines.some(db, sorted(asked))
+        def job(db: sqlite3.Connection) -> Part:
+            found = machines.some(db, sorted(asked))
             of = known.union(macs, *(machine.macs for machine in found))
-            on = await deployments.on_machines(db, sorted(asked))
-            return Part(asked, found, on, frozenset(of), await leases.of_macs(db, of))
+            on = deployments.on_machines(db, sorted(asked))
+            return Part(asked, found, on, frozenset(of), leases.of_macs(db, of))
 
         self._known.take(await self._store.read(job))
 

@@ -1,9 +1,8 @@
 """Events stored in the transaction of what they tell about, published once that is durable."""
 
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Callable
 from typing import TypeVar
-
-import aiosqlite
 
 from appliance.events import Bus, Event
 from appliance.reconcile.precondition import PRECONDITIONS
@@ -11,11 +10,11 @@ from appliance.store import events
 from appliance.store.store import Store
 
 T = TypeVar("T")
-Tell = Callable[[Event], Awaitable[None]]
+Tell = Callable[[Event], None]
 """Stores an event in the running transaction."""
 
 
-async def record(store: Store, bus: Bus, job: Callable[[aiosqlite.Connection, Tell], Awaitable[T]]) -> T:
+async def record(store: Store, bus: Bus, job: Callable[[sqlite3.Connection, Tell], T]) -> T:
     """Run ``job`` in one transaction; what it tells is stored with it and published after the commit.
 
     Raises what ``job`` raises, and what the running task's preconditions do.
@@ -23,15 +22,15 @@ async def record(store: Store, bus: Bus, job: Callable[[aiosqlite.Connection, Te
     told: list[Event] = []
     preconditions = PRECONDITIONS.get()
 
-    async def run(db: aiosqlite.Connection) -> T:
+    def run(db: sqlite3.Connection) -> T:
         told.clear()
         for check in preconditions:
-            await check(db)
+            check(db)
 
-        async def tell(event: Event) -> None:
-            told.append(await events.add(db, event))
+        def tell(event: Event) -> None:
+            told.append(events.add(db, event))
 
-        return await job(db, tell)
+        return job(db, tell)
 
     result = await store.write(run)
     for event in told:

@@ -1,9 +1,8 @@
 """Stores that a user wants a machine rescued, or its rescue ended; the reconcile loop does the rest."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-
-import aiosqlite
 
 from appliance.deployment import Deployment, Wanted
 from appliance.events import Event
@@ -16,29 +15,27 @@ from appliance.store import deployments, machines
 from appliance.task import Status, Task, ended
 
 
-async def begin_rescue(
-    db: aiosqlite.Connection, tell: Tell, machine: Machine, keys: Sequence[str], asked: Asked
-) -> Task:
+def begin_rescue(db: sqlite3.Connection, tell: Tell, machine: Machine, keys: Sequence[str], asked: Asked) -> Task:
     """The task of a machine that is wanted in rescue from here on.
 
     Its deployment is wanted stopped: it must not start by itself afterwards.
     """
-    deployment = await deployments.of_machine(db, machine.id)
+    deployment = deployments.of_machine(db, machine.id)
     if deployment is not None:
-        await overtake(db, tell, deployment.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
-        await deployments.put(db, replace(deployment, wanted=Wanted.STOPPED, retry=False))
+        overtake(db, tell, deployment.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
+        deployments.put(db, replace(deployment, wanted=Wanted.STOPPED, retry=False))
     after = replace(machine, rescue=Rescue(tuple(keys)))
-    return await _wanted(db, tell, machine, after, deployment, asked)
+    return _wanted(db, tell, machine, after, deployment, asked)
 
 
-async def end_rescue(db: aiosqlite.Connection, tell: Tell, machine: Machine, asked: Asked) -> Task:
+def end_rescue(db: sqlite3.Connection, tell: Tell, machine: Machine, asked: Asked) -> Task:
     """The task of a machine that is wanted out of its rescue; one whose rescue has not begun is left as it is."""
-    deployment = await deployments.of_machine(db, machine.id)
+    deployment = deployments.of_machine(db, machine.id)
     after = replace(machine, rescue=_ended(machine))
-    task = await _wanted(db, tell, machine, after, deployment, asked)
+    task = _wanted(db, tell, machine, after, deployment, asked)
     if after.rescue is not None:
         return task
-    return await changed(db, tell, task, ended(task, Status.DONE, asked.at), asked.at)
+    return changed(db, tell, task, ended(task, Status.DONE, asked.at), asked.at)
 
 
 def _ended(machine: Machine) -> Rescue | None:
@@ -47,12 +44,12 @@ def _ended(machine: Machine) -> Rescue | None:
     return replace(machine.rescue or Rescue(), ended=True)
 
 
-async def _wanted(
-    db: aiosqlite.Connection, tell: Tell, before: Machine, after: Machine, deployment: Deployment | None, asked: Asked
+def _wanted(
+    db: sqlite3.Connection, tell: Tell, before: Machine, after: Machine, deployment: Deployment | None, asked: Asked
 ) -> Task:
-    await machines.put(db, after)
+    machines.put(db, after)
     text = f"{asked.by} asked: {asked.title[0].lower()}{asked.title[1:]}"
     of = deployment.id if deployment else None
-    await tell(Event("machine.changed", asked.at, text, machine=after.id, deployment=of))
-    await audit.note(db, asked.by, asked.kind, ("machine", after.id, after.name), before, after, now=asked.at)
-    return await open_machine_action(db, tell, asked, before, deployment)
+    tell(Event("machine.changed", asked.at, text, machine=after.id, deployment=of))
+    audit.note(db, asked.by, asked.kind, ("machine", after.id, after.name), before, after, now=asked.at)
+    return open_machine_action(db, tell, asked, before, deployment)

@@ -1,10 +1,9 @@
 """Keeps the DHCP server's reservations, and the options of machines, equal to what is stored."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
-
-import aiosqlite
 
 from appliance.events import Bus, Event, Published
 from appliance.lease import Reservation
@@ -94,7 +93,7 @@ def _is_relevant(item: Published) -> bool:
     return isinstance(item, Event) and item.kind in RELEVANT
 
 
-async def _kept(db: aiosqlite.Connection) -> tuple[list[Machine], list[KeptAddress], list[Machine]]:
+def _kept(db: sqlite3.Connection) -> tuple[list[Machine], list[KeptAddress], list[Machine]]:
     """Machines with a reserved address, the reservations of what is no machine, machines with options of their own."""
-    others, told = await network.kept_addresses(db), await machines.with_dhcp_options(db)
-    return await machines.with_reservations(db), others, told
+    others, told = network.kept_addresses(db), machines.with_dhcp_options(db)
+    return machines.with_reservations(db), others, told

@@ -1,10 +1,9 @@
 """What deployed systems say: they report active, wait for orders, and obey."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
-
-import aiosqlite
 
 from appliance.deployment import Deployment
 from appliance.errors import Conflict, Denied
@@ -45,23 +44,23 @@ class Residents:
     async def active(self, token: str, activity: Activity) -> None:
         """The deployed system is up: ends the attempt that brought it there."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             now = self._clock()
-            deployment, machine = await self._who(db, token)
-            await deployments.put(db, _with_activity(deployment, activity))
+            deployment, machine = self._who(db, token)
+            deployments.put(db, _with_activity(deployment, activity))
             if deployment.boot_id != activity.boot_id:
                 detail = {"boot_id": activity.boot_id, "hostname": activity.hostname[:100]}
                 text = f"the system of {deployment.name} reported active"
-                await tell(Event("resident.active", now, text, "", machine.id, deployment.id, detail))
-            await self._arrive(db, tell, token, deployment, machine, _ipv4(activity.addresses))
+                tell(Event("resident.active", now, text, "", machine.id, deployment.id, detail))
+            self._arrive(db, tell, token, deployment, machine, _ipv4(activity.addresses))
             return machine
 
         machine = await record(self._store, self._bus, job)
         self._bell.ring(machine.id)
 
-    async def _arrive(
+    def _arrive(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         tell: Tell,
         token: str,
         deployment: Deployment,
@@ -70,23 +69,23 @@ class Residents:
     ) -> None:
         """The deployed system is up: what waits for that ends, in time or too late."""
         now = self._clock()
-        attempt = await attempts.live_of(db, machine.id)
+        attempt = attempts.live_of(db, machine.id)
         after = _arrived(attempt, now) if attempt else None
         if attempt is not None and after is not None:
-            await tokens.keep_resident(db, token, deployment.id)
-            await settle(db, tell, touched(machine, now, address), attempt, after, now)
+            tokens.keep_resident(db, token, deployment.id)
+            settle(db, tell, touched(machine, now, address), attempt, after, now)
         elif machine.state is State.FAILED and _late(machine, deployment):
-            await tokens.keep_resident(db, token, deployment.id)
-            proven = touched(await self._proven(db, moved(machine, State.ACTIVE)), now, address)
-            await change_machine(db, tell, machine, proven, now, "its system came up after all, only late")
+            tokens.keep_resident(db, token, deployment.id)
+            proven = touched(self._proven(db, moved(machine, State.ACTIVE)), now, address)
+            change_machine(db, tell, machine, proven, now, "its system came up after all, only late")
         else:
-            await machines.put(db, touched(machine, now, address))
+            machines.put(db, touched(machine, now, address))
 
-    async def _proven(self, db: aiosqlite.Connection, machine: Machine) -> Machine:
+    def _proven(self, db: sqlite3.Connection, machine: Machine) -> Machine:
         """The machine, trusted with kexec again where one that was given up has worked, if slowly."""
-        last = await attempts.last_of(db, machine.id)
+        last = attempts.last_of(db, machine.id)
         # With a session it has been through firmware since, and something else than kexec started the system.
-        session = await tokens.session_of(db, machine.id)
+        session = tokens.session_of(db, machine.id)
         straight = session is None or not session.proven
         return replace(machine, hand_over="kexec") if last and kexec_hung(last) and straight else machine
 
@@ -110,37 +109,37 @@ class Residents:
         return await self._store.write(lambda db: self._give(db, token, machine))
 
     async def _found_running(self, token: str) -> None:
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
-            deployment, machine = await self._who(db, token)
-            await self._arrive(db, tell, token, deployment, machine)
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
+            deployment, machine = self._who(db, token)
+            self._arrive(db, tell, token, deployment, machine)
             return machine
 
         self._bell.ring((await record(self._store, self._bus, job)).id)
 
-    async def _order(self, db: aiosqlite.Connection, machine: Machine) -> Attempt | None:
+    def _order(self, db: sqlite3.Connection, machine: Machine) -> Attempt | None:
         """The attempt for which the system has to go down.
 
         One that has said that it does and waits again has not heard that we know: it is told once more.
         """
-        attempt = await attempts.live_of(db, machine.id)
+        attempt = attempts.live_of(db, machine.id)
         due = attempt is not None and attempt.step is not None and attempt.step.name == _shutting_down(attempt)
         return attempt if due else None
 
-    async def _give(self, db: aiosqlite.Connection, token: str, machine: Machine) -> Command:
-        await self._who(db, token)  # it may have been revoked while waiting
-        attempt = await self._order(db, machine)
+    def _give(self, db: sqlite3.Connection, token: str, machine: Machine) -> Command:
+        self._who(db, token)  # it may have been revoked while waiting
+        attempt = self._order(db, machine)
         if attempt is None:
             return Command("none")
-        await attempts.put(db, replace(attempt, obeyed=True, armed=True, step_seen=self._clock()))
+        attempts.put(db, replace(attempt, obeyed=True, armed=True, step_seen=self._clock()))
         return Command("reboot", attempt.id)
 
     async def report(self, token: str, attempt_id: str, status: str, message: str) -> None:
         """The resident is about to obey, or says why it cannot."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             now = self._clock()
-            _, machine = await self._who(db, token)
-            attempt = await attempts.find(db, attempt_id)
+            _, machine = self._who(db, token)
+            attempt = attempts.find(db, attempt_id)
             if attempt is None or attempt.machine != machine.id:
                 raise Conflict("stale-step", "this attempt is not this machine's")
             if status == "done":
@@ -149,21 +148,21 @@ class Residents:
                 progressed(attempt, _shutting_down(attempt), 0, "", now)  # refuses a report that comes too late
                 after = failed(attempt, "shut-down-failed", message or "the system could not shut down", now)
             if after != attempt:
-                await settle(db, tell, touched(machine, now), attempt, after, now)
+                settle(db, tell, touched(machine, now), attempt, after, now)
             return machine
 
         machine = await record(self._store, self._bus, job)
         self._bell.ring(machine.id)
 
-    async def _who(self, db: aiosqlite.Connection, token: str) -> tuple[Deployment, Machine]:
+    def _who(self, db: sqlite3.Connection, token: str) -> tuple[Deployment, Machine]:
         """The deployment and machine of a token; a system that is nobody's any more is told so."""
-        whose = await tokens.resident(db, token)
+        whose = tokens.resident(db, token)
         if whose is None:
             raise Denied("session-unknown", "this system belongs to no deployment (any more)")
-        deployment = await deployments.get(db, whose[0])
+        deployment = deployments.get(db, whose[0])
         if deployment.machine != whose[1]:
             raise Denied("session-unknown", f"{deployment.name} is not on this machine any more")
-        return deployment, await machines.get(db, whose[1])
+        return deployment, machines.get(db, whose[1])
 
 
 def _arrived(attempt: Attempt, now: float) -> Attempt | None:

@@ -1,9 +1,8 @@
 """Stores a changed attempt together with everything that it means."""
 
+import sqlite3
 from dataclasses import replace
 from typing import Any
-
-import aiosqlite
 
 from appliance.deployment import Deployment
 from appliance.events import Event
@@ -18,40 +17,40 @@ LEAVING = (HAND_OVER, RESTART)
 """Steps after which the machine runs this maintenance stack no longer."""
 
 
-async def settle(
-    db: aiosqlite.Connection, tell: Tell, machine: Machine, before: Attempt | None, after: Attempt, now: float
+def settle(
+    db: sqlite3.Connection, tell: Tell, machine: Machine, before: Attempt | None, after: Attempt, now: float
 ) -> Machine:
     """Store ``after`` in place of ``before``, move machine and deployment along, tell what happened."""
-    deployment = await _deployment(db, after)
+    deployment = _deployment(db, after)
     moved_machine = machine_after(machine, after)
-    await attempts.put(db, after)
-    await machines.put(db, moved_machine)
+    attempts.put(db, after)
+    machines.put(db, moved_machine)
     if deployment is not None:
-        await _store_deployment(db, deployment, after)
+        _store_deployment(db, deployment, after)
     for event in _events(before, after, machine, moved_machine, now):
-        await tell(event)
-    await follow(db, tell, before, after, now)
-    await _end_tokens(db, before, after)
+        tell(event)
+    follow(db, tell, before, after, now)
+    _end_tokens(db, before, after)
     return moved_machine
 
 
-async def _deployment(db: aiosqlite.Connection, attempt: Attempt) -> Deployment | None:
-    return await deployments.of_machine(db, attempt.machine) if attempt.deployment is not None else None
+def _deployment(db: sqlite3.Connection, attempt: Attempt) -> Deployment | None:
+    return deployments.of_machine(db, attempt.machine) if attempt.deployment is not None else None
 
 
-async def _store_deployment(db: aiosqlite.Connection, deployment: Deployment, attempt: Attempt) -> None:
+def _store_deployment(db: sqlite3.Connection, deployment: Deployment, attempt: Attempt) -> None:
     changed = deployment_after(deployment, attempt)
     if changed != deployment:
-        await deployments.put(db, changed)
+        deployments.put(db, changed)
 
 
-async def _end_tokens(db: aiosqlite.Connection, before: Attempt | None, after: Attempt) -> None:
+def _end_tokens(db: sqlite3.Connection, before: Attempt | None, after: Attempt) -> None:
     """Once the machine leaves the maintenance stack, or its deployed system is gone, their tokens are worthless."""
     known = before.results if before else {}
     if any(step in after.results and step not in known for step in LEAVING):
-        await tokens.leave(db, after.machine)
+        tokens.leave(db, after.machine)
     if after.kind is Kind.RELEASE and after.status is Status.DONE and after.deployment is not None:
-        await tokens.end_resident(db, after.deployment)
+        tokens.end_resident(db, after.deployment)
 
 
 def _events(before: Attempt | None, after: Attempt, old: Machine, new: Machine, now: float) -> list[Event]:
@@ -88,13 +87,11 @@ def machine_events(
     return events
 
 
-async def change_machine(
-    db: aiosqlite.Connection, tell: Tell, old: Machine, new: Machine, now: float, why: str = ""
-) -> None:
+def change_machine(db: sqlite3.Connection, tell: Tell, old: Machine, new: Machine, now: float, why: str = "") -> None:
     """Store a machine that changed without an attempt."""
-    await machines.put(db, new)
+    machines.put(db, new)
     for event in machine_events(old, new, now, why):
-        await tell(event)
+        tell(event)
 
 
 def touched(machine: Machine, now: float, address: str | None = None) -> Machine:

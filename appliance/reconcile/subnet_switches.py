@@ -1,11 +1,11 @@
 """Switches how a subnet is served while it is: stored, audited, told, and served once the wish returns."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Protocol
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import Asker
@@ -100,11 +100,11 @@ class SubnetSwitches:
         after = self._under(before, self._changed(before, change))
         return await self._store.read(lambda db: self._foresee(db, before, after))
 
-    async def _foresee(self, db: aiosqlite.Connection, before: Subnet, after: Subnet) -> Consequences:
+    def _foresee(self, db: sqlite3.Connection, before: Subnet, after: Subnet) -> Consequences:
         now = self._clock()
-        held = await subnet_rules.holders(db, before.interface, now)
-        reserved = {each.address for each in await network.kept_addresses(db)}
-        reserved |= {each.reserved_address for each in await machines.with_reservations(db) if each.reserved_address}
+        held = subnet_rules.holders(db, before.interface, now)
+        reserved = {each.address for each in network.kept_addresses(db)}
+        reserved |= {each.reserved_address for each in machines.with_reservations(db) if each.reserved_address}
         holders = [Holder(IPv4Address(address), address in reserved, state) for address, _, state in held]
         return switch_consequences(before, after, holders)
 
@@ -118,11 +118,11 @@ class SubnetSwitches:
         after = self._under(before, chosen)
         check_agreement(await self._store.read(lambda db: self._foresee(db, before, after)), confirm, "")
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await subnet_rules.choose(db, before.interface, said(chosen))
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            subnet_rules.choose(db, before.interface, said(chosen))
             if after.mode != before.mode:
-                await subnet_rules.note_served(db, before.interface, 0.0)
-            await self._note(db, tell, before, after, by)
+                subnet_rules.note_served(db, before.interface, 0.0)
+            self._note(db, tell, before, after, by)
 
         self._serve(after)
         try:
@@ -138,14 +138,14 @@ class SubnetSwitches:
             each.switch(subnet)
         self._subnets.put(subnet)
 
-    async def _note(self, db: aiosqlite.Connection, tell: Tell, before: Subnet, after: Subnet, by: Asker) -> None:
+    def _note(self, db: sqlite3.Connection, tell: Tell, before: Subnet, after: Subnet, by: Asker) -> None:
         was, became = ({each: getattr(subnet, each) for each in NAMES} for subnet in (before, after))
         name, now = before.interface, self._clock()
-        await audit.note(db, by, "subnet.switch", ("subnet", name, name), was, became, now=now)
+        audit.note(db, by, "subnet.switch", ("subnet", name, name), was, became, now=now)
         said_so = [f"{each} to {_word(became[each])}" for each in NAMES if was[each] != became[each]]
         if said_so:
             detail = {"action": "subnet.switch", "subject": name}
-            await tell(Event("network.changed", now, f"{by} switched {name}: {', '.join(said_so)}", detail=detail))
+            tell(Event("network.changed", now, f"{by} switched {name}: {', '.join(said_so)}", detail=detail))
 
 
 def _nobody_looks(_interface: str) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
-
-import aiosqlite
 
 from appliance.errors import Conflict
 from appliance.events import Bus, Event
@@ -96,8 +95,8 @@ class Switchboard:
         return machine in self._held
 
     async def _opened(self, machine: MachineId) -> Line:
-        async def job(db: aiosqlite.Connection) -> tuple[Machine | None, Switch | None, bytes]:
-            return await machines.find(db, machine), await power.find(db, machine), await power.secret(db, machine)
+        def job(db: sqlite3.Connection) -> tuple[Machine | None, Switch | None, bytes]:
+            return machines.find(db, machine), power.find(db, machine), power.secret(db, machine)
 
         found, switch, sealed = await self._store.read(job)
         if found is None or switch is None:
@@ -152,16 +151,16 @@ class Switchboard:
         if before is None or not schedule.worth_storing(before.seen, change(before.seen, self._clock())):
             return
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            switch, found = await power.find(db, machine), await machines.find(db, machine)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            switch, found = power.find(db, machine), machines.find(db, machine)
             # Other settings mean another switch, of which this says nothing.
             if switch is None or found is None or switch.settings != before.settings:
                 return
             now = self._clock()
             after = change(switch.seen, now)
-            await power.put_seen(db, machine, after)
+            power.put_seen(db, machine, after)
             if news := schedule.told(found.name, switch.seen, after):
-                await tell(Event("machine.power", now, *news, machine, detail={"state": after.state}))
+                tell(Event("machine.power", now, *news, machine, detail={"state": after.state}))
 
         await record(self._store, self._bus, job)
 

@@ -1,6 +1,6 @@
 """Whose a name in the site's domain is: nobody gets one that is managed for another."""
 
-import aiosqlite
+import sqlite3
 
 from appliance.errors import Conflict
 from appliance.machine import RESERVED_NAMES
@@ -14,20 +14,20 @@ _OWNERS = (
 )
 
 
-async def check_free(db: aiosqlite.Connection, name: str, but: tuple[str, ...] = (), field: str = "name") -> None:
+def check_free(db: sqlite3.Connection, name: str, but: tuple[str, ...] = (), field: str = "name") -> None:
     """Raise Conflict ``name-taken`` where this name is somebody's, other than of the kinds ``but``."""
     if name in RESERVED_NAMES:
         raise Conflict("name-taken", f"{name} is the appliance's own or reserved", "choose another name", field)
     for kind, sql in _OWNERS:
-        if kind not in but and await one(db, sql, name) is not None:
+        if kind not in but and one(db, sql, name) is not None:
             text = f"{name} is the name of a {kind}" if kind != "record" else f"{name} has a DNS record"
             raise Conflict("name-taken", text, f"choose another name, or change that {kind} first", field)
 
 
-async def is_taken(db: aiosqlite.Connection, name: str) -> bool:
+def is_taken(db: sqlite3.Connection, name: str) -> bool:
     """Whether a name is somebody's already: one that we make up ourselves gives way to it."""
     try:
-        await check_free(db, name)
+        check_free(db, name)
     except Conflict:
         return True
     return False

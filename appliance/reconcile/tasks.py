@@ -1,8 +1,7 @@
 """Tasks kept true: opened with the wish, tied to the attempt that it leads to, ended with that."""
 
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.deployment import Deployment
@@ -21,10 +20,10 @@ def task_event(task: Task, now: float) -> Event:
     return Event("task.changed", now, f"{task.title}: {task.status}", task.reason, detail=detail)
 
 
-async def opened(db: aiosqlite.Connection, tell: Tell, task: Task) -> Task:
+def opened(db: sqlite3.Connection, tell: Tell, task: Task) -> Task:
     """Store a new task, with its number, and tell of it."""
-    stored = await tasks.add(db, task)
-    await tell(task_event(stored, stored.created))
+    stored = tasks.add(db, task)
+    tell(task_event(stored, stored.created))
     return stored
 
 
@@ -38,31 +37,29 @@ class Asked:
     at: float
 
 
-async def open_action(
-    db: aiosqlite.Connection, tell: Tell, asked: Asked, before: Deployment, after: Deployment
-) -> Task:
+def open_action(db: sqlite3.Connection, tell: Tell, asked: Asked, before: Deployment, after: Deployment) -> Task:
     """The task of a wish that made ``after`` of ``before``; done at once where nothing is left to do.
 
     What an earlier wish has not begun yet is cancelled.
     """
-    machine = await machines.find(db, after.machine) if after.machine else None
-    await overtake(db, tell, after.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
-    task = await opened(db, tell, _new(asked, after.machine or before.machine, after.id, _before(machine, before)))
-    return await changed(db, tell, task, judged(task, Facts(None, after, machine), asked.at), asked.at)
+    machine = machines.find(db, after.machine) if after.machine else None
+    overtake(db, tell, after.id, f"{asked.by} asked for something else: {asked.title}", asked.at)
+    task = opened(db, tell, _new(asked, after.machine or before.machine, after.id, _before(machine, before)))
+    return changed(db, tell, task, judged(task, Facts(None, after, machine), asked.at), asked.at)
 
 
-async def open_machine_action(
-    db: aiosqlite.Connection, tell: Tell, asked: Asked, before: Machine, deployment: Deployment | None
+def open_machine_action(
+    db: sqlite3.Connection, tell: Tell, asked: Asked, before: Machine, deployment: Deployment | None
 ) -> Task:
     """The task of a wish about a machine that an attempt will fulfil.
 
     The machine and the deployment on it are given as they were ``before`` the wish.
     """
-    for task in await tasks.open_of_machine(db, before.id):
+    for task in tasks.open_of_machine(db, before.id):
         if task.attempt is None and task.deployment is None:
             why = f"{asked.by} asked for something else: {asked.title}"
-            await changed(db, tell, task, ended(task, Status.CANCELLED, asked.at, OVERTAKEN, why), asked.at)
-    return await opened(db, tell, _new(asked, before.id, None, _before(before, deployment)))
+            changed(db, tell, task, ended(task, Status.CANCELLED, asked.at, OVERTAKEN, why), asked.at)
+    return opened(db, tell, _new(asked, before.id, None, _before(before, deployment)))
 
 
 def _before(machine: Machine | None, deployment: Deployment | None) -> Before:
@@ -87,55 +84,55 @@ def _new(asked: Asked, machine: MachineId | None, deployment: DeploymentId | Non
     )
 
 
-async def overtake(db: aiosqlite.Connection, tell: Tell, deployment: DeploymentId, why: str, now: float) -> None:
+def overtake(db: sqlite3.Connection, tell: Tell, deployment: DeploymentId, why: str, now: float) -> None:
     """Cancel what was asked for a deployment and has not begun."""
-    for task in await tasks.open_of_deployment(db, deployment):
+    for task in tasks.open_of_deployment(db, deployment):
         if task.attempt is None and not task.job:
-            await changed(db, tell, task, ended(task, Status.CANCELLED, now, OVERTAKEN, why), now)
+            changed(db, tell, task, ended(task, Status.CANCELLED, now, OVERTAKEN, why), now)
 
 
-async def changed(db: aiosqlite.Connection, tell: Tell, before: Task, after: Task, now: float) -> Task:
+def changed(db: sqlite3.Connection, tell: Tell, before: Task, after: Task, now: float) -> Task:
     """Store a task that changed, and tell of its end."""
     if after != before:
-        await tasks.put(db, after)
+        tasks.put(db, after)
     if before.open and not after.open:
-        await tell(task_event(after, now))
+        tell(task_event(after, now))
     return after
 
 
-async def follow(db: aiosqlite.Connection, tell: Tell, before: Attempt | None, after: Attempt, now: float) -> None:
+def follow(db: sqlite3.Connection, tell: Tell, before: Attempt | None, after: Attempt, now: float) -> None:
     """Tie an attempt that begins to the tasks that wait for it; end them with it."""
     if before is None:
-        waiting = await tasks.open_of_machine(db, after.machine)
+        waiting = tasks.open_of_machine(db, after.machine)
         theirs = [each for each in waiting if awaits(each, after)]
     elif after.status is AttemptStatus.LIVE:
         return
     else:
-        theirs = await tasks.open_of_attempt(db, after.id)
+        theirs = tasks.open_of_attempt(db, after.id)
     for task in theirs:
-        await changed(db, tell, task, followed(task, after, now), now)
+        changed(db, tell, task, followed(task, after, now), now)
 
 
-async def amendments(db: aiosqlite.Connection, now: float) -> list[tuple[Task, Task]]:
+def amendments(db: sqlite3.Connection, now: float) -> list[tuple[Task, Task]]:
     """The tasks that are not what machines, deployments and attempts say, each with what it has to be."""
     found = []
-    for task in await tasks.doubtful(db):
-        after = judged(task, await _facts(db, task), now)
+    for task in tasks.doubtful(db):
+        after = judged(task, _facts(db, task), now)
         if after != task:
             found.append((task, after))
     return found
 
 
-async def amend(db: aiosqlite.Connection, tell: Tell, now: float) -> None:
+def amend(db: sqlite3.Connection, tell: Tell, now: float) -> None:
     """Make every open task what it has to be: level-triggered, for whatever was missed or cut off."""
-    for before, after in await amendments(db, now):
-        await changed(db, tell, before, after, now)
+    for before, after in amendments(db, now):
+        changed(db, tell, before, after, now)
 
 
-async def _facts(db: aiosqlite.Connection, task: Task) -> Facts:
-    machine = await machines.find(db, task.machine) if task.machine else None
-    deployment = await _deployment(db, task)
-    return Facts(await _attempt(db, task, machine), deployment, _of(deployment, machine))
+def _facts(db: sqlite3.Connection, task: Task) -> Facts:
+    machine = machines.find(db, task.machine) if task.machine else None
+    deployment = _deployment(db, task)
+    return Facts(_attempt(db, task, machine), deployment, _of(deployment, machine))
 
 
 def _of(deployment: Deployment | None, machine: Machine | None) -> Machine | None:
@@ -144,12 +141,12 @@ def _of(deployment: Deployment | None, machine: Machine | None) -> Machine | Non
     return None if left else machine
 
 
-async def _deployment(db: aiosqlite.Connection, task: Task) -> Deployment | None:
-    return await deployments.find(db, task.deployment) if task.deployment is not None else None
+def _deployment(db: sqlite3.Connection, task: Task) -> Deployment | None:
+    return deployments.find(db, task.deployment) if task.deployment is not None else None
 
 
-async def _attempt(db: aiosqlite.Connection, task: Task, machine: Machine | None) -> Attempt | None:
+def _attempt(db: sqlite3.Connection, task: Task, machine: Machine | None) -> Attempt | None:
     if task.attempt is not None:
-        return await attempts.find(db, task.attempt)
-    last = await attempts.last_of(db, machine.id) if machine else None
+        return attempts.find(db, task.attempt)
+    last = attempts.last_of(db, machine.id) if machine else None
     return last if last is not None and last.started >= task.created and awaits(task, last) else None

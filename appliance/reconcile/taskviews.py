@@ -1,9 +1,8 @@
 """What is shown of tasks: how far, what they are at, whether they can be cancelled, their log and their items."""
 
+import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import aiosqlite
 
 from appliance.reconcile.views import MachineView, with_power
 from appliance.store import attempts, events, listing, machines, tasks
@@ -76,26 +75,26 @@ class TaskView:
         return {**self.task.result, "items": list(self.items)} if self.items else self.task.result
 
 
-async def _view(db: aiosqlite.Connection, row: Any, now: float) -> TaskView:
+def _view(db: sqlite3.Connection, row: Any, now: float) -> TaskView:
     task = load(row[0], Task)
-    attempt = await attempts.find(db, task.attempt) if task.attempt and task.open else None
-    counts = await tasks.counts(db, task.id) if task.job else {}
-    return TaskView(task, row[1], row[2], attempt, await _advice(db, attempt, now), counts)
+    attempt = attempts.find(db, task.attempt) if task.attempt and task.open else None
+    counts = tasks.counts(db, task.id) if task.job else {}
+    return TaskView(task, row[1], row[2], attempt, _advice(db, attempt, now), counts)
 
 
-async def _advice(db: aiosqlite.Connection, attempt: Attempt | None, now: float) -> str:
-    machine = await machines.find(db, attempt.machine) if attempt else None
+def _advice(db: sqlite3.Connection, attempt: Attempt | None, now: float) -> str:
+    machine = machines.find(db, attempt.machine) if attempt else None
     if attempt is None or machine is None:
         return ""
-    return (await with_power(db, MachineView(machine, attempt, None))).advice(now)
+    return with_power(db, MachineView(machine, attempt, None)).advice(now)
 
 
 async def task_views(store: Store, asked: Asked) -> tuple[Found, list[TaskView]]:
     """The page of tasks that is asked for."""
 
-    async def job(db: aiosqlite.Connection) -> tuple[Found, list[TaskView]]:
-        found = await listing.page(db, tasks.LISTING, asked)
-        return found, [await _view(db, row, asked.now) for row in found.rows]
+    def job(db: sqlite3.Connection) -> tuple[Found, list[TaskView]]:
+        found = listing.page(db, tasks.LISTING, asked)
+        return found, [_view(db, row, asked.now) for row in found.rows]
 
     return await store.read(job)
 
@@ -103,10 +102,10 @@ async def task_views(store: Store, asked: Asked) -> tuple[Found, list[TaskView]]
 async def task_view(store: Store, key: str, now: float) -> TaskView:
     """The task with this number, with its items; raises NotFound."""
 
-    async def job(db: aiosqlite.Connection) -> TaskView:
-        task = await tasks.get(db, key)
-        view = await _view(db, await tasks.row(db, task.id), now)
-        return replace(view, items=tuple(await tasks.items(db, task.id)))
+    def job(db: sqlite3.Connection) -> TaskView:
+        task = tasks.get(db, key)
+        view = _view(db, tasks.row(db, task.id), now)
+        return replace(view, items=tuple(tasks.items(db, task.id)))
 
     return await store.read(job)
 
@@ -117,14 +116,12 @@ async def task_log(store: Store, key: str, after: int = 0, limit: int = LOG_LINE
     Raises NotFound.
     """
 
-    async def job(db: aiosqlite.Connection) -> list[LogLine]:
-        task = await tasks.get(db, key)
+    def job(db: sqlite3.Connection) -> list[LogLine]:
+        task = tasks.get(db, key)
         if task.job:
-            said = await tasks.lines(db, task.id, after, limit)
+            said = tasks.lines(db, task.id, after, limit)
             return [LogLine(line.number, line.at, "", line.text, "") for line in said]
-        found = await events.between(
-            db, task.machine, task.deployment, task.created, task.ended, after=after, limit=limit
-        )
+        found = events.between(db, task.machine, task.deployment, task.created, task.ended, after=after, limit=limit)
         return [LogLine(event.id, event.at, event.kind, event.text, event.reason) for event in found]
 
     return await store.read(job)

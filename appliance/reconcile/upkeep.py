@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import re
+import sqlite3
 from collections.abc import Callable
-
-import aiosqlite
 
 from appliance.events import Bus, Event
 from appliance.machine import Machine, MachineId, State
@@ -61,20 +60,20 @@ class Upkeep:
         while await self._store.write(lambda db: attempts.prune(db, machine)):
             continue
 
-    async def _forget(self, db: aiosqlite.Connection, tell: Tell) -> bool:
+    def _forget(self, db: sqlite3.Connection, tell: Tell) -> bool:
         """Forget some of the machines that never came up; whether there may be more."""
         now = self._clock()
-        wanted = {each for made in await deployments.every(db) for each in (made.machine, made.wanted_machine)}
-        strangers = await machines.without_inventory(db, State.DISCOVERED)
+        wanted = {each for made in deployments.every(db) for each in (made.machine, made.wanted_machine)}
+        strangers = machines.without_inventory(db, State.DISCOVERED)
         due = [
             each
             for each in strangers
             if each.id not in wanted and _untouched(each) and now - (each.last_seen or each.created) > FORGET_SECONDS
         ]
         for machine in due[:SLICE]:
-            await machines.delete(db, machine.id)
+            machines.delete(db, machine.id)
             why = f"it asked for a boot script {FORGET_SECONDS / 86400:.0f} days ago and never came up"
-            await tell(Event("machine.deleted", now, f"{machine.name} was forgotten", why, machine.id))
+            tell(Event("machine.deleted", now, f"{machine.name} was forgotten", why, machine.id))
         return len(due) > SLICE
 
 

@@ -1,10 +1,9 @@
 """What console and API show: machines and deployments with what belongs to them, read in one snapshot."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import aiosqlite
 
 from appliance.catalogue import Image
 from appliance.deployment import Deployment
@@ -72,74 +71,72 @@ class DeploymentView:
     on: MachineView | None
 
 
-async def _view(db: aiosqlite.Connection, machine: Machine) -> MachineView:
-    attempt = await attempts.last_of(db, machine.id)
-    view = MachineView(machine, attempt, await deployments.of_machine(db, machine.id))
-    return await with_power(db, view)
+def _view(db: sqlite3.Connection, machine: Machine) -> MachineView:
+    attempt = attempts.last_of(db, machine.id)
+    view = MachineView(machine, attempt, deployments.of_machine(db, machine.id))
+    return with_power(db, view)
 
 
-async def with_power(db: aiosqlite.Connection, view: MachineView) -> MachineView:
+def with_power(db: sqlite3.Connection, view: MachineView) -> MachineView:
     """The view with the machine's power switch."""
-    switch = await power.find(db, view.machine.id)
-    return replace(view, switch=switch, orders=await _orders(db, view.live)) if switch else view
+    switch = power.find(db, view.machine.id)
+    return replace(view, switch=switch, orders=_orders(db, view.live)) if switch else view
 
 
-async def _orders(db: aiosqlite.Connection, attempt: Attempt | None) -> tuple[PowerOrder, ...]:
-    return tuple(await power.orders_of_attempt(db, attempt.id)) if attempt else ()
+def _orders(db: sqlite3.Connection, attempt: Attempt | None) -> tuple[PowerOrder, ...]:
+    return tuple(power.orders_of_attempt(db, attempt.id)) if attempt else ()
 
 
 async def machines_page(store: Store, asked: Asked) -> tuple[Found, list[MachineView]]:
     """A page of machines; in place of their inventories they have the digests."""
 
-    async def job(db: aiosqlite.Connection) -> tuple[Found, list[MachineView]]:
-        found, shown = await machine_list.found(db, asked)
-        return found, await views_of(db, shown)
+    def job(db: sqlite3.Connection) -> tuple[Found, list[MachineView]]:
+        found, shown = machine_list.found(db, asked)
+        return found, views_of(db, shown)
 
     return await store.read(job)
 
 
-async def views_of(db: aiosqlite.Connection, shown: Sequence[Machine]) -> list[MachineView]:
+def views_of(db: sqlite3.Connection, shown: Sequence[Machine]) -> list[MachineView]:
     """Machines with what belongs to them, in one query for all attempts and one for all deployments."""
     ids = [machine.id for machine in shown]
-    latest = {attempt.machine: attempt for attempt in await attempts.last_of_each(db, ids)}
-    on = {deployment.machine: deployment for deployment in await deployments.on_machines(db, ids)}
-    switches = await power.of_machines(db, ids)
+    latest = {attempt.machine: attempt for attempt in attempts.last_of_each(db, ids)}
+    on = {deployment.machine: deployment for deployment in deployments.on_machines(db, ids)}
+    switches = power.of_machines(db, ids)
     views = [MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id)) for each in shown]
     live = [view.live.id for view in views if view.live and view.switch]
-    done = await power.orders_of_attempts(db, live) if live else {}
+    done = power.orders_of_attempts(db, live) if live else {}
     return [replace(view, orders=tuple(done.get(view.live.id, ()))) if view.live else view for view in views]
 
 
 async def machine_view(store: Store, key: str) -> MachineView:
     """The machine with this id or name; raises NotFound."""
 
-    async def job(db: aiosqlite.Connection) -> MachineView:
-        return await _view(db, await machines.get(db, key))
+    def job(db: sqlite3.Connection) -> MachineView:
+        return _view(db, machines.get(db, key))
 
     return await store.read(job)
 
 
-async def _deployment_view(db: aiosqlite.Connection, deployment: Deployment) -> DeploymentView:
-    machine = await machines.find(db, deployment.machine) if deployment.machine else None
+def _deployment_view(db: sqlite3.Connection, deployment: Deployment) -> DeploymentView:
+    machine = machines.find(db, deployment.machine) if deployment.machine else None
     return DeploymentView(
         deployment,
-        await catalogue.image(db, deployment.image),
-        await with_power(db, MachineView(machine, await attempts.last_of(db, machine.id), deployment))
-        if machine
-        else None,
+        catalogue.image(db, deployment.image),
+        with_power(db, MachineView(machine, attempts.last_of(db, machine.id), deployment)) if machine else None,
     )
 
 
 async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[DeploymentView]]:
     """A page of deployments; in place of their machines' inventories they have the digests."""
 
-    async def job(db: aiosqlite.Connection) -> tuple[Found, list[DeploymentView]]:
-        found = await page(db, deployment_list.LISTING, asked)
+    def job(db: sqlite3.Connection) -> tuple[Found, list[DeploymentView]]:
+        found = page(db, deployment_list.LISTING, asked)
         rows = [(load(row[0], Deployment), load(row[1], Image), _on(row)) for row in found.rows]
-        latest = await attempts.last_of_each(db, [machine.id for _, _, machine in rows if machine])
+        latest = attempts.last_of_each(db, [machine.id for _, _, machine in rows if machine])
         of = {attempt.machine: attempt for attempt in latest}
         views = [MachineView(on, of.get(on.id), made) if on else None for made, _, on in rows]
-        switched = [await with_power(db, view) if view and view.live else view for view in views]
+        switched = [with_power(db, view) if view and view.live else view for view in views]
         return found, [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
 
     return await store.read(job)
@@ -152,8 +149,8 @@ def _on(row: tuple[Any, ...]) -> Machine | None:
 async def deployment_view(store: Store, key: str) -> DeploymentView:
     """The deployment with this id or name; raises NotFound."""
 
-    async def job(db: aiosqlite.Connection) -> DeploymentView:
-        return await _deployment_view(db, await deployments.get(db, key))
+    def job(db: sqlite3.Connection) -> DeploymentView:
+        return _deployment_view(db, deployments.get(db, key))
 
     return await store.read(job)
 
@@ -161,8 +158,8 @@ async def deployment_view(store: Store, key: str) -> DeploymentView:
 async def timeline(store: Store, machine: str, *, before: int | None = None, limit: int = 200) -> list[Event]:
     """A machine's events, newest first; raises NotFound."""
 
-    async def job(db: aiosqlite.Connection) -> list[Event]:
-        found = await machines.get(db, machine)
-        return await events.query(db, machine=found.id, before=before, limit=limit)
+    def job(db: sqlite3.Connection) -> list[Event]:
+        found = machines.get(db, machine)
+        return events.query(db, machine=found.id, before=before, limit=limit)
 
     return await store.read(job)

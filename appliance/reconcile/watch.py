@@ -4,13 +4,12 @@ waiting; what came together is one durable write.
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
-
-import aiosqlite
 
 from appliance.bootprogram import is_dispensable
 from appliance.events import Bus, Event
@@ -245,20 +244,20 @@ class Watch:
         self._signs = {mac: _joined(signs, self._signs, mac) for mac in {**signs, **self._signs}}
         self._servers = {**servers, **self._servers}
 
-    async def _store_all(
+    def _store_all(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         tell: Tell,
         signs: dict[str, Sighting],
         servers: dict[tuple[str, str], ForeignServer],
     ) -> list[Sighting]:
-        known = await sightings.take(db, list(signs.values())) if signs else []
+        known = sightings.take(db, list(signs.values())) if signs else []
         if servers:
-            noticed = [await self._told_of(tell, await sightings.notice(db, each)) for each in servers.values()]
-            await sightings.put_servers(db, noticed, self._clock() - FOREIGN_SECONDS)
+            noticed = [self._told_of(tell, sightings.notice(db, each)) for each in servers.values()]
+            sightings.put_servers(db, noticed, self._clock() - FOREIGN_SECONDS)
         return known
 
-    async def _told_of(self, tell: Tell, server: ForeignServer) -> ForeignServer:
+    def _told_of(self, tell: Tell, server: ForeignServer) -> ForeignServer:
         """The server with its hardware address, told of unless it was within the hour."""
         mac = hardware_address(server.interface, server.address) or server.mac
         server = replace(server, mac=mac)
@@ -269,7 +268,7 @@ class Watch:
         text = f"another DHCP server, {server.address}{whose}, gives addresses on {server.interface}"
         reason = f"{server.client} took its offer" if server.client else "a reply of it was heard"
         detail = {"interface": server.interface, "address": server.address, "mac": mac, "client": server.client}
-        await tell(Event("dhcp.foreign", now, text, reason, detail=detail))
+        tell(Event("dhcp.foreign", now, text, reason, detail=detail))
         return replace(server, told=now)
 
 

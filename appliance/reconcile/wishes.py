@@ -1,12 +1,11 @@
 """What users ask for. A wish changes stored wanted state and returns; the loop does the rest."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
-
-import aiosqlite
 
 from appliance.accounts import Asker
 from appliance.bootprogram import check_choice
@@ -101,7 +100,7 @@ class MachineChange:
     remove_tags: Sequence[str] = ()
 
 
-Beside = Callable[[aiosqlite.Connection, object], Awaitable[None]]
+Beside = Callable[[sqlite3.Connection, object], None]
 
 
 class Wishes:
@@ -121,11 +120,11 @@ class Wishes:
         made._beside = beside
         return made
 
-    async def _record(self, job: Callable[[aiosqlite.Connection, Tell], Awaitable[T]]) -> T:
-        async def both(db: aiosqlite.Connection, tell: Tell) -> T:
-            given = await job(db, tell)
+    async def _record(self, job: Callable[[sqlite3.Connection, Tell], T]) -> T:
+        def both(db: sqlite3.Connection, tell: Tell) -> T:
+            given = job(db, tell)
             if self._beside is not None:
-                await self._beside(db, given)
+                self._beside(db, given)
             return given
 
         return await record(self._store, self._bus, both)
@@ -133,62 +132,62 @@ class Wishes:
     async def change_machine(self, key: str, change: MachineChange, by: Asker) -> Machine:
         """Rename a machine, switch its maintenance flag, call it broken or mended, and whatever else changes it."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Machine:
-            before = await machines.get(db, key)
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
+            before = machines.get(db, key)
             if change.broken and before.state is not State.BROKEN:
-                await _check(db, before, MachineAction.BREAK)
+                _check(db, before, MachineAction.BREAK)
             after = _changed(before, change)
             if change.broken and in_rescue(before):
                 # What runs there was somebody else's: nothing of it is believed, and its agent restarts the machine.
-                await tokens.end_sessions(db, before.id)
+                tokens.end_sessions(db, before.id)
             if State.BROKEN in (before.state, after.state) and before.state is not after.state:
-                await lay_down(db, tell, before, by, self._clock())
+                lay_down(db, tell, before, by, self._clock())
             if change.reserved_address is not None:
-                after = replace(after, reserved_address=await self._kept(db, before, change.reserved_address))
+                after = replace(after, reserved_address=self._kept(db, before, change.reserved_address))
             if after.name != before.name:
-                await check_free(db, after.name, but=("machine", "deployment"))
+                check_free(db, after.name, but=("machine", "deployment"))
             if after != before:
-                await machines.put(db, after)
+                machines.put(db, after)
                 text = f"{by} changed {_differences(before, after)}"
-                await tell(Event("machine.changed", self._clock(), text, machine=before.id))
-                await self._noted(db, by, "machine.change", ("machine", before.id, before.name), before, after)
+                tell(Event("machine.changed", self._clock(), text, machine=before.id))
+                self._noted(db, by, "machine.change", ("machine", before.id, before.name), before, after)
             return after
 
         return await self._record(job)
 
-    async def _kept(self, db: aiosqlite.Connection, machine: Machine, text: str) -> str | None:
+    def _kept(self, db: sqlite3.Connection, machine: Machine, text: str) -> str | None:
         if not text.strip():
             return None
-        others = await machines.briefs(db)
+        others = machines.briefs(db)
         address = check_address(text, machine, others, self._subnets)
-        others_kept = await network.kept_addresses(db)
+        others_kept = network.kept_addresses(db)
         check_no_board(machine, [each.owner for each in others_kept])
         kept = {each.address: each.name or said(each.owner) for each in others_kept}
         check_reservable(address, kept, self._subnets, "reserved_address")
         if address != machine.reserved_address:
-            check_unheld(address, machine, others, await leases.every(db), self._clock())
+            check_unheld(address, machine, others, leases.every(db), self._clock())
         return address
 
     async def delete_machine(self, key: str, by: Asker) -> None:
         """Forget a machine; it appears again, as new, the next time it boots."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            machine = await machines.get(db, key)
-            await _check(db, machine, MachineAction.DELETE)
-            await machines.delete(db, machine.id)
-            await tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
-            await self._noted(db, by, "machine.delete", ("machine", machine.id, machine.name), machine)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            machine = machines.get(db, key)
+            _check(db, machine, MachineAction.DELETE)
+            machines.delete(db, machine.id)
+            tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
+            self._noted(db, by, "machine.delete", ("machine", machine.id, machine.name), machine)
 
         await self._record(job)
 
     async def machine_consequences(self, key: str, action: MachineAction) -> Consequences:
         """What an action on a machine would do; nothing is changed."""
 
-        async def job(db: aiosqlite.Connection) -> Consequences:
+        def job(db: sqlite3.Connection) -> Consequences:
             if switching := POWER_ACTIONS.get(action):
-                return await foreseen(db, key, switching)
-            machine = await machines.get(db, key)
-            deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
+                return foreseen(db, key, switching)
+            machine = machines.get(db, key)
+            deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
             return machine_consequences(machine, deployment, live, action)
 
         return await self._store.read(job)
@@ -196,8 +195,8 @@ class Wishes:
     async def power(self, key: str, action: PowerAction, confirm: str | None, by: Asker) -> Task:
         """Have the power switch of a machine do something; ``confirm`` is what its consequences told."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
-            return await ask_power(db, tell, key, action, confirm, by, self._clock())
+        def job(db: sqlite3.Connection, tell: Tell) -> Task:
+            return ask_power(db, tell, key, action, confirm, by, self._clock())
 
         return await self._record(job)
 
@@ -207,31 +206,31 @@ class Wishes:
         if not keys:
             raise Invalid("ssh-key-missing", "nobody could log in", "give at least one SSH public key", "ssh_keys")
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
-            machine = await machines.get(db, key)
-            await _check(db, machine, MachineAction.RESCUE)
+        def job(db: sqlite3.Connection, tell: Tell) -> Task:
+            machine = machines.get(db, key)
+            _check(db, machine, MachineAction.RESCUE)
             asked = Asked("machine.rescue", f"Rescue {machine.name}", by, self._clock())
-            return await begin_rescue(db, tell, machine, keys, asked)
+            return begin_rescue(db, tell, machine, keys, asked)
 
         return await self._record(job)
 
     async def end_rescue(self, key: str, by: Asker) -> Task:
         """Have the machine in a fresh maintenance stack, without anybody logged in."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
-            machine = await machines.get(db, key)
-            await _check(db, machine, MachineAction.END_RESCUE)
+        def job(db: sqlite3.Connection, tell: Tell) -> Task:
+            machine = machines.get(db, key)
+            _check(db, machine, MachineAction.END_RESCUE)
             asked = Asked("machine.end-rescue", f"End the rescue of {machine.name}", by, self._clock())
-            return await end_rescue(db, tell, machine, asked)
+            return end_rescue(db, tell, machine, asked)
 
         return await self._record(job)
 
     async def create_deployment(self, new: NewDeployment, by: Asker) -> Deployment:
         """Make a deployment; nothing is touched before it is started."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Deployment:
-            image = await catalogue.image(db, new.image)
-            machine = await machines.get(db, new.machine) if new.machine else None
+        def job(db: sqlite3.Connection, tell: Tell) -> Deployment:
+            image = catalogue.image(db, new.image)
+            machine = machines.get(db, new.machine) if new.machine else None
             deployment = Deployment(
                 id=DeploymentId(0),
                 name=check_name(new.name),
@@ -245,10 +244,10 @@ class Wishes:
                 wanted_disk=new.disk or None,
                 machine_uuid=secrets.token_hex(16),
             )
-            await check_free(db, deployment.name, but=("machine", "deployment"))
-            stored = await deployments.add(db, deployment)
-            await self._told(tell, stored, f"{by} created {stored.name}")
-            await self._noted(db, by, "deployment.create", _subject(stored), None, stored)
+            check_free(db, deployment.name, but=("machine", "deployment"))
+            stored = deployments.add(db, deployment)
+            self._told(tell, stored, f"{by} created {stored.name}")
+            self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored
 
         return await self._record(job)
@@ -256,21 +255,21 @@ class Wishes:
     async def delete_deployment(self, key: str, by: Asker) -> None:
         """Forget a deployment that is on no machine."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            deployment = await deployments.get(db, key)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            deployment = deployments.get(db, key)
             if deployment.machine:
                 raise Conflict("deployment-used", f"{deployment.name} is on a machine", "release it first")
-            await deployments.delete(db, deployment.id)
-            await self._told(tell, deployment, f"{by} deleted {deployment.name}")
-            await self._noted(db, by, "deployment.delete", _subject(deployment), deployment)
+            deployments.delete(db, deployment.id)
+            self._told(tell, deployment, f"{by} deleted {deployment.name}")
+            self._noted(db, by, "deployment.delete", _subject(deployment), deployment)
 
         await self._record(job)
 
     async def consequences(self, key: str, action: Action) -> Consequences:
         """What an action would do, in words, and what has to be typed to confirm it; nothing is changed."""
 
-        async def job(db: aiosqlite.Connection) -> Consequences:
-            return (await self._foreseen(db, await deployments.get(db, key), action))[0]
+        def job(db: sqlite3.Connection) -> Consequences:
+            return self._foreseen(db, deployments.get(db, key), action)[0]
 
         return await self._store.read(job)
 
@@ -281,19 +280,19 @@ class Wishes:
         are not, and ``content-changed`` where the disk holds something else by now than what was agreed to.
         """
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Task:
-            deployment = await deployments.get(db, key)
-            foreseen, choice = await self._foreseen(db, deployment, action)
+        def job(db: sqlite3.Connection, tell: Tell) -> Task:
+            deployment = deployments.get(db, key)
+            foreseen, choice = self._foreseen(db, deployment, action)
             if foreseen.refused:
                 raise Conflict("action-refused", foreseen.refused)
             check_agreement(foreseen, confirm, content)
-            after = await self._applied(db, deployment, action, choice)
-            await deployments.put(db, after)
-            await self._told(tell, after, f"{by} asked to {action.value} {after.name}")
-            await self._noted(db, by, f"deployment.{action.value}", _subject(after), deployment, after)
+            after = self._applied(db, deployment, action, choice)
+            deployments.put(db, after)
+            self._told(tell, after, f"{by} asked to {action.value} {after.name}")
+            self._noted(db, by, f"deployment.{action.value}", _subject(after), deployment, after)
             on = f" on {foreseen.machine}" if foreseen.machine else ""
             asked = Asked(f"deployment.{action}", f"{action.label} {after.name}{on}", by, self._clock())
-            return await open_action(db, tell, asked, deployment, after)
+            return open_action(db, tell, asked, deployment, after)
 
         return await self._record(job)
 
@@ -301,20 +300,20 @@ class Wishes:
         """Cancel a task; raises NotFound, and Conflict ``cancel-refused`` with the reason."""
         return await record(self._store, self._bus, lambda db, tell: cancel(db, tell, key, by, self._clock()))
 
-    async def _foreseen(
-        self, db: aiosqlite.Connection, deployment: Deployment, action: Action
+    def _foreseen(
+        self, db: sqlite3.Connection, deployment: Deployment, action: Action
     ) -> tuple[Consequences, Choice | None]:
         """What it would do, and the machine and disk that a start takes which has yet to find one."""
-        machine = await machines.find(db, deployment.machine) if deployment.machine else None
+        machine = machines.find(db, deployment.machine) if deployment.machine else None
         seeks = action is Action.START and machine is None
-        choice = await choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
+        choice = choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
         foreseen = consequences_of(deployment, machine, action, choice)
         if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
-            foreseen = fenced(foreseen, deployment, machine, await power.find(db, machine.id), self._clock())
+            foreseen = fenced(foreseen, deployment, machine, power.find(db, machine.id), self._clock())
         return foreseen, choice
 
-    async def _applied(
-        self, db: aiosqlite.Connection, deployment: Deployment, action: Action, choice: Choice | None
+    def _applied(
+        self, db: sqlite3.Connection, deployment: Deployment, action: Action, choice: Choice | None
     ) -> Deployment:
         match action:
             case Action.START:
@@ -323,39 +322,39 @@ class Wishes:
             case Action.STOP:
                 return replace(deployment, wanted=Wanted.STOPPED)
             case Action.RELEASE:
-                return await self._released(db, deployment)
+                return self._released(db, deployment)
             case Action.REDEPLOY:
                 return replace(deployment, wanted=Wanted.RUNNING, generation=deployment.generation + 1)
             case Action.RETRY:
-                return await self._retried(db, deployment)
+                return self._retried(db, deployment)
 
-    async def _retried(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+    def _retried(self, db: sqlite3.Connection, deployment: Deployment) -> Deployment:
         """What failed is wanted again, whatever somebody else has asked for since and was not begun yet."""
-        machine = await machines.get(db, deployment.machine or "")
+        machine = machines.get(db, deployment.machine or "")
         return replace(deployment, retry=True, wanted=LEADS_TO.get(machine.failed_from, deployment.wanted))
 
-    async def _released(self, db: aiosqlite.Connection, deployment: Deployment) -> Deployment:
+    def _released(self, db: sqlite3.Connection, deployment: Deployment) -> Deployment:
         """A broken machine takes no part in anything: its deployment is taken off it at once."""
         after = replace(deployment, wanted=Wanted.RELEASED, retry=False)
-        if deployment.machine and (await machines.get(db, deployment.machine)).state is State.BROKEN:
-            await tokens.end_resident(db, deployment.id)
+        if deployment.machine and machines.get(db, deployment.machine).state is State.BROKEN:
+            tokens.end_resident(db, deployment.id)
             return detached(after)
         return after
 
-    async def _noted(
+    def _noted(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         by: Asker,
         action: str,
         subject: Subject,
         before: object = None,
         after: object = None,
     ) -> None:
-        await audit.note(db, by, action, subject, before, after, now=self._clock())
+        audit.note(db, by, action, subject, before, after, now=self._clock())
 
-    async def _told(self, tell: Tell, deployment: Deployment, text: str) -> None:
+    def _told(self, tell: Tell, deployment: Deployment, text: str) -> None:
         event = Event("deployment.changed", self._clock(), text, machine=deployment.machine, deployment=deployment.id)
-        await tell(event)
+        tell(event)
 
 
 def _subject(deployment: Deployment) -> Subject:
@@ -373,9 +372,9 @@ def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(key.strip() for key in keys)
 
 
-async def _check(db: aiosqlite.Connection, machine: Machine, action: MachineAction) -> None:
+def _check(db: sqlite3.Connection, machine: Machine, action: MachineAction) -> None:
     """Raise Conflict where this cannot be done to the machine now."""
-    deployment, live = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
+    deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
     if refusal := machine_refusal(machine, deployment, live, action):
         raise refusal
 

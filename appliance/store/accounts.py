@@ -1,9 +1,9 @@
 """Users and settings."""
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import Role
@@ -53,75 +53,75 @@ def _user(row: tuple[Any, ...]) -> User:
     return User(name, password, role, created, bool(disabled), last)
 
 
-async def users(db: aiosqlite.Connection) -> list[User]:
+def users(db: sqlite3.Connection) -> list[User]:
     """All users by name."""
-    return [_user(row) for row in await rows(db, f"SELECT {_COLUMNS} FROM users ORDER BY name")]  # noqa: S608 - ours
+    return [_user(row) for row in rows(db, f"SELECT {_COLUMNS} FROM users ORDER BY name")]  # noqa: S608 - ours
 
 
-async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[User]]:
+def found(db: sqlite3.Connection, asked: Asked) -> tuple[Found, list[User]]:
     """The page that is asked for, and its users."""
-    shown = await page(db, LISTING, asked)
+    shown = page(db, LISTING, asked)
     return shown, [_user(row) for row in shown.rows]
 
 
-async def user(db: aiosqlite.Connection, name: str) -> User | None:
+def user(db: sqlite3.Connection, name: str) -> User | None:
     """The user of this name."""
-    row = await one(db, f"SELECT {_COLUMNS} FROM users WHERE name = ?", name)  # noqa: S608 - ours
+    row = one(db, f"SELECT {_COLUMNS} FROM users WHERE name = ?", name)  # noqa: S608 - ours
     return _user(row) if row else None
 
 
-async def existing(db: aiosqlite.Connection, name: str) -> User:
+def existing(db: sqlite3.Connection, name: str) -> User:
     """The user of this name; raises NotFound."""
-    found = await user(db, name)
+    found = user(db, name)
     if found is None:
         raise NotFound("user-unknown", f"there is no user {name[:80]!r}", "see the list of users: qrm users")
     return found
 
 
-async def add_user(db: aiosqlite.Connection, new: User) -> None:
+def add_user(db: sqlite3.Connection, new: User) -> None:
     """Store a new user; raises Conflict when the name is taken."""
-    if await user(db, new.name):
+    if user(db, new.name):
         raise Conflict("name-taken", f"there is already a user {new.name}", field="name")
     values = (new.name, new.password, new.role, new.created, int(new.disabled))
-    await db.execute("INSERT INTO users(name, password, role, created, disabled) VALUES(?,?,?,?,?)", values)
+    db.execute("INSERT INTO users(name, password, role, created, disabled) VALUES(?,?,?,?,?)", values)
 
 
-async def put_user(db: aiosqlite.Connection, changed: User) -> None:
+def put_user(db: sqlite3.Connection, changed: User) -> None:
     """Store what changed of a user's role, password and whether it is disabled."""
     values = (changed.password, changed.role, int(changed.disabled), changed.name)
-    await db.execute("UPDATE users SET password = ?, role = ?, disabled = ? WHERE name = ?", values)
+    db.execute("UPDATE users SET password = ?, role = ?, disabled = ? WHERE name = ?", values)
 
 
-async def set_password(db: aiosqlite.Connection, name: str, password: str, keep: str | None = None) -> None:
+def set_password(db: sqlite3.Connection, name: str, password: str, keep: str | None = None) -> None:
     """Store another argon2 hash, and end all log-ins of the user but the one with the id ``keep``.
 
     Raises NotFound where there is no such user.
     """
-    await existing(db, name)
-    await db.execute("UPDATE users SET password = ? WHERE name = ?", (password, name))
-    await db.execute("DELETE FROM log_ins WHERE user = ? AND id IS NOT ?", (name, keep))
+    existing(db, name)
+    db.execute("UPDATE users SET password = ? WHERE name = ?", (password, name))
+    db.execute("DELETE FROM log_ins WHERE user = ? AND id IS NOT ?", (name, keep))
 
 
-async def note_log_in(db: aiosqlite.Connection, name: str, now: float) -> None:
+def note_log_in(db: sqlite3.Connection, name: str, now: float) -> None:
     """Remember that the user logged in."""
-    await db.execute("UPDATE users SET last_log_in = ? WHERE name = ?", (now, name))
+    db.execute("UPDATE users SET last_log_in = ? WHERE name = ?", (now, name))
 
 
-async def delete_user(db: aiosqlite.Connection, name: str) -> None:
+def delete_user(db: sqlite3.Connection, name: str) -> None:
     """Forget a user with all log-ins and tokens, and the answers that wait for requests to be repeated."""
-    await db.execute("DELETE FROM users WHERE name = ?", (name,))
-    await db.execute("DELETE FROM idempotency WHERE user = ?", (name,))
+    db.execute("DELETE FROM users WHERE name = ?", (name,))
+    db.execute("DELETE FROM idempotency WHERE user = ?", (name,))
 
 
-async def setting(db: aiosqlite.Connection, key: str) -> str | None:
+def setting(db: sqlite3.Connection, key: str) -> str | None:
     """A stored setting."""
-    row = await one(db, "SELECT value FROM settings WHERE key = ?", key)
+    row = one(db, "SELECT value FROM settings WHERE key = ?", key)
     return str(row[0]) if row else None
 
 
-async def put_setting(db: aiosqlite.Connection, key: str, value: str | None) -> None:
+def put_setting(db: sqlite3.Connection, key: str, value: str | None) -> None:
     """Store a setting, or forget it."""
     if value is None:
-        await db.execute("DELETE FROM settings WHERE key = ?", (key,))
+        db.execute("DELETE FROM settings WHERE key = ?", (key,))
     else:
-        await db.execute("INSERT OR REPLACE INTO settings VALUES(?,?)", (key, value))
+        db.execute("INSERT OR REPLACE INTO settings VALUES(?,?)", (key, value))

@@ -1,9 +1,9 @@
 """API tokens of users; only their hashes are stored."""
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Annotated
 
-import aiosqlite
 import msgspec
 
 from appliance.accounts import Role
@@ -77,17 +77,17 @@ LISTING = Listing(
 """Those that do not end by themselves come last by ``expires``."""
 
 
-async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[ApiToken]]:
+def found(db: sqlite3.Connection, asked: Asked) -> tuple[Found, list[ApiToken]]:
     """The page that is asked for, and its tokens."""
-    shown = await page(db, LISTING, asked)
+    shown = page(db, LISTING, asked)
     return shown, [ApiToken(*row) for row in shown.rows]
 
 
-async def add(db: aiosqlite.Connection, new: ApiToken) -> None:
+def add(db: sqlite3.Connection, new: ApiToken) -> None:
     """Store a token; raises Conflict where the user has one of this name, or too many."""
-    if await one(db, "SELECT 1 FROM api_tokens WHERE user = ? AND name = ?", new.user, new.name):
+    if one(db, "SELECT 1 FROM api_tokens WHERE user = ? AND name = ?", new.user, new.name):
         raise Conflict("name-taken", f"{new.user} has a token {new.name} already", "choose another name", "name")
-    counted = await one(db, "SELECT count(*) FROM api_tokens WHERE user = ?", new.user)
+    counted = one(db, "SELECT count(*) FROM api_tokens WHERE user = ?", new.user)
     if counted and counted[0] >= MOST_PER_USER:
         raise Conflict("tokens-too-many", f"{new.user} has {counted[0]} tokens", "delete those that nobody uses")
     values = (
@@ -101,41 +101,41 @@ async def add(db: aiosqlite.Connection, new: ApiToken) -> None:
         new.used,
         new.used_from,
     )
-    await db.execute("INSERT INTO api_tokens VALUES(?,?,?,?,?,?,?,?,?)", values)
+    db.execute("INSERT INTO api_tokens VALUES(?,?,?,?,?,?,?,?,?)", values)
 
 
-async def find(db: aiosqlite.Connection, token_hash: str) -> ApiToken | None:
+def find(db: sqlite3.Connection, token_hash: str) -> ApiToken | None:
     """The token with this hash, expired or not."""
-    row = await one(db, "SELECT * FROM api_tokens WHERE hash = ?", token_hash)
+    row = one(db, "SELECT * FROM api_tokens WHERE hash = ?", token_hash)
     return ApiToken(*row) if row else None
 
 
-async def by_id(db: aiosqlite.Connection, key: str) -> ApiToken | None:
+def by_id(db: sqlite3.Connection, key: str) -> ApiToken | None:
     """The token with this id, whoever owns it."""
-    row = await one(db, "SELECT * FROM api_tokens WHERE id = ?", key)
+    row = one(db, "SELECT * FROM api_tokens WHERE id = ?", key)
     return ApiToken(*row) if row else None
 
 
-async def get(db: aiosqlite.Connection, key: str, user: str) -> ApiToken:
+def get(db: sqlite3.Connection, key: str, user: str) -> ApiToken:
     """The token with this id, whoever owns it, or the user's own of this name; raises NotFound."""
     sql = "SELECT * FROM api_tokens WHERE id = ? OR (user = ? AND name = ?) ORDER BY id = ? DESC"
-    row = await one(db, sql, key, user, key, key)
+    row = one(db, sql, key, user, key, key)
     if row is None:
         raise NotFound("token-unknown", f"there is no token {key[:80]!r}", "see the list of tokens: qrm tokens")
     return ApiToken(*row)
 
 
-async def every(db: aiosqlite.Connection, user: str | None = None) -> list[ApiToken]:
+def every(db: sqlite3.Connection, user: str | None = None) -> list[ApiToken]:
     """The tokens of a user, or of everybody, by name."""
     sql = "SELECT * FROM api_tokens WHERE ? IS NULL OR user = ? ORDER BY user, name"
-    return [ApiToken(*row) for row in await rows(db, sql, user, user)]
+    return [ApiToken(*row) for row in rows(db, sql, user, user)]
 
 
-async def touch(db: aiosqlite.Connection, key: str, address: str, now: float) -> None:
+def touch(db: sqlite3.Connection, key: str, address: str, now: float) -> None:
     """Remember when the token was used, and from where."""
-    await db.execute("UPDATE api_tokens SET used = ?, used_from = ? WHERE id = ?", (now, address, key))
+    db.execute("UPDATE api_tokens SET used = ?, used_from = ? WHERE id = ?", (now, address, key))
 
 
-async def delete(db: aiosqlite.Connection, key: str) -> None:
+def delete(db: sqlite3.Connection, key: str) -> None:
     """Forget a token; it is worthless from here on."""
-    await db.execute("DELETE FROM api_tokens WHERE id = ?", (key,))
+    db.execute("DELETE FROM api_tokens WHERE id = ?", (key,))

@@ -1,8 +1,7 @@
 """Attempts; the database itself keeps a machine from having two live ones."""
 
+import sqlite3
 from collections.abc import Sequence
-
-import aiosqlite
 
 from appliance.machine import MachineId
 from appliance.store.documents import dump, load, one, rows
@@ -14,64 +13,64 @@ SLICE = 500
 """Attempts that are forgotten in one transaction: others wait for it."""
 
 
-async def live(db: aiosqlite.Connection) -> list[Attempt]:
+def live(db: sqlite3.Connection) -> list[Attempt]:
     """Every live attempt."""
-    return [load(row[0], Attempt) for row in await rows(db, "SELECT doc FROM attempts WHERE status = 'live'")]
+    return [load(row[0], Attempt) for row in rows(db, "SELECT doc FROM attempts WHERE status = 'live'")]
 
 
-async def latest_live(db: aiosqlite.Connection, most: int) -> list[Attempt]:
+def latest_live(db: sqlite3.Connection, most: int) -> list[Attempt]:
     """The live attempts that began last, the latest first."""
     sql = "SELECT doc FROM attempts WHERE status = 'live' ORDER BY started DESC LIMIT ?"
-    return [load(row[0], Attempt) for row in await rows(db, sql, most)]
+    return [load(row[0], Attempt) for row in rows(db, sql, most)]
 
 
-async def live_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | None:
+def live_of(db: sqlite3.Connection, machine: MachineId) -> Attempt | None:
     """The live attempt of a machine."""
-    row = await one(db, "SELECT doc FROM attempts WHERE status = 'live' AND machine = ?", machine)
+    row = one(db, "SELECT doc FROM attempts WHERE status = 'live' AND machine = ?", machine)
     return load(row[0], Attempt) if row else None
 
 
-async def last_of(db: aiosqlite.Connection, machine: MachineId) -> Attempt | None:
+def last_of(db: sqlite3.Connection, machine: MachineId) -> Attempt | None:
     """The latest attempt of a machine, live or ended."""
-    row = await one(db, "SELECT doc FROM attempts WHERE machine = ? ORDER BY started DESC, rowid DESC LIMIT 1", machine)
+    row = one(db, "SELECT doc FROM attempts WHERE machine = ? ORDER BY started DESC, rowid DESC LIMIT 1", machine)
     return load(row[0], Attempt) if row else None
 
 
-async def last_of_each(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list[Attempt]:
+def last_of_each(db: sqlite3.Connection, of: Sequence[MachineId]) -> list[Attempt]:
     """The latest attempt of each of these machines that has one, in one query."""
     last = "SELECT rowid FROM attempts WHERE machine = m.value ORDER BY started DESC, rowid DESC LIMIT 1"
     sql = f"SELECT a.doc FROM json_each(?) m CROSS JOIN attempts a ON a.rowid = ({last})"  # noqa: S608 - ours
-    return [load(row[0], Attempt) for row in await rows(db, sql, dump(of).decode())]
+    return [load(row[0], Attempt) for row in rows(db, sql, dump(of).decode())]
 
 
-async def latest_of(db: aiosqlite.Connection, deployment: DeploymentId, limit: int = 50) -> list[AttemptId]:
+def latest_of(db: sqlite3.Connection, deployment: DeploymentId, limit: int = 50) -> list[AttemptId]:
     """The latest attempts of a deployment by id, newest first."""
     sql = "SELECT id FROM attempts WHERE deployment = ? ORDER BY rowid DESC LIMIT ?"
-    return [AttemptId(row[0]) for row in await rows(db, sql, deployment, limit)]
+    return [AttemptId(row[0]) for row in rows(db, sql, deployment, limit)]
 
 
-async def find(db: aiosqlite.Connection, attempt: str) -> Attempt | None:
+def find(db: sqlite3.Connection, attempt: str) -> Attempt | None:
     """The attempt with this id."""
-    row = await one(db, "SELECT doc FROM attempts WHERE id = ?", attempt)
+    row = one(db, "SELECT doc FROM attempts WHERE id = ?", attempt)
     return load(row[0], Attempt) if row else None
 
 
-async def put(db: aiosqlite.Connection, attempt: Attempt) -> None:
+def put(db: sqlite3.Connection, attempt: Attempt) -> None:
     """Store a new or changed attempt."""
-    await db.execute(
+    db.execute(
         "INSERT INTO attempts(id, machine, deployment, status, started, doc) VALUES(?,?,?,?,?,?)"
         " ON CONFLICT(id) DO UPDATE SET status=excluded.status, doc=excluded.doc",
         (attempt.id, attempt.machine, attempt.deployment, attempt.status, attempt.started, dump(attempt)),
     )
 
 
-async def crowded(db: aiosqlite.Connection) -> list[MachineId]:
+def crowded(db: sqlite3.Connection) -> list[MachineId]:
     """The machines with more than KEEP attempts. It looks at every attempt: for a read, not for a transaction."""
     sql = "SELECT machine FROM attempts GROUP BY machine HAVING count(*) > ?"
-    return [MachineId(row[0]) for row in await rows(db, sql, KEEP)]
+    return [MachineId(row[0]) for row in rows(db, sql, KEEP)]
 
 
-async def prune(db: aiosqlite.Connection, machine: MachineId) -> bool:
+def prune(db: sqlite3.Connection, machine: MachineId) -> bool:
     """Forget the oldest attempts of a machine beyond KEEP, SLICE at most; whether to call it once more.
 
     Those stay that go on, that an open task follows, and the last KEEP of their deployment.
@@ -85,5 +84,5 @@ async def prune(db: aiosqlite.Connection, machine: MachineId) -> bool:
         AND NOT EXISTS (SELECT 1 FROM tasks WHERE attempt = a.id AND ended IS NULL) LIMIT :slice
     """  # noqa: S608 - ours
     sql = f"DELETE FROM attempts WHERE rowid IN ({which})"  # noqa: S608 - ours
-    async with db.execute(sql, {"machine": machine, "keep": KEEP, "slice": SLICE}) as cursor:
-        return cursor.rowcount >= SLICE
+    cursor = db.execute(sql, {"machine": machine, "keep": KEEP, "slice": SLICE})
+    return cursor.rowcount >= SLICE

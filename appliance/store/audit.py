@@ -1,10 +1,10 @@
 """What users changed, and who came in: rows that are written once and never changed, bounded in number and age."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from appliance.store.documents import rows
@@ -52,7 +52,7 @@ class _Changes(msgspec.Struct):
     after: dict[str, Any] | None = None
 
 
-async def add(db: aiosqlite.Connection, entry: Entry) -> Entry:
+def add(db: sqlite3.Connection, entry: Entry) -> Entry:
     """Store an entry and return it with its number."""
     document = msgspec.json.encode({"before": entry.before, "after": entry.after})
     values = (
@@ -70,8 +70,8 @@ async def add(db: aiosqlite.Connection, entry: Entry) -> Entry:
     )
     columns = "at, who, role, via, address, action, kind, subject, name, outcome, doc"
     sql = f"INSERT INTO audit({columns}) VALUES(?,?,?,?,?,?,?,?,?,?,?)"
-    async with db.execute(sql, values) as cursor:
-        return replace(entry, id=int(cursor.lastrowid or 0))
+    cursor = db.execute(sql, values)
+    return replace(entry, id=int(cursor.lastrowid or 0))
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
@@ -110,22 +110,22 @@ def _actions(value: str) -> list[tuple[str, tuple[Any, ...]]]:
     return [("action >= ? AND action < ?", (f"{value}.", f"{value}/"))]  # / is what comes after . in ASCII
 
 
-async def prune(db: aiosqlite.Connection, now: float) -> bool:
+def prune(db: sqlite3.Connection, now: float) -> bool:
     """Forget what is too old, and the oldest of too many, SLICE at most; whether to call it once more.
 
     Of too many the oldest go of whoever did most: nobody can wash away what others did, nor much of what they did
     themselves by doing nothing else. Those who did not get in count as one.
     """
     sql = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY id LIMIT ?)"
-    async with db.execute(sql, (now - KEEP_SECONDS, SLICE)) as cursor:
-        if cursor.rowcount >= SLICE:
-            return True
-    counted = await rows(db, f"SELECT {_DOER}, count(*) FROM audit GROUP BY 1 ORDER BY 2 DESC")  # noqa: S608 - ours
+    cursor = db.execute(sql, (now - KEEP_SECONDS, SLICE))
+    if cursor.rowcount >= SLICE:
+        return True
+    counted = rows(db, f"SELECT {_DOER}, count(*) FROM audit GROUP BY 1 ORDER BY 2 DESC")  # noqa: S608 - ours
     surplus = min(sum(many for _, many in counted) - KEEP, SLICE)
     if surplus <= 0:
         return False
     sql = f"DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE {_DOER} = ? ORDER BY id LIMIT ?)"  # noqa: S608
-    await db.execute(sql, (counted[0][0], surplus))
+    db.execute(sql, (counted[0][0], surplus))
     return True
 
 
@@ -133,9 +133,9 @@ _DOER = "CASE role WHEN '' THEN '' ELSE who END"
 """Who did it; empty for all together who did not get in, and call themselves what they like."""
 
 
-async def actors(db: aiosqlite.Connection) -> list[str]:
+def actors(db: sqlite3.Connection) -> list[str]:
     """Everybody who did something, by name; not those who failed to get in, who call themselves what they like."""
-    return [row[0] for row in await rows(db, _ACTORS)]
+    return [row[0] for row in rows(db, _ACTORS)]
 
 
 _ACTORS = """

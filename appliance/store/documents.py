@@ -1,10 +1,10 @@
 """Frozen dataclasses as JSON documents in a column, checked when read back."""
 
+import sqlite3
 from functools import cache
 from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
-import aiosqlite
 import msgspec
 
 T = TypeVar("T")
@@ -40,18 +40,14 @@ def _from_text(kind: type, text: Any) -> Any:
     raise NotImplementedError(f"documents hold no {kind.__name__}")
 
 
-async def one(db: aiosqlite.Connection, sql: str, *values: Any) -> Any | None:
+def one(db: sqlite3.Connection, sql: str, *values: Any) -> Any | None:
     """The first row of a query, or None."""
-    return next(iter(await rows(db, sql, *values)), None)
+    return next(iter(rows(db, sql, *values)), None)
 
 
-async def rows(db: aiosqlite.Connection, sql: str, *values: Any) -> list[Any]:
-    """All rows of a query.
-
-    In one call, so that no open cursor is left behind by a caller that is cancelled: it would keep its old
-    snapshot alive under the reads after it.
-    """
+def rows(db: sqlite3.Connection, sql: str, *values: Any) -> list[Any]:
+    """All rows of a query."""
     try:
-        return list(await db.execute_fetchall(sql, values))
+        return db.execute(sql, values).fetchall()
     except UnicodeEncodeError:
         return []  # a lone surrogate from a hostile request: nothing that is stored equals it

@@ -1,11 +1,10 @@
 """The event log, bounded per machine."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
-
-import aiosqlite
 
 from appliance.events import PRIVATE, Event
 from appliance.machine import MacAddress, MachineId
@@ -19,19 +18,19 @@ SLICE = 5000
 _FOR_ALL = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(PRIVATE))})"
 
 
-async def add(db: aiosqlite.Connection, event: Event) -> Event:
+def add(db: sqlite3.Connection, event: Event) -> Event:
     """Store an event and return it with its number."""
-    async with db.execute(
+    cursor = db.execute(
         "INSERT INTO events(at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?)", _columns(event)
-    ) as cursor:
-        return replace(event, id=int(cursor.lastrowid or 0))
+    )
+    return replace(event, id=int(cursor.lastrowid or 0))
 
 
-async def add_all(db: aiosqlite.Connection, events: Sequence[Event]) -> list[Event]:
+def add_all(db: sqlite3.Connection, events: Sequence[Event]) -> list[Event]:
     """Store many events for the price of two calls, and return them with their numbers, in their order."""
-    (row,) = await rows(db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'")
+    (row,) = rows(db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'")
     numbered = [replace(event, id=row[0] + place) for place, event in enumerate(events, 1)]
-    await db.executemany(
+    db.executemany(
         "INSERT INTO events(id, at, kind, machine, deployment, mac, doc) VALUES(?,?,?,?,?,?,?)",
         [(made.id, *_columns(given)) for made, given in zip(numbered, events, strict=True)],
     )
@@ -44,8 +43,8 @@ def _columns(event: Event) -> tuple[Any, ...]:
     return event.at, event.kind, event.machine, event.deployment, stranger, dump(event)
 
 
-async def query(
-    db: aiosqlite.Connection,
+def query(
+    db: sqlite3.Connection,
     *,
     kind: str | None = None,
     machine: str | None = None,
@@ -69,11 +68,11 @@ async def query(
             wheres.append(f"{column} {operator} ?")
             values.append(value)
     sql = f"SELECT id, doc FROM events WHERE {' AND '.join(wheres)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - columns are ours
-    return [replace(load(row[1], Event), id=row[0]) for row in await rows(db, sql, *values, limit)]
+    return [replace(load(row[1], Event), id=row[0]) for row in rows(db, sql, *values, limit)]
 
 
-async def between(
-    db: aiosqlite.Connection,
+def between(
+    db: sqlite3.Connection,
     machine: str | None,
     deployment: int | None,
     since: float,
@@ -87,46 +86,46 @@ async def between(
     part = "SELECT id FROM events WHERE {} = ? AND id > ? AND at >= ? AND at <= ?"
     bounds = (after, since, until if until is not None else 1e12)
     sql = f"SELECT id, doc FROM events WHERE id IN ({part.format('machine')} UNION {part.format('deployment')})"  # noqa: S608 - ours
-    found = await rows(db, f"{sql} ORDER BY id LIMIT ?", machine, *bounds, deployment, *bounds, limit)
+    found = rows(db, f"{sql} ORDER BY id LIMIT ?", machine, *bounds, deployment, *bounds, limit)
     return [replace(load(row[1], Event), id=row[0]) for row in found]
 
 
-async def silent_boots(db: aiosqlite.Connection, machine: MachineId, most: int) -> list[float]:
+def silent_boots(db: sqlite3.Connection, machine: MachineId, most: int) -> list[float]:
     """When the machine booted since its agent or its system was last heard of, newest first, ``most`` at most."""
     # The kinds are those of the index events_boots, word for word: SQLite uses a partial index only then.
     sql = (
         "SELECT kind, at FROM events WHERE machine = ? AND kind IN ('script.served', 'agent.started',"
         " 'resident.active') ORDER BY id DESC LIMIT ?"
     )
-    found = await rows(db, sql, machine, most)
+    found = rows(db, sql, machine, most)
     return [at for _, at in takewhile(lambda row: row[0] == "script.served", found)]
 
 
-async def adopt(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:
+def adopt(db: sqlite3.Connection, mac: MacAddress, machine: MachineId, since: float) -> None:
     """Give a new machine the events of its interface from before it was one."""
     sql = (
         "SELECT id, doc FROM events WHERE machine IS NULL AND mac = ? AND at >= ?"
         " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent', 'program.refused', 'machine.looping')"
     )
-    for number, document in await rows(db, sql, mac, since):
+    for number, document in rows(db, sql, mac, since):
         adopted = dump(replace(load(document, Event), machine=machine))
-        await db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, adopted, number))
+        db.execute("UPDATE events SET machine = ?, doc = ? WHERE id = ?", (machine, adopted, number))
 
 
-async def prune(db: aiosqlite.Connection) -> bool:
+def prune(db: sqlite3.Connection) -> bool:
     """Forget the oldest beyond what is kept, SLICE of each kind at most; whether to call it once more."""
     sql = "SELECT id FROM events WHERE id <= (SELECT max(id) FROM events) - ? ORDER BY id LIMIT ?"
-    gone = [await _delete(db, sql, KEEP_IN_ALL, SLICE)]
+    gone = [_delete(db, sql, KEEP_IN_ALL, SLICE)]
     full = "SELECT machine FROM events WHERE machine IS NOT NULL GROUP BY machine HAVING count(*) > ?"
-    for (machine,) in await rows(db, full, KEEP_PER_MACHINE):
+    for (machine,) in rows(db, full, KEEP_PER_MACHINE):
         sql = "SELECT id FROM events WHERE machine = ? ORDER BY id DESC LIMIT ? OFFSET ?"
-        gone.append(await _delete(db, sql, machine, SLICE, KEEP_PER_MACHINE))
+        gone.append(_delete(db, sql, machine, SLICE, KEEP_PER_MACHINE))
         if sum(gone) > SLICE:
             break
     return max(gone) >= SLICE or sum(gone) > SLICE
 
 
-async def _delete(db: aiosqlite.Connection, which: str, *values: object) -> int:
+def _delete(db: sqlite3.Connection, which: str, *values: object) -> int:
     """How many events went; ``which`` is a query for their numbers."""
-    async with db.execute(f"DELETE FROM events WHERE id IN ({which})", values) as cursor:  # noqa: S608 - ours
-        return cursor.rowcount
+    cursor = db.execute(f"DELETE FROM events WHERE id IN ({which})", values)  # noqa: S608 - ours
+    return cursor.rowcount

@@ -1,8 +1,7 @@
 """What has a name, found by part of it, and machines by the codes on their screens: for a search over everything."""
 
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.screencode import MEANINGS, ScreenCode, parse
 
@@ -30,14 +29,14 @@ _QUERIES = {
 }
 
 
-async def named(db: aiosqlite.Connection, text: str, most: int) -> list[Found]:
+def named(db: sqlite3.Connection, text: str, most: int) -> list[Found]:
     """What has ``text`` in its name, or in the address of an interface; ``most`` of each kind, exact matches first."""
     values = {"like": f"%{_literal(text)}%", "exact": text, "begin": f"{_literal(text)}%", "most": most}
     order = " ORDER BY name <> :exact, name NOT LIKE :begin ESCAPE '\\', name LIMIT :most"
     found: list[Found] = []
     for kind, query in _QUERIES.items():
-        async with db.execute(query + order, values) as cursor:
-            found += [Found(kind, str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
+        cursor = db.execute(query + order, values)
+        found += [Found(kind, str(row[0]), row[1], row[2]) for row in cursor.fetchall()]
     return found
 
 
@@ -49,21 +48,21 @@ _BY_INTERFACE = {
 }
 
 
-async def by_code(db: aiosqlite.Connection, code: ScreenCode, most: int) -> list[Found]:
+def by_code(db: sqlite3.Connection, code: ScreenCode, most: int) -> list[Found]:
     """The machines, and the interfaces that are no machine's yet, that show this code on their screens."""
     meaning = MEANINGS[code.waits]
     found: list[Found] = []
     for kind, query in _BY_INTERFACE.items():
-        async with db.execute(query, {"like": f"%{code.like}", "most": most}) as cursor:
-            found += [Found(kind, str(row[0]), row[1], meaning.text, meaning.todo) for row in await cursor.fetchall()]
+        cursor = db.execute(query, {"like": f"%{code.like}", "most": most})
+        found += [Found(kind, str(row[0]), row[1], meaning.text, meaning.todo) for row in cursor.fetchall()]
     return found
 
 
-async def anything(db: aiosqlite.Connection, text: str, most: int) -> list[Found]:
+def anything(db: sqlite3.Connection, text: str, most: int) -> list[Found]:
     """By the code on a machine's screen, or by name."""
     code = parse(text)
-    shown = await by_code(db, code, most) if code is not None else []
-    return shown + await named(db, text.lower(), most)
+    shown = by_code(db, code, most) if code is not None else []
+    return shown + named(db, text.lower(), most)
 
 
 def _literal(text: str) -> str:

@@ -1,10 +1,9 @@
 """Which machines would do for a deployment, decided by what is kept beside their documents: none of those is read."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import aiosqlite
 
 from appliance.catalogue import Image
 from appliance.deployment import Requirements
@@ -57,38 +56,38 @@ def _disk(image: Image, least: int, named: str | None) -> Hurdle:
     return Hurdle(sql, (named, image.sector_size, size), f"without a disk {named!r} that takes the image")
 
 
-async def preferred(
-    db: aiosqlite.Connection, passed: Sequence[Hurdle], recent: float, limit: int, offset: int
+def preferred(
+    db: sqlite3.Connection, passed: Sequence[Hurdle], recent: float, limit: int, offset: int
 ) -> list[MachineId]:
     """Machines that pass, in the order of ``deployment.choose_machine``: those seen since ``recent``, the smallest."""
     where, values = _where(passed)
     sql = f"SELECT m.id FROM machines m WHERE {where} ORDER BY m.last_seen < ?, m.memory, m.name LIMIT ? OFFSET ?"  # noqa: S608
-    return [MachineId(row[0]) for row in await rows(db, sql, *values, recent, limit, offset)]
+    return [MachineId(row[0]) for row in rows(db, sql, *values, recent, limit, offset)]
 
 
-async def by_name(db: aiosqlite.Connection, passed: Sequence[Hurdle], limit: int) -> list[MachineId]:
+def by_name(db: sqlite3.Connection, passed: Sequence[Hurdle], limit: int) -> list[MachineId]:
     """The first machines by name: those that pass before those that do not."""
     where, values = _where(passed)
     found: list[MachineId] = []
     for condition in (where, f"NOT ({where})"):
         sql = f"SELECT m.id FROM machines m WHERE {condition} ORDER BY m.name LIMIT ?"  # noqa: S608 - ours
-        found += [MachineId(row[0]) for row in await rows(db, sql, *values, limit - len(found))]
+        found += [MachineId(row[0]) for row in rows(db, sql, *values, limit - len(found))]
     return found
 
 
-async def counted(db: aiosqlite.Connection, passed: Sequence[Hurdle]) -> int:
+def counted(db: sqlite3.Connection, passed: Sequence[Hurdle]) -> int:
     """How many machines pass."""
     where, values = _where(passed)
-    row = await one(db, f"SELECT count(*) FROM machines m WHERE {where}", *values)  # noqa: S608 - ours
+    row = one(db, f"SELECT count(*) FROM machines m WHERE {where}", *values)  # noqa: S608 - ours
     return int(row[0]) if row else 0
 
 
-async def stopped_by(db: aiosqlite.Connection, of: Sequence[Hurdle]) -> list[tuple[str, int]]:
+def stopped_by(db: sqlite3.Connection, of: Sequence[Hurdle]) -> list[tuple[str, int]]:
     """In words what stops the machines that do not pass, and how many each: the first of their hurdles counts."""
     cases = [f"WHEN NOT ({each.sql}) THEN {number}" for number, each in enumerate(of)]
     which = f"SELECT CASE {' '.join(cases)} END AS hurdle, m.state AS state FROM machines m"  # noqa: S608 - ours
     sql = f"SELECT hurdle, iif(hurdle = 0, state, '') AS state, count(*) FROM ({which}) WHERE hurdle IS NOT NULL"  # noqa: S608
-    found = await rows(db, f"{sql} GROUP BY 1, 2 ORDER BY 1, 3 DESC", *(v for each in of for v in each.values))
+    found = rows(db, f"{sql} GROUP BY 1, 2 ORDER BY 1, 3 DESC", *(v for each in of for v in each.values))
     return [(of[number].words or str(state), int(count)) for number, state, count in found]
 
 

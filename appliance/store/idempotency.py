@@ -1,8 +1,7 @@
 """Answers that were given to requests with a key, to be given again."""
 
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.store.documents import dump, load, one
 
@@ -24,20 +23,20 @@ class Kept:
     body: bytes
 
 
-async def find(db: aiosqlite.Connection, user: str, key: str, now: float) -> Kept | None:
+def find(db: sqlite3.Connection, user: str, key: str, now: float) -> Kept | None:
     """The answer to this user's request with this key, if it is not too old."""
     sql = "SELECT * FROM idempotency WHERE user = ? AND key = ? AND at > ?"
-    row = await one(db, sql, user, key, now - KEEP_SECONDS)
+    row = one(db, sql, user, key, now - KEEP_SECONDS)
     if row is None:
         return None
     who, named, request, at, status, headers, body = row
     return Kept(who, named, request, at, status, load(headers, dict[str, str]), body)
 
 
-async def keep(db: aiosqlite.Connection, new: Kept) -> None:
+def keep(db: sqlite3.Connection, new: Kept) -> None:
     """Store an answer, and forget those that are too old."""
-    await db.execute("DELETE FROM idempotency WHERE at <= ?", (new.at - KEEP_SECONDS,))
-    await db.execute(
+    db.execute("DELETE FROM idempotency WHERE at <= ?", (new.at - KEEP_SECONDS,))
+    db.execute(
         "INSERT OR REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?)",
         (new.user, new.key, new.request, new.at, new.status, dump(new.headers), new.body),
     )

@@ -1,38 +1,37 @@
 """Leases, as the DHCP server keeps them."""
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
-
-import aiosqlite
 
 from appliance.lease import Lease, LeaseState
 from appliance.store.documents import dump, load, rows
 from appliance.store.store import Store
 
 
-async def every(db: aiosqlite.Connection) -> list[Lease]:
+def every(db: sqlite3.Connection) -> list[Lease]:
     """All stored leases, whatever their state."""
-    return [load(row[0], Lease) for row in await rows(db, "SELECT doc FROM leases")]
+    return [load(row[0], Lease) for row in rows(db, "SELECT doc FROM leases")]
 
 
-async def macs(db: aiosqlite.Connection) -> list[str]:
+def macs(db: sqlite3.Connection) -> list[str]:
     """Every interface that has a lease, whatever its state."""
-    return [row[0] for row in await rows(db, "SELECT DISTINCT mac FROM leases")]
+    return [row[0] for row in rows(db, "SELECT DISTINCT mac FROM leases")]
 
 
-async def held(db: aiosqlite.Connection, now: float) -> list[tuple[str, IPv4Address]]:
+def held(db: sqlite3.Connection, now: float) -> list[tuple[str, IPv4Address]]:
     """Interface and address of those that nobody else may get now: leased, or set aside."""
     sql = "SELECT interface, address FROM leases WHERE state IN (?, ?) AND until > ?"
-    found = await rows(db, sql, LeaseState.BOUND, LeaseState.DECLINED, now)
+    found = rows(db, sql, LeaseState.BOUND, LeaseState.DECLINED, now)
     return [(interface, IPv4Address(address)) for interface, address in found]
 
 
-async def of_macs(db: aiosqlite.Connection, macs: Iterable[str]) -> list[Lease]:
+def of_macs(db: sqlite3.Connection, macs: Iterable[str]) -> list[Lease]:
     """The leases of these interfaces, whatever their state; the one that ends last comes last."""
     wanted = tuple(macs)
     places = ",".join("?" * len(wanted))
     sql = f"SELECT doc FROM leases WHERE mac IN ({places}) ORDER BY until"  # noqa: S608 - question marks
-    return [load(row[0], Lease) for row in await rows(db, sql, *wanted)]
+    return [load(row[0], Lease) for row in rows(db, sql, *wanted)]
 
 
 class StoredLeases:
@@ -48,13 +47,13 @@ class StoredLeases:
     async def save(self, leases: Sequence[Lease]) -> None:
         """Returns once the leases are on disk; many waiting calls share one commit."""
 
-        async def job(db: aiosqlite.Connection) -> None:
+        def job(db: sqlite3.Connection) -> None:
             last = {(lease.interface, str(lease.address)): lease for lease in leases}
             kept = {key: lease for key, lease in last.items() if lease.state is not LeaseState.FORGOTTEN}
-            await db.executemany(
+            db.executemany(
                 "INSERT OR REPLACE INTO leases(interface, address, doc) VALUES(?,?,?)",
                 [(*key, dump(lease)) for key, lease in kept.items()],
             )
-            await db.executemany("DELETE FROM leases WHERE interface = ? AND address = ?", last.keys() - kept.keys())
+            db.executemany("DELETE FROM leases WHERE interface = ? AND address = ?", last.keys() - kept.keys())
 
         await self._store.write(job)

@@ -7,11 +7,11 @@ inserted or deleted between two pages, nothing that stays is missed or shown twi
 import base64
 import binascii
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import aiosqlite
 import msgspec
 
 from appliance.errors import Invalid
@@ -131,7 +131,7 @@ def below(column: str) -> Test:
     return lambda value, _: [(f"{column} < ?", (value,))]
 
 
-async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Found:
+def page(db: sqlite3.Connection, listing: Listing, asked: Asked) -> Found:
     """The page that is asked for.
 
     Raises Invalid ``sort-unknown``, and ``cursor-invalid`` for a cursor that is not of this list, order and filter.
@@ -149,18 +149,18 @@ async def page(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> Foun
         f"SELECT {listing.columns}, {keys} FROM {_table(listing, asked)} {where}"  # noqa: S608 - declared by us
         f" ORDER BY {sort.column} {turned}, {listing.id} {turned} LIMIT ? OFFSET ?"
     )
-    found = await rows(db, sql, *values, asked.limit + 1, 0 if asked.cursor else asked.offset)
+    found = rows(db, sql, *values, asked.limit + 1, 0 if asked.cursor else asked.offset)
     shown = found[: asked.limit]
     more = len(found) > asked.limit
     all_here = not (more or asked.cursor or asked.offset)  # a search that finds little is not made a second time
-    total = len(found) if all_here else await count(db, listing, asked)
+    total = len(found) if all_here else count(db, listing, asked)
     return Found([row[:-2] for row in shown], _sealed(listing, asked, *shown[-1][-2:]) if more else None, total)
 
 
-async def count(db: aiosqlite.Connection, listing: Listing, asked: Asked) -> int:
+def count(db: sqlite3.Connection, listing: Listing, asked: Asked) -> int:
     """How many rows match, on all pages together."""
     where, values = _where(_conditions(listing, asked))
-    row = await one(db, f"SELECT count(*) FROM {_table(listing, asked)} {where}", *values)  # noqa: S608 - ours
+    row = one(db, f"SELECT count(*) FROM {_table(listing, asked)} {where}", *values)  # noqa: S608 - ours
     return int(row[0]) if row else 0
 
 

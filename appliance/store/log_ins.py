@@ -1,9 +1,9 @@
 """Log-ins and the tokens that stand for them, one after the other: a browser's is replaced while it is in use."""
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Annotated
 
-import aiosqlite
 import msgspec
 
 from appliance.store.documents import one, rows
@@ -74,83 +74,83 @@ LISTING = Listing(
 """Log-ins that go on; those that have ended are none."""
 
 
-async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[LogIn]]:
+def found(db: sqlite3.Connection, asked: Asked) -> tuple[Found, list[LogIn]]:
     """The page that is asked for, and its log-ins."""
-    shown = await page(db, LISTING, asked)
+    shown = page(db, LISTING, asked)
     return shown, [LogIn(*row) for row in shown.rows]
 
 
-async def add(db: aiosqlite.Connection, new: LogIn, token: LogInToken) -> None:
+def add(db: sqlite3.Connection, new: LogIn, token: LogInToken) -> None:
     """Store a log-in with its first token, and forget those that have ended."""
-    await db.execute("DELETE FROM log_ins WHERE expires < ?", (new.created,))
+    db.execute("DELETE FROM log_ins WHERE expires < ?", (new.created,))
     values = (new.id, new.user, new.created, new.used, new.expires, new.address, new.program)
-    await db.execute("INSERT INTO log_ins VALUES(?,?,?,?,?,?,?)", values)
-    await add_token(db, token)
+    db.execute("INSERT INTO log_ins VALUES(?,?,?,?,?,?,?)", values)
+    add_token(db, token)
     sql = "SELECT id FROM log_ins WHERE user = ? ORDER BY used DESC, created DESC LIMIT -1 OFFSET ?"
-    await db.execute(f"DELETE FROM log_ins WHERE id IN ({sql})", (new.user, MOST_PER_USER))  # noqa: S608 - ours
+    db.execute(f"DELETE FROM log_ins WHERE id IN ({sql})", (new.user, MOST_PER_USER))  # noqa: S608 - ours
 
 
-async def add_token(db: aiosqlite.Connection, new: LogInToken) -> None:
+def add_token(db: sqlite3.Connection, new: LogInToken) -> None:
     """Store a further token of a log-in."""
     values = (new.hash, new.log_in, new.created, new.used, new.retired)
-    await db.execute("INSERT INTO log_in_tokens VALUES(?,?,?,?,?)", values)
+    db.execute("INSERT INTO log_in_tokens VALUES(?,?,?,?,?)", values)
 
 
-async def find(db: aiosqlite.Connection, token_hash: str) -> tuple[LogIn, LogInToken] | None:
+def find(db: sqlite3.Connection, token_hash: str) -> tuple[LogIn, LogInToken] | None:
     """The token and its log-in, ended or not."""
-    row = await one(db, "SELECT * FROM log_in_tokens WHERE hash = ?", token_hash)
+    row = one(db, "SELECT * FROM log_in_tokens WHERE hash = ?", token_hash)
     if row is None:
         return None
     token = LogInToken(*row)
-    found = await get(db, token.log_in)
+    found = get(db, token.log_in)
     return (found, token) if found else None
 
 
-async def get(db: aiosqlite.Connection, key: str) -> LogIn | None:
+def get(db: sqlite3.Connection, key: str) -> LogIn | None:
     """The log-in with this id, ended or not."""
-    row = await one(db, "SELECT * FROM log_ins WHERE id = ?", key)
+    row = one(db, "SELECT * FROM log_ins WHERE id = ?", key)
     return LogIn(*row) if row else None
 
 
-async def of_user(db: aiosqlite.Connection, user: str, now: float) -> list[LogIn]:
+def of_user(db: sqlite3.Connection, user: str, now: float) -> list[LogIn]:
     """The log-ins of a user that go on; the one used last goes first."""
     sql = "SELECT * FROM log_ins WHERE user = ? AND used > ? AND expires > ? ORDER BY used DESC, id"
-    return [LogIn(*row) for row in await rows(db, sql, user, now - IDLE_END, now)]
+    return [LogIn(*row) for row in rows(db, sql, user, now - IDLE_END, now)]
 
 
-async def newest_token(db: aiosqlite.Connection, log_in: str) -> float:
+def newest_token(db: sqlite3.Connection, log_in: str) -> float:
     """When the latest token of a log-in was made."""
-    row = await one(db, "SELECT max(created) FROM log_in_tokens WHERE log_in = ?", log_in)
+    row = one(db, "SELECT max(created) FROM log_in_tokens WHERE log_in = ?", log_in)
     return float(row[0]) if row and row[0] is not None else 0.0
 
 
-async def first_use(db: aiosqlite.Connection, token: LogInToken, now: float) -> None:
+def first_use(db: sqlite3.Connection, token: LogInToken, now: float) -> None:
     """The token has arrived where it was sent to: those before it are retired."""
-    await db.execute("UPDATE log_in_tokens SET used = ? WHERE hash = ?", (now, token.hash))
+    db.execute("UPDATE log_in_tokens SET used = ? WHERE hash = ?", (now, token.hash))
     sql = "UPDATE log_in_tokens SET retired = ? WHERE log_in = ? AND created < ? AND retired IS NULL"
-    await db.execute(sql, (now, token.log_in, token.created))
+    db.execute(sql, (now, token.log_in, token.created))
 
 
-async def forget_tokens(db: aiosqlite.Connection, log_in: str) -> None:
+def forget_tokens(db: sqlite3.Connection, log_in: str) -> None:
     """No token of the log-in is good any more."""
-    await db.execute("DELETE FROM log_in_tokens WHERE log_in = ?", (log_in,))
+    db.execute("DELETE FROM log_in_tokens WHERE log_in = ?", (log_in,))
 
 
-async def touch(db: aiosqlite.Connection, key: str, now: float) -> None:
+def touch(db: sqlite3.Connection, key: str, now: float) -> None:
     """Remember that the log-in was used."""
-    await db.execute("UPDATE log_ins SET used = ? WHERE id = ?", (now, key))
+    db.execute("UPDATE log_ins SET used = ? WHERE id = ?", (now, key))
 
 
-async def end(db: aiosqlite.Connection, key: str) -> None:
+def end(db: sqlite3.Connection, key: str) -> None:
     """Log out."""
-    await db.execute("DELETE FROM log_ins WHERE id = ?", (key,))
+    db.execute("DELETE FROM log_ins WHERE id = ?", (key,))
 
 
-async def end_all(db: aiosqlite.Connection, user: str) -> None:
+def end_all(db: sqlite3.Connection, user: str) -> None:
     """End every log-in of a user."""
-    await db.execute("DELETE FROM log_ins WHERE user = ?", (user,))
+    db.execute("DELETE FROM log_ins WHERE user = ?", (user,))
 
 
-async def end_every(db: aiosqlite.Connection) -> None:
+def end_every(db: sqlite3.Connection) -> None:
     """End the log-ins of everybody."""
-    await db.execute("DELETE FROM log_ins")
+    db.execute("DELETE FROM log_ins")

@@ -1,10 +1,10 @@
 """How machines are listed, without their inventories: what lists show of those is kept beside each machine."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import aiosqlite
 import msgspec
 
 from appliance.machine import Machine, State
@@ -100,20 +100,20 @@ def listed(row: Sequence[Any]) -> Machine:
     return replace(machine, inventory=load(row[1], dict[str, Any])) if row[1] else machine
 
 
-async def found(db: aiosqlite.Connection, asked: Asked) -> tuple[Found, list[Machine]]:
+def found(db: sqlite3.Connection, asked: Asked) -> tuple[Found, list[Machine]]:
     """The page that is asked for, and its machines."""
-    shown = await page(db, LISTING, asked)
+    shown = page(db, LISTING, asked)
     return shown, [listed(row) for row in shown.rows]
 
 
-async def groups(db: aiosqlite.Connection, asked: Asked, by: Literal["state", "tag"]) -> dict[str, int]:
+def groups(db: sqlite3.Connection, asked: Asked, by: Literal["state", "tag"]) -> dict[str, int]:
     """How many of the machines that match are in each state, or have each tag."""
     where, values = selection(LISTING, asked)
     sql = f"SELECT m.state, count(*) {where} GROUP BY m.state"
     if by == "tag":
         chosen = f"SELECT m.id {where}"
         sql = f"SELECT tag, count(*) FROM machine_tags WHERE machine IN ({chosen}) GROUP BY tag"  # noqa: S608 - ours
-    return dict(await rows(db, sql, *values))
+    return dict(rows(db, sql, *values))
 
 
 def digest(inventory: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Machines, their interfaces and their inventories."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
-
-import aiosqlite
 
 from appliance.errors import Conflict, NotFound
 from appliance.machine import MacAddress, Machine, MachineId, State
@@ -20,127 +19,127 @@ def _machine(row: Any) -> Machine:
     return replace(machine, inventory=load(row[1], dict[str, Any])) if row[1] else machine
 
 
-async def every(db: aiosqlite.Connection) -> list[Machine]:
+def every(db: sqlite3.Connection) -> list[Machine]:
     """All machines by name."""
-    return [_machine(row) for row in await rows(db, f"{_SELECT} ORDER BY m.name")]
+    return [_machine(row) for row in rows(db, f"{_SELECT} ORDER BY m.name")]
 
 
-async def briefs(db: aiosqlite.Connection) -> list[Machine]:
+def briefs(db: sqlite3.Connection) -> list[Machine]:
     """All machines by name, without their inventories."""
-    return [load(row[0], Machine) for row in await rows(db, "SELECT doc FROM machines ORDER BY name")]
+    return [load(row[0], Machine) for row in rows(db, "SELECT doc FROM machines ORDER BY name")]
 
 
-async def brief(db: aiosqlite.Connection, machine: MachineId) -> Machine | None:
+def brief(db: sqlite3.Connection, machine: MachineId) -> Machine | None:
     """The machine with this id, without its inventory."""
-    row = await one(db, "SELECT doc FROM machines WHERE id = ?", machine)
+    row = one(db, "SELECT doc FROM machines WHERE id = ?", machine)
     return load(row[0], Machine) if row else None
 
 
-async def some(db: aiosqlite.Connection, ids: Sequence[str]) -> list[Machine]:
+def some(db: sqlite3.Connection, ids: Sequence[str]) -> list[Machine]:
     """Those of these machines that there are, without their inventories."""
     sql = "SELECT m.doc FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"
-    return [load(row[0], Machine) for row in await rows(db, sql, dump(ids).decode())]
+    return [load(row[0], Machine) for row in rows(db, sql, dump(ids).decode())]
 
 
-async def number(db: aiosqlite.Connection) -> int:
+def number(db: sqlite3.Connection) -> int:
     """How many there are."""
-    row = await one(db, "SELECT count(*) FROM machines")
+    row = one(db, "SELECT count(*) FROM machines")
     return int(row[0]) if row else 0
 
 
-async def ids(db: aiosqlite.Connection) -> list[MachineId]:
+def ids(db: sqlite3.Connection) -> list[MachineId]:
     """Of all of them, by name."""
-    return [MachineId(row[0]) for row in await rows(db, "SELECT id FROM machines ORDER BY name")]
+    return [MachineId(row[0]) for row in rows(db, "SELECT id FROM machines ORDER BY name")]
 
 
-async def with_inventories(db: aiosqlite.Connection, of: Sequence[MachineId]) -> list[Machine]:
+def with_inventories(db: sqlite3.Connection, of: Sequence[MachineId]) -> list[Machine]:
     """Those of these machines that there are, in this order."""
     sql = (
         "SELECT m.doc, i.doc FROM json_each(?) j CROSS JOIN machines m ON m.id = j.value"
         " LEFT JOIN inventories i ON i.machine = m.id ORDER BY j.key"
     )
-    return [_machine(row) for row in await rows(db, sql, dump(of).decode())]
+    return [_machine(row) for row in rows(db, sql, dump(of).decode())]
 
 
-async def names(db: aiosqlite.Connection, ids: Sequence[str]) -> dict[str, str]:
+def names(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, str]:
     """The names of those of these machines that there are, by id."""
     sql = "SELECT m.id, m.name FROM json_each(?) i CROSS JOIN machines m ON m.id = i.value"
-    return dict(await rows(db, sql, dump(ids).decode()))
+    return dict(rows(db, sql, dump(ids).decode()))
 
 
-async def without_inventory(db: aiosqlite.Connection, state: State) -> list[Machine]:
+def without_inventory(db: sqlite3.Connection, state: State) -> list[Machine]:
     """The machines in a state of which no agent ever sent an inventory."""
     sql = "SELECT doc FROM machines WHERE state = ? AND id NOT IN (SELECT machine FROM inventories)"
-    return [load(row[0], Machine) for row in await rows(db, sql, state)]
+    return [load(row[0], Machine) for row in rows(db, sql, state)]
 
 
-async def with_reservations(db: aiosqlite.Connection) -> list[Machine]:
+def with_reservations(db: sqlite3.Connection) -> list[Machine]:
     """The machines that an address is kept for, by name, found by an index."""
     indexed = _SELECT.replace("machines m", "machines m INDEXED BY machines_reserved")
-    return [_machine(row) for row in await rows(db, f"{indexed} WHERE m.reserved IS NOT NULL ORDER BY m.name")]
+    return [_machine(row) for row in rows(db, f"{indexed} WHERE m.reserved IS NOT NULL ORDER BY m.name")]
 
 
-async def with_dhcp_options(db: aiosqlite.Connection) -> list[Machine]:
+def with_dhcp_options(db: sqlite3.Connection) -> list[Machine]:
     """The machines that users have told more by DHCP than others, found by an index."""
     indexed = _SELECT.replace("machines m", "machines m INDEXED BY machines_dhcp_options")
-    return [_machine(row) for row in await rows(db, f"{indexed} WHERE m.dhcp_options = 1 ORDER BY m.name")]
+    return [_machine(row) for row in rows(db, f"{indexed} WHERE m.dhcp_options = 1 ORDER BY m.name")]
 
 
-async def find(db: aiosqlite.Connection, key: str) -> Machine | None:
+def find(db: sqlite3.Connection, key: str) -> Machine | None:
     """The machine with this id or name."""
     # A machine may be named like the id of another: the id wins, since that is what we ask with.
-    row = await one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ? ORDER BY m.id <> ?", key, key, key)
+    row = one(db, f"{_SELECT} WHERE m.id = ? OR m.name = ? ORDER BY m.id <> ?", key, key, key)
     return _machine(row) if row else None
 
 
-async def find_id(db: aiosqlite.Connection, key: str) -> MachineId | None:
+def find_id(db: sqlite3.Connection, key: str) -> MachineId | None:
     """The id of the machine with this id or name."""
-    row = await one(db, "SELECT id FROM machines WHERE id = ? OR name = ? ORDER BY id <> ?", key, key, key)
+    row = one(db, "SELECT id FROM machines WHERE id = ? OR name = ? ORDER BY id <> ?", key, key, key)
     return MachineId(row[0]) if row else None
 
 
-async def get(db: aiosqlite.Connection, key: str) -> Machine:
+def get(db: sqlite3.Connection, key: str) -> Machine:
     """The machine with this id or name; raises NotFound."""
-    machine = await find(db, key)
+    machine = find(db, key)
     if machine is None:
         raise NotFound("machine-unknown", f"there is no machine {key[:80]!r}", "list them with: qrm machines")
     return machine
 
 
-async def by_mac(db: aiosqlite.Connection, mac: MacAddress) -> Machine | None:
+def by_mac(db: sqlite3.Connection, mac: MacAddress) -> Machine | None:
     """The machine that owns this interface."""
-    row = await one(db, f"{_SELECT} JOIN machine_macs a ON a.machine = m.id WHERE a.mac = ?", mac)
+    row = one(db, f"{_SELECT} JOIN machine_macs a ON a.machine = m.id WHERE a.mac = ?", mac)
     return _machine(row) if row else None
 
 
-async def by_uuid(db: aiosqlite.Connection, uuid: str) -> list[Machine]:
+def by_uuid(db: sqlite3.Connection, uuid: str) -> list[Machine]:
     """The machines that claim this SMBIOS UUID; more than one where firmware lies."""
-    return [_machine(row) for row in await rows(db, f"{_SELECT} WHERE m.uuid = ?", uuid)]
+    return [_machine(row) for row in rows(db, f"{_SELECT} WHERE m.uuid = ?", uuid)]
 
 
-async def known_macs(db: aiosqlite.Connection) -> set[MacAddress]:
+def known_macs(db: sqlite3.Connection) -> set[MacAddress]:
     """Every interface that belongs to a machine."""
-    return {MacAddress(row[0]) for row in await rows(db, "SELECT mac FROM machine_macs")}
+    return {MacAddress(row[0]) for row in rows(db, "SELECT mac FROM machine_macs")}
 
 
-async def put(db: aiosqlite.Connection, machine: Machine) -> None:
+def put(db: sqlite3.Connection, machine: Machine) -> None:
     """Store the machine, new or changed, without its inventory; raises Conflict when its name is taken."""
-    taken = await one(db, "SELECT id FROM machines WHERE name = ? AND id <> ?", machine.name, machine.id)
+    taken = one(db, "SELECT id FROM machines WHERE name = ? AND id <> ?", machine.name, machine.id)
     if taken:
         raise Conflict("name-taken", f"another machine is called {machine.name}", field="name")
     columns = _columns(machine)
-    await db.execute(
+    db.execute(
         f"INSERT INTO machines({', '.join(columns)}) VALUES({', '.join('?' * len(columns))})"
         f" ON CONFLICT(id) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in columns)}",
         tuple(columns.values()),
     )
-    await _put_values(db, machine.id, "machine_macs", "mac", machine.macs)
-    await _put_values(db, machine.id, "machine_tags", "tag", machine.tags)
+    _put_values(db, machine.id, "machine_macs", "mac", machine.macs)
+    _put_values(db, machine.id, "machine_tags", "tag", machine.tags)
 
 
-async def put_seen(db: aiosqlite.Connection, seen: Mapping[MachineId, float]) -> None:
+def put_seen(db: sqlite3.Connection, seen: Mapping[MachineId, float]) -> None:
     """Note when machines were last heard of, unless that is known to be later; nothing else of them changes."""
-    await db.executemany(
+    db.executemany(
         "UPDATE machines SET last_seen = ?1, doc = CAST(json_set(CAST(doc AS TEXT), '$.last_seen', ?1) AS BLOB)"
         " WHERE id = ?2 AND last_seen < ?1",
         [(at, machine) for machine, at in seen.items()],
@@ -164,50 +163,48 @@ def _columns(machine: Machine) -> dict[str, Any]:
     }
 
 
-async def _put_values(
-    db: aiosqlite.Connection, machine: MachineId, table: str, column: str, values: Sequence[str]
-) -> None:
+def _put_values(db: sqlite3.Connection, machine: MachineId, table: str, column: str, values: Sequence[str]) -> None:
     """Replace what a machine has of one kind. Most changes leave it as it is: each sign of life is one."""
-    stored = {row[0] for row in await rows(db, f"SELECT {column} FROM {table} WHERE machine = ?", machine)}  # noqa: S608
+    stored = {row[0] for row in rows(db, f"SELECT {column} FROM {table} WHERE machine = ?", machine)}  # noqa: S608
     if stored != set(values):
-        await db.execute(f"DELETE FROM {table} WHERE machine = ?", (machine,))  # noqa: S608 - ours
+        db.execute(f"DELETE FROM {table} WHERE machine = ?", (machine,))  # noqa: S608 - ours
         sql = f"INSERT INTO {table}({column}, machine) VALUES(?,?)"
-        await db.executemany(sql, [(value, machine) for value in values])
+        db.executemany(sql, [(value, machine) for value in values])
 
 
-async def claim(db: aiosqlite.Connection, mac: MacAddress, machine: MachineId) -> bool:
+def claim(db: sqlite3.Connection, mac: MacAddress, machine: MachineId) -> bool:
     """Note that the machine booted from an interface that is another's; False where that was known."""
     sql = "INSERT OR IGNORE INTO interface_claims(mac, machine) VALUES(?,?)"
-    async with db.execute(sql, (mac, machine)) as cursor:
-        return cursor.rowcount > 0
+    cursor = db.execute(sql, (mac, machine))
+    return cursor.rowcount > 0
 
 
-async def claims(db: aiosqlite.Connection, machine: MachineId) -> frozenset[MacAddress]:
+def claims(db: sqlite3.Connection, machine: MachineId) -> frozenset[MacAddress]:
     """The interfaces of others that the machine booted from."""
-    found = await rows(db, "SELECT mac FROM interface_claims WHERE machine = ?", machine)
+    found = rows(db, "SELECT mac FROM interface_claims WHERE machine = ?", machine)
     return frozenset(MacAddress(row[0]) for row in found)
 
 
-async def give(db: aiosqlite.Connection, mac: MacAddress, owner: Machine, machine: Machine) -> Machine:
+def give(db: sqlite3.Connection, mac: MacAddress, owner: Machine, machine: Machine) -> Machine:
     """Take the interface from its owner and give it to the machine, which is returned and not stored."""
-    await put(db, replace(owner, macs=tuple(each for each in owner.macs if each != mac)))
-    await db.execute("DELETE FROM interface_claims WHERE mac = ? AND machine = ?", (mac, machine.id))
+    put(db, replace(owner, macs=tuple(each for each in owner.macs if each != mac)))
+    db.execute("DELETE FROM interface_claims WHERE mac = ? AND machine = ?", (mac, machine.id))
     return replace(machine, macs=(*machine.macs, mac))
 
 
-async def put_inventory(db: aiosqlite.Connection, machine: MachineId, inventory: dict[str, Any]) -> None:
+def put_inventory(db: sqlite3.Connection, machine: MachineId, inventory: dict[str, Any]) -> None:
     """Replace the machine's inventory."""
-    await db.execute("INSERT OR REPLACE INTO inventories(machine, doc) VALUES(?,?)", (machine, dump(inventory)))
+    db.execute("INSERT OR REPLACE INTO inventories(machine, doc) VALUES(?,?)", (machine, dump(inventory)))
     shown = digest(inventory)
-    await db.execute(
+    db.execute(
         "UPDATE machines SET cpus=?, memory=?, hardware=?, digest=? WHERE id=?",
         (shown["cpu"]["threads"] or 0, shown["memory"]["bytes"] or 0, hardware_text(inventory), dump(shown), machine),
     )
-    await db.execute("DELETE FROM machine_disks WHERE machine = ?", (machine,))
+    db.execute("DELETE FROM machine_disks WHERE machine = ?", (machine,))
     sql = "INSERT INTO machine_disks(machine, name, bytes, sector_size, empty) VALUES(?,?,?,?,?)"
-    await db.executemany(sql, [(machine, *row) for row in disk_rows(inventory)])
+    db.executemany(sql, [(machine, *row) for row in disk_rows(inventory)])
 
 
-async def delete(db: aiosqlite.Connection, machine: MachineId) -> None:
+def delete(db: sqlite3.Connection, machine: MachineId) -> None:
     """Forget the machine and everything that hangs on it but its events."""
-    await db.execute("DELETE FROM machines WHERE id = ?", (machine,))
+    db.execute("DELETE FROM machines WHERE id = ?", (machine,))

@@ -1,9 +1,9 @@
 """Addresses and names that users keep, and the lists of leases and reservations."""
 
+import sqlite3
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import aiosqlite
 import msgspec
 
 from appliance.errors import NotFound
@@ -80,80 +80,80 @@ def lease_row(row: Any) -> tuple[Lease, str | None, str | None]:
     return load(row[0], Lease), row[1], row[2]
 
 
-async def lease(db: aiosqlite.Connection, interface: str, address: str) -> Lease:
+def lease(db: sqlite3.Connection, interface: str, address: str) -> Lease:
     """One lease; raises NotFound."""
-    row = await one(db, "SELECT doc FROM leases WHERE interface = ? AND address = ?", interface, address)
+    row = one(db, "SELECT doc FROM leases WHERE interface = ? AND address = ?", interface, address)
     if row is None:
         text = f"there is no lease of {address[:40]} on {interface[:40]}"
         raise NotFound("lease-unknown", text, "list them with: qrm network leases")
     return load(row[0], Lease)
 
 
-async def has_lease(db: aiosqlite.Connection, interface: str, address: str) -> bool:
+def has_lease(db: sqlite3.Connection, interface: str, address: str) -> bool:
     """Whether anything is kept of this address."""
-    return await one(db, "SELECT 1 FROM leases WHERE interface = ? AND address = ?", interface, address) is not None
+    return one(db, "SELECT 1 FROM leases WHERE interface = ? AND address = ?", interface, address) is not None
 
 
-async def delete_lease(db: aiosqlite.Connection, interface: str, address: str) -> None:
+def delete_lease(db: sqlite3.Connection, interface: str, address: str) -> None:
     """Forget a lease that the DHCP server knows nothing of."""
-    await db.execute("DELETE FROM leases WHERE interface = ? AND address = ?", (interface, address))
+    db.execute("DELETE FROM leases WHERE interface = ? AND address = ?", (interface, address))
 
 
 _KEPT = "SELECT owner, address, name, note, created FROM reservations"
 
 
-async def kept_addresses(db: aiosqlite.Connection) -> list[KeptAddress]:
+def kept_addresses(db: sqlite3.Connection) -> list[KeptAddress]:
     """All reservations of what is no machine."""
-    return [KeptAddress(*row) for row in await rows(db, f"{_KEPT} ORDER BY owner")]
+    return [KeptAddress(*row) for row in rows(db, f"{_KEPT} ORDER BY owner")]
 
 
-async def kept_address(db: aiosqlite.Connection, owner: str) -> KeptAddress:
+def kept_address(db: sqlite3.Connection, owner: str) -> KeptAddress:
     """The reservation of this owner; raises NotFound."""
-    row = await one(db, f"{_KEPT} WHERE owner = ?", owner)
+    row = one(db, f"{_KEPT} WHERE owner = ?", owner)
     if row is None:
         hint = "list them with: qrm network reservations; that of a machine is taken from the machine"
         raise NotFound("reservation-unknown", f"nothing is reserved for {owner[:80]}", hint)
     return KeptAddress(*row)
 
 
-async def keep_address(db: aiosqlite.Connection, of: KeptAddress) -> None:
+def keep_address(db: sqlite3.Connection, of: KeptAddress) -> None:
     """Store a reservation; another one of this owner is replaced."""
-    await db.execute(
+    db.execute(
         "INSERT OR REPLACE INTO reservations(owner, address, name, note, created) VALUES(?,?,?,?,?)",
         (of.owner, of.address, of.name, of.note, of.created),
     )
 
 
-async def drop_address(db: aiosqlite.Connection, owner: str) -> None:
+def drop_address(db: sqlite3.Connection, owner: str) -> None:
     """Forget a reservation."""
-    await db.execute("DELETE FROM reservations WHERE owner = ?", (owner,))
+    db.execute("DELETE FROM reservations WHERE owner = ?", (owner,))
 
 
 _RECORDS = "SELECT name, type, value, note, created, id FROM dns_records"
 
 
-async def records(db: aiosqlite.Connection) -> list[DnsRecord]:
+def records(db: sqlite3.Connection) -> list[DnsRecord]:
     """All records that users added."""
-    return [DnsRecord(*row) for row in await rows(db, f"{_RECORDS} ORDER BY id")]
+    return [DnsRecord(*row) for row in rows(db, f"{_RECORDS} ORDER BY id")]
 
 
-async def record(db: aiosqlite.Connection, number: int) -> DnsRecord:
+def record(db: sqlite3.Connection, number: int) -> DnsRecord:
     """One record; raises NotFound."""
-    row = await one(db, f"{_RECORDS} WHERE id = ?", number)
+    row = one(db, f"{_RECORDS} WHERE id = ?", number)
     if row is None:
         raise NotFound("record-unknown", f"there is no record {number}", "list them with: qrm network names")
     return DnsRecord(*row)
 
 
-async def add_record(db: aiosqlite.Connection, of: DnsRecord) -> DnsRecord:
+def add_record(db: sqlite3.Connection, of: DnsRecord) -> DnsRecord:
     """Store a record and return it with its number."""
-    async with db.execute(
+    cursor = db.execute(
         "INSERT INTO dns_records(name, type, value, note, created) VALUES(?,?,?,?,?)",
         (of.name, of.type, of.value, of.note, of.created),
-    ) as cursor:
-        return replace(of, id=int(cursor.lastrowid or 0))
+    )
+    return replace(of, id=int(cursor.lastrowid or 0))
 
 
-async def delete_record(db: aiosqlite.Connection, number: int) -> None:
+def delete_record(db: sqlite3.Connection, number: int) -> None:
     """Forget a record."""
-    await db.execute("DELETE FROM dns_records WHERE id = ?", (number,))
+    db.execute("DELETE FROM dns_records WHERE id = ?", (number,))

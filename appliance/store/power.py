@@ -1,9 +1,8 @@
 """Power switches of machines: how each is reached, its sealed secret, what it said last, and orders to it."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-
-import aiosqlite
 
 from appliance.machine import MachineId
 from appliance.power_known import Seen, Switch
@@ -27,117 +26,117 @@ def _switch(row: tuple[str, bytes, int, bytes, str, float]) -> Switch:
     )
 
 
-async def find(db: aiosqlite.Connection, machine: MachineId) -> Switch | None:
+def find(db: sqlite3.Connection, machine: MachineId) -> Switch | None:
     """The switch of a machine, where it has one."""
-    row = await one(db, f"{_SELECT} WHERE s.machine = ?", machine)
+    row = one(db, f"{_SELECT} WHERE s.machine = ?", machine)
     return _switch(row) if row else None
 
 
-async def of_machines(db: aiosqlite.Connection, machines: Sequence[str]) -> dict[MachineId, Switch]:
+def of_machines(db: sqlite3.Connection, machines: Sequence[str]) -> dict[MachineId, Switch]:
     """The switches of those of these machines that have one."""
     sql = f"{_SELECT} WHERE s.machine IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
-    found = [_switch(row) for row in await rows(db, sql, dump(machines).decode())]
+    found = [_switch(row) for row in rows(db, sql, dump(machines).decode())]
     return {each.machine: each for each in found}
 
 
-async def every(db: aiosqlite.Connection) -> list[Switch]:
+def every(db: sqlite3.Connection) -> list[Switch]:
     """All switches."""
-    return [_switch(row) for row in await rows(db, f"{_SELECT} ORDER BY s.machine")]
+    return [_switch(row) for row in rows(db, f"{_SELECT} ORDER BY s.machine")]
 
 
-async def secret(db: aiosqlite.Connection, machine: MachineId) -> bytes:
+def secret(db: sqlite3.Connection, machine: MachineId) -> bytes:
     """The sealed secret; empty where there is none."""
-    row = await one(db, "SELECT secret FROM power_switches WHERE machine = ?", machine)
+    row = one(db, "SELECT secret FROM power_switches WHERE machine = ?", machine)
     return bytes(row[0]) if row else b""
 
 
-async def put(db: aiosqlite.Connection, machine: MachineId, settings: PowerSettings, sealed: bytes | None) -> None:
+def put(db: sqlite3.Connection, machine: MachineId, settings: PowerSettings, sealed: bytes | None) -> None:
     """Store how a machine is switched; what was seen before was said by another switch. None keeps the secret."""
-    kept = await secret(db, machine) if sealed is None else sealed
+    kept = secret(db, machine) if sealed is None else sealed
     sql = (
         "INSERT INTO power_switches(machine, settings, secret, state, seen, wanted, wanted_at)"
         " VALUES(?,?,?,?,?,'unknown',0) ON CONFLICT(machine) DO UPDATE SET"
         " settings=excluded.settings, secret=excluded.secret, state=excluded.state, seen=excluded.seen"
     )
-    await db.execute(sql, (machine, dump(settings), kept, PowerState.UNKNOWN, dump(Seen())))
+    db.execute(sql, (machine, dump(settings), kept, PowerState.UNKNOWN, dump(Seen())))
 
 
-async def put_seen(db: aiosqlite.Connection, machine: MachineId, seen: Seen) -> None:
+def put_seen(db: sqlite3.Connection, machine: MachineId, seen: Seen) -> None:
     """Store what the switch said."""
     sql = "UPDATE power_switches SET state = ?, seen = ? WHERE machine = ?"
-    await db.execute(sql, (seen.state, dump(seen), machine))
+    db.execute(sql, (seen.state, dump(seen), machine))
 
 
-async def put_wanted(db: aiosqlite.Connection, machine: MachineId, wanted: PowerState, now: float) -> None:
+def put_wanted(db: sqlite3.Connection, machine: MachineId, wanted: PowerState, now: float) -> None:
     """Store what a user has switched it to."""
     sql = "UPDATE power_switches SET wanted = ?, wanted_at = ? WHERE machine = ?"
-    await db.execute(sql, (wanted, now, machine))
+    db.execute(sql, (wanted, now, machine))
 
 
-async def delete(db: aiosqlite.Connection, machine: MachineId) -> None:
+def delete(db: sqlite3.Connection, machine: MachineId) -> None:
     """Forget the switch with its secret."""
-    await db.execute("DELETE FROM power_switches WHERE machine = ?", (machine,))
+    db.execute("DELETE FROM power_switches WHERE machine = ?", (machine,))
 
 
-async def add_order(db: aiosqlite.Connection, order: PowerOrder) -> PowerOrder:
+def add_order(db: sqlite3.Connection, order: PowerOrder) -> PowerOrder:
     """Store a new order; the same with its number. The oldest that have ended are forgotten."""
     sql = "INSERT INTO power_orders(machine, attempt, task, ended, doc) VALUES(?,?,?,?,?)"
     values = (order.machine, order.attempt, order.task, order.ended, b"")
-    async with db.execute(sql, values) as cursor:
-        stored = replace(order, id=OrderId(cursor.lastrowid or 0))
-    await put_order(db, stored)
+    cursor = db.execute(sql, values)
+    stored = replace(order, id=OrderId(cursor.lastrowid or 0))
+    put_order(db, stored)
     old = "SELECT id FROM power_orders WHERE machine = ? AND ended IS NOT NULL ORDER BY id DESC LIMIT -1 OFFSET ?"
-    await db.execute(f"DELETE FROM power_orders WHERE id IN ({old})", (order.machine, KEEP_ORDERS))  # noqa: S608 - ours
+    db.execute(f"DELETE FROM power_orders WHERE id IN ({old})", (order.machine, KEEP_ORDERS))  # noqa: S608 - ours
     return stored
 
 
-async def put_order(db: aiosqlite.Connection, order: PowerOrder) -> None:
+def put_order(db: sqlite3.Connection, order: PowerOrder) -> None:
     """Store an order that changed."""
     sql = "UPDATE power_orders SET task = ?, ended = ?, doc = ? WHERE id = ?"
-    await db.execute(sql, (order.task, order.ended, dump(order), order.id))
+    db.execute(sql, (order.task, order.ended, dump(order), order.id))
 
 
-async def order(db: aiosqlite.Connection, number: OrderId) -> PowerOrder | None:
+def order(db: sqlite3.Connection, number: OrderId) -> PowerOrder | None:
     """The order with this number."""
-    row = await one(db, "SELECT doc FROM power_orders WHERE id = ?", number)
+    row = one(db, "SELECT doc FROM power_orders WHERE id = ?", number)
     return load(row[0], PowerOrder) if row else None
 
 
-async def open_order(db: aiosqlite.Connection, machine: MachineId) -> PowerOrder | None:
+def open_order(db: sqlite3.Connection, machine: MachineId) -> PowerOrder | None:
     """What the switch of a machine is at."""
-    row = await one(db, "SELECT doc FROM power_orders WHERE machine = ? AND ended IS NULL", machine)
+    row = one(db, "SELECT doc FROM power_orders WHERE machine = ? AND ended IS NULL", machine)
     return load(row[0], PowerOrder) if row else None
 
 
-async def open_orders(db: aiosqlite.Connection) -> list[PowerOrder]:
+def open_orders(db: sqlite3.Connection) -> list[PowerOrder]:
     """All that go on."""
-    return [load(row[0], PowerOrder) for row in await rows(db, "SELECT doc FROM power_orders WHERE ended IS NULL")]
+    return [load(row[0], PowerOrder) for row in rows(db, "SELECT doc FROM power_orders WHERE ended IS NULL")]
 
 
-async def stray_orders(db: aiosqlite.Connection) -> list[PowerOrder]:
+def stray_orders(db: sqlite3.Connection) -> list[PowerOrder]:
     """Those that go on for a task which does not."""
     sql = "SELECT o.doc FROM power_orders o LEFT JOIN tasks t ON t.id = o.task"
     where = "o.ended IS NULL AND o.task IS NOT NULL AND (t.id IS NULL OR t.ended IS NOT NULL)"
-    return [load(row[0], PowerOrder) for row in await rows(db, f"{sql} WHERE {where}")]
+    return [load(row[0], PowerOrder) for row in rows(db, f"{sql} WHERE {where}")]
 
 
-async def order_of_task(db: aiosqlite.Connection, task: TaskId) -> PowerOrder | None:
+def order_of_task(db: sqlite3.Connection, task: TaskId) -> PowerOrder | None:
     """The order that a task follows."""
-    row = await one(db, "SELECT doc FROM power_orders WHERE task = ?", task)
+    row = one(db, "SELECT doc FROM power_orders WHERE task = ?", task)
     return load(row[0], PowerOrder) if row else None
 
 
-async def orders_of_attempts(db: aiosqlite.Connection, of: Sequence[AttemptId]) -> dict[AttemptId, list[PowerOrder]]:
+def orders_of_attempts(db: sqlite3.Connection, of: Sequence[AttemptId]) -> dict[AttemptId, list[PowerOrder]]:
     """What each of these attempts needed of its switch, the oldest first."""
     sql = "SELECT doc FROM power_orders WHERE attempt IN (SELECT value FROM json_each(?)) ORDER BY id"
     found: dict[AttemptId, list[PowerOrder]] = {}
-    for row in await rows(db, sql, dump(of).decode()):
+    for row in rows(db, sql, dump(of).decode()):
         made = load(row[0], PowerOrder)
         found.setdefault(made.attempt or AttemptId(""), []).append(made)
     return found
 
 
-async def orders_of_attempt(db: aiosqlite.Connection, attempt: AttemptId) -> list[PowerOrder]:
+def orders_of_attempt(db: sqlite3.Connection, attempt: AttemptId) -> list[PowerOrder]:
     """What an attempt needed of the switch, the oldest first."""
     sql = "SELECT doc FROM power_orders WHERE attempt = ? ORDER BY id"
-    return [load(row[0], PowerOrder) for row in await rows(db, sql, attempt)]
+    return [load(row[0], PowerOrder) for row in rows(db, sql, attempt)]

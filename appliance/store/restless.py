@@ -1,8 +1,7 @@
 """Machines that the reconcile loop may have to act on, found without reading those that rest."""
 
+import sqlite3
 from collections.abc import Sequence
-
-import aiosqlite
 
 from appliance.machine import Machine, MachineId
 from appliance.store.documents import dump, load, rows
@@ -11,7 +10,7 @@ _RESTS = "(d.wanted = 'running' AND d.current AND m.state = 'active') OR (d.want
 """Almost every machine with a deployment, almost always: what is wanted there is so."""
 
 
-async def machines(db: aiosqlite.Connection) -> list[Machine]:
+def machines(db: sqlite3.Connection) -> list[Machine]:
     """Machines by name, without inventories: those in rescue or on the way, and those whose deployment does not rest.
 
     A machine without either is never acted on.
@@ -22,10 +21,10 @@ async def machines(db: aiosqlite.Connection) -> list[Machine]:
         " UNION SELECT id FROM machines WHERE rescued = 1"
     )
     sql = f"SELECT doc FROM machines WHERE id IN ({restless}) ORDER BY name"  # noqa: S608 - ours
-    return [load(row[0], Machine) for row in await rows(db, sql)]
+    return [load(row[0], Machine) for row in rows(db, sql)]
 
 
-async def in_stack(db: aiosqlite.Connection, of: Sequence[MachineId]) -> frozenset[MachineId]:
+def in_stack(db: sqlite3.Connection, of: Sequence[MachineId]) -> frozenset[MachineId]:
     """Those of these machines whose agent has a session: they run the maintenance stack, as far as we know."""
     sql = "SELECT s.machine FROM json_each(?) i CROSS JOIN machine_sessions s ON s.machine = i.value WHERE s.proven"
-    return frozenset(MachineId(row[0]) for row in await rows(db, sql, dump(of).decode()))
+    return frozenset(MachineId(row[0]) for row in rows(db, sql, dump(of).decode()))

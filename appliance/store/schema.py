@@ -1,6 +1,6 @@
 """The schema as a list of migrations; ``PRAGMA user_version`` counts those that a file has seen."""
 
-import aiosqlite
+import sqlite3
 
 from appliance.errors import ApplianceError
 
@@ -370,10 +370,10 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
-async def migrate(db: aiosqlite.Connection) -> None:
+def migrate(db: sqlite3.Connection) -> None:
     """Bring the file to the newest schema, one transaction per step; refuses a file from a newer version."""
-    async with db.execute("PRAGMA user_version") as cursor:
-        row = await cursor.fetchone()
+    cursor = db.execute("PRAGMA user_version")
+    row = cursor.fetchone()
     version = int(row[0]) if row else 0
     if version > len(MIGRATIONS):
         raise ApplianceError(
@@ -382,4 +382,4 @@ async def migrate(db: aiosqlite.Connection) -> None:
             "install that version again, or restore a backup of the state made before it",
         )
     for number in range(version, len(MIGRATIONS)):
-        await db.executescript(f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version={number + 1};COMMIT;")
+        db.executescript(f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version={number + 1};COMMIT;")

@@ -1,10 +1,10 @@
 """What was heard of interfaces on the network, and of other DHCP servers; both bounded."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import Annotated
 
-import aiosqlite
 import msgspec
 
 from appliance.sighting import ForeignServer, Sighting, Stage, merged, noticed_again
@@ -50,28 +50,28 @@ SIGHTINGS = Listing(
 )  # fmt: skip
 
 
-async def stages(db: aiosqlite.Connection) -> dict[str, Stage]:
+def stages(db: sqlite3.Connection) -> dict[str, Stage]:
     """The stage of every interface that is remembered."""
-    return {mac: Stage(stage) for mac, stage in await rows(db, "SELECT mac, stage FROM sightings")}
+    return {mac: Stage(stage) for mac, stage in rows(db, "SELECT mac, stage FROM sightings")}
 
 
-async def find(db: aiosqlite.Connection, mac: str) -> Sighting | None:
+def find(db: sqlite3.Connection, mac: str) -> Sighting | None:
     """What is known of one interface."""
-    row = await one(db, "SELECT doc FROM sightings WHERE mac = ?", mac)
+    row = one(db, "SELECT doc FROM sightings WHERE mac = ?", mac)
     return load(row[0], Sighting) if row else None
 
 
-async def take(db: aiosqlite.Connection, signs: Sequence[Sighting]) -> list[Sighting]:
+def take(db: sqlite3.Connection, signs: Sequence[Sighting]) -> list[Sighting]:
     """Add these signs to what is known, and forget the oldest beyond KEEP; what is known now of those interfaces."""
     macs = json.dumps([sign.mac for sign in signs])
-    found = await rows(db, "SELECT mac, doc FROM sightings WHERE mac IN (SELECT value FROM json_each(?))", macs)
+    found = rows(db, "SELECT mac, doc FROM sightings WHERE mac IN (SELECT value FROM json_each(?))", macs)
     before = {mac: load(document, Sighting) for mac, document in found}
     known = [merged(before[sign.mac], sign) if sign.mac in before else sign for sign in signs]
-    await db.executemany(
+    db.executemany(
         "INSERT OR REPLACE INTO sightings(mac, interface, first, last, stage, search, doc) VALUES(?,?,?,?,?,?,?)",
         [(s.mac, s.interface, s.first, s.last, s.stage.value, search_text(s), dump(s)) for s in known],
     )
-    await db.execute(
+    db.execute(
         "DELETE FROM sightings WHERE mac IN (SELECT mac FROM sightings ORDER BY last DESC, mac LIMIT -1 OFFSET ?)",
         (KEEP,),
     )
@@ -85,44 +85,44 @@ def search_text(of: Sighting) -> str:
     return " ".join(filter(None, said)).lower()
 
 
-async def forget(db: aiosqlite.Connection, mac: str) -> bool:
+def forget(db: sqlite3.Connection, mac: str) -> bool:
     """Forget one interface; whether there was anything."""
-    async with db.execute("DELETE FROM sightings WHERE mac = ?", (mac,)) as cursor:
-        return cursor.rowcount > 0
+    cursor = db.execute("DELETE FROM sightings WHERE mac = ?", (mac,))
+    return cursor.rowcount > 0
 
 
-async def forget_before(db: aiosqlite.Connection, when: float) -> None:
+def forget_before(db: sqlite3.Connection, when: float) -> None:
     """Forget the interfaces and the servers that were heard of last before this time."""
-    await db.execute("DELETE FROM sightings WHERE last < ?", (when,))
+    db.execute("DELETE FROM sightings WHERE last < ?", (when,))
 
 
-async def forget_arrived(db: aiosqlite.Connection) -> None:
+def forget_arrived(db: sqlite3.Connection) -> None:
     """Forget the interfaces of machines that came up: what they do is in their timelines."""
     sql = "SELECT a.mac FROM machine_macs a JOIN inventories i ON i.machine = a.machine"
-    await db.execute(f"DELETE FROM sightings WHERE mac IN ({sql})")  # noqa: S608 - ours
+    db.execute(f"DELETE FROM sightings WHERE mac IN ({sql})")  # noqa: S608 - ours
 
 
-async def foreign_servers(db: aiosqlite.Connection, since: float) -> list[ForeignServer]:
+def foreign_servers(db: sqlite3.Connection, since: float) -> list[ForeignServer]:
     """Other DHCP servers that were noticed since this time, the newest first."""
     sql = "SELECT doc FROM foreign_servers WHERE last >= ? ORDER BY last DESC, interface, address"
-    return [load(row[0], ForeignServer) for row in await rows(db, sql, since)]
+    return [load(row[0], ForeignServer) for row in rows(db, sql, since)]
 
 
-async def notice(db: aiosqlite.Connection, server: ForeignServer) -> ForeignServer:
+def notice(db: sqlite3.Connection, server: ForeignServer) -> ForeignServer:
     """Add a sign of another DHCP server to what is known; what is known now."""
     where = "WHERE interface = ? AND address = ?"
-    row = await one(db, f"SELECT doc FROM foreign_servers {where}", server.interface, server.address)  # noqa: S608 - ours
+    row = one(db, f"SELECT doc FROM foreign_servers {where}", server.interface, server.address)  # noqa: S608 - ours
     return noticed_again(load(row[0], ForeignServer), server) if row else server
 
 
-async def put_servers(db: aiosqlite.Connection, servers: Sequence[ForeignServer], since: float) -> None:
+def put_servers(db: sqlite3.Connection, servers: Sequence[ForeignServer], since: float) -> None:
     """Store these, and forget those that were not heard of since this time, or are too many."""
-    await db.executemany(
+    db.executemany(
         "INSERT OR REPLACE INTO foreign_servers(interface, address, last, doc) VALUES(?,?,?,?)",
         [(each.interface, each.address, each.last, dump(each)) for each in servers],
     )
     beyond = "SELECT rowid FROM foreign_servers ORDER BY last DESC LIMIT -1 OFFSET ?"
-    await db.execute(
+    db.execute(
         f"DELETE FROM foreign_servers WHERE last < ? OR rowid IN ({beyond})",  # noqa: S608 - ours
         (since, KEEP_SERVERS),
     )

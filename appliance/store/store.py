@@ -1,22 +1,28 @@
-"""One SQLite file, one writer. Jobs that wait together share one durable commit."""
+"""One SQLite file, one writer, a few readers. Jobs that wait together share one durable commit.
+
+Jobs are plain functions and run whole in a thread of the database's, beside the event loop: handing every statement
+of theirs to a thread by itself took several times as long as the statements.
+"""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiosqlite
-
 from appliance.errors import ApplianceError
+from appliance.store.lane import Lane, lane
 from appliance.store.schema import migrate
 
 T = TypeVar("T")
-Job = Callable[[aiosqlite.Connection], Awaitable[T]]
-"""Reads or writes through the connection it is given; it must not commit."""
+Job = Callable[[sqlite3.Connection], T]
+"""Reads or writes through the connection it is given, in a thread of the database's; it must not commit."""
+
+READERS = 4
+"""Reads that run at once: nobody's boot waits for somebody's long list."""
 
 BATCH = 512
 """Jobs that share one commit at most: bounds how long the first of them waits."""
@@ -42,10 +48,9 @@ class _Waiting:
 class Store:
     """Durable state. ``write`` returns after the commit reached the disk; ``read`` sees the last commit."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(self, writer: Lane, readers: Lane) -> None:
         self._writer = writer
-        self._reader = reader
-        self._reading = asyncio.Lock()
+        self._readers = readers
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._oldest: float | None = None
         """Since when the first write of those on their way to the disk waits, in the loop's time."""
@@ -91,17 +96,7 @@ class Store:
 
         Raises what the job raised, or ApplianceError ``store-failed`` when the disk could not be read.
         """
-        async with self._reading:
-            try:
-                # Inside the try: a reader that is cancelled right here must not leave its transaction open.
-                await self._reader.execute("BEGIN")
-                return await job(self._reader)
-            except sqlite3.Error as error:
-                if _primary(error) == sqlite3.SQLITE_ERROR:
-                    raise  # the job's SQL is wrong
-                raise _failure("read", error) from error
-            finally:
-                await self._reader.rollback()
+        return await self._readers.run(_look, job)
 
     async def run(self) -> None:
         """The writer: takes what waits, commits it together, wakes those who waited. Runs until cancelled."""
@@ -110,36 +105,60 @@ class Store:
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             self._oldest = batch[0].since
-            await self._commit(batch)
+            outcomes = await self._writer.run(_commit, batch)
             self._oldest = None
+            self._settle(batch, outcomes)
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
-        try:
-            await self._writer.execute("BEGIN IMMEDIATE")
-            outcomes = [await self._one(waiting) for waiting in batch]
-            await self._writer.commit()
-        except sqlite3.Error as error:
-            await self._writer.rollback()
-            outcomes = [_failure("written", error) for _ in batch]
+    def _settle(self, batch: list[_Waiting], outcomes: list[Any]) -> None:
         now = asyncio.get_running_loop().time()
         for waiting, outcome in zip(batch, outcomes, strict=True):
             self.written(now - waiting.since)
-            _settle(waiting.future, outcome)
+            if waiting.future.done():
+                continue  # given up
+            if isinstance(outcome, Exception):
+                waiting.future.set_exception(outcome)
+            else:
+                waiting.future.set_result(outcome)
 
-    async def _one(self, waiting: _Waiting) -> Any:
-        """The result of one job, or the exception it raised with its changes undone."""
-        if waiting.future.cancelled():
-            return None
-        await self._writer.execute("SAVEPOINT job")
-        try:
-            return await waiting.job(self._writer)
-        except Exception as error:
-            if _is_of_disk(error):
-                raise  # nothing of this batch can be promised
-            await self._writer.execute("ROLLBACK TO job")
-            return error
-        finally:
-            await self._writer.execute("RELEASE job")
+
+def _look(db: sqlite3.Connection, job: Job[T]) -> T:
+    try:
+        db.execute("BEGIN")
+        return job(db)
+    except sqlite3.Error as error:
+        if _primary(error) == sqlite3.SQLITE_ERROR:
+            raise  # the job's SQL is wrong
+        raise _failure("read", error) from error
+    finally:
+        db.rollback()
+
+
+def _commit(db: sqlite3.Connection, batch: list[_Waiting]) -> list[Any]:
+    """What each job returned or raised, once all that they changed is on disk."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        outcomes = [_one(db, waiting) for waiting in batch]
+        db.execute("COMMIT")
+    except sqlite3.Error as error:
+        db.rollback()
+        return [_failure("written", error) for _ in batch]
+    return outcomes
+
+
+def _one(db: sqlite3.Connection, waiting: _Waiting) -> Any:
+    """The result of one job, or the exception it raised with its changes undone."""
+    if waiting.future.cancelled():
+        return None
+    db.execute("SAVEPOINT job")
+    try:
+        return waiting.job(db)
+    except Exception as error:
+        if _is_of_disk(error):
+            raise  # nothing of this batch can be promised
+        db.execute("ROLLBACK TO job")
+        return error
+    finally:
+        db.execute("RELEASE job")
 
 
 def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
@@ -149,26 +168,6 @@ def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
 def _stuck(seconds: float) -> ApplianceError:
     text = f"the disk that holds the state has not answered for {seconds:.0f} s, so nothing can be changed now"
     return ApplianceError("store-stuck", text, "see to the disk; look again afterwards whether it was done")
-
-
-def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
-
-
-async def _connect(path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None)
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-            await connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        await connection.close()  # its thread would keep the process from ending
-        raise
-    return connection
 
 
 def _what_to_do(path: Path, error: sqlite3.Error) -> str:
@@ -187,30 +186,28 @@ def _primary(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def _connections(path: Path) -> AsyncIterator[tuple[aiosqlite.Connection, aiosqlite.Connection]]:
-    """The writer's and the reader's, on a file of the newest schema."""
-    async with AsyncExitStack() as opened:
-        try:
-            writer = await _connect(path)
-            opened.push_async_callback(writer.close)
-            await migrate(writer)
-            reader = await _connect(path)
-            opened.push_async_callback(reader.close)
-        except sqlite3.Error as error:
-            raise ApplianceError("store-unusable", f"{path}: {error}", _what_to_do(path, error)) from error
-        yield writer, reader
-
-
-@asynccontextmanager
 async def open_store(path: Path) -> AsyncIterator[Store]:
     """The store in ``path``, made or migrated; its writer runs for the length of the with-block.
 
     Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database; the hint tells which.
     """
-    async with _connections(path) as (writer, reader), asyncio.TaskGroup() as tasks:
-        store = Store(writer, reader)
+    async with _lanes(path) as (writer, readers), asyncio.TaskGroup() as tasks:
+        store = Store(writer, readers)
         running = tasks.create_task(store.run(), name="store writer")
         try:
             yield store
         finally:
             running.cancel()
+
+
+@asynccontextmanager
+async def _lanes(path: Path) -> AsyncIterator[tuple[Lane, Lane]]:
+    """The writer's and the readers', on a file of the newest schema."""
+    async with AsyncExitStack() as opened:
+        try:
+            writer = await opened.enter_async_context(lane(path, 1, "writer"))
+            await writer.run(migrate)
+            readers = await opened.enter_async_context(lane(path, READERS, "reader"))
+        except sqlite3.Error as error:
+            raise ApplianceError("store-unusable", f"{path}: {error}", _what_to_do(path, error)) from error
+        yield writer, readers

@@ -1,10 +1,10 @@
 """Tasks, what jobs say, and what became of each item of a job; the oldest that have ended are forgotten."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-import aiosqlite
 import msgspec
 
 from appliance.errors import NotFound
@@ -82,144 +82,142 @@ class Item:
     """The task that it has led to."""
 
 
-async def add(db: aiosqlite.Connection, task: Task) -> Task:
+def add(db: sqlite3.Connection, task: Task) -> Task:
     """Store a new task and return it with its number."""
-    async with db.execute(
+    cursor = db.execute(
         "INSERT INTO tasks(created, title, owner, kind, status, job, doc) VALUES(?,?,?,?,?,?,?)",
         (task.created, task.title, task.owner, task.kind, task.status, task.job, b""),
-    ) as cursor:
-        stored = replace(task, id=TaskId(int(cursor.lastrowid or 0)))
-    await put(db, stored)
+    )
+    stored = replace(task, id=TaskId(int(cursor.lastrowid or 0)))
+    put(db, stored)
     return stored
 
 
-async def put(db: aiosqlite.Connection, task: Task) -> None:
+def put(db: sqlite3.Connection, task: Task) -> None:
     """Store a changed task."""
-    await db.execute(
+    db.execute(
         "UPDATE tasks SET status=?, machine=?, deployment=?, attempt=?, ended=?, doc=? WHERE id=?",
         (task.status, task.machine, task.deployment, task.attempt, task.ended, dump(task), task.id),
     )
 
 
-async def find(db: aiosqlite.Connection, task: TaskId) -> Task | None:
+def find(db: sqlite3.Connection, task: TaskId) -> Task | None:
     """The task with this number."""
-    row = await one(db, "SELECT doc FROM tasks WHERE id = ?", task)
+    row = one(db, "SELECT doc FROM tasks WHERE id = ?", task)
     return load(row[0], Task) if row else None
 
 
-async def get(db: aiosqlite.Connection, key: TaskId | str) -> Task:
+def get(db: sqlite3.Connection, key: TaskId | str) -> Task:
     """The task with this number; raises NotFound."""
     text = str(key)
-    found = await find(db, TaskId(int(text))) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+    found = find(db, TaskId(int(text))) if text.isascii() and text.isdecimal() and len(text) < 16 else None
     if found is None:
         raise NotFound("task-unknown", f"there is no task {text[:40]!r}", "list them with: qrm tasks")
     return found
 
 
-async def row(db: aiosqlite.Connection, task: TaskId) -> tuple[Any, ...]:
+def row(db: sqlite3.Connection, task: TaskId) -> tuple[Any, ...]:
     """What LISTING gives of one task that is there."""
     sql = f"SELECT {LISTING.columns} FROM {LISTING.table} WHERE tasks.id = ?"  # noqa: S608 - ours
-    found: tuple[Any, ...] = await one(db, sql, task) or ()
+    found: tuple[Any, ...] = one(db, sql, task) or ()
     return found
 
 
-async def open_jobs(db: aiosqlite.Connection) -> list[Task]:
+def open_jobs(db: sqlite3.Connection) -> list[Task]:
     """The jobs that go on, the oldest first."""
     sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND job ORDER BY id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql)]
+    return [load(row[0], Task) for row in rows(db, sql)]
 
 
-async def doubtful(db: aiosqlite.Connection) -> list[Task]:
+def doubtful(db: sqlite3.Connection) -> list[Task]:
     """The tasks that go on without an attempt that does; the oldest first."""
     where = f"tasks.{_OPEN} AND NOT tasks.job AND coalesce(a.status, '') <> 'live'"
     joined = "tasks LEFT JOIN attempts a ON a.id = tasks.attempt"
     sql = f"SELECT tasks.doc FROM {joined} WHERE {where} ORDER BY tasks.id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql)]
+    return [load(row[0], Task) for row in rows(db, sql)]
 
 
-async def open_of_deployment(db: aiosqlite.Connection, deployment: DeploymentId) -> list[Task]:
+def open_of_deployment(db: sqlite3.Connection, deployment: DeploymentId) -> list[Task]:
     """What goes on for a deployment."""
     sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND deployment = ? ORDER BY id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql, deployment)]
+    return [load(row[0], Task) for row in rows(db, sql, deployment)]
 
 
-async def open_of_machine(db: aiosqlite.Connection, machine: MachineId) -> list[Task]:
+def open_of_machine(db: sqlite3.Connection, machine: MachineId) -> list[Task]:
     """What goes on for a machine."""
     sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND machine = ? ORDER BY id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql, machine)]
+    return [load(row[0], Task) for row in rows(db, sql, machine)]
 
 
-async def open_of_attempt(db: aiosqlite.Connection, attempt: AttemptId) -> list[Task]:
+def open_of_attempt(db: sqlite3.Connection, attempt: AttemptId) -> list[Task]:
     """What follows an attempt and goes on."""
     sql = f"SELECT doc FROM tasks WHERE {_OPEN} AND attempt = ? ORDER BY id"  # noqa: S608 - ours
-    return [load(row[0], Task) for row in await rows(db, sql, attempt)]
+    return [load(row[0], Task) for row in rows(db, sql, attempt)]
 
 
-async def note(db: aiosqlite.Connection, task: TaskId, at: float, text: str) -> None:
+def note(db: sqlite3.Connection, task: TaskId, at: float, text: str) -> None:
     """Add a line to a job's log, and forget the oldest beyond KEEP_LINES."""
     values = (task, at, text[:LONGEST_LINE])
-    async with db.execute("INSERT INTO task_log(task, at, text) VALUES(?,?,?)", values) as cursor:
-        number = int(cursor.lastrowid or 0)
+    cursor = db.execute("INSERT INTO task_log(task, at, text) VALUES(?,?,?)", values)
+    number = int(cursor.lastrowid or 0)
     if number % 100 == 0:
         keep = "SELECT number FROM task_log WHERE task = ? ORDER BY number DESC LIMIT 1 OFFSET ?"
-        await db.execute(
+        db.execute(
             f"DELETE FROM task_log WHERE task = ? AND number <= ({keep})",  # noqa: S608 - ours
             (task, task, KEEP_LINES),
         )
 
 
-async def lines(db: aiosqlite.Connection, task: TaskId, after: int, limit: int) -> list[Line]:
+def lines(db: sqlite3.Connection, task: TaskId, after: int, limit: int) -> list[Line]:
     """Lines of a job's log after number ``after``, oldest first."""
     sql = "SELECT number, at, text FROM task_log WHERE task = ? AND number > ? ORDER BY number LIMIT ?"
-    return [Line(*row) for row in await rows(db, sql, task, after, limit)]
+    return [Line(*row) for row in rows(db, sql, task, after, limit)]
 
 
-async def add_items(db: aiosqlite.Connection, task: TaskId, found: Sequence[Item]) -> None:
+def add_items(db: sqlite3.Connection, task: TaskId, found: Sequence[Item]) -> None:
     """Store what a job has to do, in its order."""
     sql = "INSERT INTO task_items(task, position, status, doc) VALUES(?,?,?,?)"
-    await db.executemany(sql, [(task, number, item.status, dump(item)) for number, item in enumerate(found)])
+    db.executemany(sql, [(task, number, item.status, dump(item)) for number, item in enumerate(found)])
 
 
-async def put_item(db: aiosqlite.Connection, task: TaskId, position: int, item: Item) -> None:
+def put_item(db: sqlite3.Connection, task: TaskId, position: int, item: Item) -> None:
     """Store what became of an item."""
     sql = "UPDATE task_items SET status = ?, doc = ? WHERE task = ? AND position = ?"
-    await db.execute(sql, (item.status, dump(item), task, position))
+    db.execute(sql, (item.status, dump(item), task, position))
 
 
-async def items(db: aiosqlite.Connection, task: TaskId) -> list[Item]:
+def items(db: sqlite3.Connection, task: TaskId) -> list[Item]:
     """All items in their order."""
     sql = "SELECT doc FROM task_items WHERE task = ? ORDER BY position"
-    return [load(row[0], Item) for row in await rows(db, sql, task)]
+    return [load(row[0], Item) for row in rows(db, sql, task)]
 
 
-async def next_item(db: aiosqlite.Connection, task: TaskId, after: int) -> tuple[int, Item] | None:
+def next_item(db: sqlite3.Connection, task: TaskId, after: int) -> tuple[int, Item] | None:
     """The first item that waits, behind position ``after``."""
     sql = "SELECT position, doc FROM task_items WHERE task = ? AND position > ? AND status = 'waiting'"
-    row = await one(db, f"{sql} ORDER BY position LIMIT 1", task, after)
+    row = one(db, f"{sql} ORDER BY position LIMIT 1", task, after)
     return (int(row[0]), load(row[1], Item)) if row else None
 
 
-async def counts(db: aiosqlite.Connection, task: TaskId) -> dict[str, int]:
+def counts(db: sqlite3.Connection, task: TaskId) -> dict[str, int]:
     """How many items are waiting, done, failed, skipped; those that are none are left out."""
     sql = "SELECT status, count(*) FROM task_items WHERE task = ? GROUP BY status"
-    found: list[tuple[str, int]] = await rows(db, sql, task)
+    found: list[tuple[str, int]] = rows(db, sql, task)
     return dict(found)
 
 
-async def prune(db: aiosqlite.Connection) -> bool:
+def prune(db: sqlite3.Connection) -> bool:
     """Forget the oldest that have ended beyond KEEP_ENDED, SLICE at most; whether to call it once more."""
-    oldest: Any = await one(
-        db, "SELECT id FROM tasks WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?", KEEP_ENDED
-    )
+    oldest: Any = one(db, "SELECT id FROM tasks WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?", KEEP_ENDED)
     if oldest is None:
         return False
     which = "SELECT id FROM tasks WHERE ended IS NOT NULL AND id <= ? ORDER BY id LIMIT ?"
     sql = f"DELETE FROM tasks WHERE id IN ({which})"  # noqa: S608 - ours
-    async with db.execute(sql, (oldest[0], SLICE)) as cursor:
-        return cursor.rowcount >= SLICE
+    cursor = db.execute(sql, (oldest[0], SLICE))
+    return cursor.rowcount >= SLICE
 
 
-async def prune_items(db: aiosqlite.Connection) -> bool:
+def prune_items(db: sqlite3.Connection) -> bool:
     """Forget the items of jobs that ended before the last KEEP_ITEMS_OF, SLICE at most; whether to call it once more.
 
     The jobs themselves stay, with what they have come to.
@@ -227,5 +225,5 @@ async def prune_items(db: aiosqlite.Connection) -> bool:
     listed = "SELECT id FROM tasks WHERE ended IS NOT NULL AND EXISTS (SELECT 1 FROM task_items WHERE task = tasks.id)"
     old = f"{listed} ORDER BY id DESC LIMIT -1 OFFSET :keep"
     sql = f"DELETE FROM task_items WHERE rowid IN (SELECT rowid FROM task_items WHERE task IN ({old}) LIMIT :slice)"  # noqa: S608 - ours
-    async with db.execute(sql, {"keep": KEEP_ITEMS_OF, "slice": SLICE}) as cursor:
-        return cursor.rowcount >= SLICE
+    cursor = db.execute(sql, {"keep": KEEP_ITEMS_OF, "slice": SLICE})
+    return cursor.rowcount >= SLICE

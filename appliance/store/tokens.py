@@ -1,9 +1,8 @@
 """Tokens of machines. Only hashes are stored: a stolen file opens nothing."""
 
 import hashlib
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.catalogue import ImageId
 from appliance.machine import MachineId
@@ -59,142 +58,142 @@ class MachineSession:
     """As of the boot token; without, it gets no work, and what it says changes nothing."""
 
 
-async def add_boot(db: aiosqlite.Connection, token: BootToken) -> None:
+def add_boot(db: sqlite3.Connection, token: BootToken) -> None:
     """Store a boot token; forget those that expired a day ago, and all but the last few of the machine.
 
     Those that were not proven are counted apart: nobody pushes out what the machine itself was given.
     """
-    await db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
-    await db.execute(
+    db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
+    db.execute(
         "DELETE FROM boot_tokens WHERE rowid IN"
         " (SELECT rowid FROM boot_tokens WHERE machine = ? AND proven = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
         (token.machine, token.proven, KEEP_BOOTS - 1),
     )
-    await db.execute(
+    db.execute(
         "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?,?)",
         (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by, token.proven),
     )
 
 
-async def find_boot(db: aiosqlite.Connection, token: str) -> BootToken | None:
+def find_boot(db: sqlite3.Connection, token: str) -> BootToken | None:
     """The boot token, redeemed or not."""
-    row = await one(db, "SELECT * FROM boot_tokens WHERE hash = ?", hash_token(token))
+    row = one(db, "SELECT * FROM boot_tokens WHERE hash = ?", hash_token(token))
     return BootToken(*row) if row else None
 
 
-async def spend_boot(db: aiosqlite.Connection, token: BootToken) -> None:
+def spend_boot(db: sqlite3.Connection, token: BootToken) -> None:
     """From here on nobody knows this boot token."""
-    await db.execute("DELETE FROM boot_tokens WHERE hash = ?", (token.hash,))
+    db.execute("DELETE FROM boot_tokens WHERE hash = ?", (token.hash,))
 
 
-async def redeem(db: aiosqlite.Connection, token: BootToken, session: MachineSession) -> None:
+def redeem(db: sqlite3.Connection, token: BootToken, session: MachineSession) -> None:
     """Trade the boot token for a session, which ends every earlier session and boot token of the machine.
 
     One that is not proven ends only such; the caller sees to it that the machine has no other.
     """
-    await db.execute("DELETE FROM machine_sessions WHERE machine = ? AND proven <= ?", (token.machine, token.proven))
+    db.execute("DELETE FROM machine_sessions WHERE machine = ? AND proven <= ?", (token.machine, token.proven))
     if token.proven:
-        await db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
-    await db.execute(
+        db.execute("DELETE FROM left_sessions WHERE machine = ?", (token.machine,))
+    db.execute(
         "INSERT INTO machine_sessions VALUES(?,?,?,?,?,?)",
         (session.hash, session.machine, session.poll, session.attempt, session.created, session.proven),
     )
-    await db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
-    await db.execute(
+    db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
+    db.execute(
         "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND redeemed_by IS NULL AND proven <= ?",
         (token.machine, token.hash, token.proven),
     )
 
 
-async def session(db: aiosqlite.Connection, machine_token: str) -> MachineSession | None:
+def session(db: sqlite3.Connection, machine_token: str) -> MachineSession | None:
     """The session that this machine token opens."""
-    row = await one(db, "SELECT * FROM machine_sessions WHERE hash = ?", hash_token(machine_token))
+    row = one(db, "SELECT * FROM machine_sessions WHERE hash = ?", hash_token(machine_token))
     return MachineSession(*row) if row else None
 
 
-async def session_of(db: aiosqlite.Connection, machine: MachineId) -> MachineSession | None:
+def session_of(db: sqlite3.Connection, machine: MachineId) -> MachineSession | None:
     """The present session of a machine."""
-    row = await one(db, "SELECT * FROM machine_sessions WHERE machine = ?", machine)
+    row = one(db, "SELECT * FROM machine_sessions WHERE machine = ?", machine)
     return MachineSession(*row) if row else None
 
 
-async def session_by_poll(db: aiosqlite.Connection, poll: str) -> MachineSession | None:
+def session_by_poll(db: sqlite3.Connection, poll: str) -> MachineSession | None:
     """The session with this poll id."""
-    row = await one(db, "SELECT * FROM machine_sessions WHERE poll = ?", poll)
+    row = one(db, "SELECT * FROM machine_sessions WHERE poll = ?", poll)
     return MachineSession(*row) if row else None
 
 
-async def end_sessions(db: aiosqlite.Connection, machine: MachineId) -> None:
+def end_sessions(db: sqlite3.Connection, machine: MachineId) -> None:
     """Every token of the machine's maintenance stack is worthless from here on."""
-    await db.execute("DELETE FROM machine_sessions WHERE machine = ?", (machine,))
-    await db.execute("DELETE FROM boot_tokens WHERE machine = ? AND redeemed_by IS NULL", (machine,))
+    db.execute("DELETE FROM machine_sessions WHERE machine = ?", (machine,))
+    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND redeemed_by IS NULL", (machine,))
 
 
-async def leave(db: aiosqlite.Connection, machine: MachineId) -> None:
+def leave(db: sqlite3.Connection, machine: MachineId) -> None:
     """The machine leaves the maintenance stack: its session opens nothing, but is remembered for ``has_left``."""
     left = "INSERT OR REPLACE INTO left_sessions SELECT machine, hash FROM machine_sessions WHERE machine = ?"
-    await db.execute(left, (machine,))
-    await end_sessions(db, machine)
+    db.execute(left, (machine,))
+    end_sessions(db, machine)
 
 
-async def has_left(db: aiosqlite.Connection, machine_token: str) -> MachineId | None:
+def has_left(db: sqlite3.Connection, machine_token: str) -> MachineId | None:
     """The machine that left with this session last, so that it can hear again that we know."""
-    row = await one(db, "SELECT machine FROM left_sessions WHERE hash = ?", hash_token(machine_token))
+    row = one(db, "SELECT machine FROM left_sessions WHERE hash = ?", hash_token(machine_token))
     return MachineId(row[0]) if row else None
 
 
-async def put_resident(
-    db: aiosqlite.Connection, token: str, deployment: DeploymentId, machine: MachineId, now: float, since: float
+def put_resident(
+    db: sqlite3.Connection, token: str, deployment: DeploymentId, machine: MachineId, now: float, since: float
 ) -> None:
     """Give a deployed system its token; those from before ``since`` are worthless.
 
     One attempt may hand out several, and only its agent knows which of them is on the disk.
     """
-    await db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND created < ?", (deployment, since))
-    await db.execute(
+    db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND created < ?", (deployment, since))
+    db.execute(
         "DELETE FROM resident_tokens WHERE rowid IN"
         " (SELECT rowid FROM resident_tokens WHERE deployment = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
         (deployment, KEEP_RESIDENTS - 1),
     )
     created = max(now, since)  # the clock may have gone back, and the attempt's next token would end this one
-    await db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, created))
+    db.execute("INSERT INTO resident_tokens VALUES(?,?,?,?)", (hash_token(token), deployment, machine, created))
 
 
-async def keep_resident(db: aiosqlite.Connection, token: str, deployment: DeploymentId) -> None:
+def keep_resident(db: sqlite3.Connection, token: str, deployment: DeploymentId) -> None:
     """The deployed system runs with this token: every other one of its deployment is worthless."""
-    await db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND hash <> ?", (deployment, hash_token(token)))
+    db.execute("DELETE FROM resident_tokens WHERE deployment = ? AND hash <> ?", (deployment, hash_token(token)))
 
 
-async def resident(db: aiosqlite.Connection, token: str) -> tuple[DeploymentId, MachineId] | None:
+def resident(db: sqlite3.Connection, token: str) -> tuple[DeploymentId, MachineId] | None:
     """Whose resident this token belongs to."""
-    row = await one(db, "SELECT deployment, machine FROM resident_tokens WHERE hash = ?", hash_token(token))
+    row = one(db, "SELECT deployment, machine FROM resident_tokens WHERE hash = ?", hash_token(token))
     return (DeploymentId(row[0]), MachineId(row[1])) if row else None
 
 
-async def end_resident(db: aiosqlite.Connection, deployment: DeploymentId) -> None:
+def end_resident(db: sqlite3.Connection, deployment: DeploymentId) -> None:
     """The deployed system is nobody's any more."""
-    await db.execute("DELETE FROM resident_tokens WHERE deployment = ?", (deployment,))
+    db.execute("DELETE FROM resident_tokens WHERE deployment = ?", (deployment,))
 
 
-async def put_download(db: aiosqlite.Connection, token: str, attempt: AttemptId, image: ImageId) -> None:
+def put_download(db: sqlite3.Connection, token: str, attempt: AttemptId, image: ImageId) -> None:
     """Allow one image to be read while one attempt lives.
 
     Tokens of the machine's ended attempts go, and those of this one but for the last: its answer may be on its way.
     """
     ended = "SELECT id FROM attempts WHERE status <> 'live' AND machine = (SELECT machine FROM attempts WHERE id = ?)"
-    await db.execute(f"DELETE FROM download_tokens WHERE attempt IN ({ended})", (attempt,))  # noqa: S608 - ours
-    await db.execute(
+    db.execute(f"DELETE FROM download_tokens WHERE attempt IN ({ended})", (attempt,))  # noqa: S608 - ours
+    db.execute(
         "DELETE FROM download_tokens WHERE rowid IN"
         " (SELECT rowid FROM download_tokens WHERE attempt = ? ORDER BY rowid DESC LIMIT -1 OFFSET 1)",
         (attempt,),
     )
-    await db.execute("INSERT INTO download_tokens VALUES(?,?,?)", (hash_token(token), attempt, image))
+    db.execute("INSERT INTO download_tokens VALUES(?,?,?)", (hash_token(token), attempt, image))
 
 
-async def may_download(db: aiosqlite.Connection, token: str, image: int) -> bool:
+def may_download(db: sqlite3.Connection, token: str, image: int) -> bool:
     """Whether the token opens this image now."""
     sql = (
         "SELECT 1 FROM download_tokens d JOIN attempts a ON a.id = d.attempt"
         " WHERE d.hash = ? AND d.image = ? AND a.status = 'live'"
     )
-    return await one(db, sql, hash_token(token), image) is not None
+    return one(db, sql, hash_token(token), image) is not None

@@ -1,10 +1,9 @@
 """API tokens: what a program shows in a user's place. It never may more than the user may at that moment."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import aiosqlite
 
 from appliance.accounts import ROLES, Asker, Role, parse_role, require_person
 from appliance.errors import Denied, Invalid
@@ -71,10 +70,10 @@ class ApiTokens:
             raise TooOften(wait)
         self._limits.failed_from(address, now)
 
-    async def role_in(self, db: aiosqlite.Connection, key: str) -> Role | None:
+    def role_in(self, db: sqlite3.Connection, key: str) -> Role | None:
         """What the token with this id may do now; None: nothing any more."""
-        stored = await api_tokens.by_id(db, key)
-        owner = await accounts.user(db, stored.user) if stored else None
+        stored = api_tokens.by_id(db, key)
+        owner = accounts.user(db, stored.user) if stored else None
         if stored is None or owner is None or owner.disabled or _ended(stored, self._clock()):
             return None
         return _least(owner.role, stored.scope)
@@ -85,10 +84,10 @@ class ApiTokens:
         token = PREFIX + secrets.token_hex(32)
         made = self._checked(new, by, hash_token(token))
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> ApiToken:
-            await api_tokens.add(db, made)
-            await tell(Event("token.changed", self._clock(), f"{by} made token {made.name}"))
-            await audit.note(db, by, "token.create", _subject(made), None, _told(made), now=self._clock())
+        def job(db: sqlite3.Connection, tell: Tell) -> ApiToken:
+            api_tokens.add(db, made)
+            tell(Event("token.changed", self._clock(), f"{by} made token {made.name}"))
+            audit.note(db, by, "token.create", _subject(made), None, _told(made), now=self._clock())
             return made
 
         return MadeToken(await record(self._store, self._bus, job), token)
@@ -111,23 +110,23 @@ class ApiTokens:
         An API token may end itself, and no other.
         """
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> ApiToken:
-            stored = await self.visible(db, key, by)
+        def job(db: sqlite3.Connection, tell: Tell) -> ApiToken:
+            stored = self.visible(db, key, by)
             if (stored.user, f"token {stored.name}") != (by.name, by.via):
                 require_person(by, "end other tokens than itself")
-            await api_tokens.delete(db, stored.id)
+            api_tokens.delete(db, stored.id)
             owner = "" if stored.user == by.name else f" of {stored.user}"
-            await tell(Event("token.changed", self._clock(), f"{by} deleted token {stored.name}{owner}"))
-            await audit.note(db, by, "token.delete", _subject(stored), _told(stored), now=self._clock())
+            tell(Event("token.changed", self._clock(), f"{by} deleted token {stored.name}{owner}"))
+            audit.note(db, by, "token.delete", _subject(stored), _told(stored), now=self._clock())
             return stored
 
         stored = await record(self._store, self._bus, job)
         self._changed()
         return stored
 
-    async def visible(self, db: aiosqlite.Connection, key: str, by: Asker) -> ApiToken:
+    def visible(self, db: sqlite3.Connection, key: str, by: Asker) -> ApiToken:
         """The token, where the asker may know of it; raises NotFound or Denied."""
-        stored = await api_tokens.get(db, key, by.name)
+        stored = api_tokens.get(db, key, by.name)
         if stored.user != by.name and by.role is not Role.ADMIN:
             raise Denied("token-foreign", "this token is another user's", "ask an administrator")
         return stored
@@ -145,9 +144,9 @@ def _ended(stored: ApiToken, now: float) -> bool:
     return stored.expires is not None and now >= stored.expires
 
 
-async def _find(db: aiosqlite.Connection, token_hash: str) -> tuple[ApiToken, User] | None:
-    stored = await api_tokens.find(db, token_hash)
-    owner = await accounts.user(db, stored.user) if stored else None
+def _find(db: sqlite3.Connection, token_hash: str) -> tuple[ApiToken, User] | None:
+    stored = api_tokens.find(db, token_hash)
+    owner = accounts.user(db, stored.user) if stored else None
     return (stored, owner) if stored and owner else None
 
 

@@ -1,8 +1,8 @@
 """The application: what is served where, and what every request goes through."""
 
 import asyncio
+import sqlite3
 
-import aiosqlite
 from aiohttp import web
 from argon2 import PasswordHasher
 
@@ -48,8 +48,8 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
 async def _health(request: web.Request) -> web.Response:
     """For monitors: 200 while the state can be read."""
 
-    async def job(db: aiosqlite.Connection) -> None:
-        await one(db, "SELECT 1 FROM settings")
+    def job(db: sqlite3.Connection) -> None:
+        one(db, "SELECT 1 FROM settings")
 
     await request.app[SERVICES].store.read(job)
     return web.json_response({"status": "ok"})

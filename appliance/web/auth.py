@@ -6,10 +6,10 @@ their way. Whoever shows it later has copied it, or is the one that it was copie
 """
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Asker, Role
@@ -102,12 +102,12 @@ class Accounts:
             raise Denied("login-disabled", f"{name} is disabled", "ask an administrator to enable it")
         self._limits.succeeded(name, address)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Made:
+        def job(db: sqlite3.Connection, tell: Tell) -> Made:
             # Whoever was deleted or disabled meanwhile does not get in.
-            present = await accounts.existing(db, user.name)
+            present = accounts.existing(db, user.name)
             if present.disabled or present.password != user.password:
                 raise Denied("login-wrong", "this user was changed a moment ago", "try again")
-            return await open_session(db, tell, present, address, self._clock(), program)
+            return open_session(db, tell, present, address, self._clock(), program)
 
         return await record(self._store, self._bus, job)
 
@@ -117,10 +117,10 @@ class Accounts:
             return
         text, now = more(f"log-in as {name[:80]!r} from {address} failed", held_back), self._clock()
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await tell(Event("user.login", now, text))
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            tell(Event("user.login", now, text))
             said = {"reason": why} | ({"not told before it": held_back} if held_back else {})
-            await audit.note_failure(db, name, address, "user.log-in", now=now, after=said)
+            audit.note_failure(db, name, address, "user.log-in", now=now, after=said)
 
         await record(self._store, self._bus, job)
 
@@ -158,11 +158,11 @@ class Accounts:
         """An old token was shown: it is in two hands, and nobody can tell which of them is the user's."""
         now = self._clock()
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await log_ins.end(db, log_in.id)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            log_ins.end(db, log_in.id)
             why = "a token that was replaced long ago was used again: it was copied from the browser"
-            await tell(Event("user.login", now, f"a log-in of {log_in.user} ended, used from {address}", why))
-            await audit.note_failure(db, log_in.user, address, "user.log-in", now=now, after={"reason": why})
+            tell(Event("user.login", now, f"a log-in of {log_in.user} ended, used from {address}", why))
+            audit.note_failure(db, log_in.user, address, "user.log-in", now=now, after={"reason": why})
 
         await record(self._store, self._bus, job)
         self.access.changed()
@@ -171,21 +171,21 @@ class Accounts:
         """What whoever was let in with this proof may do by now; None: nothing any more. Asking is no use of it."""
         return await self._store.read(lambda db: self._role_in(db, proof))
 
-    async def _role_in(self, db: aiosqlite.Connection, proof: Proof) -> Role | None:
+    def _role_in(self, db: sqlite3.Connection, proof: Proof) -> Role | None:
         if proof.api_token:
-            return await self.api_tokens.role_in(db, proof.api_token)
-        log_in = await log_ins.get(db, proof.log_in)
-        user = await accounts.user(db, log_in.user) if log_in else None
+            return self.api_tokens.role_in(db, proof.api_token)
+        log_in = log_ins.get(db, proof.log_in)
+        user = accounts.user(db, log_in.user) if log_in else None
         if log_in is None or user is None or user.disabled or _ended(log_in, self._clock()):
             return None
         return Role(user.role)
 
-    async def still_may(self, db: aiosqlite.Connection, proof: Proof) -> None:
+    def still_may(self, db: sqlite3.Connection, proof: Proof) -> None:
         """In the transaction of a change: raise Denied where who asked may less by now than when they were let in.
 
         Between the two a body may come as slowly as its sender likes.
         """
-        role = await self._role_in(db, proof)
+        role = self._role_in(db, proof)
         if role is None:
             raise Denied("login-needed", "this log-in has ended meanwhile", "log in again")
         if not role.covers(proof.asker.role):
@@ -194,10 +194,10 @@ class Accounts:
     async def log_out(self, proof: Proof) -> None:
         """End the log-in; its token is worthless from here on. An API token stays as it is."""
 
-        async def job(db: aiosqlite.Connection) -> None:
-            await log_ins.end(db, proof.log_in)
+        def job(db: sqlite3.Connection) -> None:
+            log_ins.end(db, proof.log_in)
             subject = ("user", proof.asker.name, proof.asker.name)
-            await audit.note(db, proof.asker, "user.log-out", subject, now=self._clock())
+            audit.note(db, proof.asker, "user.log-out", subject, now=self._clock())
 
         if proof.log_in:
             await self._store.write(job)
@@ -215,18 +215,16 @@ PROOF = web.RequestKey("proof", Proof)
 """``request[PROOF]``: by what the request was let in; set with ``USER``."""
 
 
-async def open_session(
-    db: aiosqlite.Connection, tell: Tell, user: User, address: str, now: float, program: str = ""
-) -> Made:
+def open_session(db: sqlite3.Connection, tell: Tell, user: User, address: str, now: float, program: str = "") -> Made:
     """Log the user in, within a transaction."""
     token, key = new_token(), secrets.token_hex(8)
     shown = program[:LONGEST_PROGRAM].encode(errors="replace").decode()
     log_in = LogIn(key, user.name, now, now, now + ABSOLUTE_END, address, shown)
-    await log_ins.add(db, log_in, LogInToken(hash_token(token), key, now))
-    await accounts.note_log_in(db, user.name, now)
-    await tell(Event("user.login", now, f"{user.name} logged in from {address}"))
+    log_ins.add(db, log_in, LogInToken(hash_token(token), key, now))
+    accounts.note_log_in(db, user.name, now)
+    tell(Event("user.login", now, f"{user.name} logged in from {address}"))
     by = Asker(user.name, Role(user.role), address)
-    await audit.note(db, by, "user.log-in", ("user", user.name, user.name), now=now)
+    audit.note(db, by, "user.log-in", ("user", user.name, user.name), now=now)
     return Made(key, user, token, log_in.expires)
 
 
@@ -235,19 +233,17 @@ def new_token() -> str:
     return secrets.token_hex(32)
 
 
-async def _used(
-    db: aiosqlite.Connection, log_in: LogIn, shown: LogInToken, now: float, *, due: bool, touched: bool
-) -> str:
+def _used(db: sqlite3.Connection, log_in: LogIn, shown: LogInToken, now: float, *, due: bool, touched: bool) -> str:
     """Note that the token was used; another one for the browser, if it is time for it, else nothing."""
     if touched:
-        await log_ins.touch(db, log_in.id, now)
+        log_ins.touch(db, log_in.id, now)
     if shown.used is None:
-        await log_ins.first_use(db, shown, now)
+        log_ins.first_use(db, shown, now)
     # Several requests come at once, and each would be given another: one offer in a minute.
-    if not due or now - await log_ins.newest_token(db, log_in.id) < GRACE:
+    if not due or now - log_ins.newest_token(db, log_in.id) < GRACE:
         return ""
     token = new_token()
-    await log_ins.add_token(db, LogInToken(hash_token(token), log_in.id, now))
+    log_ins.add_token(db, LogInToken(hash_token(token), log_in.id, now))
     return token
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Asker
@@ -69,10 +69,10 @@ class ConsoleCertificate:
             message = f"This certificate can be used, but {'; '.join(offered.warnings)}"
             raise Conflict("certificate-doubtful", message, "confirm that you want it", "confirm")
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
             before = self._described()
-            await self.tls.use(offered.chain)
-            await self._noted(db, tell, by, "certificate.set", before, "put another certificate in for the console")
+            self.tls.use(offered.chain)
+            self._noted(db, tell, by, "certificate.set", before, "put another certificate in for the console")
 
         async with self._changing:
             await record(self._store, self._bus, job)
@@ -81,20 +81,20 @@ class ConsoleCertificate:
     async def reset(self, by: Asker) -> None:
         """Go back to our own certificate for all connections from now on."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
             before = self._described()
-            await self.tls.forget()
-            await self._noted(db, tell, by, "certificate.reset", before, "went back to the appliance's own certificate")
+            self.tls.forget()
+            self._noted(db, tell, by, "certificate.reset", before, "went back to the appliance's own certificate")
 
         async with self._changing:
             await record(self._store, self._bus, job)
 
-    async def _noted(
-        self, db: aiosqlite.Connection, tell: Tell, by: Asker, action: str, before: dict[str, object], text: str
+    def _noted(
+        self, db: sqlite3.Connection, tell: Tell, by: Asker, action: str, before: dict[str, object], text: str
     ) -> None:
         now = self._clock()
-        await audit.note(db, by, action, ("certificate", "console", "console"), before, self._described(), now=now)
-        await tell(Event("certificate.changed", now, f"{by} {text}"))
+        audit.note(db, by, action, ("certificate", "console", "console"), before, self._described(), now=now)
+        tell(Event("certificate.changed", now, f"{by} {text}"))
 
     def _described(self) -> dict[str, object]:
         chain = self.tls.chain

@@ -2,11 +2,9 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-
-import aiosqlite
 
 from appliance.accounts import APPLIANCE, Role
 from appliance.errors import ApplianceError
@@ -20,10 +18,10 @@ BUSY_SECONDS = 5
 """How long to wait for the daemon's writer, which commits in milliseconds."""
 
 
-async def find_user(state_dir: Path, name: str) -> accounts.User:
+def find_user(state_dir: Path, name: str) -> accounts.User:
     """The user, before anybody is asked for a password; raises NotFound."""
-    async with _store(state_dir) as db:
-        return await accounts.existing(db, name)
+    with _store(state_dir) as db:
+        return accounts.existing(db, name)
 
 
 async def reset_password(state_dir: Path, name: str, password: str, now: float) -> bool:
@@ -34,28 +32,28 @@ async def reset_password(state_dir: Path, name: str, password: str, now: float) 
     """
     check_password(password, name)
     hashed = await Passwords(default_hasher()).hash(password)
-    async with _store(state_dir) as db:
-        await db.execute("BEGIN IMMEDIATE")
-        await accounts.set_password(db, name, hashed)
+    with _store(state_dir) as db:
+        db.execute("BEGIN IMMEDIATE")
+        accounts.set_password(db, name, hashed)
         text = f"the password of {name} was reset on the appliance itself; all of their log-ins ended"
-        await events.add(db, Event("user.changed", now, text))
-        await audit.note(db, APPLIANCE, "user.password", ("user", name, name), now=now)
-        users = await accounts.users(db)
-        await db.commit()
+        events.add(db, Event("user.changed", now, text))
+        audit.note(db, APPLIANCE, "user.password", ("user", name, name), now=now)
+        users = accounts.users(db)
+        db.commit()
     return any(user.role == Role.ADMIN and not user.disabled for user in users)
 
 
-@asynccontextmanager
-async def _store(state_dir: Path) -> AsyncIterator[aiosqlite.Connection]:
+@contextmanager
+def _store(state_dir: Path) -> Iterator[sqlite3.Connection]:
     """The store as it is, neither made nor migrated: the daemon may be of another version."""
     path = state_dir / "store.db"
     _check_owner(path)
     try:
         url = f"{path.absolute().as_uri()}?mode=rw"
-        async with aiosqlite.connect(url, uri=True, isolation_level=None, timeout=BUSY_SECONDS) as db:
-            await db.execute("PRAGMA synchronous=FULL")
-            await db.execute("PRAGMA foreign_keys=ON")
-            await _check_schema(db, path)
+        with closing(sqlite3.connect(url, uri=True, isolation_level=None, timeout=BUSY_SECONDS)) as db:
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA foreign_keys=ON")
+            _check_schema(db, path)
             yield db
     except sqlite3.Error as error:
         raise ApplianceError("store-unusable", f"{path}: {error}", "look at the disk, then try again") from error
@@ -71,9 +69,9 @@ def _check_owner(path: Path) -> None:
         raise ApplianceError("not-allowed", f"{path} belongs to another user", "run this as root")
 
 
-async def _check_schema(db: aiosqlite.Connection, path: Path) -> None:
-    async with db.execute("PRAGMA user_version") as cursor:
-        row = await cursor.fetchone()
+def _check_schema(db: sqlite3.Connection, path: Path) -> None:
+    cursor = db.execute("PRAGMA user_version")
+    row = cursor.fetchone()
     if row is None or row[0] != len(MIGRATIONS):
         hint = "restart the daemon, so that it runs the version of this program; then try again"
         raise ApplianceError("store-other-schema", f"{path} was written by another version", hint)

@@ -3,10 +3,10 @@
 import asyncio
 import hmac
 import secrets
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Asker, Role
@@ -36,11 +36,11 @@ async def prepare_setup(store: Store, state_dir: Path, now: float) -> str | None
     """A fresh set-up link (path and query) where there is no user yet; None, and no link, where there is one."""
     token = secrets.token_hex(32)
 
-    async def job(db: aiosqlite.Connection) -> bool:
-        if await accounts.users(db):
+    def job(db: sqlite3.Connection) -> bool:
+        if accounts.users(db):
             return False
-        await accounts.put_setting(db, _HASH, hash_token(token))
-        await accounts.put_setting(db, _EXPIRES, repr(now + GOOD_FOR))
+        accounts.put_setting(db, _HASH, hash_token(token))
+        accounts.put_setting(db, _EXPIRES, repr(now + GOOD_FOR))
         return True
 
     file = state_dir / LINK_FILE
@@ -77,15 +77,15 @@ class Setup:
         check_password(password, name)
         user = User(name, await self._passwords.hash(password), "admin", self._clock())
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Made:
-            await _check(db, token, self._clock())
-            await accounts.add_user(db, user)
+        def job(db: sqlite3.Connection, tell: Tell) -> Made:
+            _check(db, token, self._clock())
+            accounts.add_user(db, user)
             for key in (_HASH, _EXPIRES):
-                await accounts.put_setting(db, key, None)
-            await tell(Event("user.login", self._clock(), f"{name} set the appliance up, as its first administrator"))
+                accounts.put_setting(db, key, None)
+            tell(Event("user.login", self._clock(), f"{name} set the appliance up, as its first administrator"))
             by = Asker(name, Role.ADMIN, address, "set-up")
-            await audit.note(db, by, "user.create", ("user", name, name), None, {"role": "admin"}, now=self._clock())
-            return await open_session(db, tell, user, address, self._clock(), program)
+            audit.note(db, by, "user.create", ("user", name, name), None, {"role": "admin"}, now=self._clock())
+            return open_session(db, tell, user, address, self._clock(), program)
 
         log_in = await record(self._store, self._bus, job)
         await asyncio.to_thread(self._file.unlink, missing_ok=True)
@@ -96,10 +96,10 @@ SETUP = web.AppKey("setup", Setup)
 """``request.app[SETUP]``."""
 
 
-async def _check(db: aiosqlite.Connection, token: str, now: float) -> None:
-    if await accounts.users(db):
+def _check(db: sqlite3.Connection, token: str, now: float) -> None:
+    if accounts.users(db):
         raise Conflict("setup-done", "the appliance has been set up already", "log in instead")
-    stored, expires = await accounts.setting(db, _HASH), await accounts.setting(db, _EXPIRES)
+    stored, expires = accounts.setting(db, _HASH), accounts.setting(db, _EXPIRES)
     if not stored or not expires or not hmac.compare_digest(stored, hash_token(token)):
         hint = f"copy the whole link from {LINK_FILE} in the state directory, or {_FRESH}"
         raise Denied("setup-token-wrong", "this set-up link is not the present one", hint, "token")

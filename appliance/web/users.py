@@ -1,9 +1,9 @@
 """Who may log in: users are made, changed and deleted here, and there is always an administrator left."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Asker, Role, parse_role, require_person
@@ -45,9 +45,9 @@ class Users:
         check_password(password, name)
         new = User(name, await self._doors.passwords.hash(password), parse_role(role), self._clock())
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> User:
-            await accounts.add_user(db, new)
-            await self._told(db, tell, by, "create", new, None, _told(new))
+        def job(db: sqlite3.Connection, tell: Tell) -> User:
+            accounts.add_user(db, new)
+            self._told(db, tell, by, "create", new, None, _told(new))
             return new
 
         return await record(self._store, self._bus, job)
@@ -60,17 +60,17 @@ class Users:
         require_person(by, "change what users may do")
         role = parse_role(change.role) if change.role is not None else None
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> User:
-            before = await accounts.existing(db, name)
+        def job(db: sqlite3.Connection, tell: Tell) -> User:
+            before = accounts.existing(db, name)
             disabled = before.disabled if change.disabled is None else change.disabled
             after = replace(before, role=role or before.role, disabled=disabled)
             if after == before:
                 return before
-            await accounts.put_user(db, after)
-            await _keep_an_admin(db, before)
+            accounts.put_user(db, after)
+            _keep_an_admin(db, before)
             if after.disabled:
-                await log_ins.end_all(db, name)
-            await self._told(db, tell, by, "change", after, _told(before), _told(after))
+                log_ins.end_all(db, name)
+            self._told(db, tell, by, "change", after, _told(before), _told(after))
             return after
 
         changed = await record(self._store, self._bus, job)
@@ -80,11 +80,11 @@ class Users:
     async def delete(self, name: str, by: Asker) -> None:
         """Forget a user with all log-ins and tokens; raises Conflict ``last-admin``."""
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            before = await accounts.existing(db, name)
-            await accounts.delete_user(db, name)
-            await _keep_an_admin(db, before)
-            await self._told(db, tell, by, "delete", before, _told(before), None)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            before = accounts.existing(db, name)
+            accounts.delete_user(db, name)
+            _keep_an_admin(db, before)
+            self._told(db, tell, by, "delete", before, _told(before), None)
 
         await record(self._store, self._bus, job)
         self._doors.access.changed()
@@ -99,10 +99,10 @@ class Users:
         await self._store.read(lambda db: accounts.existing(db, name))
         hashed = await self._doors.passwords.hash(password)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> None:
-            await accounts.set_password(db, name, hashed)
-            user = await accounts.existing(db, name)
-            await self._told(db, tell, by, "password", user, None, None)
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            accounts.set_password(db, name, hashed)
+            user = accounts.existing(db, name)
+            self._told(db, tell, by, "password", user, None, None)
 
         await record(self._store, self._bus, job)
         self._doors.access.changed()
@@ -120,13 +120,13 @@ class Users:
         check_password(new, by.name)
         hashed = await self._doors.passwords.hash(new)
 
-        async def job(db: aiosqlite.Connection, tell: Tell) -> Made:
-            log_in = await log_ins.get(db, proof.log_in)
+        def job(db: sqlite3.Connection, tell: Tell) -> Made:
+            log_in = log_ins.get(db, proof.log_in)
             if log_in is None:
                 raise Denied("login-needed", "this log-in has ended", "log in again")
-            await accounts.set_password(db, by.name, hashed, keep=log_in.id)
-            token = await _another_token(db, log_in, self._clock())
-            await self._told(db, tell, by, "password", user, None, None)
+            accounts.set_password(db, by.name, hashed, keep=log_in.id)
+            token = _another_token(db, log_in, self._clock())
+            self._told(db, tell, by, "password", user, None, None)
             return Made(log_in.id, user, token, log_in.expires)
 
         made = await record(self._store, self._bus, job)
@@ -152,23 +152,23 @@ class Users:
         """End a log-in: one's own, an administrator anybody's. Raises NotFound or Denied."""
         require_person(by, "end log-ins")
 
-        async def job(db: aiosqlite.Connection, _: Tell) -> LogIn:
-            found = await log_ins.get(db, key)
+        def job(db: sqlite3.Connection, _: Tell) -> LogIn:
+            found = log_ins.get(db, key)
             if found is None:
                 raise NotFound("session-unknown", f"there is no log-in {key[:80]!r}", "it may have ended already")
             if found.user != by.name and by.role is not Role.ADMIN:
                 raise Denied("log-in-foreign", "this is another user's log-in", "ask an administrator")
-            await log_ins.end(db, found.id)
-            await audit.note(db, by, "session.end", ("session", found.id, found.user), _shown(found), now=self._clock())
+            log_ins.end(db, found.id)
+            audit.note(db, by, "session.end", ("session", found.id, found.user), _shown(found), now=self._clock())
             return found
 
         ended = await record(self._store, self._bus, job)
         self._doors.access.changed()
         return ended
 
-    async def _told(
+    def _told(
         self,
-        db: aiosqlite.Connection,
+        db: sqlite3.Connection,
         tell: Tell,
         by: Asker,
         act: str,
@@ -176,28 +176,28 @@ class Users:
         before: dict[str, object] | None,
         after: dict[str, object] | None,
     ) -> None:
-        await audit.note(db, by, f"user.{act}", ("user", user.name, user.name), before, after, now=self._clock())
+        audit.note(db, by, f"user.{act}", ("user", user.name, user.name), before, after, now=self._clock())
         text = {"create": "made", "change": "changed", "delete": "deleted"}.get(act, "changed the password of")
-        await tell(Event("user.changed", self._clock(), f"{by} {text} user {user.name}"))
+        tell(Event("user.changed", self._clock(), f"{by} {text} user {user.name}"))
 
 
 USERS = web.AppKey("users", Users)
 """``request.app[USERS]``."""
 
 
-async def _keep_an_admin(db: aiosqlite.Connection, before: User) -> None:
+def _keep_an_admin(db: sqlite3.Connection, before: User) -> None:
     """After a change: raise Conflict where nobody is left who can manage users."""
-    every = await accounts.users(db)
+    every = accounts.users(db)
     if before.role == Role.ADMIN and not any(each.role == Role.ADMIN and not each.disabled for each in every):
         message = f"{before.name} is the last administrator who can log in"
         raise Conflict("last-admin", message, "make somebody else an administrator first")
 
 
-async def _another_token(db: aiosqlite.Connection, log_in: LogIn, now: float) -> str:
+def _another_token(db: sqlite3.Connection, log_in: LogIn, now: float) -> str:
     """The log-in goes on under another token; those of before are worthless at once."""
     token = new_token()
-    await log_ins.forget_tokens(db, log_in.id)
-    await log_ins.add_token(db, LogInToken(hash_token(token), log_in.id, now))
+    log_ins.forget_tokens(db, log_in.id)
+    log_ins.add_token(db, LogInToken(hash_token(token), log_in.id, now))
     return token
 
 

@@ -6,6 +6,7 @@ keep the computer busy, which the rate does not.
 """
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-import aiosqlite
 import psutil
 
 from appliance.errors import ApplianceError
@@ -112,9 +112,9 @@ async def _ours(where: Arena, directory: Path) -> AsyncIterator[int]:
         yield pid
 
 
-async def _add_names(db: aiosqlite.Connection) -> None:
+def _add_names(db: sqlite3.Connection) -> None:
     for name, address in names().items():
-        await network.add_record(db, DnsRecord(name, "A", str(address), "", 0.0))
+        network.add_record(db, DnsRecord(name, "A", str(address), "", 0.0))
 
 
 @asynccontextmanager

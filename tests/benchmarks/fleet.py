@@ -1,12 +1,11 @@
 """A large fleet in a store, as years of use would leave it; and the services of an appliance over a store."""
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
-
-import aiosqlite
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
 from appliance.deployment import Deployment, DiskIdentity, Installed, Wanted
@@ -70,12 +69,12 @@ def _slices(many: int, size: int) -> Iterable[range]:
     return (range(start, min(start + size, many)) for start in range(0, many, size))
 
 
-async def _put_catalogue(db: aiosqlite.Connection) -> None:
+def _put_catalogue(db: sqlite3.Connection) -> None:
     for number in range(40):
-        await catalogue.add_image(
+        catalogue.add_image(
             db, Image(ImageId(0), f"image-{number}", f"Debian {number}", "raw", 4 << 30, 1 << 30, "ab" * 32, 512, NOW)
         )
-        await catalogue.put_kernel(db, Kernel(KernelId(0), f"kernel-{number}", f"6.{number}", "", "ab" * 32, None, NOW))
+        catalogue.put_kernel(db, Kernel(KernelId(0), f"kernel-{number}", f"6.{number}", "", "ab" * 32, None, NOW))
 
 
 def machine_id(number: int) -> MachineId:
@@ -83,17 +82,17 @@ def machine_id(number: int) -> MachineId:
     return MachineId(f"{number:016x}")
 
 
-async def _put_machines(db: aiosqlite.Connection, numbers: range, deployed: int, now: float) -> None:
+def _put_machines(db: sqlite3.Connection, numbers: range, deployed: int, now: float) -> None:
     for number in numbers:
         made = _machine(number, deployed, now)
-        await machines.put(db, made)
-        await machines.put_inventory(db, made.id, inventory(number))
-        deployment = await _put_deployment(db, made, number, now) if number < deployed else None
+        machines.put(db, made)
+        machines.put_inventory(db, made.id, inventory(number))
+        deployment = _put_deployment(db, made, number, now) if number < deployed else None
         kind = Kind.DEPLOY if deployment else Kind.WIPE
         steps = steps_for(kind, system_runs=False)
         attempt = begin(AttemptId(f"a{number}"), kind, made.id, deployment, steps, nonce="n", armed=True, now=now - 60)
         live = number % 200 == 0
-        await attempts.put(db, attempt if live else _ended(attempt, now))
+        attempts.put(db, attempt if live else _ended(attempt, now))
 
 
 def _ended(attempt: Attempt, now: float) -> Attempt:
@@ -119,9 +118,9 @@ def _machine(number: int, deployed: int, now: float) -> Machine:
     )
 
 
-async def _put_deployment(db: aiosqlite.Connection, machine: Machine, number: int, now: float) -> DeploymentId:
+def _put_deployment(db: sqlite3.Connection, machine: Machine, number: int, now: float) -> DeploymentId:
     disk = DiskIdentity(serial=f"S{number}", wwn=None, bytes=10**12, model="disk", content="f", summary="", empty=True)
-    made = await deployments.add(
+    made = deployments.add(
         db,
         Deployment(
             DeploymentId(0),
@@ -173,7 +172,7 @@ def inventory(number: int) -> dict[str, Any]:
     }
 
 
-async def _put_events(db: aiosqlite.Connection, numbers: range, fleet: int, start: float) -> None:
+def _put_events(db: sqlite3.Connection, numbers: range, fleet: int, start: float) -> None:
     made = [
         Event(
             KINDS[number % len(KINDS)],
@@ -185,13 +184,13 @@ async def _put_events(db: aiosqlite.Connection, numbers: range, fleet: int, star
         )
         for number in numbers
     ]
-    await db.executemany(
+    db.executemany(
         "INSERT INTO events(at, kind, machine, deployment, doc) VALUES(?,?,?,?,?)",
         [(each.at, each.kind, each.machine, each.deployment, dump(each)) for each in made],
     )
 
 
-async def _put_leases(db: aiosqlite.Connection, many: int, now: float) -> None:
+def _put_leases(db: sqlite3.Connection, many: int, now: float) -> None:
     start = IPv4Address("10.70.0.0")
     made = [
         Lease(
@@ -206,7 +205,7 @@ async def _put_leases(db: aiosqlite.Connection, many: int, now: float) -> None:
         )
         for number in range(many)
     ]
-    await db.executemany(
+    db.executemany(
         "INSERT INTO leases(interface, address, doc) VALUES(?,?,?)",
         [(each.interface, str(each.address), dump(each)) for each in made],
     )

@@ -1,8 +1,7 @@
 """What a large fleet leaves behind besides its machines: tasks that ended, the audit log, strangers on the network."""
 
+import sqlite3
 from collections.abc import Iterable
-
-import aiosqlite
 
 from appliance.sighting import Sighting, Stage
 from appliance.store import audit, tasks
@@ -31,7 +30,7 @@ def _slices(many: int) -> Iterable[range]:
     return (range(start, min(start + SLICE, many)) for start in range(0, many, SLICE))
 
 
-async def _put_tasks(db: aiosqlite.Connection, numbers: range, fleet: int, now: float) -> None:
+def _put_tasks(db: sqlite3.Connection, numbers: range, fleet: int, now: float) -> None:
     for number in numbers:
         machine = machine_id(number % fleet)
         failed = number % 50 == 0
@@ -47,10 +46,10 @@ async def _put_tasks(db: aiosqlite.Connection, numbers: range, fleet: int, now: 
             reason="nothing was heard of it in time" if failed else "",
             ended=now - 99_000 + number,
         )
-        await tasks.add(db, made)
+        tasks.add(db, made)
 
 
-async def _put_entries(db: aiosqlite.Connection, numbers: range, start: float) -> None:
+def _put_entries(db: sqlite3.Connection, numbers: range, start: float) -> None:
     for number in numbers:
         action = ACTIONS[number % len(ACTIONS)]
         entry = audit.Entry(
@@ -66,10 +65,10 @@ async def _put_entries(db: aiosqlite.Connection, numbers: range, start: float) -
             before={"notes": "as it was", "tags": ["rack-1"]},
             after={"notes": "as it became", "tags": ["rack-1", "prod"]},
         )
-        await audit.add(db, entry)
+        audit.add(db, entry)
 
 
-async def _put_strangers(db: aiosqlite.Connection, numbers: range, now: float) -> None:
+def _put_strangers(db: sqlite3.Connection, numbers: range, now: float) -> None:
     made = [
         Sighting(
             f"52:54:02:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
@@ -86,7 +85,7 @@ async def _put_strangers(db: aiosqlite.Connection, numbers: range, now: float) -
         )
         for number in numbers
     ]
-    await db.executemany(
+    db.executemany(
         "INSERT INTO sightings(mac, interface, first, last, stage, search, doc) VALUES(?,?,?,?,?,?,?)",
         [(s.mac, s.interface, s.first, s.last, s.stage.value, search_text(s), dump(s)) for s in made],
     )

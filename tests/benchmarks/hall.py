@@ -3,11 +3,11 @@
 import asyncio
 import json
 import secrets
+import sqlite3
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import aiosqlite
 import psutil
 
 from appliance.store import machines, tokens
@@ -47,18 +47,18 @@ async def _filled(directory: Path) -> list[str]:
         return await store.write(_sessions)
 
 
-async def _sessions(db: aiosqlite.Connection) -> list[str]:
+def _sessions(db: sqlite3.Connection) -> list[str]:
     """Every machine idle, with a session; nothing goes on."""
-    await db.execute("DELETE FROM attempts WHERE status = 'live'")
-    every = [machine.id for machine in await machines.every(db)]
+    db.execute("DELETE FROM attempts WHERE status = 'live'")
+    every = [machine.id for machine in machines.every(db)]
     polls = {machine: secrets.token_hex(16) for machine in every}
     for machine, poll in polls.items():
         made = MachineSession(tokens.hash_token(secrets.token_hex(32)), machine, poll, None, NOW)
-        await db.execute(
+        db.execute(
             "INSERT INTO machine_sessions(hash, machine, poll, attempt, created, proven) VALUES(?,?,?,?,?,?)",
             (made.hash, made.machine, made.poll, made.attempt, made.created, made.proven),
         )
-    assert len(await rows(db, "SELECT 1 FROM machine_sessions")) == MACHINES
+    assert len(rows(db, "SELECT 1 FROM machine_sessions")) == MACHINES
     return list(polls.values())
 
 

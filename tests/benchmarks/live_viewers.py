@@ -130,9 +130,9 @@ async def _change(site: Site, fleet: list[Machine], state: State, pause: float) 
 
 
 async def _move(site: Site, machine: Machine, state: State) -> None:
-    async def job(db: Any, tell: Any) -> None:
-        before = await machines.get(db, machine.id)
-        await change_machine(db, tell, before, replace(before, state=state), time.time())
+    def job(db: Any, tell: Any) -> None:
+        before = machines.get(db, machine.id)
+        change_machine(db, tell, before, replace(before, state=state), time.time())
 
     await record(site.store, site.bus, job)
 

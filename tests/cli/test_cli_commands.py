@@ -2,11 +2,11 @@
 
 import asyncio
 import re
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import aiosqlite
 from cli_world import Cli
 from web_world import DISK
 
@@ -174,9 +174,9 @@ async def test_a_disk_with_content_is_overwritten_after_its_serial_was_typed(qrm
 async def _tied(qrm: Cli, attempt: Attempt) -> None:
     """The task of the deployment follows the attempt, as it would if the loop ran."""
 
-    async def job(db: aiosqlite.Connection) -> None:
-        for task in await tasks.open_of_machine(db, attempt.machine):
-            await tasks.put(db, followed(task, attempt, attempt.started))
+    def job(db: sqlite3.Connection) -> None:
+        for task in tasks.open_of_machine(db, attempt.machine):
+            tasks.put(db, followed(task, attempt, attempt.started))
 
     await qrm.world.services.store.write(job)
 

@@ -9,7 +9,7 @@ from cli_world import Cli
 
 from appliance.cli.main import COMMANDS, cli
 
-HEAVY = {"aiohttp", "asyncio", "rich", "cryptography", "aiosqlite", "msgspec", "uvloop", "jinja2", "scapy", "tftpy"}
+HEAVY = {"aiohttp", "asyncio", "rich", "cryptography", "sqlite3", "msgspec", "uvloop", "jinja2", "scapy", "tftpy"}
 
 WORK_ON_THE_APPLIANCE = {"state", "lab"}
 

@@ -86,10 +86,10 @@ async def _fail(qrm: Cli) -> None:
 
     services = qrm.world.services
 
-    async def job(db, tell) -> None:  # type: ignore[no-untyped-def]
-        (attempt,) = await attempts.live(db)
-        machine, now = await machines.get(db, attempt.machine), services.clock()
-        await settle(db, tell, machine, attempt, failed(attempt, "download-failed", "no answer", now), now)
+    def job(db, tell) -> None:  # type: ignore[no-untyped-def]
+        (attempt,) = attempts.live(db)
+        machine, now = machines.get(db, attempt.machine), services.clock()
+        settle(db, tell, machine, attempt, failed(attempt, "download-failed", "no answer", now), now)
 
     await record(services.store, services.bus, job)
 

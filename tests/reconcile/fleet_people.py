@@ -164,8 +164,8 @@ class People:
         return await self.world.store.read(machines.every)
 
     async def tasks(self):
-        async def job(db):
-            return [each for one in await machines.every(db) for each in await tasks.open_of_machine(db, one.id)]
+        def job(db):
+            return [each for one in machines.every(db) for each in tasks.open_of_machine(db, one.id)]
 
         return await self.world.store.read(job)
 

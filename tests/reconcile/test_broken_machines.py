@@ -23,11 +23,11 @@ async def _given(store: Store, state: State) -> Wishes:
     machine = Machine(MachineId("m1"), "node-1", state, (MacAddress("52:54:00:00:00:01"),), 0.0, maintenance=False)
     image = Image(ImageId(0), "demo", "", "raw", 512, 512, "0" * 64, 512, 0.0)
 
-    async def job(db):  # type: ignore[no-untyped-def]
-        stored = await catalogue.add_image(db, image)
-        await machines.put(db, machine)
+    def job(db):  # type: ignore[no-untyped-def]
+        stored = catalogue.add_image(db, image)
+        machines.put(db, machine)
         new = Deployment(DeploymentId(0), "web", stored.id, 0.0, machine=machine.id, disk=DISK, wanted=Wanted.RUNNING)
-        await deployments.add(db, replace(new, wanted=Wanted.RUNNING))
+        deployments.add(db, replace(new, wanted=Wanted.RUNNING))
 
     await store.write(job)
     return Wishes(store, Bus(), lambda: 1.0)

@@ -30,9 +30,9 @@ async def fleet(world, count, **more):
         mac = parse_mac(f"52:54:00:01:{number >> 8:02x}:{number & 255:02x}")
         return replace(Machine(MachineId(f"m{number}"), f"node-{number}", State.IDLE, (mac,), world.now), **more)
 
-    async def job(db):
+    def job(db):
         for number in range(count):
-            await machines.put(db, made(number))
+            machines.put(db, made(number))
 
     await world.store.write(job)
 
@@ -82,6 +82,7 @@ async def test_the_wish_itself_is_in_the_audit_log_once(world):
     await fleet(world, 3)
     task = await asked(world, "maintenance-off", filters={"maintenance": True})
     tagged = await asked(world, "tag", keys=("node-0", "m1"), arguments=Arguments(tags=("rack-1",)))
+    await done(world, task)
     await done(world, tagged)
     second, first = await audited(world, action="machine.bulk")
     assert (first.who, first.role, first.name) == ("ada", ADA.role, "Maintenance off for 3 machines")
@@ -219,10 +220,10 @@ async def test_a_restart_in_between_does_nothing_twice(world):
 async def test_change_and_result_are_one_transaction(world, monkeypatch):
     await fleet(world, 2)
 
-    async def broken(db, number, position, item):
+    def broken(db, number, position, item):
         if item.status == "done":
             raise ApplianceError("defect", "the result cannot be stored")
-        await db.execute("UPDATE task_items SET status = 'failed' WHERE task = ? AND position = ?", (number, position))
+        db.execute("UPDATE task_items SET status = 'failed' WHERE task = ? AND position = ?", (number, position))
 
     task = await asked(world, "break", filters={})
     monkeypatch.setattr(bulk.tasks, "put_item", broken)
@@ -234,7 +235,7 @@ async def test_a_store_that_fails_ends_the_job_with_the_reason(world, monkeypatc
     await fleet(world, 2)
     task = await asked(world, "break", filters={})
 
-    async def full(db, number, position, item):
+    def full(db, number, position, item):
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(bulk.tasks, "put_item", full)

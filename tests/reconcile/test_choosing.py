@@ -56,14 +56,14 @@ def an_inventory(number, dice):
 
 
 async def stored(world, dice, many=MANY):
-    async def job(db):
+    def job(db):
         for number in range(many):
             made = a_machine(number, dice)
-            await machines.put(db, made)
+            machines.put(db, made)
             if dice.random() < 0.9:
-                await machines.put_inventory(db, made.id, an_inventory(number, dice))
+                machines.put_inventory(db, made.id, an_inventory(number, dice))
             if number % 7 == 0:
-                await deployments.add(db, replace(A_DEPLOYMENT, name=f"web-{number}", machine=made.id))
+                deployments.add(db, replace(A_DEPLOYMENT, name=f"web-{number}", machine=made.id))
 
     await world.store.write(job)
 
@@ -99,19 +99,19 @@ async def test_the_choice_is_that_of_the_rules_over_all_machines(world, seed):
     dice = random.Random(seed)
     await stored(world, dice)
 
-    async def job(db):
-        every, taken = await machines.every(db), await deployments.taken(db)
-        image = await catalogue.image(db, "debian")
+    def job(db):
+        every, taken = machines.every(db), deployments.taken(db)
+        image = catalogue.image(db, "debian")
         fitted = 0
         for _ in range(60):
             deployment = a_deployment(dice)
             expected = by_rules(deployment, image, every, taken)
             if isinstance(expected, str):
                 with pytest.raises(Conflict) as found:
-                    await choose(db, deployment, RECENT)
+                    choose(db, deployment, RECENT)
                 assert found.value.code == expected
             else:
-                assert await choose(db, deployment, RECENT) == expected
+                assert choose(db, deployment, RECENT) == expected
                 fitted += 1
         return fitted
 
@@ -171,11 +171,11 @@ async def test_an_older_state_is_given_the_same_rows(world):
     script = next(each for each in MIGRATIONS if "CREATE TABLE machine_disks" in each)
     insert = script[script.index("INSERT INTO machine_disks") : script.index("CREATE INDEX machines_choice")]
 
-    async def job(db):
-        stored_by_agents = await documents.rows(db, sql)
-        await db.execute("DELETE FROM machine_disks")
-        await db.execute(insert)
-        return stored_by_agents, await documents.rows(db, sql)
+    def job(db):
+        stored_by_agents = documents.rows(db, sql)
+        db.execute("DELETE FROM machine_disks")
+        db.execute(insert)
+        return stored_by_agents, documents.rows(db, sql)
 
     before, after = await world.store.write(job)
     assert before == after

@@ -168,10 +168,10 @@ async def test_an_action_that_fails_does_not_keep_the_others_from_theirs(world, 
         await world.wishes.act(name, Action.START, None, ADA)
     broken, real = (await node.seen()).id, loops.settle
 
-    async def settles(db, tell, machine, *rest):
+    def settles(db, tell, machine, *rest):
         if machine.id == broken:
             raise ApplianceError("odd", "this one cannot")
-        return await real(db, tell, machine, *rest)
+        return real(db, tell, machine, *rest)
 
     monkeypatch.setattr(loops, "settle", settles)
     await world.loop.round()
@@ -186,7 +186,7 @@ async def test_a_deadline_that_cannot_be_stored_is_tried_again_later_and_not_at_
     await world.act("start")
     world.now += 100_000
 
-    async def fails(*_):
+    def fails(*_):
         raise FULL
 
     with monkeypatch.context() as patched:

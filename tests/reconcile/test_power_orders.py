@@ -112,9 +112,9 @@ async def test_the_password_reaches_the_driver_and_nothing_else(switches, node, 
     assert all(SECRET.encode() not in file.read_bytes() for file in tmp_path.glob("store.db*"))
 
 
-async def audit_rows(db):
-    async with db.execute("SELECT action, doc FROM audit") as cursor:
-        return [(row[0], bytes(row[1]).decode()) for row in await cursor.fetchall()]
+def audit_rows(db):
+    cursor = db.execute("SELECT action, doc FROM audit")
+    return [(row[0], bytes(row[1]).decode()) for row in cursor.fetchall()]
 
 
 async def test_a_sealed_password_opens_for_its_machine_only(switches, node):

@@ -90,8 +90,8 @@ async def test_a_few_at_once_and_a_dead_one_keeps_nobody(switches, world):
     assert {each.seen.state for each in found} == {PowerState.ON}
 
 
-async def switch_of(db, machine):
-    return await power.find(db, machine.id)
+def switch_of(db, machine):
+    return power.find(db, machine.id)
 
 
 async def test_other_settings_are_looked_at_at_once(switches, node, world):

@@ -141,10 +141,10 @@ async def test_it_follows_whatever_happens(tmp_path, seed):
 
 
 async def many(store, count):
-    async def job(db):
+    def job(db):
         for number in range(count):
             mac = parse_mac(f"52:54:01:00:{number >> 8:02x}:{number & 255:02x}")
-            await machines.put(db, Machine(MachineId(f"m{number}"), f"node-{number}", State.IDLE, (mac,), 1.0))
+            machines.put(db, Machine(MachineId(f"m{number}"), f"node-{number}", State.IDLE, (mac,), 1.0))
 
     await store.write(job)
 

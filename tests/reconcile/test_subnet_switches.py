@@ -71,7 +71,7 @@ async def test_a_port_that_cannot_be_had_leaves_all_as_it_was(store):
 
 
 async def test_what_cannot_be_stored_is_not_served(store, monkeypatch):
-    async def full(*_):
+    def full(*_):
         raise ApplianceError("store-failed", "the disk is full")
 
     monkeypatch.setattr(subnet_rules, "choose", full)

@@ -18,6 +18,7 @@ from appliance.reconcile import watch as watching
 from appliance.reconcile.watch import Watch
 from appliance.sighting import Stage
 from appliance.store import events, sightings
+from appliance.store.documents import one
 from appliance.store.store import open_store
 
 MAC = "52:54:00:00:00:01"
@@ -158,8 +159,8 @@ async def test_a_million_made_up_addresses_do_not_push_the_others_out(watched, m
         watched.watch.dhcp(seen(at=101.0 + number / 1e5, mac=f"02:00:{number:08x}"))
     assert len(watched.watch._signs) <= watching.WAITING
     assert await watched.known() is not None
-    async with watched.store._reader.execute("SELECT count(*) FROM sightings") as cursor:
-        assert (await cursor.fetchone())[0] <= watching.NEW_AT_ONCE + 10
+    (count,) = await watched.store.read(lambda db: one(db, "SELECT count(*) FROM sightings"))
+    assert count <= watching.NEW_AT_ONCE + 10
 
 
 async def test_the_oldest_are_forgotten(watched, monkeypatch):

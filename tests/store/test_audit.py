@@ -81,8 +81,8 @@ async def test_a_failure_is_one(store: Store) -> None:
 
 
 async def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
-    async def job(db: object) -> None:
-        await note(db, SOMEBODY, "machine.change", ("machine", "m", "n"), now=1.0)  # type: ignore[arg-type]
+    def job(db: object) -> None:
+        note(db, SOMEBODY, "machine.change", ("machine", "m", "n"), now=1.0)  # type: ignore[arg-type]
         raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -35,12 +35,12 @@ async def upkeep(store: Store) -> None:
 async def with_machines(store: Store) -> DeploymentId:
     image = Image(ImageId(0), "demo", "", "raw", 512, 512, "0" * 64, 512, 0.0)
 
-    async def job(db) -> DeploymentId:  # type: ignore[no-untyped-def]
+    def job(db) -> DeploymentId:  # type: ignore[no-untyped-def]
         for number, key in enumerate((M1, M2)):
             macs = (MacAddress(f"52:54:00:00:00:0{number}"),)
-            await machines.put(db, Machine(key, f"node-{number}", State.IDLE, macs, 0.0))
-        stored = await catalogue.add_image(db, image)
-        return (await deployments.add(db, Deployment(DeploymentId(0), "web", stored.id, 0.0))).id
+            machines.put(db, Machine(key, f"node-{number}", State.IDLE, macs, 0.0))
+        stored = catalogue.add_image(db, image)
+        return deployments.add(db, Deployment(DeploymentId(0), "web", stored.id, 0.0)).id
 
     return await store.write(job)
 
@@ -106,16 +106,16 @@ async def test_what_an_open_task_follows_and_what_goes_on_is_kept(tmp_path: Path
 async def test_the_items_of_the_last_jobs_are_kept_and_of_those_that_go_on(tmp_path: Path) -> None:
     async with open_store(tmp_path / "store.db") as store:
 
-        async def job(db) -> list[TaskId]:  # type: ignore[no-untyped-def]
+        def job(db) -> list[TaskId]:  # type: ignore[no-untyped-def]
             made = []
             for number in range(6):
                 ended = None if number == 0 else 1.0
                 status = Status.RUNNING if number == 0 else Status.DONE
                 task = Task(TaskId(0), "machine.bulk", "Tag", "ada", 0.0, status=status, ended=ended, job=True)
-                made.append((await tasks.add(db, task)).id)
-                await tasks.add_items(db, made[-1], [tasks.Item(str(n), f"m{n}", "done") for n in range(5)])
+                made.append(tasks.add(db, task).id)
+                tasks.add_items(db, made[-1], [tasks.Item(str(n), f"m{n}", "done") for n in range(5)])
                 # Those without items count for nothing.
-                await tasks.add(db, replace(task, job=False))
+                tasks.add(db, replace(task, job=False))
             return made
 
         made = await store.write(job)

@@ -1,11 +1,11 @@
 """Lists in SQL: nothing is missed or doubled between pages, and a cursor opens only its own list."""
 
-import asyncio
 import base64
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-import aiosqlite
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,29 +59,24 @@ rows_of = st.lists(
 )
 
 
-def with_things(things: list[tuple[str, int, float]], job: Callable[[aiosqlite.Connection], Any]) -> Any:
+def with_things(things: list[tuple[str, int, float]], job: Callable[[sqlite3.Connection], Any]) -> Any:
     """What the job gives, run over a database that has these rows."""
-
-    async def run() -> Any:
-        async with aiosqlite.connect(":memory:") as db:
-            await db.executescript(
-                "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, size INTEGER, weight REAL);"
-                "CREATE TABLE tags (thing INTEGER, tag TEXT);"
-            )
-            await db.executemany("INSERT INTO things(name, size, weight) VALUES(?,?,?)", things)
-            return await job(db)
-
-    return asyncio.run(run())
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, size INTEGER, weight REAL);"
+            "CREATE TABLE tags (thing INTEGER, tag TEXT);"
+        )
+        db.executemany("INSERT INTO things(name, size, weight) VALUES(?,?,?)", things)
+        return job(db)
 
 
-async def all_ids(db: aiosqlite.Connection) -> set[int]:
-    async with db.execute("SELECT id FROM things") as cursor:
-        return {row[0] async for row in cursor}
+def all_ids(db: sqlite3.Connection) -> set[int]:
+    return {row[0] for row in db.execute("SELECT id FROM things")}
 
 
-async def change(db: aiosqlite.Connection, added: list[tuple[str, int, float]], doomed: int) -> None:
-    await db.executemany("INSERT INTO things(name, size, weight) VALUES(?,?,?)", added)
-    await db.execute("DELETE FROM things WHERE id % 7 = ?", (doomed,))
+def change(db: sqlite3.Connection, added: list[tuple[str, int, float]], doomed: int) -> None:
+    db.executemany("INSERT INTO things(name, size, weight) VALUES(?,?,?)", added)
+    db.execute("DELETE FROM things WHERE id % 7 = ?", (doomed,))
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,21 +90,21 @@ async def change(db: aiosqlite.Connection, added: list[tuple[str, int, float]], 
 def test_what_stays_is_seen_exactly_once(
     things: list[tuple[str, int, float]], sort: str, limit: int, added: list[Any], doomed: int
 ) -> None:
-    async def job(db: aiosqlite.Connection) -> None:
-        before, seen, cursor, turns = await all_ids(db), list[int](), "", 0
+    def job(db: sqlite3.Connection) -> None:
+        before, seen, cursor, turns = all_ids(db), list[int](), "", 0
         while True:
-            found = await page(db, THINGS, Asked(sort=sort, limit=limit, cursor=cursor))
+            found = page(db, THINGS, Asked(sort=sort, limit=limit, cursor=cursor))
             assert len(found.rows) <= limit
             seen += [row[0] for row in found.rows]
             if found.next is None:
                 break
             cursor = found.next
             if turns < len(added):
-                await change(db, added[turns], doomed)
+                change(db, added[turns], doomed)
             turns += 1
             assert turns < 200, "it never ends"
         assert len(seen) == len(set(seen)), "shown twice"
-        assert before & await all_ids(db) <= set(seen), "missed"
+        assert before & all_ids(db) <= set(seen), "missed"
 
     with_things(things, job)
 
@@ -117,15 +112,15 @@ def test_what_stays_is_seen_exactly_once(
 @settings(max_examples=30, deadline=None)
 @given(things=rows_of, sort=st.sampled_from(SORTS), limit=st.integers(1, 50))
 def test_pages_together_are_the_sorted_list(things: list[tuple[str, int, float]], sort: str, limit: int) -> None:
-    async def job(db: aiosqlite.Connection) -> list[int]:
-        seen, found = list[int](), await page(db, THINGS, Asked(sort=sort, limit=limit))
+    def job(db: sqlite3.Connection) -> list[int]:
+        seen, found = list[int](), page(db, THINGS, Asked(sort=sort, limit=limit))
         while True:
             assert found.total == len(things)
             seen += [row[0] for row in found.rows]
             if found.next is None:
                 return seen
             assert len(seen) <= len(things), "it never ends"
-            found = await page(db, THINGS, Asked(sort=sort, limit=limit, cursor=found.next))
+            found = page(db, THINGS, Asked(sort=sort, limit=limit, cursor=found.next))
 
     every: list[Row] = [(number, *each) for number, each in enumerate(things, 1)]
     column = {"name": 1, "size": 2, "weight": 3, "id": 0}[sort.removeprefix("-")]
@@ -155,9 +150,9 @@ SOME: list[tuple[str, int, float]] = [("ant", 1, 0.1), ("bee", 2, 0.2), ("bumble
     ],
 )
 def test_filters(filters: dict[str, Any], names: list[str]) -> None:
-    async def job(db: aiosqlite.Connection) -> Found:
-        await db.executemany("INSERT INTO tags VALUES(?,?)", [(1, "red"), (4, "red"), (4, "old"), (2, "old")])
-        return await page(db, THINGS, Asked(filters=filters, now=0.25))
+    def job(db: sqlite3.Connection) -> Found:
+        db.executemany("INSERT INTO tags VALUES(?,?)", [(1, "red"), (4, "red"), (4, "old"), (2, "old")])
+        return page(db, THINGS, Asked(filters=filters, now=0.25))
 
     found = with_things(SOME, job)
     assert [row[1] for row in found.rows] == names
@@ -172,18 +167,18 @@ def test_pages_by_number() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, len(SOME) - 1, len(SOME), len(SOME) + 1])
 def test_every_page_counts_all_that_match(limit: int) -> None:
-    async def job(db: aiosqlite.Connection) -> list[int]:
-        first = await page(db, THINGS, Asked(limit=limit))
+    def job(db: sqlite3.Connection) -> list[int]:
+        first = page(db, THINGS, Asked(limit=limit))
         cursors = [first.next] if first.next else []
-        later = [await page(db, THINGS, Asked(limit=limit, cursor=each)) for each in cursors]
-        beyond = await page(db, THINGS, Asked(limit=limit, offset=100))
+        later = [page(db, THINGS, Asked(limit=limit, cursor=each)) for each in cursors]
+        beyond = page(db, THINGS, Asked(limit=limit, offset=100))
         return [each.total for each in (first, *later, beyond)]
 
     assert set(with_things(SOME, job)) == {len(SOME)}
 
 
-async def test_a_cursor_of_elsewhere_is_refused() -> None:
-    first = await asyncio.to_thread(with_things, SOME, lambda db: page(db, THINGS, Asked(limit=1)))
+def test_a_cursor_of_elsewhere_is_refused() -> None:
+    first = with_things(SOME, lambda db: page(db, THINGS, Asked(limit=1)))
     forged = base64.urlsafe_b64encode(b'["x","ant",1]').decode()
     for asked in (
         Asked(cursor=first.next, sort="-name"),
@@ -196,7 +191,7 @@ async def test_a_cursor_of_elsewhere_is_refused() -> None:
         Asked(cursor=base64.urlsafe_b64encode(b"\xff").decode()),
     ):
         with pytest.raises(Invalid) as refused:
-            await asyncio.to_thread(with_things, SOME, lambda db, asked=asked: page(db, THINGS, asked))
+            with_things(SOME, lambda db, asked=asked: page(db, THINGS, asked))
         assert (refused.value.code, refused.value.field) == ("cursor-invalid", "cursor")
 
 

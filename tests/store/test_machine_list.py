@@ -1,11 +1,11 @@
 """Machines in lists: found by what they are and have, and what is shown of them is kept with them."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import pytest
 
 from appliance.machine import Machine, MachineId, State, parse_mac
@@ -87,9 +87,9 @@ async def test_orders(fleet: Store, sort: str, expected: list[int]) -> None:
 
 
 async def test_what_is_listed_follows_the_machine(fleet: Store) -> None:
-    async def job(db: aiosqlite.Connection) -> None:
-        await machines.put(db, replace(FLEET[0], tags=("db",), name="other", macs=(parse_mac("52:54:00:00:00:77"),)))
-        await machines.delete(db, MachineId("m2"))
+    def job(db: sqlite3.Connection) -> None:
+        machines.put(db, replace(FLEET[0], tags=("db",), name="other", macs=(parse_mac("52:54:00:00:00:77"),)))
+        machines.delete(db, MachineId("m2"))
 
     await fleet.write(job)
     assert await names(fleet, tag=["web"]) == []
@@ -155,17 +155,17 @@ async def test_a_file_from_before_is_filled_from_its_documents(tmp_path: Path) -
     old.execute(f"PRAGMA user_version={step}")
     old.commit()
     old.close()
-    async with aiosqlite.connect(tmp_path / "old.db", isolation_level=None) as db:
-        await migrate(db)
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as db:
+        migrate(db)
         kept = "maintenance, firmware, address, last_seen, created, cpus, memory, digest"
-        filled = await rows(db, f"SELECT id, {kept} FROM machines ORDER BY id")
-        tags = await rows(db, "SELECT * FROM machine_tags ORDER BY machine, tag")
-        found, _ = await machine_list.found(db, Asked(filters={"q": "poweredge abc1 xyz"}))
+        filled = rows(db, f"SELECT id, {kept} FROM machines ORDER BY id")
+        tags = rows(db, "SELECT * FROM machine_tags ORDER BY machine, tag")
+        found, _ = machine_list.found(db, Asked(filters={"q": "poweredge abc1 xyz"}))
         assert found.total == 1
         for each in FLEET:
-            await machines.put(db, each)
-        await machines.put_inventory(db, MachineId("m3"), INVENTORY)
-        anew = await rows(db, f"SELECT id, {kept} FROM machines ORDER BY id")
+            machines.put(db, each)
+        machines.put_inventory(db, MachineId("m3"), INVENTORY)
+        anew = rows(db, f"SELECT id, {kept} FROM machines ORDER BY id")
     assert tags == [("m1", "prod"), ("m1", "web"), ("m2", "web")]
     assert [row[:-1] for row in filled] == [row[:-1] for row in anew]
     assert machine_list.listed((dump(FLEET[2]), filled[2][-1])) == machine_list.listed((dump(FLEET[2]), anew[2][-1]))

@@ -132,10 +132,10 @@ async def test_leases_are_found_by_words_of_theirs_and_of_their_machine(store):
 async def test_words_are_looked_for_in_an_index(store, listing):
     """SQLite would read every document otherwise: it does not see that the index has the words."""
 
-    async def plans(db):
+    def plans(db):
         where, values = selection(listing, Asked({"q": "one two"}))
-        async with db.execute(f"EXPLAIN QUERY PLAN SELECT count(*) {where}", values) as cursor:
-            return [row[3] async for row in cursor]
+        cursor = db.execute(f"EXPLAIN QUERY PLAN SELECT count(*) {where}", values)
+        return [row[3] for row in cursor]
 
     steps = await store.read(plans)
     assert any(step.startswith("SCAN") and "_words" in step for step in steps), steps

@@ -311,10 +311,10 @@ async def test_a_new_machine_gets_the_dhcp_events_of_its_interface(store):
 
 
 async def test_a_new_machine_decodes_no_events_of_others(store, monkeypatch):
-    async def both(db):
+    def both(db):
         for number in range(100):
-            await events.add(db, event("other", "dhcp.seen", at=100.0 + number, detail={"mac": OTHER_MAC}))
-        await events.add(db, event("mine", "dhcp.seen", at=100.0, detail={"mac": MAC}))
+            events.add(db, event("other", "dhcp.seen", at=100.0 + number, detail={"mac": OTHER_MAC}))
+        events.add(db, event("mine", "dhcp.seen", at=100.0, detail={"mac": MAC}))
 
     await write(store, both)
     decoded, load = [], events.load
@@ -336,12 +336,12 @@ async def test_boots_are_counted_back_to_the_last_sign_of_life(store):
 async def test_questions_asked_at_each_boot_read_only_what_they_are_about(store):
     asked = []
 
-    async def explained(db):
-        await db.set_trace_callback(asked.append)
-        await events.silent_boots(db, M1, 3)
-        await events.adopt(db, MAC, M1, 0.0)
-        await db.set_trace_callback(None)
-        return [" ".join(str(step) for step in await rows(db, f"EXPLAIN QUERY PLAN {sql}")) for sql in asked]
+    def explained(db):
+        db.set_trace_callback(asked.append)
+        events.silent_boots(db, M1, 3)
+        events.adopt(db, MAC, M1, 0.0)
+        db.set_trace_callback(None)
+        return [" ".join(str(step) for step in rows(db, f"EXPLAIN QUERY PLAN {sql}")) for sql in asked]
 
     boots, strangers = await store.read(explained)
     assert "events_boots" in boots

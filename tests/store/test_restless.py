@@ -1,10 +1,10 @@
 """What the reconcile loop reads is all that it can act on, and nothing of what rests."""
 
-import asyncio
 import itertools
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import aiosqlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,27 +49,27 @@ def deployment_of(number: int, kind: tuple) -> Deployment | None:  # type: ignor
     )  # fmt: skip
 
 
-async def observed(fleet: list[tuple]) -> tuple[Observed, Observed]:  # type: ignore[type-arg]
+def observed(fleet: list[tuple]) -> tuple[Observed, Observed]:  # type: ignore[type-arg]
     """Everything, and what the loop reads."""
-    async with aiosqlite.connect(":memory:", isolation_level=None) as db:
-        await migrate(db)
-        await catalogue.add_image(db, Image(ImageId(0), "demo", "", "raw", 1, 1, "a", 512, 1.0))
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        catalogue.add_image(db, Image(ImageId(0), "demo", "", "raw", 1, 1, "a", 512, 1.0))
         for number, kind in enumerate(fleet):
-            await machines.put(db, machine_of(number, kind))
+            machines.put(db, machine_of(number, kind))
             made = deployment_of(number, kind)
             if made:
-                await deployments.add(db, made)
-        every, read = await machines.briefs(db), await restless.machines(db)
+                deployments.add(db, made)
+        every, read = machines.briefs(db), restless.machines(db)
         of = [machine.id for machine in read]
-        whole = Observed({each.id: each for each in every}, await deployments.every(db), [], frozenset())
-        some = Observed({each.id: each for each in read}, await deployments.on_machines(db, of), [], frozenset())
+        whole = Observed({each.id: each for each in every}, deployments.every(db), [], frozenset())
+        some = Observed({each.id: each for each in read}, deployments.on_machines(db, of), [], frozenset())
         return whole, some
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(kinds, max_size=12))
 def test_the_plan_is_the_same_as_with_everything_read(fleet: list[tuple]) -> None:  # type: ignore[type-arg]
-    whole, some = asyncio.run(observed(fleet))
+    whole, some = observed(fleet)
 
     def due(of: Observed) -> set[tuple[str, str]]:
         return {(action.machine, action.kind) for action in plan(of, 100.0)}  # type: ignore[union-attr]
@@ -85,15 +85,15 @@ def test_every_case_once() -> None:
 
 
 async def test_what_rests_is_not_read(store: Store, tmp_path: Path) -> None:
-    async def job(db: aiosqlite.Connection) -> list[Machine]:
-        await catalogue.add_image(db, Image(ImageId(0), "demo", "", "raw", 1, 1, "a", 512, 1.0))
+    def job(db: sqlite3.Connection) -> list[Machine]:
+        catalogue.add_image(db, Image(ImageId(0), "demo", "", "raw", 1, 1, "a", 512, 1.0))
         for number in range(30):
             kind = (State.ACTIVE, None, Wanted.RUNNING, 2 if number else 1, False, None)
-            await machines.put(db, machine_of(number, kind))
+            machines.put(db, machine_of(number, kind))
             made = deployment_of(number, kind)
             assert made
-            await deployments.add(db, made)
-        return await restless.machines(db)
+            deployments.add(db, made)
+        return restless.machines(db)
 
     assert [machine.id for machine in await store.write(job)] == ["m0"]
     plan_of = await store.read(lambda db: rows(db, "EXPLAIN QUERY PLAN SELECT id FROM machines WHERE rescued = 1"))

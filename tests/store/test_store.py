@@ -5,8 +5,8 @@ import hashlib
 import resource
 import sqlite3
 import threading
+from contextlib import closing
 
-import aiosqlite
 import pytest
 
 from appliance.errors import ApplianceError, Conflict
@@ -14,7 +14,7 @@ from appliance.events import Event
 from appliance.store import accounts, events
 from appliance.store.documents import dump, one, rows
 from appliance.store.schema import MIGRATIONS
-from appliance.store.store import PATIENCE, open_store
+from appliance.store.store import PATIENCE, READERS, open_store
 
 
 def put(key, value="1"):
@@ -25,25 +25,34 @@ def get(key):
     return lambda db: accounts.setting(db, key)
 
 
+class Gate:
+    """A job that says when it has begun, and stays until it is let go."""
+
+    def __init__(self):
+        self._inside, self._open = asyncio.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, _):
+        self._loop.call_soon_threadsafe(self._inside.set)
+        assert self._open.wait(30), "nobody let the job go"
+
+    async def reached(self):
+        await self._inside.wait()
+
+    def open(self):
+        self._open.set()
+
+
 async def commits_of(store, jobs):
     """How often the file was committed while the jobs ran: SQLite counts that itself."""
-    commits = 0
+    commits = []
 
-    def traced(statement):
-        nonlocal commits
-        commits += statement.upper().startswith("COMMIT")
+    def trace(db):
+        db.set_trace_callback(lambda statement: commits.append(1) if statement == "COMMIT" else None)
 
-    await store._writer.set_trace_callback(traced)
-    real = store._writer.commit
-
-    async def counted():
-        nonlocal commits
-        commits += 1
-        await real()
-
-    store._writer.commit = counted
+    await store._writer.run(trace)
     results = await asyncio.gather(*jobs, return_exceptions=True)
-    return commits, results
+    return len(commits), results
 
 
 async def test_what_was_written_can_be_read(store):
@@ -52,7 +61,7 @@ async def test_what_was_written_can_be_read(store):
 
 
 async def test_a_write_returns_what_its_job_returned(store):
-    async def job(_):
+    def job(_):
         return 42
 
     assert await store.write(job) == 42
@@ -60,13 +69,13 @@ async def test_a_write_returns_what_its_job_returned(store):
 
 async def test_writes_that_wait_together_share_a_commit(store):
     commits, _ = await commits_of(store, [store.write(put(f"key{n}")) for n in range(300)])
-    assert commits <= 4
+    assert 1 <= commits <= 4
     assert len(await store.read(lambda db: rows(db, "SELECT key FROM settings"))) == 300
 
 
 async def test_a_failing_job_keeps_nothing_and_harms_no_other(store):
-    async def bad(db):
-        await accounts.put_setting(db, "bad", "1")
+    def bad(db):
+        accounts.put_setting(db, "bad", "1")
         raise Conflict("no", "not this one")
 
     first, failed, last = await asyncio.gather(
@@ -79,8 +88,8 @@ async def test_a_failing_job_keeps_nothing_and_harms_no_other(store):
 
 
 async def test_a_job_that_breaks_a_constraint_fails_alone(store):
-    async def bad(db):
-        await db.execute("INSERT INTO machine_macs VALUES('x', 'no such machine')")
+    def bad(db):
+        db.execute("INSERT INTO machine_macs VALUES('x', 'no such machine')")
 
     failed, good = await asyncio.gather(store.write(bad), store.write(put("good")), return_exceptions=True)
     assert isinstance(failed, sqlite3.IntegrityError)
@@ -90,8 +99,8 @@ async def test_a_job_that_breaks_a_constraint_fails_alone(store):
 
 @pytest.mark.parametrize("sql", ["INSERT INTO no_such_table VALUES(1)", "SELEC 1", "SELECT no_such_column FROM users"])
 async def test_a_job_with_wrong_sql_fails_alone_and_is_no_fault_of_the_disk(store, sql):
-    async def bad(db):
-        await db.execute(sql)
+    def bad(db):
+        db.execute(sql)
 
     good, failed = await asyncio.gather(store.write(put("beside")), store.write(bad), return_exceptions=True)
     assert good is None
@@ -102,59 +111,69 @@ async def test_a_job_with_wrong_sql_fails_alone_and_is_no_fault_of_the_disk(stor
 
 
 async def test_a_job_whose_caller_gave_up_before_it_began_is_not_run(store):
-    inside, gate, ran = asyncio.Event(), asyncio.Event(), []
-
-    async def blocks(_):
-        inside.set()
-        await gate.wait()
-
-    async def unwanted(_):
-        ran.append(1)
-
+    gate, ran = Gate(), []
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(store.write(blocks))
-        given_up = tasks.create_task(store.write(unwanted))
-        await inside.wait()
+        tasks.create_task(store.write(gate))
+        await gate.reached()
+        given_up = tasks.create_task(store.write(ran.append))
+        await asyncio.sleep(0)
         given_up.cancel()
-        gate.set()
+        gate.open()
     await store.write(put("x"))
     assert ran == []
 
 
 async def test_a_reader_sees_the_last_commit_and_nothing_unfinished(store):
-    inside, go_on = asyncio.Event(), asyncio.Event()
+    gate = Gate()
 
-    async def slow(db):
-        await accounts.put_setting(db, "colour", "red")
-        inside.set()
-        await go_on.wait()
+    def slow(db):
+        accounts.put_setting(db, "colour", "red")
+        gate(db)
 
     await store.write(put("colour", "blue"))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(store.write(slow))
-        await inside.wait()
+        await gate.reached()
         assert await store.read(get("colour")) == "blue"
-        go_on.set()
+        gate.open()
     assert await store.read(get("colour")) == "red"
 
 
 async def test_a_read_is_one_snapshot(store):
     await store.write(put("colour", "blue"))
+    gate = Gate()
 
-    async def twice(db):
-        first = await accounts.setting(db, "colour")
+    def twice(db):
+        first = accounts.setting(db, "colour")
+        gate(db)
+        return first, accounts.setting(db, "colour")
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(store.read(twice))
+        await gate.reached()
         await store.write(put("colour", "red"))
-        return first, await accounts.setting(db, "colour")
-
-    assert await store.read(twice) == ("blue", "blue")
+        gate.open()
+    assert reading.result() == ("blue", "blue")
     assert await store.read(get("colour")) == "red"
+
+
+async def test_nobody_waits_for_somebody_elses_long_read(store):
+    gates = [Gate() for _ in range(READERS - 1)]
+    await store.write(put("colour", "blue"))
+    async with asyncio.TaskGroup() as tasks:
+        for gate in gates:
+            tasks.create_task(store.read(gate))
+            await gate.reached()
+        assert await store.read(get("colour")) == "blue"
+        for gate in gates:
+            gate.open()
 
 
 async def test_a_reader_cannot_write(store):
     await store.write(put("colour", "blue"))
 
-    async def sneaky(db):
-        await accounts.put_setting(db, "colour", "red")
+    def sneaky(db):
+        accounts.put_setting(db, "colour", "red")
 
     await store.read(sneaky)
     assert await store.read(get("colour")) == "blue"
@@ -173,8 +192,8 @@ async def test_a_read_that_is_cancelled_at_any_point_leaves_the_reader_usable(st
 
 
 async def test_the_file_is_durable_and_keeps_its_promises(store):
-    async def pragmas(db):
-        return [(await one(db, f"PRAGMA {name}"))[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+    def pragmas(db):
+        return [one(db, f"PRAGMA {name}")[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
 
     assert await store.write(pragmas) == ["wal", 2, 1]
 
@@ -319,27 +338,27 @@ async def test_whoever_waits_with_a_write_that_fills_the_disk_is_told_too(store)
 
 async def test_two_connections_never_tear_a_batch(tmp_path):
     """What another process sees of the file is whole batches only."""
-    async with open_store(tmp_path / "store.db") as store, aiosqlite.connect(tmp_path / "store.db") as other:
+    async with open_store(tmp_path / "store.db") as store:
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
 
-        async def pair(db, n):
-            await accounts.put_setting(db, "left", str(n))
-            await asyncio.sleep(0)
-            await accounts.put_setting(db, "right", str(n))
+            def pair(db, n):
+                accounts.put_setting(db, "left", str(n))
+                accounts.put_setting(db, "right", str(n))
 
-        async def writing():
-            for n in range(50):
-                await store.write(lambda db, n=n: pair(db, n))
+            async def writing():
+                for n in range(50):
+                    await store.write(lambda db, n=n: pair(db, n))
 
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(writing())
-            while not running.done():
-                found = dict(await rows(other, "SELECT key, value FROM settings"))
-                assert found.get("left") == found.get("right")
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(writing())
+                while not running.done():
+                    found = dict(rows(other, "SELECT key, value FROM settings"))
+                    assert found.get("left") == found.get("right")
+                    await asyncio.sleep(0)
 
 
 async def test_who_is_impatient_hears_that_the_disk_is_stuck_and_who_is_not_waits(store):
-    hang = threading.Event()
-    asyncio.get_running_loop().call_later(30, hang.set)  # whatever fails here, the writer's thread ends
+    hang = Gate()
 
     async def impatient():
         PATIENCE.set(0.05)
@@ -351,12 +370,11 @@ async def test_who_is_impatient_hears_that_the_disk_is_stuck_and_who_is_not_wait
 
     await store.write(put("colour", "blue"))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(store.write(lambda _: store._writer._execute(hang.wait)))
-        while not store.stuck_for():
-            await asyncio.sleep(0)
+        tasks.create_task(store.write(hang))
+        await hang.reached()
         tasks.create_task(store.write(put("colour", "green")))
         assert await tasks.create_task(impatient()) == (2, None), "the second one did not even queue up"
         assert await store.read(get("colour")) == "blue", "who only reads does not wait"
-        hang.set()
+        hang.open()
     assert store.stuck_for() == 0.0
     assert await store.read(get("colour")) == "green", "what was given up before it began is not done"

@@ -1,8 +1,7 @@
 """Users, tokens, log-ins and what they did, to look at. What browsers call themselves is hostile."""
 
+import sqlite3
 from collections.abc import Callable
-
-import aiosqlite
 
 from appliance.accounts import Asker, Role
 from appliance.reconcile import audit
@@ -23,10 +22,10 @@ async def seed_access(store: Store, clock: Callable[[], float]) -> None:
     """Into a store that has the user ``admin``."""
     now = clock()
 
-    async def job(db: aiosqlite.Connection) -> None:
+    def job(db: sqlite3.Connection) -> None:
         for name, role, disabled in (("eva", "operator", False), ("noc", "viewer", False), ("old-hand", "admin", True)):
-            await accounts.add_user(db, User(name, "", role, now - 90 * DAY, disabled))
-        await accounts.note_log_in(db, "eva", now - 4000)
+            accounts.add_user(db, User(name, "", role, now - 90 * DAY, disabled))
+        accounts.note_log_in(db, "eva", now - 4000)
         for number, (user, name, scope, ends, used) in enumerate(
             (
                 ("admin", "monitoring", "viewer", None, now - 30),
@@ -36,9 +35,9 @@ async def seed_access(store: Store, clock: Callable[[], float]) -> None:
             )
         ):
             token = ApiToken(f"t{number}", user, name, f"h{number}", scope, now - 9 * DAY, ends)
-            await api_tokens.add(db, token)
+            api_tokens.add(db, token)
             if used:
-                await api_tokens.touch(db, token.id, "192.0.2.31", used)
+                api_tokens.touch(db, token.id, "192.0.2.31", used)
         for number, (user, address, program) in enumerate(
             (
                 ("eva", "192.0.2.31", FIREFOX),
@@ -48,21 +47,19 @@ async def seed_access(store: Store, clock: Callable[[], float]) -> None:
         ):
             begun = now - 3600.0 * (number + 1)
             log_in = LogIn(f"s{number}", user, begun, now - 400 * number, begun + 7 * DAY, address, program)
-            await log_ins.add(db, log_in, LogInToken(f"x{number}", log_in.id, begun))
-        await _did(db, now)
+            log_ins.add(db, log_in, LogInToken(f"x{number}", log_in.id, begun))
+        _did(db, now)
 
     await store.write(job)
 
 
-async def _did(db: aiosqlite.Connection, now: float) -> None:
+def _did(db: sqlite3.Connection, now: float) -> None:
     machine = ("machine", "m0007", "node-19")
-    await audit.note(db, ADA, "user.log-in", ("user", "admin", "admin"), now=now - 5000)
-    await audit.note(db, ADA, "user.create", ("user", "eva", "eva"), None, {"role": "viewer"}, now=now - 4000)
-    await audit.note(
-        db, ADA, "user.change", ("user", "eva", "eva"), {"role": "viewer"}, {"role": "operator"}, now=now - 3900
-    )
+    audit.note(db, ADA, "user.log-in", ("user", "admin", "admin"), now=now - 5000)
+    audit.note(db, ADA, "user.create", ("user", "eva", "eva"), None, {"role": "viewer"}, now=now - 4000)
+    audit.note(db, ADA, "user.change", ("user", "eva", "eva"), {"role": "viewer"}, {"role": "operator"}, now=now - 3900)
     before, after = {"notes": "", "maintenance": True}, {"notes": f"rack 7\n{HOSTILE}", "maintenance": False}
-    await audit.note(db, PROGRAM, "machine.change", machine, before, after, now=now - 300)
-    await audit.note_failure(
+    audit.note(db, PROGRAM, "machine.change", machine, before, after, now=now - 300)
+    audit.note_failure(
         db, HOSTILE, "198.51.100.66", "user.log-in", now=now - 60, after={"reason": "name or password is wrong"}
     )

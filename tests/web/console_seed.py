@@ -1,13 +1,13 @@
 """A fleet to look at: machines in every state, deployments, images, events. Some of what machines say is hostile."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 from console_seed_life import live, past
 from console_seed_power import switched
 from network_parts import network_parts
@@ -234,8 +234,8 @@ async def seed(given: Services, clock: Any = lambda: NOW) -> dict[str, MachineId
     return ids
 
 
-async def _seed(db: aiosqlite.Connection, now: float) -> dict[str, MachineId]:
-    image = await catalogue.add_image(
+def _seed(db: sqlite3.Connection, now: float) -> dict[str, MachineId]:
+    image = catalogue.add_image(
         db,
         Image(
             ImageId(0),
@@ -249,27 +249,27 @@ async def _seed(db: aiosqlite.Connection, now: float) -> dict[str, MachineId]:
             now - 9e5,
         ),
     )
-    await catalogue.add_image(
+    catalogue.add_image(
         db, Image(ImageId(0), "rocky-10", "", "raw", 8_589_934_592, 8_589_934_592, "cd" * 32, 512, now - 4e5)
     )
-    await catalogue.put_kernel(
+    catalogue.put_kernel(
         db,
         Kernel(KernelId(0), "maintenance", "6.12.48+deb13-amd64", "console=tty0 console=ttyS0,115200n8", "aa" * 32,
                "bb" * 32, now - 9e5, builtin=True),
     )  # fmt: skip
     ids = {}
     for number, row in enumerate(ROWS):
-        ids[row.name] = await _machine(db, number, row, image, now)
+        ids[row.name] = _machine(db, number, row, image, now)
     unused = Deployment(
         DeploymentId(0), "batch-1", image.id, now - 300, requirements=Requirements(cpus=8, memory_bytes=16 << 30)
     )
-    await deployments.add(db, unused)
-    await live(db, ids, now)
-    await switched(db, ids, now)
+    deployments.add(db, unused)
+    live(db, ids, now)
+    switched(db, ids, now)
     return ids
 
 
-async def _machine(db: aiosqlite.Connection, number: int, row: Row, image: Image, now: float) -> MachineId:
+def _machine(db: sqlite3.Connection, number: int, row: Row, image: Image, now: float) -> MachineId:
     mac = MacAddress(f"52:54:00:a1:0{number // 10}:{number % 10 + 0x10:02x}")
     machine = Machine(
         id=MachineId(f"m{number:04d}"),
@@ -288,25 +288,25 @@ async def _machine(db: aiosqlite.Connection, number: int, row: Row, image: Image
         failed_reason=row.reason,
         notes="Rack 7, unit 12. Ask the storage team before it is switched off." if row.name == "node-13" else "",
     )
-    await machines.put(db, machine)
+    machines.put(db, machine)
     disks = [disk("sda", f"S4EVNX0R{number:05d}", 480_103_981_056, row.content)]
     if number % 3 == 0:
         disks.append(disk("sdb", f"WD-{number:04d}K7", 4_000_787_030_016, "LVM volume group 'backup'"))
     if row.state is not State.DISCOVERED:
-        await machines.put_inventory(db, machine.id, inventory(mac, row.firmware, disks, row.product, row.memory))
-    deployment = await _deployment(db, row, machine, image, now) if row.deployment else None
+        machines.put_inventory(db, machine.id, inventory(mac, row.firmware, disks, row.product, row.memory))
+    deployment = _deployment(db, row, machine, image, now) if row.deployment else None
     if row.kind:
-        await attempts.put(db, _attempt(row, machine, deployment, now))
+        attempts.put(db, _attempt(row, machine, deployment, now))
     for event in _story(row, machine, deployment, now):
-        await events.add(db, event)
+        events.add(db, event)
     return machine.id
 
 
-async def _deployment(db: aiosqlite.Connection, row: Row, machine: Machine, image: Image, now: float) -> Deployment:
+def _deployment(db: sqlite3.Connection, row: Row, machine: Machine, image: Image, now: float) -> Deployment:
     target = DiskIdentity(
         f"S4EVNX0R{int(machine.id[1:]):05d}", None, 480_103_981_056, "Samsung PM893", "p", "empty", owned=True
     )
-    return await deployments.add(
+    return deployments.add(
         db,
         Deployment(
             DeploymentId(0),

@@ -1,10 +1,9 @@
 """What goes on in the seeded fleet: tasks, a rescue, leases, tags, what kernels said, colleagues of other roles."""
 
 import math
+import sqlite3
 from dataclasses import replace
 from ipaddress import IPv4Address
-
-import aiosqlite
 
 from appliance.lease import Lease, LeaseState
 from appliance.machine import Machine, MachineId, State
@@ -27,22 +26,22 @@ KERNEL_SAID = """[    0.000000] Linux version 6.12.48+deb13-amd64 (debian-kernel
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8m3n0aQ0sOAO1VtHNnBq0b8yq1j2x8fS7PfYjv0k1d"
 
 
-async def live(db: aiosqlite.Connection, ids: dict[str, MachineId], now: float) -> None:
+def live(db: sqlite3.Connection, ids: dict[str, MachineId], now: float) -> None:
     """Add all of it."""
-    for number, machine in enumerate(await machines.every(db)):
-        await machines.put(db, replace(machine, tags=("rack-7", "gpu") if number % 4 == 0 else ("rack-8",)))
-        await _task(db, machine, now)
-        await _lease(db, machine, number, now)
-    await _rescued(db, ids["node-24"], now)
-    await _bulk(db, now)
+    for number, machine in enumerate(machines.every(db)):
+        machines.put(db, replace(machine, tags=("rack-7", "gpu") if number % 4 == 0 else ("rack-8",)))
+        _task(db, machine, now)
+        _lease(db, machine, number, now)
+    _rescued(db, ids["node-24"], now)
+    _bulk(db, now)
     told = BootMessages(boot_messages.STACK, now - 3600, KERNEL_SAID)
-    await boot_messages.put(db, ids["node-18"], "boot-1", told)
-    await _strangers(db, now)
+    boot_messages.put(db, ids["node-18"], "boot-1", told)
+    _strangers(db, now)
 
 
-async def _task(db: aiosqlite.Connection, machine: Machine, now: float) -> None:
+def _task(db: sqlite3.Connection, machine: Machine, now: float) -> None:
     """What follows the live attempt of a machine, or what has failed on it."""
-    deployment, attempt = await deployments.of_machine(db, machine.id), await attempts.live_of(db, machine.id)
+    deployment, attempt = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
     if deployment is None or not (attempt or machine.state is State.FAILED):
         return
     action = {"release": "release"}.get(attempt.kind if attempt else "", "start")
@@ -50,39 +49,39 @@ async def _task(db: aiosqlite.Connection, machine: Machine, now: float) -> None:
         TaskId(0), f"deployment.{action}", f"{action.capitalize()} {deployment.name} on {machine.name}", "admin",
         now - 72, machine=machine.id, deployment=deployment.id, before=Before(),
     )  # fmt: skip
-    stored = begun(await tasks.add(db, made), attempt.id if attempt else None)
+    stored = begun(tasks.add(db, made), attempt.id if attempt else None)
     if attempt is None:
         stored = ended(stored, Status.FAILED, now - 30, machine.failed_code, machine.failed_reason)
-    await tasks.put(db, stored)
+    tasks.put(db, stored)
 
 
-async def _bulk(db: aiosqlite.Connection, now: float) -> None:
+def _bulk(db: sqlite3.Connection, now: float) -> None:
     made = Task(
         TaskId(0), "machines.bulk", "Take 3 machines out of maintenance", "grace", now - 900, job=True,
         arguments={"action": "maintenance"},
     )  # fmt: skip
-    stored = await tasks.add(db, made)
+    stored = tasks.add(db, made)
     items = [
         Item("m0005", "node-16", "done"),
         Item("m0006", "node-17", "done"),
         Item("m0010", "node-21", "failed", "machine-busy", "node-21 is deploying; wait until that has ended"),
     ]
-    await tasks.add_items(db, stored.id, items)
-    await tasks.note(db, stored.id, now - 899, "2 of 3 done, 1 failed")
-    await tasks.put(db, ended(begun(stored), Status.DONE, now - 890))
+    tasks.add_items(db, stored.id, items)
+    tasks.note(db, stored.id, now - 899, "2 of 3 done, 1 failed")
+    tasks.put(db, ended(begun(stored), Status.DONE, now - 890))
 
 
-async def _lease(db: aiosqlite.Connection, machine: Machine, number: int, now: float) -> None:
+def _lease(db: sqlite3.Connection, machine: Machine, number: int, now: float) -> None:
     address = IPv4Address(machine.address or "10.77.0.250")
     lease = Lease(machine.macs[0], address, "br0", b"", machine.name, now - 600, now + 3000 + number, LeaseState.BOUND)
-    await db.execute(
+    db.execute(
         "INSERT INTO leases(interface, address, doc) VALUES(?,?,?)", (lease.interface, str(address), dump(lease))
     )
 
 
-async def _strangers(db: aiosqlite.Connection, now: float) -> None:
+def _strangers(db: sqlite3.Connection, now: float) -> None:
     """Computers that came only so far, and another DHCP server."""
-    await sightings.put_servers(
+    sightings.put_servers(
         db, [ForeignServer("br0", "10.77.0.254", now - 7200, now - 300, "00:1d:aa:00:00:fe", "52:54:00:b2:00:01")], 0.0
     )
     heard = [
@@ -93,13 +92,13 @@ async def _strangers(db: aiosqlite.Connection, now: float) -> None:
         Sighting("a4:83:e7:00:00:03", "br0", now - 5000, now - 5, Stage.LEASED, now - 5, 2, 1, firmware="none",
                  hostname="laptop", vendor_class="MSFT 5.0", address="10.77.0.90"),
     ]  # fmt: skip
-    await sightings.take(db, heard)
+    sightings.take(db, heard)
 
 
-async def _rescued(db: aiosqlite.Connection, key: MachineId, now: float) -> None:
-    machine = await machines.get(db, key)
+def _rescued(db: sqlite3.Connection, key: MachineId, now: float) -> None:
+    machine = machines.get(db, key)
     rescue = Rescue((HOST_KEY,), since=now - 240, address=machine.address, host_keys=(HOST_KEY,))
-    await machines.put(db, replace(machine, state=State.RESCUE, rescue=rescue))
+    machines.put(db, replace(machine, state=State.RESCUE, rescue=rescue))
 
 
 def past(now: float) -> History:

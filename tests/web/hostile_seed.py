@@ -1,9 +1,9 @@
 """What a hostile computer, colleague or browser may say, put wherever the appliance keeps words of others."""
 
+import sqlite3
 from dataclasses import replace
 from typing import Any
 
-import aiosqlite
 from console_server import Console
 
 from appliance.accounts import Asker, Role
@@ -32,11 +32,11 @@ async def be_hostile(serving: Console, said: str) -> None:
     """Put ``said`` into all that machines, users and their browsers can say."""
     now = serving.services.clock()
 
-    async def job(db: aiosqlite.Connection) -> None:
-        await _machine(db, said, now)
-        await _catalogue(db, said)
-        await _network(db, said, now)
-        await _people(db, said, now)
+    def job(db: sqlite3.Connection) -> None:
+        _machine(db, said, now)
+        _catalogue(db, said)
+        _network(db, said, now)
+        _people(db, said, now)
 
     await serving.services.store.write(job)
 
@@ -50,41 +50,41 @@ def poisoned(value: Any, said: str) -> Any:
     return said if isinstance(value, str) else value
 
 
-async def _machine(db: aiosqlite.Connection, said: str, now: float) -> None:
-    machine = await machines.get(db, MACHINE)
+def _machine(db: sqlite3.Connection, said: str, now: float) -> None:
+    machine = machines.get(db, MACHINE)
     assert machine.inventory
-    await machines.put_inventory(db, MACHINE, poisoned(machine.inventory, said))
+    machines.put_inventory(db, MACHINE, poisoned(machine.inventory, said))
     failed = replace(
         machine, state=State.FAILED, failed_reason=said, failed_from=State.DEPLOYING, serial=said, notes=said
     )
-    await machines.put(db, failed)
-    await boot_messages.put(db, MACHINE, "boot-2", BootMessages(boot_messages.STACK, now, said + "\n" + said))
+    machines.put(db, failed)
+    boot_messages.put(db, MACHINE, "boot-2", BootMessages(boot_messages.STACK, now, said + "\n" + said))
     for kind in ("dhcp.seen", "agent.started", "attempt.failed"):
-        await events.add(db, Event(kind, now, said, said, MACHINE, None, {"host_name": said, said: said}))
+        events.add(db, Event(kind, now, said, said, MACHINE, None, {"host_name": said, said: said}))
     made = Task(TaskId(0), "deployment.start", said, said, now - 5, machine=MACHINE)
-    stored = begun(await tasks.add(db, made), None)
-    await tasks.put(db, ended(stored, Status.FAILED, now, "step-failed", said))
-    await tasks.note(db, stored.id, now, said)
+    stored = begun(tasks.add(db, made), None)
+    tasks.put(db, ended(stored, Status.FAILED, now, "step-failed", said))
+    tasks.note(db, stored.id, now, said)
 
 
-async def _catalogue(db: aiosqlite.Connection, said: str) -> None:
-    image = await catalogue.image(db, "debian-13")
-    await catalogue.change_image(db, replace(image, description=said))
-    kernel = await catalogue.kernel(db, "maintenance")
-    await catalogue.change_kernel(db, replace(kernel, version=said, cmdline=said))
+def _catalogue(db: sqlite3.Connection, said: str) -> None:
+    image = catalogue.image(db, "debian-13")
+    catalogue.change_image(db, replace(image, description=said))
+    kernel = catalogue.kernel(db, "maintenance")
+    catalogue.change_kernel(db, replace(kernel, version=said, cmdline=said))
 
 
-async def _network(db: aiosqlite.Connection, said: str, now: float) -> None:
+def _network(db: sqlite3.Connection, said: str, now: float) -> None:
     heard = Sighting("52:54:00:b2:00:01", "br0", now, now, Stage.OFFERED, now, 1, 1, hostname=said, vendor_class=said,
                      user_class=said, file=said, reason=said)  # fmt: skip
-    await sightings.take(db, [heard])
+    sightings.take(db, [heard])
 
 
-async def _people(db: aiosqlite.Connection, said: str, now: float) -> None:
+def _people(db: sqlite3.Connection, said: str, now: float) -> None:
     from appliance.store import log_ins
 
     log_in = LogIn("sx", "admin", now, now, now + 1000, "192.0.2.9", said)
-    await log_ins.add(db, log_in, LogInToken("xx", log_in.id, now))
+    log_ins.add(db, log_in, LogInToken("xx", log_in.id, now))
     by = Asker("eva", Role.OPERATOR, "192.0.2.31")
-    await audit.note(db, by, "machine.change", ("machine", "m0007", said), {"notes": said}, {"notes": said}, now=now)
-    await audit.note_failure(db, said, "198.51.100.66", "user.log-in", now=now, after={"reason": said})
+    audit.note(db, by, "machine.change", ("machine", "m0007", said), {"notes": said}, {"notes": said}, now=now)
+    audit.note_failure(db, said, "198.51.100.66", "user.log-in", now=now, after={"reason": said})

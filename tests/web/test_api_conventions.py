@@ -1,11 +1,11 @@
 """What every endpoint promises: unknown parameters, ETags, If-Match, keys of requests, what is accepted."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import aiosqlite
 import pytest
 from web_world import PASSWORD, World
 
@@ -145,10 +145,10 @@ async def test_what_was_carried_out_is_not_done_again_where_its_answer_was_lost(
 ) -> None:
     key, note = {"Idempotency-Key": "k3"}, {"name": "a", "type": "TXT", "value": "once"}
 
-    async def keep(db: aiosqlite.Connection, new: Kept) -> None:
+    def keep(db: sqlite3.Connection, new: Kept) -> None:
         if new.body:
             raise OSError("as if the daemon had ended here")
-        await kept(db, new)
+        kept(db, new)
 
     kept = idempotency.keep
     monkeypatch.setattr(idempotency, "keep", keep)

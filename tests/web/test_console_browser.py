@@ -80,11 +80,11 @@ async def change(tab: Tab, key: str, made: Callable[[State], State], reason: str
     """Let a machine change its state, and say so as the daemon does."""
     services = tab.console.services
 
-    async def job(db, tell):  # type: ignore[no-untyped-def]
-        machine = await machines.get(db, key)
+    def job(db, tell):  # type: ignore[no-untyped-def]
+        machine = machines.get(db, key)
         after = replace(machine, state=made(machine.state), failed_reason=reason)
-        await machines.put(db, after)
-        await tell(Event("machine.state", services.clock(), f"{machine.name} is {after.state}", machine=machine.id))
+        machines.put(db, after)
+        tell(Event("machine.state", services.clock(), f"{machine.name} is {after.state}", machine=machine.id))
 
     await record(services.store, services.bus, job)
 

@@ -28,8 +28,8 @@ async def store(tmp_path):
 
 
 async def log_ins(store):
-    async def job(db):
-        return [row[0] for row in await db.execute_fetchall("SELECT user FROM log_ins ORDER BY user")]
+    def job(db):
+        return [row[0] for row in db.execute("SELECT user FROM log_ins ORDER BY user").fetchall()]
 
     return await store.read(job)
 
@@ -48,7 +48,7 @@ async def test_the_store_that_is_open_sees_it_at_once(store, tmp_path):
 
 async def test_it_is_in_the_audit_log_without_the_secret(store, tmp_path):
     await reset_password(tmp_path, "ada", PASSWORD, 7.0)
-    (document,) = await store.read(lambda db: db.execute_fetchall("SELECT * FROM audit"))
+    (document,) = await store.read(lambda db: db.execute("SELECT * FROM audit").fetchall())
     assert "user.password" in str(tuple(document))
     assert "argon2" not in str(tuple(document))
 
@@ -92,12 +92,12 @@ async def test_a_store_of_another_version_is_left_alone(tmp_path):
 async def test_only_root_and_the_daemons_user_may(store, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     with pytest.raises(ApplianceError) as raised:
-        await find_user(tmp_path, "ada")
+        find_user(tmp_path, "ada")
     assert raised.value.code == "not-allowed"
 
 
 async def test_nothing_is_made_where_nothing_is(tmp_path):
     with pytest.raises(ApplianceError) as raised:
-        await find_user(tmp_path, "ada")
+        find_user(tmp_path, "ada")
     assert raised.value.code == "store-unusable"
     assert not list(tmp_path.iterdir())

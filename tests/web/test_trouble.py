@@ -45,7 +45,7 @@ async def test_while_the_disk_hangs_pages_are_shown_and_changes_are_refused_in_w
     asyncio.get_running_loop().call_later(30, hang.set)  # whatever fails here, the writer's thread ends
     monkeypatch.setattr("appliance.web.auth.TOUCH_EVERY", -1.0)  # each request wants to note that it came
     async with asyncio.timeout(25), asyncio.TaskGroup() as tasks:
-        tasks.create_task(store.write(lambda _: store._writer._execute(hang.wait)))
+        tasks.create_task(store.write(lambda _: hang.wait()))
         while not store.stuck_for():
             await asyncio.sleep(0)
         monkeypatch.setattr("appliance.store.store.PATIENCE", ContextVar("short", default=0.1))

@@ -1,11 +1,11 @@
 """What all endpoints of the API have in common, put around each handler: query, ETags, If-Match, what is accepted."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.errors import Conflict, Invalid
@@ -68,8 +68,8 @@ def _as_expected(request: web.Request, version: Version | None) -> Iterator[None
         return
     which, marks = key(request), {tag.partition("-")[0] for tag in _TAG.findall(wanted)}
 
-    async def check(db: aiosqlite.Connection) -> None:
-        if mark(await version(db, which)) not in marks:
+    def check(db: sqlite3.Connection) -> None:
+        if mark(version(db, which)) not in marks:
             raise Conflict("changed-meanwhile", f"{which} was changed by somebody else", "load it anew, and look again")
 
     with required(check):

@@ -1,8 +1,8 @@
 """The event log for programs."""
 
+import sqlite3
 from dataclasses import replace
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Role
@@ -23,11 +23,11 @@ async def index(request: web.Request) -> web.Response:
     """Events, newest first."""
     wanted = listing.asked(request, LISTING)
 
-    async def job(db: aiosqlite.Connection) -> Found:
+    def job(db: sqlite3.Connection) -> Found:
         named = wanted.filters.get("deployment", "0")
         if not (named.isascii() and named.isdecimal()):
-            await deployments.get(db, named)  # a name that is mistyped; what was deleted is asked for by its number
-        return await page(db, LISTING if request[USER].role is Role.ADMIN else FOR_ALL, wanted)
+            deployments.get(db, named)  # a name that is mistyped; what was deleted is asked for by its number
+        return page(db, LISTING if request[USER].role is Role.ADMIN else FOR_ALL, wanted)
 
     return answer(event_page(await request.app[SERVICES].store.read(job)))
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.errors import Conflict, Invalid
@@ -51,8 +51,8 @@ async def once(request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
             return _again(kept, asked)
         claimed = Kept(user, key, asked, services.clock(), CARRIED_OUT, {}, b"")
 
-        async def claim(db: aiosqlite.Connection) -> None:
-            await idempotency.keep(db, claimed)
+        def claim(db: sqlite3.Connection) -> None:
+            idempotency.keep(db, claimed)
 
         with required(claim):
             response = await endpoint.handler(request)

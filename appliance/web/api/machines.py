@@ -1,8 +1,8 @@
 """Machines for programs."""
 
+import sqlite3
 from dataclasses import replace
 
-import aiosqlite
 import msgspec
 from aiohttp import web
 
@@ -50,19 +50,19 @@ async def summary(request: web.Request) -> web.Response:
     filters = query.given(request, SUMMARY_QUERY)
     wanted = Asked(filters=filters, now=now)
 
-    async def job(db: aiosqlite.Connection) -> MachineSummary:
-        async def many(**more: bool) -> int:
+    def job(db: sqlite3.Connection) -> MachineSummary:
+        def many(**more: bool) -> int:
             # A condition that is asked for already is not weakened by another on the same.
             agrees = all(filters.get(name, value) == value for name, value in more.items())
-            return await count(db, LISTING, Asked(filters={**filters, **more}, now=now)) if agrees else 0
+            return count(db, LISTING, Asked(filters={**filters, **more}, now=now)) if agrees else 0
 
         return MachineSummary(
-            total=await many(),
-            states=await groups(db, wanted, "state"),
-            tags=await groups(db, wanted, "tag"),
-            maintenance=await many(maintenance=True),
-            offline=await many(offline=True),
-            assigned=await many(assigned=True),
+            total=many(),
+            states=groups(db, wanted, "state"),
+            tags=groups(db, wanted, "tag"),
+            maintenance=many(maintenance=True),
+            offline=many(offline=True),
+            assigned=many(assigned=True),
         )
 
     return answer(await services.store.read(job))
@@ -111,8 +111,8 @@ async def events(request: web.Request) -> web.Response:
     store, wanted = request.app[SERVICES].store, listing.asked(request, TIMELINE)
     which = key(request)
 
-    async def job(db: aiosqlite.Connection) -> Found:
-        found = await machines.get(db, which)
-        return await page(db, LOG, replace(wanted, filters={**wanted.filters, "machine": found.id}))
+    def job(db: sqlite3.Connection) -> Found:
+        found = machines.get(db, which)
+        return page(db, LOG, replace(wanted, filters={**wanted.filters, "machine": found.id}))
 
     return answer(event_page(await store.read(job)))

@@ -4,47 +4,47 @@ What a machine does by itself (its last sign, its progress) is left out: nobody'
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Callable
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from appliance.machine import State
 from appliance.store import accounts, catalogue, deployments, machines
 
-Version = Callable[[aiosqlite.Connection, str], Awaitable[Any]]
+Version = Callable[[sqlite3.Connection, str], Any]
 """From the key of one thing, what users can change of it; raises NotFound."""
 
 
-async def machine(db: aiosqlite.Connection, key: str) -> Any:
+def machine(db: sqlite3.Connection, key: str) -> Any:
     """Of a machine."""
-    found = await machines.get(db, key)
+    found = machines.get(db, key)
     broken = found.state is State.BROKEN
     chosen = (found.maintenance, found.notes, found.hand_over, found.boot_program, found.reserved_address)
     return found.id, found.name, broken, *chosen, tuple(found.dhcp_options.items()), found.tags
 
 
-async def deployment(db: aiosqlite.Connection, key: str) -> Any:
+def deployment(db: sqlite3.Connection, key: str) -> Any:
     """Of a deployment."""
-    found = await deployments.get(db, key)
+    found = deployments.get(db, key)
     asked = (found.image, found.requirements, found.ssh_keys, found.wipe_on_release)
     return found.id, found.name, *asked, found.wanted, found.generation, found.machine
 
 
-async def image(db: aiosqlite.Connection, key: str) -> Any:
+def image(db: sqlite3.Connection, key: str) -> Any:
     """Of an image."""
-    return await catalogue.image(db, key)
+    return catalogue.image(db, key)
 
 
-async def kernel(db: aiosqlite.Connection, key: str) -> Any:
+def kernel(db: sqlite3.Connection, key: str) -> Any:
     """Of a kernel."""
-    return await catalogue.kernel(db, key)
+    return catalogue.kernel(db, key)
 
 
-async def user(db: aiosqlite.Connection, key: str) -> Any:
+def user(db: sqlite3.Connection, key: str) -> Any:
     """Of a user, without the password: whoever saw the user never saw that."""
-    found = await accounts.existing(db, key)
+    found = accounts.existing(db, key)
     return found.name, found.role, found.disabled
 
 

@@ -1,9 +1,9 @@
 """The form for a new deployment, with what each choice would mean while it is made."""
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.catalogue import Image
@@ -35,39 +35,39 @@ async def choices(request: web.Request) -> web.Response:
 
 
 async def _surroundings(request: web.Request, form: Typed) -> dict[str, Any]:
-    async def job(db: aiosqlite.Connection) -> dict[str, Any]:
-        images = await catalogue.images(db)
+    def job(db: sqlite3.Connection) -> dict[str, Any]:
+        images = catalogue.images(db)
         if not form.values["image"] and len(images) == 1:
             form.values["image"] = images[0].name
         chosen = next((image for image in images if form.values["image"] in (image.name, str(image.id))), None)
-        machine = await machines.find(db, form.values["machine"]) if form.values["machine"] else None
-        would = await (_one_fit(db, machine, form, chosen) if machine else _every_fit(db, form, chosen))
+        machine = machines.find(db, form.values["machine"]) if form.values["machine"] else None
+        would = _one_fit(db, machine, form, chosen) if machine else _every_fit(db, form, chosen)
         return {"form": form, "images": images, "image": chosen, "machine": machine, **would}
 
     return await request.app[SERVICES].store.read(job)
 
 
-async def _one_fit(db: aiosqlite.Connection, machine: Machine, form: Typed, image: Image | None) -> dict[str, Any]:
-    found = fits([machine], form, image, await deployments.taken(db))
+def _one_fit(db: sqlite3.Connection, machine: Machine, form: Typed, image: Image | None) -> dict[str, Any]:
+    found = fits([machine], form, image, deployments.taken(db))
     return {"fits": found, "fitting": sum(not fit.objection for fit in found), "candidates": 1}
 
 
-async def _every_fit(db: aiosqlite.Connection, form: Typed, image: Image | None) -> dict[str, Any]:
+def _every_fit(db: sqlite3.Connection, form: Typed, image: Image | None) -> dict[str, Any]:
     """Those that would do are counted without reading them; those that are shown are looked at one by one."""
     passed = fitting.hurdles(requirements(form), image, form.wanted_disk)
-    shown = await machines.with_inventories(db, await fitting.by_name(db, passed, SHOWN))
+    shown = machines.with_inventories(db, fitting.by_name(db, passed, SHOWN))
     return {
-        "fits": fits(shown, form, image, await deployments.taken(db)),
-        "fitting": await fitting.counted(db, passed),
-        "candidates": await machines.number(db),
+        "fits": fits(shown, form, image, deployments.taken(db)),
+        "fitting": fitting.counted(db, passed),
+        "candidates": machines.number(db),
     }
 
 
 async def _page(request: web.Request, form: Typed, status: int = 200) -> web.Response:
     """The whole form, with machines to choose from."""
 
-    async def job(db: aiosqlite.Connection) -> list[Machine]:
-        return await machines.some(db, await fitting.by_name(db, fitting.hurdles(Requirements(), None, None), OFFERED))
+    def job(db: sqlite3.Connection) -> list[Machine]:
+        return machines.some(db, fitting.by_name(db, fitting.hurdles(Requirements(), None, None), OFFERED))
 
     offered = await request.app[SERVICES].store.read(job)
     around = await _surroundings(request, form)

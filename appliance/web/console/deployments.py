@@ -1,9 +1,9 @@
 """The list of deployments and the pages of one."""
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.deployment import Deployment, Wanted
@@ -117,8 +117,8 @@ async def timeline(request: web.Request) -> web.Response:
     store = request.app[SERVICES].store
     view = await deployment_view(store, request.match_info["key"])
 
-    async def job(db: aiosqlite.Connection) -> list[Event]:
-        return await events.query(db, deployment=view.deployment.id, limit=200)
+    def job(db: sqlite3.Connection) -> list[Event]:
+        return events.query(db, deployment=view.deployment.id, limit=200)
 
     entries = await store.read(job)
     return await _tab(request, view, "deployment_timeline.html", "timeline", problem=None, events=entries)

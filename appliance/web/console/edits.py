@@ -1,8 +1,8 @@
 """Forms that change a deployment, an image or a kernel after it was made."""
 
+import sqlite3
 from typing import Any
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.catalogue import Image, Kernel
@@ -62,8 +62,8 @@ async def edit_image(request: web.Request) -> web.Response:
 
 
 async def _image(request: web.Request) -> Image:
-    async def job(db: aiosqlite.Connection) -> Image:
-        return await catalogue.image(db, request.match_info["key"])
+    def job(db: sqlite3.Connection) -> Image:
+        return catalogue.image(db, request.match_info["key"])
 
     return await request.app[SERVICES].store.read(job)
 
@@ -95,8 +95,8 @@ async def edit_kernel(request: web.Request) -> web.Response:
 
 
 async def _kernel(request: web.Request) -> Kernel:
-    async def job(db: aiosqlite.Connection) -> Kernel:
-        return await catalogue.kernel(db, request.match_info["key"])
+    def job(db: sqlite3.Connection) -> Kernel:
+        return catalogue.kernel(db, request.match_info["key"])
 
     return await request.app[SERVICES].store.read(job)
 

@@ -1,8 +1,8 @@
 """The event log, newest first, filtered by kind, machine and deployment."""
 
+import sqlite3
 from dataclasses import dataclass
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.accounts import Role
@@ -38,15 +38,15 @@ async def index(request: web.Request) -> web.Response:
     return render(request, "events.html", found=found, query=query, kinds=kinds, older=older)
 
 
-async def _find(db: aiosqlite.Connection, filters: dict[str, str], *, private: bool) -> _Found:
-    named = await machines.find_id(db, filters["machine"]) if "machine" in filters else None
+def _find(db: sqlite3.Connection, filters: dict[str, str], *, private: bool) -> _Found:
+    named = machines.find_id(db, filters["machine"]) if "machine" in filters else None
     try:
         wanted = filters.get("deployment")
-        deployment = (await deployments.get(db, wanted)).id if wanted else None
+        deployment = deployments.get(db, wanted).id if wanted else None
     except NotFound as error:
         return _Found([], {}, named, error.message)
     before = filters.get("before", "")
-    listed = await events.query(
+    listed = events.query(
         db,
         kind=filters.get("kind"),
         machine=named or filters.get("machine"),
@@ -55,7 +55,7 @@ async def _find(db: aiosqlite.Connection, filters: dict[str, str], *, private: b
         limit=PER_PAGE,
         private=private,
     )
-    return _Found(listed, await machines.names(db, _machines_of(listed, named)), named)
+    return _Found(listed, machines.names(db, _machines_of(listed, named)), named)
 
 
 def _machines_of(listed: list[Event], named: str | None) -> list[str]:

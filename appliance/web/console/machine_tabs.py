@@ -1,8 +1,8 @@
 """Two tabs of a machine: what the network knows of it, and what its kernels said while they started."""
 
+import sqlite3
 from typing import Any
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.lease import Lease, LeaseState
@@ -18,9 +18,9 @@ async def network(request: web.Request) -> web.Response:
     """GET /machines/{key}/network"""
     key, now = request.match_info["key"], request.app[SERVICES].clock()
 
-    async def job(db: aiosqlite.Connection) -> dict[str, Any]:
-        machine = await machines.get(db, key)
-        held = {lease.mac: lease for lease in await leases.of_macs(db, machine.macs) if _holds(lease, now)}
+    def job(db: sqlite3.Connection) -> dict[str, Any]:
+        machine = machines.get(db, key)
+        held = {lease.mac: lease for lease in leases.of_macs(db, machine.macs) if _holds(lease, now)}
         listed = (machine.inventory or {}).get("nics") or []
         found = {str(nic.get("mac")): nic for nic in listed if isinstance(nic, dict)}
         return {
@@ -45,8 +45,8 @@ async def boot_messages(request: web.Request) -> web.Response:
     """GET /machines/{key}/boot"""
     key = request.match_info["key"]
 
-    async def job(db: aiosqlite.Connection) -> list[messages.BootMessages]:
-        return await messages.of_machine(db, (await machines.get(db, key)).id)
+    def job(db: sqlite3.Connection) -> list[messages.BootMessages]:
+        return messages.of_machine(db, machines.get(db, key).id)
 
     kept = await request.app[SERVICES].store.read(job)
     return await tab_page(request, "machine_boot.html", "boot", kept=kept, sources=SOURCES)

@@ -1,9 +1,9 @@
 """The list of machines and the pages of one: overview, inventory, timeline."""
 
+import sqlite3
 from datetime import tzinfo
 from typing import Any, Literal
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.events import Event
@@ -46,16 +46,16 @@ async def index(request: web.Request) -> web.Response:
     )
 
 
-async def _groups(db: aiosqlite.Connection, asked: Asked, by: str) -> list[tuple[str, int]] | None:
+def _groups(db: sqlite3.Connection, asked: Asked, by: str) -> list[tuple[str, int]] | None:
     """How many match in each group, the largest first; None where the address names no grouping."""
     if by not in GROUPINGS:
         return None
-    return sorted((await groups(db, asked, GROUPINGS[by])).items(), key=lambda each: (-each[1], each[0]))
+    return sorted(groups(db, asked, GROUPINGS[by]).items(), key=lambda each: (-each[1], each[0]))
 
 
-async def _surroundings(db: aiosqlite.Connection) -> tuple[int, list[str]]:
+def _surroundings(db: sqlite3.Connection) -> tuple[int, list[str]]:
     """How many machines there are, and the tags they have."""
-    return await count(db, LISTING, Asked()), sorted(await groups(db, Asked(), "tag"))
+    return count(db, LISTING, Asked()), sorted(groups(db, Asked(), "tag"))
 
 
 def wanted_of(request: web.Request) -> Shown[MachineView]:

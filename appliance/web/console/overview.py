@@ -1,9 +1,9 @@
 """The first page: how the fleet is, what runs, what wants a person; and the strip of tasks under every page."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import tzinfo
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.events import Event
@@ -80,39 +80,39 @@ def _foreign(server: ForeignServer) -> Attention:
     return Attention(words.FOREIGN, server.address, text, "/network")
 
 
-async def _fleet(db: aiosqlite.Connection, now: float) -> Fleet:
-    by_state = await groups(db, Asked(), "state")
+def _fleet(db: sqlite3.Connection, now: float) -> Fleet:
+    by_state = groups(db, Asked(), "state")
     offline, maintenance = Asked({"offline": True}, now=now), Asked({"maintenance": True})
     waiting = Asked({"state": [State.IDLE], "maintenance": True}, limit=WAITING)
     silent = Asked({"state": [State.ACTIVE], "offline": True, "assigned": True}, limit=TROUBLED, now=now)
     failed = Asked({"state": [State.FAILED]}, limit=TROUBLED)
-    ready, waits = await machine_list.found(db, waiting)
-    troubled = [machine for asked in (failed, silent) for machine in (await machine_list.found(db, asked))[1]]
-    recent = await _recent(db)
+    ready, waits = machine_list.found(db, waiting)
+    troubled = [machine for asked in (failed, silent) for machine in machine_list.found(db, asked)[1]]
+    recent = _recent(db)
     return Fleet(
         total=sum(by_state.values()),
         counts=[(state, by_state[state]) for state in State if state in by_state],
-        offline=await count(db, LISTING, offline),
-        maintenance=await count(db, LISTING, maintenance),
-        running=await _running(db),
-        troubled=await views_of(db, troubled),
-        waiting=await views_of(db, waits),
+        offline=count(db, LISTING, offline),
+        maintenance=count(db, LISTING, maintenance),
+        running=_running(db),
+        troubled=views_of(db, troubled),
+        waiting=views_of(db, waits),
         ready=ready.total,
         events=recent,
-        names=await machines.names(db, [event.machine for event in recent if event.machine]),
+        names=machines.names(db, [event.machine for event in recent if event.machine]),
     )
 
 
-async def _recent(db: aiosqlite.Connection) -> list[Event]:
-    latest = await events.query(db, limit=200, private=False)  # who logs in is no news of the fleet
+def _recent(db: sqlite3.Connection) -> list[Event]:
+    latest = events.query(db, limit=200, private=False)  # who logs in is no news of the fleet
     return [event for event in latest if event.kind not in NOISE][:RECENT]
 
 
-async def _running(db: aiosqlite.Connection) -> list[MachineView]:
+def _running(db: sqlite3.Connection) -> list[MachineView]:
     """Machines with a live attempt, the latest first."""
-    live = await attempts.latest_live(db, RUNNING)
-    at_work = {machine.id: machine for machine in await machines.some(db, [each.machine for each in live])}
-    views = await views_of(db, [at_work[each.machine] for each in live if each.machine in at_work])
+    live = attempts.latest_live(db, RUNNING)
+    at_work = {machine.id: machine for machine in machines.some(db, [each.machine for each in live])}
+    views = views_of(db, [at_work[each.machine] for each in live if each.machine in at_work])
     return [view for view in views if view.live]
 
 

@@ -1,9 +1,9 @@
 """Power of a machine: what its switch says, switching it, and how it is set up."""
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-import aiosqlite
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
@@ -44,11 +44,11 @@ async def show(request: web.Request) -> web.Response:
     """GET /machines/{key}/power"""
     key = request.match_info["key"]
 
-    async def job(db: aiosqlite.Connection) -> tuple[PowerOrder | None, dict[str, str]]:
-        machine = await machines.get(db, key)
-        around = await known(db, machine)
+    def job(db: sqlite3.Connection) -> tuple[PowerOrder | None, dict[str, str]]:
+        machine = machines.get(db, key)
+        around = known(db, machine)
         refusals = {action: power_refusal(around, action) for action in PowerAction}
-        return await power.open_order(db, machine.id), {
+        return power.open_order(db, machine.id), {
             action.value: f"{why.message}; {why.hint}" if why else "" for action, why in refusals.items()
         }
 
@@ -112,9 +112,9 @@ async def settings(request: web.Request) -> web.Response:
 
 
 async def _found(request: web.Request) -> tuple[Machine, Switch | None]:
-    async def job(db: aiosqlite.Connection) -> tuple[Machine, Switch | None]:
-        machine = await machines.get(db, request.match_info["key"])
-        return machine, await power.find(db, machine.id)
+    def job(db: sqlite3.Connection) -> tuple[Machine, Switch | None]:
+        machine = machines.get(db, request.match_info["key"])
+        return machine, power.find(db, machine.id)
 
     return await request.app[SERVICES].store.read(job)
 

@@ -1,9 +1,9 @@
 """Forms with files: their text fields are read, and their files go to disk as they come."""
 
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import aiosqlite
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from appliance.catalogue import Image, Kernel
@@ -47,7 +47,7 @@ async def receive(request: web.Request, received: Upload, file: str) -> None:
             raise Invalid("form-invalid", "the form has more fields than its page", "use the form on the page")
 
 
-Finds = Callable[[aiosqlite.Connection, str], Awaitable[Image | Kernel]]
+Finds = Callable[[sqlite3.Connection, str], Image | Kernel]
 """Gives what has a name; raises NotFound."""
 
 
