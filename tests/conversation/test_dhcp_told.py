@@ -32,7 +32,7 @@ def play() -> Playbook:
 
 def offered(play: Playbook, *wanted: int, mac: str = MAC, **more: bytes) -> Packet:
     options = {Code.PARAMETER_LIST: bytes(wanted)} if wanted else {}
-    (offer,) = play.discover(mac, options=options | {Code[name]: value for name, value in more.items()})
+    (offer,) = play.discover(mac, options=options | {getattr(Code, name): value for name, value in more.items()})
     return offer
 
 

@@ -1,14 +1,14 @@
 """The last thing known about each address of a subnet that some client got (pure)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import Lease, LeaseState
 
 
-@dataclass(slots=True)
-class Binding:
+class Binding(Struct):
     """The last thing known about an address that some machine got."""
 
     lease: Lease

@@ -1,7 +1,8 @@
 """What the responder wants done; the server does it (pure)."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import Lease
 from appliance.netboot.dhcp.facts import Fact
@@ -9,15 +10,13 @@ from appliance.netboot.dhcp.reply import Destination
 from appliance.netboot.dhcp.request import SERVER_PORT
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(Struct, frozen=True):
     """Write a lease to disk, after all that were asked for before; report with `saved` or `save_failed`."""
 
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send a datagram from one of our ports."""
 
     data: bytes
@@ -25,8 +24,7 @@ class Send:
     port: int = SERVER_PORT
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Find out whether somebody other than `mac` uses the address; report with `probe_result`."""
 
     interface: str
@@ -34,8 +32,7 @@ class Probe:
     mac: str
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Struct, frozen=True):
     """Tell the rest of the appliance."""
 
     fact: Fact

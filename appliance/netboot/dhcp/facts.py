@@ -1,17 +1,17 @@
 """What the DHCP server tells the rest of the appliance (pure). Times are Unix seconds."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 from uuid import UUID
+
+from msgspec import Struct
 
 from appliance.lease import Lease
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.firmware import Client, Firmware
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpSeen:
+class DhcpSeen(Struct, frozen=True):
     """A machine on a subnet that we serve sent a well-formed message."""
 
     mac: str
@@ -40,15 +40,13 @@ class DhcpSeen:
         return self.is_ipxe or self.firmware is not Firmware.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Unserved:
+class Unserved(Struct, frozen=True):
     """The same of a machine that the rules of its subnet do not serve; it got no answer."""
 
     seen: DhcpSeen
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(Struct, frozen=True):
     """An offer was made; a proxy's offer has no address."""
 
     mac: str
@@ -57,8 +55,7 @@ class Offered:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class NoAddress:
+class NoAddress(Struct, frozen=True):
     """A machine that asked gets none since there is none left; every time, unlike PoolExhausted."""
 
     mac: str
@@ -68,8 +65,7 @@ class NoAddress:
     """The port of a relay that it is behind, where that has as many addresses as it may; there may be others left."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignReply:
+class ForeignReply(Struct, frozen=True):
     """A reply of another DHCP server reached our port."""
 
     server: IPv4Address
@@ -77,8 +73,7 @@ class ForeignReply:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceHeld:
+class ServiceHeld(Struct, frozen=True):
     """No new addresses are given on an interface, since other servers answer there."""
 
     interface: str
@@ -86,16 +81,14 @@ class ServiceHeld:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceBegins:
+class ServiceBegins(Struct, frozen=True):
     """The other servers are gone: addresses are given."""
 
     interface: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseGranted:
+class LeaseGranted(Struct, frozen=True):
     """An address was acknowledged, for the first time or once more."""
 
     lease: Lease
@@ -105,8 +98,7 @@ class LeaseGranted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseEnded:
+class LeaseEnded(Struct, frozen=True):
     """An address is no longer its machine's."""
 
     lease: Lease
@@ -114,8 +106,7 @@ class LeaseEnded:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class AddressConflict:
+class AddressConflict(Struct, frozen=True):
     """An address of ours is used by somebody we did not give it to; it is set aside for a while."""
 
     address: IPv4Address
@@ -126,8 +117,7 @@ class AddressConflict:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PoolExhausted:
+class PoolExhausted(Struct, frozen=True):
     """A machine got no address since there is none left. At most one a second per interface."""
 
     interface: str
@@ -136,8 +126,7 @@ class PoolExhausted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class BadPacket:
+class BadPacket(Struct, frozen=True):
     """A packet was dropped. At most one a second per interface."""
 
     interface: str

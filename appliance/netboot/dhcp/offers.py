@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 OFFER_SECONDS = 30.0
 """How long an offer keeps its address: firmware takes up to ten seconds to choose, a flood gets no more."""
@@ -14,8 +15,7 @@ Share = tuple[str, int]
 """Whose part of the offers it is (a relay, or a port of one), and how many that may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """An address that a client was offered and did not yet ask for."""
 
     address: IPv4Address

@@ -1,8 +1,9 @@
 """The DHCP packet, its wire form in and out (RFC 2131 section 2; pure)."""
 
 import struct
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+
+from msgspec import Struct, field
 
 from appliance.netboot.dhcp.options import (
     END,
@@ -40,8 +41,7 @@ DEFAULT_REPLY = 548
 NOWHERE = IPv4Address(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """A DHCP packet. Field names are those of RFC 2131."""
 
     op: int

@@ -7,8 +7,10 @@ section 4.2); a card that an address is reserved for is keyed on its MAC address
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp.bindings import Binding, Bindings
@@ -25,8 +27,7 @@ LEAST_PER_RELAY = 4
 """Offers that a relay has at the same time, or half of all addresses where that is more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The address a machine should be offered."""
 
     address: IPv4Address

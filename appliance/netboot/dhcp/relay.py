@@ -1,7 +1,8 @@
 """What a relay adds to a message: which subnet, and which port of which relay (RFC 3046, 3527, 5107; pure)."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import relay_port
 from appliance.netboot.dhcp.options import Code, Options, decode_address, decode_encapsulated
@@ -12,8 +13,7 @@ _LINK_SELECTION = 5
 _SERVER_OVERRIDE = 11
 
 
-@dataclass(frozen=True, slots=True)
-class RelayAgent:
+class RelayAgent(Struct, frozen=True):
     """The relay's own words: giaddr and option 82."""
 
     address: IPv4Address

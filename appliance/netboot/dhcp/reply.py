@@ -1,8 +1,9 @@
 """Replies: what stands in them and where they go (RFC 2131 sections 4.1 and 4.3, table 3; pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+
+from msgspec import Struct, field
 
 from appliance.netboot.dhcp.options import Code, MessageKind
 from appliance.netboot.dhcp.packet import BOOTREPLY, BROADCAST_FLAG, NOWHERE, Packet, encode
@@ -25,8 +26,7 @@ _ECHOED = (Code.CLIENT_ID, Code.CLIENT_UUID)
 """RFC 6842, RFC 4578 section 2.3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where a reply goes."""
 
     interface: str
@@ -36,8 +36,7 @@ class Destination:
     """Set when the frame must be addressed by hand: the receiver cannot answer ARP yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a client is offered or granted."""
 
     address: IPv4Address

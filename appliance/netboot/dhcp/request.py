@@ -1,8 +1,9 @@
 """A client's message, parsed once: everything that the responder decides by (pure)."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import BY_PORT, BY_UUID
 from appliance.netboot.dhcp.options import Code, DecodeError, MessageKind, decode_address
@@ -20,8 +21,7 @@ PROBE_MARK = b"qrm-probe"
 """Option 240 of whoever only examines the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """How a datagram came in."""
 
     interface: str
@@ -34,8 +34,7 @@ class Arrival:
     """Our port: 67, or 4011 of a proxy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A well-formed message of a client on Ethernet."""
 
     packet: Packet

@@ -1,8 +1,9 @@
 """DHCP on one subnet: what each message of a client leads to (RFC 2131 section 4.3; pure)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp import reply
@@ -31,8 +32,7 @@ MAX_TRIES = 3
 """Addresses looked at for one DISCOVER."""
 
 
-@dataclass(slots=True)
-class Look:
+class Look(Struct):
     """A conflict probe under way, and who is waiting for it."""
 
     request: Request
