@@ -18,6 +18,7 @@ from appliance.web.api.listing import Page
 from appliance.web.api.routes import ENDPOINTS
 from appliance.web.console.bulk_acts import DEPLOYMENT_ACTS, MACHINE_ACTS
 from appliance.web.console.routes import ROUTES
+from tests.one_by_one import one_by_one
 from tests.three_faces import (
     BULK,
     CAPABILITIES,
@@ -64,19 +65,19 @@ def split(cell):
 # -- the table has everything
 
 
-@pytest.mark.parametrize("route", sorted(CONSOLE))
+@one_by_one(sorted(CONSOLE))
 def test_everything_in_the_console_is_in_the_table(route):
     method, _, path = route.partition(" ")
     is_form_of_a_row = method == "GET" and f"POST {path}" in named("console")
     assert route in named("console") or is_form_of_a_row or route in NOT_COMPARED
 
 
-@pytest.mark.parametrize("address", sorted(API))
+@one_by_one(sorted(API))
 def test_everything_in_the_api_is_in_the_table(address):
     assert address in named("api")
 
 
-@pytest.mark.parametrize("command", sorted(QRM))
+@one_by_one(sorted(QRM))
 def test_every_command_is_in_the_table(command):
     assert command in named("qrm") or command.split()[0] in LOCAL
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import click
-import pytest
 
 from appliance.cli.main import COMMANDS, cli
+from tests.one_by_one import one_by_one
 
 KEBAB = re.compile(r"[a-z]+(-[a-z]+)*")
 LISTING = {"list", "show", "summary", "timeline", "log", "consequences", "boot-messages", "events", "audit", "subnets"}
@@ -36,7 +36,7 @@ def tree(group: click.Group, before: tuple[str, ...] = ()) -> list[tuple[str, cl
 TREE = dict(tree(cli))
 
 
-@pytest.mark.parametrize("words", TREE)
+@one_by_one(TREE)
 def test_a_command_says_what_it_does_in_one_sentence(words: str) -> None:
     first = (TREE[words].help or "").strip().partition("\n")[0]
     assert first, "it has no help"
@@ -45,7 +45,7 @@ def test_a_command_says_what_it_does_in_one_sentence(words: str) -> None:
     assert len(first) <= 110
 
 
-@pytest.mark.parametrize("words", TREE)
+@one_by_one(TREE)
 def test_names_are_lower_case_words_with_hyphens(words: str) -> None:
     assert all(KEBAB.fullmatch(word) for word in words.split())
     for each in TREE[words].params:
@@ -55,7 +55,7 @@ def test_names_are_lower_case_words_with_hyphens(words: str) -> None:
             assert all(KEBAB.fullmatch(name.removeprefix("--")) for name in long)
 
 
-@pytest.mark.parametrize("words", TREE)
+@one_by_one(TREE)
 def test_every_option_says_what_it_is_for(words: str) -> None:
     for each in TREE[words].params:
         if isinstance(each, click.Option):
@@ -64,7 +64,7 @@ def test_every_option_says_what_it_is_for(words: str) -> None:
             assert each.help.endswith("."), each.opts
 
 
-@pytest.mark.parametrize("words", TREE)
+@one_by_one(TREE)
 def test_options_of_one_name_are_one_thing(words: str) -> None:
     if words == "lab":
         return  # its --json takes a file, by contract
@@ -74,7 +74,7 @@ def test_options_of_one_name_are_one_thing(words: str) -> None:
             assert getattr(each, attribute) == value, name
 
 
-@pytest.mark.parametrize("words", [words for words in TREE if words.split()[-1] in LISTING])
+@one_by_one([words for words in TREE if words.split()[-1] in LISTING])
 def test_whatever_shows_something_has_json(words: str) -> None:
     found = TREE[words]
     if not isinstance(found, click.Group):
