@@ -20,6 +20,8 @@ SNPONLY: Final = "snponly.efi"
 IPXE_UEFI: Final = "ipxe.efi"
 SHIM: Final = "shimx64.efi"
 ARM64: Final = "snponly-arm64.efi"
+GRUB: Final = "grubx64.efi"
+"""What shim loads, from where it came from itself: whoever fetches it has shim running."""
 
 BIOS: Final = "bios"
 UEFI: Final = "uefi"

@@ -119,10 +119,11 @@ def look_for_servers(subnet: str) -> None:
 @click.command("snippet")
 @subnet_argument
 @click.option("--for", "server", type=click.Choice(SERVERS), required=True, help="The DHCP server that it is for.")
+@click.option("--secure-boot", is_flag=True, help="Send UEFI shim: machines with Secure Boot need it, others start it.")
 @json_option
-def boot_options(subnet: str, server: str, json_out: bool) -> None:
+def boot_options(subnet: str, server: str, secure_boot: bool, json_out: bool) -> None:
     """Print boot options for another DHCP server on a subnet; where they go is said on standard error."""
-    found = api().get(_path(subnet, "/snippet"), **{"for": server})
+    found = api().get(_path(subnet, "/snippet"), **{"for": server, "secure_boot": secure_boot or None})
     if json_out:
         as_json(found)
         return

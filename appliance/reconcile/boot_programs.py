@@ -64,7 +64,7 @@ class BootPrograms:
         if rounds.is_loop(of):
             self._tell(mac, "machine.looping", *rounds.loop_text(of, name, now))
             return rounds.stop(of, known.choice, now)
-        if of.failed and program is not None and program != of.failed[-1]:
+        if of.failed and not of.silent and program is not None and program != of.failed[-1]:
             self._tell(mac, "program.refused", *rounds.switch_text(of, name, program))
         return of
 
@@ -86,23 +86,24 @@ class BootPrograms:
         """A file went out by HTTP."""
         self._loaded(address, path.rpartition("/")[2])
 
+    def whose(self, address: str) -> str | None:
+        """The interface that has this address, from its first packet on; None for an address that nobody was given."""
+        try:
+            return self._elsewhere.get(address) or self._holder(IPv4Address(address))
+        except AddressValueError:
+            return None
+
     def script(self, mac: str) -> None:
         """The machine fetched its boot script: whatever it loaded runs."""
         self._rounds.pop(mac, None)
 
     def _loaded(self, address: str, program: str) -> None:
-        mac = self._whose(address)
+        mac = self.whose(address)
         if mac is None:
             return
         before = self._rounds.get(mac, FRESH)
         if (after := rounds.loaded(before, program)) != before:
             self._keep(mac, after)
-
-    def _whose(self, address: str) -> str | None:
-        try:
-            return self._elsewhere.get(address) or self._holder(IPv4Address(address))
-        except AddressValueError:
-            return None
 
     def _keep(self, mac: str, of: Rounds) -> None:
         if len(self._rounds) >= REMEMBERED and mac not in self._rounds:

@@ -150,9 +150,15 @@ class Observations:
             self._put(Event(kind, at, more(text, held_back), reason, machine, detail={"mac": mac}))
 
     def _of_address(self, address: str, kind: str, text: str, reason: str = "") -> None:
-        mac = self._projection.mac_of.get(address)
+        mac = self._whose(address)
         if mac is not None:
             self._of_mac(mac, kind, text, reason)
+
+    def _whose(self, address: str) -> str | None:
+        """A boot program is fetched within a moment of the lease, sooner than what is stored is read anew; and where
+        another server gives the addresses nothing of them is stored.
+        """
+        return (self.programs and self.programs.whose(address)) or self._projection.mac_of.get(address)
 
     def _stranger_allowed(self, now: float) -> bool:
         since, count = self._strangers

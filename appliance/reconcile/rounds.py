@@ -1,13 +1,13 @@
 """Boot programs that are loaded and do not start: which rounds count, and when it is a loop. Pure.
 
 Firmware says nothing of a program that it refuses, or that hangs: a round in which it failed is known from the
-machine's firmware asking for an address again, with nothing heard of iPXE and no boot script fetched in between.
-Times are Unix seconds.
+machine's firmware asking for an address again, with nothing heard of iPXE or GRUB and no boot script fetched in
+between. Times are Unix seconds.
 """
 
 from dataclasses import dataclass, replace
 
-from appliance.bootprogram import PROGRAMS
+from appliance.bootprogram import GRUB, PROGRAMS, SHIM
 from appliance.workflow import BOOT_LOOP, minutes
 
 LONGEST_GAP = 1800.0
@@ -23,11 +23,11 @@ class Rounds:
     loaded: str = ""
     """The program that it fetched whole last, while its firmware has not asked again; empty for none."""
     started: bool = False
-    """Whether iPXE was heard of after that."""
+    """Whether it was heard of after that: iPXE asks for an address, shim for GRUB."""
     failed: tuple[str, ...] = ()
     """Programs that did not start, oldest first."""
     silent: int = 0
-    """Rounds in a row in which iPXE started and fetched no script."""
+    """Rounds in a row in which a program started and fetched no script."""
     first: float = 0.0
     """When the first of these rounds ended."""
     last: float = 0.0
@@ -42,12 +42,14 @@ FRESH = Rounds()
 
 
 def loaded(rounds: Rounds, program: str) -> Rounds:
-    """Firmware has all of a program."""
+    """Firmware has all of a program, or shim has GRUB."""
+    if program == GRUB and rounds.loaded == SHIM:
+        return started(rounds)
     return replace(rounds, loaded=program, started=False) if program in PROGRAMS else rounds
 
 
 def started(rounds: Rounds) -> Rounds:
-    """iPXE asked for an address: the program runs."""
+    """The program runs."""
     return replace(rounds, started=True)
 
 
@@ -57,7 +59,8 @@ def asked_again(rounds: Rounds, now: float) -> Rounds:
         rounds = replace(FRESH, loaded=rounds.loaded, started=rounds.started)
     if not rounds.loaded:
         return rounds
-    failed = () if rounds.started else (*rounds.failed, rounds.loaded)
+    # What failed before the one that starts is still refused: the same is sent again.
+    failed = rounds.failed if rounds.started else (*rounds.failed, rounds.loaded)
     silent = rounds.silent + 1 if rounds.started else 0
     first = rounds.first or now
     return replace(rounds, loaded="", started=False, failed=failed, silent=silent, first=first, last=now)
@@ -75,7 +78,7 @@ def is_loop(rounds: Rounds) -> bool:
 
 def stop(rounds: Rounds, choice: str, now: float) -> Rounds:
     """Send nothing for a while, where no program started; one that starts is not to blame."""
-    return replace(FRESH, stopped=now, choice=choice) if rounds.failed else rounds
+    return rounds if rounds.silent else replace(FRESH, stopped=now, choice=choice)
 
 
 def switch_text(rounds: Rounds, name: str, following: str) -> tuple[str, str]:
@@ -89,9 +92,9 @@ def switch_text(rounds: Rounds, name: str, following: str) -> tuple[str, str]:
 def loop_text(rounds: Rounds, name: str, now: float) -> tuple[str, str]:
     """What to tell, and what to look at, in the round that makes a loop."""
     span = minutes(now - rounds.first)
-    if not rounds.failed:
+    if rounds.silent:
         text = f"{name} loads its boot program over and over: {rounds.silent} rounds in {span}, and no boot script"
-        reason = "iPXE starts and gets no answer by HTTP: let the TCP port of the boot files through; make its switch"
+        reason = "it starts and gets no answer by HTTP: let the TCP port of the boot files through; make its switch"
         return text, f"{reason} port an edge port (portfast)"
     tried = ", ".join(dict.fromkeys(rounds.failed))
     text = f"{name} loads its boot program over and over: {len(rounds.failed)} rounds in {span}, and none started"

@@ -31,6 +31,13 @@ async def test_boot_options_are_printed_alone_so_that_they_can_be_kept_in_a_file
     await qrm.run("network", "snippet", "br0", code=2)
 
 
+async def test_boot_options_for_secure_boot_name_shim(qrm: Cli) -> None:
+    usual = (await qrm.run("network", "snippet", "br0", "--for", "dnsmasq")).out
+    signed = (await qrm.run("network", "snippet", "br0", "--for", "dnsmasq", "--secure-boot")).out
+    assert "shimx64.efi" not in usual
+    assert signed == usual.replace("snponly.efi", "shimx64.efi")
+
+
 async def test_it_is_looked_for_other_servers(qrm: Cli) -> None:
     assert "five seconds" in (await qrm.run("network", "look", "br0")).out
     assert "no subnet" in (await qrm.run("network", "look", "br9", code=4)).err

@@ -177,6 +177,23 @@ def test_ipxe_that_never_fetches_its_script_is_named_and_not_stopped(world):
     assert "portfast" in world.told[0][2]
 
 
+def test_shim_that_fetched_grub_runs_and_is_sent_again(world):
+    """GRUB asks for ever; whoever presses the button meanwhile has no machine that refuses shim."""
+    assert world.loads() == "snponly.efi"
+    for _ in range(4):
+        assert world.loads() == "shimx64.efi"
+        world.programs.tftp(TftpFinished(ADDRESS, "grubx64.efi", 1, 0.1))
+    assert world.kinds() == ["program.refused", "machine.looping"]
+    assert "3 rounds in 3 minutes, and no boot script" in world.told[1][1]
+    assert "no answer by HTTP" in world.told[1][2]
+
+
+def test_grub_alone_says_nothing_of_another_program(world):
+    world.loads()
+    world.programs.http(ADDRESS, "/boot/grubx64.efi")
+    assert world.asks() == "shimx64.efi"
+
+
 def test_a_machine_that_is_switched_on_each_morning_is_in_no_loop(world):
     for _ in range(5):
         world.loads()

@@ -68,6 +68,15 @@ async def test_boot_options_are_given_for_each_server(admin: World, server: str)
     assert given["where"]
 
 
+async def test_boot_options_for_secure_boot_name_shim(admin: World) -> None:
+    usual = (await admin.api("GET", f"{PATH}/snippet?for=kea"))["text"]
+    signed = (await admin.api("GET", f"{PATH}/snippet?for=kea&secure_boot=true"))["text"]
+    assert "snponly.efi" in usual
+    assert signed == usual.replace("snponly.efi", "shimx64.efi")
+    assert (await admin.api("GET", f"{PATH}/snippet?for=kea&secure_boot=false"))["text"] == usual
+    assert (await admin.api("GET", f"{PATH}/snippet?for=kea&secure_boot=maybe", 422))["code"] == "query-invalid"
+
+
 async def test_boot_options_are_for_servers_that_we_know(admin: World) -> None:
     assert (await admin.api("GET", f"{PATH}/snippet", 422))["code"] == "query-missing"
     assert (await admin.api("GET", f"{PATH}/snippet?for=windows", 422))["code"] == "query-invalid"
@@ -130,3 +139,16 @@ async def test_the_console_shows_boot_options_to_copy(fleet: Visitor) -> None:
     assert "qrm network snippet br0 --for kea" in said(page)
     assert "this one follows its maker" in said(await fleet.get("/network/subnets/br0/snippet?for=mikrotik"))
     assert "dhcp-boot=" in await fleet.get("/network/subnets/br0/snippet?for=unknown")
+
+
+async def test_the_console_shows_boot_options_for_secure_boot_and_the_way_back(fleet: Visitor) -> None:
+    usual = await fleet.get("/network/subnets/br0/snippet?for=kea")
+    assert "refuse. Boot options for Secure Boot" in said(usual)
+    assert "shimx64.efi" not in usual
+    assert 'href="/network/subnets/br0/snippet?for=kea&amp;secure_boot=true"' in usual
+    page = await fleet.get("/network/subnets/br0/snippet?for=kea&secure_boot=true")
+    assert "shimx64.efi" in page
+    assert "snponly.efi" not in page
+    assert "qrm network snippet br0 --for kea --secure-boot" in said(page)
+    assert "Boot options without Secure Boot" in said(page)
+    assert "snippet?for=dnsmasq&amp;secure_boot=true" in page, "the choice stays with the next server"

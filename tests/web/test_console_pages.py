@@ -81,6 +81,7 @@ PAGES = (
     "/network/subnets/br0/edit",
     "/network/subnets/br0/snippet",
     "/network/subnets/br0/snippet?for=kea",
+    "/network/subnets/br0/snippet?for=kea&secure_boot=true",
     "/network/leases",
     "/network/leases?q=node-1&sort=until&dir=desc",
     "/network/leases/br0/10.77.0.110/forget",

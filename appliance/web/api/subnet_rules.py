@@ -45,7 +45,12 @@ CONSEQUENCES_QUERY = (
     Param("unknown_machines", UnknownMachines, "what would be done with unknown machines"),
     Param("other_servers", OtherServers, "whether addresses would be given beside another DHCP server"),
 )
-SNIPPET_QUERY = (Param("for", ServerKind, "the server that the boot options are for", needed=True),)
+SNIPPET_QUERY = (
+    Param("for", ServerKind, "the server that the boot options are for", needed=True),
+    Param(
+        "secure_boot", bool, "true: UEFI is sent shim, which machines with Secure Boot need and the others start too"
+    ),
+)
 
 
 def _name(request: web.Request) -> str:
@@ -80,10 +85,10 @@ async def look(request: web.Request) -> web.Response:
 
 async def boot_options(request: web.Request) -> web.Response:
     """Boot options for the configuration of another DHCP server on this subnet."""
-    kind: ServerKind = given(request, SNIPPET_QUERY)["for"]
+    asked = given(request, SNIPPET_QUERY)
     view = await request.app[SERVICES].network.subnet(_name(request))
     if view.subnet is None:
         text = f"the mode of {view.interface} is off in the configuration file: nothing is served there to boot"
         raise Invalid("subnet-off", text, "choose another mode there first")
-    made = snippet(view.subnet, kind)
+    made = snippet(view.subnet, asked["for"], secure_boot=asked.get("secure_boot", False))
     return answer(SnippetOut(made.kind, made.title, made.where, made.text))

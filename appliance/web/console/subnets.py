@@ -1,9 +1,11 @@
 """How a subnet is served: the form that switches it, and boot options for other people's DHCP servers."""
 
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 
+from appliance.bootprogram import SHIM
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.snippets import KINDS, ServerKind, snippet
@@ -123,10 +125,15 @@ async def look(request: web.Request) -> web.Response:
 
 
 async def boot_options(request: web.Request) -> web.Response:
-    """GET /network/subnets/{interface}/snippet, for the server in ``for``."""
+    """GET /network/subnets/{interface}/snippet, for the server in ``for``, and for Secure Boot where asked."""
     view, subnet = await _view(request)
     wanted = request.query.get("for", KINDS[0])
     kind: ServerKind = next((each for each in KINDS if each == wanted), KINDS[0])
-    every = {each: snippet(subnet, each).title for each in KINDS}
-    made, page = snippet(subnet, kind), page_of(view.interface)
-    return render(request, "network_snippet.html", view=view, kinds=every, made=made, page=page)
+    signed = request.query.get("secure_boot") == "true"
+    shown: dict[str, Any] = {
+        "kinds": {each: snippet(subnet, each).title for each in KINDS},
+        "made": snippet(subnet, kind, secure_boot=signed),
+        "signed": signed,
+        "always_signed": subnet.boot_program == SHIM,
+    }
+    return render(request, "network_snippet.html", view=view, page=page_of(view.interface), **shown)
