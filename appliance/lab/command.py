@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.client import segment
+from appliance.cli.client import Api
 from appliance.cli.context import api
 from appliance.cli.listing import fetch
 from appliance.cli.output import clean
@@ -19,7 +19,7 @@ from appliance.lab.directory import LabDirectory, default_base, running
 from appliance.lab.plan import MOST_MACHINES, LabPlan, MachinePlan, plan_machines
 from appliance.lab.process import run
 from appliance.lab.run import Options, run_lab
-from appliance.lab.switches import node_of, settings
+from appliance.lab.switches import give
 
 
 @click.group(invoke_without_command=True)
@@ -149,21 +149,28 @@ def power(node: str, what: str, lab_name: str | None, state: Path | None) -> Non
 @_lab_option
 @_state_option
 def switches(lab_name: str | None, state: Path | None) -> None:
-    """Give the machines of the lab their power switches, as the administrator who is logged in with qrm.
+    """Give the machines of the lab their power switches.
 
-    From then on the appliance switches them on and off by itself, and from the console.
+    Log in to the lab's appliance first, as administrator: qrm login. From then on it switches them on and off by
+    itself, and you do with: qrm machines power. What is set up already stays as it is.
     """
-    directory, connected = _find(lab_name, state), api()
-    plan, given = read_plan(directory), 0
-    for machine in fetch(connected, "/machines", 0)["items"]:
-        node = node_of(plan, machine)
-        if node is not None:
-            connected.send("PUT", f"/machines/{segment(machine['id'])}/power", settings(directory, node))
-            click.echo(f"{clean(machine['name'])} is {node}")
-            given += 1
-    if not given:
-        hint = "wait until they have booted, then do this again"
-        raise ApplianceError("lab-no-machine", "the appliance knows no machine of this lab yet", hint)
+    directory = _find(lab_name, state)
+    card = read_card(directory)
+    if card.port is None:
+        raise ApplianceError("lab-no-daemon", f"the lab {directory.name} has no appliance", "leave out --no-daemon")
+    connected = _logged_in(card.port)
+    for line in give(connected, directory, fetch(connected, "/machines", 0)["items"]):
+        click.echo(clean(line))
+
+
+def _logged_in(port: int) -> Api:
+    """The appliance that ``qrm`` is logged in to; raises ApplianceError with the address of the lab's."""
+    try:
+        return api()
+    except ApplianceError as error:
+        if error.code != "not-logged-in":
+            raise
+        raise ApplianceError(error.code, error.message, f"log in with: qrm login https://127.0.0.1:{port}") from None
 
 
 def _find(lab_name: str | None, state: Path | None) -> LabDirectory:

@@ -13,7 +13,6 @@ from rich.console import Console
 from appliance.errors import ApplianceError
 from appliance.lab import artefacts, ssh
 from appliance.lab.check import check
-from appliance.lab.controller import PORT, USER
 from appliance.lab.directory import default_base
 from appliance.lab.lab import Lab
 from appliance.lab.logs import keep_logs
@@ -110,8 +109,7 @@ def _welcome(lab: Lab, port: int) -> None:
     _say(f"certificate  SHA-256 {fingerprint(directory.daemon_state)}")
     _say(f"ssh key      {directory.ssh_key}.pub   (give it to a deployment, then: qrm lab ssh NODE)")
     _say(f"machines     {', '.join(machine.name for machine in lab.machines)}   (watch: qrm lab console NODE)")
-    _say(f"power        Redfish at 127.0.0.1:{PORT}, user {USER}, password in {directory.controller_password}")
-    _say("             (once the machines have booted, as administrator: qrm lab switches)")
+    _say("power        qrm lab switches   (logged in as administrator, once the machines have booted)")
     _say(f"files        {directory.path}")
     _say("Ctrl-C ends it all.")
 
