@@ -31,11 +31,11 @@ class Bindings:
     """By address, and by the relay's port that they came through."""
 
     def __init__(self) -> None:
-        self._at: dict[IPv4Address, Binding] = {}
+        self._at: dict[int, Binding] = {}  # addresses as numbers: the hash of an address is slow to make
         self._by_port: dict[str, set[IPv4Address]] = {}
 
     def __contains__(self, address: IPv4Address) -> bool:
-        return address in self._at
+        return int(address) in self._at
 
     def __iter__(self) -> Iterator[Binding]:
         """Those that were put in last come last."""
@@ -43,20 +43,20 @@ class Bindings:
 
     def at(self, address: IPv4Address | None) -> Binding | None:
         """What is known about an address."""
-        return None if address is None else self._at.get(address)
+        return None if address is None else self._at.get(int(address))
 
     def put(self, binding: Binding) -> None:
         """Make this the last thing known about its address."""
         address, port = binding.lease.address, binding.lease.port
         self.take_out(address)
-        self._at[address] = binding
+        self._at[int(address)] = binding
         if port:
             self._by_port.setdefault(port, set()).add(address)
 
     def take_out(self, address: IPv4Address) -> Binding | None:
         """Forget an address; what was known about it."""
-        known = self._at.pop(address, None)
-        if known is not None and (others := self._by_port.get(known.lease.port)) is not None:
+        known = self._at.pop(int(address), None)
+        if known is not None and known.lease.port and (others := self._by_port.get(known.lease.port)) is not None:
             others.discard(address)
             if not others:
                 del self._by_port[known.lease.port]
@@ -64,7 +64,7 @@ class Bindings:
 
     def through(self, port: str, now: float) -> list[Lease]:
         """The leases that nobody else may get now and that came through a port."""
-        every = (self._at[each] for each in self._by_port.get(port, ()))
+        every = (self._at[int(each)] for each in self._by_port.get(port, ()))
         return [each.lease for each in every if each.occupied(now)]
 
     def leased(self, now: float) -> int:

@@ -28,7 +28,7 @@ class Offers:
 
     def __init__(self) -> None:
         self._of: OrderedDict[str, Offer] = OrderedDict()
-        self._to: dict[IPv4Address, str] = {}
+        self._to: dict[int, str] = {}  # by addresses as numbers, since the hash of an address is slow to make
         self._shares: dict[str, OrderedDict[str, None]] = {}
 
     def address(self, client: str) -> IPv4Address | None:
@@ -43,7 +43,7 @@ class Offers:
 
     def client(self, address: IPv4Address) -> str | None:
         """Whom the address is offered to."""
-        return self._to.get(address)
+        return self._to.get(int(address))
 
     def oldest_first(self) -> Iterator[tuple[str, Offer]]:
         """Clients and their offers; do not change them meanwhile."""
@@ -60,7 +60,7 @@ class Offers:
             while len(self._shares.get(name, ())) >= limit:
                 freed += self.withdraw(next(iter(self._shares[name])))
         self._of[client] = Offer(address, now + OFFER_SECONDS, shares)
-        self._to[address] = client
+        self._to[int(address)] = client
         for name, _ in shares:
             self._shares.setdefault(name, OrderedDict())[client] = None
         return [each for each in freed if each != address]
@@ -75,17 +75,15 @@ class Offers:
             del share[client]
             if not share:
                 del self._shares[name]
-        if self._to.get(offer.address) != client:
+        number = int(offer.address)
+        if self._to.get(number) != client:
             return []
-        del self._to[offer.address]
+        del self._to[number]
         return [offer.address]
 
     def forget(self, now: float) -> list[IPv4Address]:
         """Forget what is over; the addresses that come free."""
         freed: list[IPv4Address] = []
-        while self._of:
-            client, offer = next(iter(self._of.items()))
-            if offer.until > now:
-                break
-            freed += self.withdraw(client)
+        while (oldest := next(iter(self._of), None)) is not None and self._of[oldest].until <= now:
+            freed += self.withdraw(oldest)
         return freed

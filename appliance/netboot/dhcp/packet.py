@@ -13,6 +13,7 @@ from appliance.netboot.dhcp.options import (
     DecodeError,
     MessageKind,
     Options,
+    address_of,
     decode_options,
     encode_option,
 )
@@ -84,10 +85,10 @@ def decode(data: bytes) -> Packet:
         xid=xid,
         secs=secs,
         flags=flags,
-        ciaddr=IPv4Address(ciaddr) if ciaddr else NOWHERE,
-        yiaddr=IPv4Address(yiaddr) if yiaddr else NOWHERE,
-        siaddr=IPv4Address(siaddr) if siaddr else NOWHERE,
-        giaddr=IPv4Address(giaddr) if giaddr else NOWHERE,
+        ciaddr=address_of(ciaddr) if ciaddr else NOWHERE,
+        yiaddr=address_of(yiaddr) if yiaddr else NOWHERE,
+        siaddr=address_of(siaddr) if siaddr else NOWHERE,
+        giaddr=address_of(giaddr) if giaddr else NOWHERE,
         chaddr=chaddr[:hlen],
         sname=_text(sname),
         file=_text(file),
@@ -97,7 +98,7 @@ def decode(data: bytes) -> Packet:
 
 def _text(padded: bytes) -> bytes:
     """What stands before the first NUL."""
-    return padded.split(b"\0", 1)[0]
+    return padded.split(b"\0", 1)[0] if padded[:1] != b"\0" else b""
 
 
 def _gather(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, bytes], bytes, bytes]:
@@ -107,7 +108,9 @@ def _gather(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, bytes], b
     """
     options = decode_options(area)
     overload = options.pop(Code.OVERLOAD, b"\0")
-    if overload not in (b"\0", b"\1", b"\2", b"\3"):
+    if overload == b"\0":
+        return options, sname, file
+    if overload not in (b"\1", b"\2", b"\3"):
         raise DecodeError("option overload is neither 1, 2 nor 3")
     if overload[0] & _OVERLOAD_FILE:
         _join(options, decode_options(file))

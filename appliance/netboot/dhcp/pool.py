@@ -16,6 +16,7 @@ from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp.bindings import Binding, Bindings
 from appliance.netboot.dhcp.expiries import Expiries
 from appliance.netboot.dhcp.offers import OFFER_SECONDS, PER_PORT, Offers, Share
+from appliance.netboot.dhcp.options import text_of
 from appliance.netboot.dhcp.relay import RelayAgent
 from appliance.netboot.dhcp.request import Request
 from appliance.netboot.dhcp.reserved import Reserved
@@ -35,6 +36,11 @@ class Choice(Struct, frozen=True):
     """Not this machine's at the moment: look whether somebody else uses it."""
 
 
+def _way_of(subnet: Subnet) -> tuple[bool, int]:
+    """Whether clients go by their cards alone, and how many addresses there are to give."""
+    return subnet.identify_by == "mac", sum(int(each.last) - int(each.first) + 1 for each in subnet.ranges)
+
+
 class Pool:
     """The addresses of one subnet: bound, offered, reserved, free."""
 
@@ -46,7 +52,8 @@ class Pool:
         self._address_of: dict[str, IPv4Address] = {}
         self._offers = Offers()
         self._reserved = Reserved()
-        self._returned: OrderedDict[IPv4Address, None] = OrderedDict()  # used before, free again: longest ago first
+        self._returned: OrderedDict[int, IPv4Address] = OrderedDict()  # used before, free again: longest ago first
+        self._by_card, self._size = _way_of(subnet)
         self._expiries = Expiries()
         self.set_reservations(reservations)
         for lease in sorted(leases, key=lambda each: (each.state is LeaseState.BOUND, each.start)):
@@ -55,6 +62,7 @@ class Pool:
     def switch(self, subnet: Subnet) -> None:
         """Go on under other rules for the same interface: what is bound or offered stays so."""
         self._subnet, self._dynamic = subnet, subnet.mode == "authoritative"
+        self._by_card, self._size = _way_of(subnet)
 
     def set_reservations(self, reservations: Iterable[Reservation]) -> None:
         """Replace all reservations; those outside the subnet are somebody else's. Bound addresses stay."""
@@ -87,17 +95,17 @@ class Pool:
 
     def key(self, mac: str, client_id: bytes) -> str:
         """What a client is known by here."""
-        if not client_id or self._subnet.identify_by == "mac" or mac in self._reserved:
+        if not client_id or self._by_card or mac in self._reserved:
             return mac
         return f"id:{client_id.hex()}"
 
     def key_for(self, request: Request) -> str:
         """What the client is known by that sent this."""
-        return self.key(request.mac, request.client_id)
+        return request.mac if self._by_card else self.key(request.mac, request.client_id)
 
     def key_of(self, lease: Lease) -> str:
         """What the client is known by that has this lease."""
-        return self.key(lease.mac, lease.client_id)
+        return lease.mac if self._by_card else self.key(lease.mac, lease.client_id)
 
     @property
     def knows_more_than_cards(self) -> bool:
@@ -117,8 +125,7 @@ class Pool:
         """Whose part of the offers a message takes from, and how many there are for it."""
         if relay is None:
             return ()
-        size = sum(int(each.last) - int(each.first) + 1 for each in self._subnet.ranges)
-        whole = (str(relay.address), max(LEAST_PER_RELAY, size // 2))
+        whole = (text_of(relay.address), max(LEAST_PER_RELAY, self._size // 2))
         return ((relay.port, PER_PORT), whole) if relay.ports else (whole,)
 
     def is_crowded(self, relay: RelayAgent | None) -> bool:
@@ -218,7 +225,7 @@ class Pool:
             if address not in self._bindings and self._unclaimed(key, address, now):
                 return address
         while self._returned:
-            address, _ = self._returned.popitem(last=False)
+            _, address = self._returned.popitem(last=False)
             if self._unclaimed(key, address, now):
                 return address
         return self._oldest_offer(key, now)
@@ -247,8 +254,9 @@ class Pool:
 
     def _give_back(self, address: IPv4Address) -> None:
         if self._subnet.in_range(address):
-            self._returned.pop(address, None)
-            self._returned[address] = None
+            number = int(address)
+            self._returned.pop(number, None)
+            self._returned[number] = address
 
     def bind(self, lease: Lease, now: float) -> list[Lease]:
         """Make a lease the machine's, in memory. Returns what must be written to disk for it, in order.

@@ -1,11 +1,12 @@
 """What a relay adds to a message: which subnet, and which port of which relay (RFC 3046, 3527, 5107; pure)."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from msgspec import Struct
 
 from appliance.lease import relay_port
-from appliance.netboot.dhcp.options import Code, Options, decode_address, decode_encapsulated
+from appliance.netboot.dhcp.options import decode_address, decode_encapsulated, text_of
 
 _CIRCUIT_ID = 1
 _REMOTE_ID = 2
@@ -22,32 +23,34 @@ class RelayAgent(Struct, frozen=True):
     """An address of the client's subnet (RFC 3527: link selection before giaddr)."""
     server: IPv4Address | None
     """The server identifier that clients are to be told (RFC 5107)."""
-    circuit_id: bytes
-    """The relay's port, in its own words; empty where it does not say."""
-    remote_id: bytes
-    """Which relay, or which customer, in its own words; empty where it does not say."""
-
-    @property
-    def ports(self) -> tuple[str, ...]:
-        """The names by which an address may be reserved for the port: by remote-id, then by giaddr; none without."""
-        if not self.circuit_id:
-            return ()
-        by_address = relay_port(str(self.address).encode("ascii"), self.circuit_id)
-        return (relay_port(self.remote_id, self.circuit_id), by_address) if self.remote_id else (by_address,)
-
-    @property
-    def port(self) -> str:
-        """The port for people to read, and to count by: ``10.78.0.1/eth3``; the relay's address where it names none."""
-        return self.ports[-1] if self.ports else str(self.address)
+    ports: tuple[str, ...]
+    """The names by which an address may be reserved for the port: by remote-id, then by giaddr; none where the relay
+    does not say which port it is.
+    """
+    port: str
+    """The port for people to read, and to count by: ``10.78.0.1/eth3``; the relay's address where it names none."""
 
 
-def read_relay(giaddr: IPv4Address, options: Options) -> RelayAgent:
-    """The relay of a message whose giaddr is set; sub-options that cannot be read count as missing."""
-    said = decode_encapsulated(options.get(Code.RELAY_AGENT, b""))
+@lru_cache(maxsize=1024)
+def read_relay(giaddr: IPv4Address, said: bytes) -> RelayAgent:
+    """The relay of a message whose giaddr is set, and whose option 82 is `said`, empty where there is none.
+
+    Sub-options that cannot be read count as missing.
+    """
+    options = decode_encapsulated(said)
+    ports = _ports(giaddr, options.get(_REMOTE_ID, b""), options.get(_CIRCUIT_ID, b""))
     return RelayAgent(
         address=giaddr,
-        link=decode_address(said.get(_LINK_SELECTION)) or giaddr,
-        server=decode_address(said.get(_SERVER_OVERRIDE)),
-        circuit_id=said.get(_CIRCUIT_ID, b""),
-        remote_id=said.get(_REMOTE_ID, b""),
+        link=decode_address(options.get(_LINK_SELECTION)) or giaddr,
+        server=decode_address(options.get(_SERVER_OVERRIDE)),
+        ports=ports,
+        port=ports[-1] if ports else text_of(giaddr),
     )
+
+
+def _ports(giaddr: IPv4Address, remote_id: bytes, circuit_id: bytes) -> tuple[str, ...]:
+    """By the relay's own words for itself, or which customer it is, and for its port; by its address and that."""
+    if not circuit_id:
+        return ()
+    by_address = relay_port(text_of(giaddr).encode("ascii"), circuit_id)
+    return (relay_port(remote_id, circuit_id), by_address) if remote_id else (by_address,)

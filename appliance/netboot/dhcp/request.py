@@ -17,6 +17,8 @@ _MAC_SIZE = 6
 _IP_UDP_HEADERS = 28
 _ETHERNET_MTU = 1500
 _LABEL_SIZE = 63
+_REPLIES = bytes([BOOTREPLY])
+_KINDS = {kind.value: kind for kind in MessageKind}
 PROBE_MARK = b"qrm-probe"
 """Option 240 of whoever only examines the network."""
 
@@ -114,13 +116,13 @@ def parse_request(data: bytes, arrival: Arrival) -> Request:
     packet = decode(data)
     if packet.op != BOOTREQUEST:
         raise DecodeError("not a request")
-    relay = None if packet.giaddr == NOWHERE else read_relay(packet.giaddr, packet.options)
+    relay = None if packet.giaddr == NOWHERE else read_relay(packet.giaddr, packet.options.get(Code.RELAY_AGENT, b""))
     return Request(packet, arrival, _kind(packet), _mac(packet), classify(packet.options), relay)
 
 
 def replying_server(data: bytes) -> IPv4Address | None:
     """The server whose reply this is; None where it is none, or does not say whose (RFC 2131 section 2)."""
-    if data[:1] != bytes([BOOTREPLY]):
+    if data[:1] != _REPLIES:
         return None
     try:
         return decode_address(decode(data).options.get(Code.SERVER_ID))
@@ -132,10 +134,10 @@ def _kind(packet: Packet) -> MessageKind:
     value = packet.options.get(Code.MESSAGE_TYPE)
     if value is None:
         raise DecodeError("no message type (plain BOOTP is not served)")
-    try:
-        return MessageKind(int.from_bytes(value, "big"))
-    except ValueError:
-        raise DecodeError(f"unknown message type {value[:4].hex()}") from None
+    kind = _KINDS.get(int.from_bytes(value, "big"))
+    if kind is None:
+        raise DecodeError(f"unknown message type {value[:4].hex()}")
+    return kind
 
 
 def _mac(packet: Packet) -> str:

@@ -15,7 +15,7 @@ class Reserved:
 
     def __init__(self) -> None:
         self._of: dict[str, Reservation] = {}
-        self._at: dict[IPv4Address, str] = {}
+        self._at: dict[int, str] = {}  # by addresses as numbers, since the hash of an address is slow to make
         self._claims: dict[str, str] = {}
         self._claimants: dict[str, str] = {}
         self.knows_more_than_cards = False
@@ -24,7 +24,7 @@ class Reserved:
     def replace(self, reservations: Iterable[Reservation]) -> None:
         """Other reservations; who was recognised as the owner of one that stays is so still."""
         self._of = {each.owner: each for each in reservations}
-        self._at = {each.address: each.owner for each in self._of.values()}
+        self._at = {int(each.address): each.owner for each in self._of.values()}
         self.knows_more_than_cards = any(each.startswith((BY_UUID, BY_PORT)) for each in self._of)
         for client in [client for client, owner in self._claims.items() if owner not in self._of]:
             self._drop(client)
@@ -38,16 +38,16 @@ class Reserved:
 
     def is_kept(self, address: IPv4Address) -> bool:
         """Whether the address is anybody's."""
-        return address in self._at
+        return int(address) in self._at
 
     def is_for(self, client: str, address: IPv4Address) -> bool:
         """Whether the address is this client's, or kept for nobody."""
-        owner = self._at.get(address)
+        owner = self._at.get(int(address))
         return owner is None or owner in (client, self._claims.get(client))
 
     def client(self, address: IPv4Address) -> str | None:
         """The client that the address is kept for, or its owner where that has not come yet; None: for nobody."""
-        owner = self._at.get(address)
+        owner = self._at.get(int(address))
         return None if owner is None else self._claimants.get(owner, owner)
 
     def recognise(self, client: str, owners: Sequence[str], holds: Callable[[str, IPv4Address], bool]) -> None:
@@ -73,7 +73,7 @@ class Reserved:
 
     def claim_address(self, client: str, address: IPv4Address) -> None:
         """The client had this address last: it is the owner by whose UUID or port it is kept, as long as none comes."""
-        owner = self._at.get(address, "")
+        owner = self._at.get(int(address), "")
         if owner.startswith((BY_UUID, BY_PORT)) and owner not in self._claimants and client not in self._of:
             self.claim(client, owner)
 

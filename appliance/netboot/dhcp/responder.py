@@ -60,7 +60,7 @@ class Responder:
 
     def holder(self, address: IPv4Address) -> str | None:
         """The machine that has an address of any subnet, or had it last."""
-        pools = (each.pool for each in self._services.values() if address in each.subnet.network)
+        pools = (each.pool for each in self._services.values() if address in each.subnet)
         return next((mac for pool in pools if (mac := pool.holder(address)) is not None), None)
 
     def is_familiar(self, mac: str, now: float) -> bool:
@@ -116,7 +116,7 @@ class Responder:
         return elsewhere or self._services.get(request.arrival.interface)
 
     def _of_network(self, address: IPv4Address) -> SubnetService | None:
-        return next((each for each in self._services.values() if address in each.subnet.network), None)
+        return next((each for each in self._services.values() if address in each.subnet), None)
 
     def _bad_packet(self, arrival: Arrival, reason: str, now: float) -> list[Effect]:
         quiet = self._bad_packets.setdefault(arrival.interface, Quiet(REPORT_SECONDS))

@@ -230,7 +230,7 @@ class SubnetService:
 
     def _rebooting(self, request: Request, address: IPv4Address, now: float) -> list[Effect]:
         """INIT-REBOOT: refuse what is certainly wrong, stay silent about clients without a record."""
-        if address not in self.subnet.network:
+        if address not in self.subnet:
             return self._nak(request, "wrong network")
         reservation, binding = self.pool.reservation(self._key(request)), self.pool.binding(self._key(request))
         record = reservation.address if reservation else binding.lease.address if binding else None
@@ -342,7 +342,7 @@ class SubnetService:
 
     def _inform(self, request: Request) -> list[Effect]:
         address = request.packet.ciaddr
-        if address != NOWHERE and address not in self.subnet.network:
+        if address != NOWHERE and address not in self.subnet:
             return []
         terms = Terms(address, 0, self._boot(request), self._tell(request))
         data = reply.inform_ack(request, request.our_id, terms)
