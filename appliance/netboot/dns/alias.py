@@ -5,6 +5,7 @@ written out in full.
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
 from appliance.netboot.dns.answer import Reply, kept_inside
@@ -20,6 +21,7 @@ from appliance.netboot.dns.message import (
     read_records,
     response,
 )
+from appliance.netboot.dns.names import labels_of
 from appliance.netboot.dns.records import Type
 from appliance.netboot.dns.upstream import Asked, Verified, asked_by, passed_on
 
@@ -42,9 +44,7 @@ def target_to_ask(query: Query, reply: Reply) -> Asked | None:
     name, qtype = reply.leads_to, query.question.qtype
     if name is None or not query.wants_recursion or kept_inside(name, qtype) is not None:
         return None
-    return replace(
-        asked_by(query), name=name, wire=_wire(name.encode("latin-1").split(b".")) + query.question.wire[-4:]
-    )
+    return replace(asked_by(query), name=name, wire=_wire(labels_of(name)) + query.question.wire[-4:])
 
 
 def completed(query: Query, reply: Reply, target: Asked, verified: Verified, now: float) -> bytes:
@@ -81,5 +81,5 @@ def _data_in_full(data: bytes, record: WireRecord) -> bytes:
     return b"".join(found) + data[offset : record.end]
 
 
-def _wire(labels: list[bytes]) -> bytes:
+def _wire(labels: Sequence[bytes]) -> bytes:
     return b"".join(bytes([len(label)]) + label for label in labels if label) + b"\0"

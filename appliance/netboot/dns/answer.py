@@ -71,14 +71,14 @@ def without_asking(query: Query, *, recursion: bool) -> Reply | None:
 def kept_inside(name: str, qtype: int) -> str | None:
     """The zone for which nobody outside the site is asked, None where they may be."""
     zone = local_only_zone(name)
-    if zone is None and "." not in name and qtype in (Type.A, Type.AAAA):
+    if zone is None and name and "." not in name and qtype in (Type.A, Type.AAAA):
         return name  # a bare host name ("printer"): not ours, and nobody else's business
     return zone
 
 
 def _empty_zone(name: str, qtype: int, zone: str) -> Answer:
     """RFC 6303 section 3; and RFC 6761 section 6.3 for localhost."""
-    soa = Record(zone, NEGATIVE_TTL, Authority(zone, f"nobody.{zone}".strip("."), 1, NEGATIVE_TTL))
+    soa = Record(zone, NEGATIVE_TTL, Authority(zone, "nobody.invalid", 1, NEGATIVE_TTL))
     if not is_below(name, "localhost"):
         return Answer(Rcode.NOERROR if name == zone else Rcode.NXDOMAIN, (), soa)
     records = tuple(Record(name, _LOCALHOST_TTL, data) for data in _LOOPBACK if data.type == qtype)

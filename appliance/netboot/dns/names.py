@@ -51,8 +51,23 @@ def canonical(name: str) -> str:
 
 
 def text_of(labels: Sequence[bytes]) -> str:
-    """The canonical text of a name from the wire. A dot inside a label never passes for a separator."""
-    return b".".join(label.replace(b".", b"\\.") for label in labels).lower().decode("latin-1")
+    """The canonical text of a name from the wire. A dot inside a label never passes for a separator: it and the
+    backslash are written as numbers (RFC 1035 section 5.1).
+    """
+    return b".".join(map(_written, labels)).lower().decode("latin-1")
+
+
+def _written(label: bytes) -> bytes:
+    return label.replace(b"\\", b"\\092").replace(b".", b"\\046")
+
+
+def labels_of(name: str) -> tuple[bytes, ...]:
+    """The labels of a name (canonical) as they go onto the wire; none of the root."""
+    return tuple(map(_read, name.encode("latin-1").split(b"."))) if name else ()
+
+
+def _read(written: bytes) -> bytes:
+    return written.replace(b"\\046", b".").replace(b"\\092", b"\\")
 
 
 def is_below(name: str, zone: str) -> bool:

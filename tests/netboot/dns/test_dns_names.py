@@ -10,6 +10,7 @@ from appliance.netboot.dns.names import (
     clean_name,
     is_below,
     is_host_name,
+    labels_of,
     reverse_address,
     reverse_name,
     reverse_zones,
@@ -81,6 +82,15 @@ def test_every_address_lies_in_a_zone_of_its_network(address, prefix):
 
 def test_a_dot_inside_a_label_is_no_separator():
     assert text_of([b"web.lab", b"test"]) != text_of([b"web", b"lab", b"test"])
+    assert not is_below(text_of([b"web.lab", b"test"]), "lab.test")
+    assert zone_above(text_of([b"web.lab", b"test"]), {"lab.test"}) is None
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=63) | st.sampled_from([b"\\", b"\\.", b"\\046", b"\\092046"]), max_size=4)
+)
+def test_every_label_is_read_as_it_was_written(labels):
+    assert labels_of(text_of(labels)) == tuple(label.lower() for label in labels)
 
 
 def test_is_below_needs_whole_labels():
