@@ -11,7 +11,7 @@ from scapy.layers.dhcp import BOOTP, DHCP
 
 from appliance.netboot.dhcp.facts import BadPacket, DhcpSeen
 from appliance.netboot.dhcp.options import Code, MessageKind
-from appliance.netboot.dhcp.packet import BROADCAST_FLAG, MIN_REPLY, NOWHERE
+from appliance.netboot.dhcp.packet import BROADCAST_FLAG, NOWHERE
 from appliance.netboot.dhcp.request import Arrival
 from appliance.netboot.firmware import Firmware
 
@@ -88,12 +88,26 @@ class TestContents:
     def test_replies_have_at_least_300_octets(self, play: Playbook) -> None:
         play.discover()
         play.reboot(IPv4Address("192.0.2.1"), OTHER_MAC)
-        assert all(len(send.data) >= MIN_REPLY for send in play.sent)
+        assert all(len(send.data) >= 300 for send in play.sent)
 
     def test_identifiers_are_echoed(self, play: Playbook) -> None:
         echoed = {Code.CLIENT_ID: b"\xff" + b"x" * 30, Code.CLIENT_UUID: b"\0" + b"u" * 16}
         (offer,) = play.discover(options=echoed)
         assert {code: offer.options[code] for code in echoed} == echoed
+
+    def test_fields_are_echoed(self, play: Playbook) -> None:
+        relay, flags = address(250), BROADCAST_FLAG | 0x0101
+        asked = {"xid": 0xDEADBEEF, "giaddr": relay, "flags": flags}
+        (offer,) = play.discover(MAC, **asked)
+        chosen = {Code.SERVER_ID: SERVER.packed, Code.REQUESTED_ADDRESS: offer.yiaddr.packed}
+        (ack,) = play.receive(message(MessageKind.REQUEST, MAC, options=chosen, **asked))
+        (nak,) = play.receive(message(MessageKind.REQUEST, OTHER_MAC, options=chosen, **asked))
+        (told,) = play.receive(message(MessageKind.INFORM, MAC, **asked))
+        assert [kind_of(each).name for each in (offer, ack, nak, told)] == ["OFFER", "ACK", "NAK", "ACK"]
+        for reply in (offer, ack, nak, told):
+            assert (reply.xid, reply.giaddr) == (0xDEADBEEF, relay)
+            assert reply.chaddr.hex(":") == (OTHER_MAC if reply is nak else MAC)
+        assert [each.flags for each in (offer, ack, nak, told)] == [flags, flags, BROADCAST_FLAG, flags]
 
     def test_relay_information_is_echoed_last_whatever_else_there_is(self, play: Playbook) -> None:
         information = b"\x01\x06port-7\x02\x04rack"
@@ -105,6 +119,9 @@ class TestContents:
         long = IPXE | {Code.CLIENT_ID: b"c" * 400}
         play.discover(options=long)
         assert len(play.sent[-1].data) <= 548
+        for size in (576, 700, 1000):
+            play.discover(options=long | {Code.MAX_MESSAGE_SIZE: size.to_bytes(2, "big")})
+            assert len(play.sent[-1].data) <= size - 28, "less the headers of IP and UDP"
         play.discover(options=long | {Code.MAX_MESSAGE_SIZE: (1500).to_bytes(2, "big")})
         assert 548 < len(play.sent[-1].data) <= 1472
         play.discover(options=long | {Code.MAX_MESSAGE_SIZE: (65535).to_bytes(2, "big")})

@@ -125,15 +125,31 @@ class TestUuid:
         assert classify({Code.CLIENT_UUID: option}).uuid is None
 
 
+architectures = st.lists(st.sampled_from([0, 6, 7, 9, 11, 15, 16, 19, 99]), max_size=3)
+vendors = st.sampled_from([b"PXEClient", b"HTTPClient"]).flatmap(
+    lambda client: architectures.map(
+        lambda codes: client + b"".join(b":Arch:%05d:UNDI:003016" % code for code in codes)
+    )
+)
+
+
 @given(
-    st.dictionaries(
-        st.sampled_from([Code.VENDOR_CLASS, Code.USER_CLASS, Code.ARCHITECTURE, Code.CLIENT_UUID, Code.IPXE]),
-        st.binary(max_size=255) | st.sampled_from([b"PXEClient:Arch:99999", b"HTTPClient:Arch:", b"iPXE"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            Code.VENDOR_CLASS: vendors | st.binary(max_size=255),
+            Code.ARCHITECTURE: architectures.map(lambda codes: b"".join(code.to_bytes(2, "big") for code in codes))
+            | st.binary(max_size=8),
+            Code.USER_CLASS: st.binary(max_size=255) | st.just(b"iPXE"),
+            Code.CLIENT_UUID: st.binary(max_size=20),
+            Code.IPXE: st.binary(max_size=40),
+        },
     )
 )
 def test_no_options_of_any_client_raise_and_urls_never_go_to_plain_pxe(options: dict[int, bytes]) -> None:
     client = classify(options)
     assert client.vendor_class.isprintable()
     boot = boot_file(client, SUBNET, MAC)
-    if boot is not None and not client.is_ipxe and not client.is_http:
-        assert "://" not in boot.name
+    if boot is not None and not client.ipxe_has_http:
+        by_http = options.get(Code.VENDOR_CLASS, b"").startswith(b"HTTPClient")
+        assert ("://" in boot.name) == by_http, "a URL to HTTPClient, a name of TFTP's to all others"

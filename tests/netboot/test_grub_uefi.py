@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +76,7 @@ def test_pauses_grow_and_the_last_one_repeats():
             if pause == int(words[4]):
                 pause = after[pause]
     assert tuple(seen) == (*PAUSES, PAUSES[-1], PAUSES[-1])
+    assert all(now < then for now, then in pairwise(PAUSES))
 
 
 def test_a_machine_of_its_own_disk_is_chained_to_the_partition_and_its_own_shim():

@@ -21,7 +21,7 @@ from appliance.netboot.dns.facts import DnsOverloaded
 from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.limits import DnsLimits
 from appliance.netboot.dns.message import HEADER
-from appliance.netboot.dns.records import Target, Text, Type
+from appliance.netboot.dns.records import Rcode, Target, Text, Type
 from appliance.netboot.dns.responder import Responder
 from appliance.netboot.dns.server import DnsServer
 
@@ -88,6 +88,9 @@ async def test_refusals(words, status):
 async def test_zone_transfer_is_refused(words):
     async with serving(make_zone()) as server:
         assert "Transfer failed" in await dig(server, *words, "lab.test")
+        for kind in ("AXFR", "IXFR"):
+            said = dnslib.DNSRecord.parse(await ask(server.port, question("lab.test", kind)))
+            assert (said.header.get_rcode(), said.rr) == (Rcode.REFUSED, [])
 
 
 async def test_any_is_minimal():

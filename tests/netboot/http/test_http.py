@@ -102,6 +102,12 @@ async def test_doubled_slashes_keep_the_query_and_get_plain_errors(site, port):
 async def test_head_says_the_length_and_sends_nothing(port):
     answer = await ask(port, "/boot/undionly.kpxe", "HEAD")
     assert (answer.status, answer.headers["content-length"]) == (200, "10")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"HEAD /boot/undionly.kpxe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    said = await reader.read()
+    writer.close()
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert said.endswith(b"\r\n\r\n"), "nothing comes behind the head"
 
 
 async def test_range_means_nothing_to_head(port):

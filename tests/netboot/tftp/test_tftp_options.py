@@ -44,9 +44,15 @@ def test_unknown_size_is_left_out():
 def test_without_options_the_rfc_1350_values_hold():
     terms = negotiate({}, 1, LIMITS)
     assert (terms.block_size, terms.window_size, terms.timeout) == (512, 1, None)
+    assert terms.granted == {}
 
 
-@given(st.dictionaries(st.sampled_from(["blksize", "windowsize", "timeout", "tsize"]), st.text(max_size=12)))
+numbers = st.integers(-1, 70_000).map(str)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["blksize", "windowsize", "timeout", "tsize"]), numbers | st.text(max_size=12)),
+)
 def test_no_value_crashes_and_none_is_raised(asked):
     granted = negotiate(asked, 1, LIMITS).granted
     assert set(granted) <= set(asked)

@@ -5,6 +5,7 @@ import contextlib
 
 from test_tftp_server import ADDRESS, Client, Facts
 
+from appliance.config_subnets import SubnetSection
 from appliance.netboot.tftp.facts import TftpFinished
 from appliance.netboot.tftp.files import RenderedFiles
 from appliance.netboot.tftp.packet import Ack, Data, Mode, OptionsAck, ReadRequest
@@ -44,6 +45,7 @@ async def test_through_one_port_everybody_is_served_and_kept_apart():
 
 
 async def test_blocks_are_as_large_as_the_subnet_allows_and_1468_by_default():
+    assert SubnetSection().tftp_block_size == 1468
     asked = ReadRequest("one", Mode.OCTET, {"blksize": "9000"})
     async with serving() as (server, _):
         with Client(server) as client:

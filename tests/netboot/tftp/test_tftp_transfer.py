@@ -177,6 +177,17 @@ def test_block_counter_wraps(window):
     assert isinstance(book.outcome, Finished)
 
 
+def test_a_window_across_the_wrap_resumes_from_the_middle_of_it():
+    book = Playbook(b"z" * (8 * 65600), blksize=8, windowsize=7)
+    book.sees()
+    sent = book.acks(0)
+    while sent[-1].block != 65534:
+        sent = book.acks(sent[-1].block)
+    assert [packet.block for packet in book.acks(65534)] == [65535, 0, 1, 2, 3, 4, 5]
+    assert [packet.block for packet in book.acks(0)] == [1, 2, 3, 4, 5, 6, 7]
+    assert book.acks(65535) == [], "that one came late"
+
+
 def test_more_than_65535_blocks_of_512_bytes():
     size = 512 * 65536 + 1
     book = Playbook(bytes(size))
