@@ -371,7 +371,10 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the file to the newest schema, one transaction per step; refuses a file from a newer version."""
+    """Bring the file to the newest schema, in one transaction; refuses a file from a newer version.
+
+    The disk is waited for once, and where a step fails the file is still one that the older version reads.
+    """
     cursor = db.execute("PRAGMA user_version")
     row = cursor.fetchone()
     version = int(row[0]) if row else 0
@@ -381,5 +384,6 @@ def migrate(db: sqlite3.Connection) -> None:
             f"the state was written by a newer version (schema {version}, this program knows {len(MIGRATIONS)})",
             "install that version again, or restore a backup of the state made before it",
         )
-    for number in range(version, len(MIGRATIONS)):
-        db.executescript(f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version={number + 1};COMMIT;")
+    if version < len(MIGRATIONS):
+        steps = ";".join(MIGRATIONS[version:])
+        db.executescript(f"BEGIN;{steps};PRAGMA user_version={len(MIGRATIONS)};COMMIT;")
