@@ -16,7 +16,7 @@ from appliance.assembly.patience import impatient
 from appliance.machine import MacAddress
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
-from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact, LeaseEnded, LeaseGranted
 from appliance.netboot.dhcp.served import UnknownPolicies
 from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import Subnet
@@ -94,7 +94,11 @@ def dhcp_server(
     def seen(fact: Fact) -> None:
         if isinstance(fact, DhcpSeen) and fact.is_ipxe and fact.interface in routers:
             routers[fact.interface].booting(fact.mac)
-        with about(projection.machine_of.get(MacAddress(_mac_of(fact)))):
+        machine = projection.machine_of.get(MacAddress(_mac_of(fact)))
+        if machine is None:  # most packets of a crowd are nobody's that we know: nothing is said about whom
+            observations.dhcp(fact)
+            return
+        with about(machine):
             observations.dhcp(fact)
 
     server = DhcpServer(ground.subnets, StoredLeases(ground.store), seen, projection.is_known, choose=choose)
@@ -104,7 +108,9 @@ def dhcp_server(
 
 def _mac_of(fact: Fact) -> str:
     """Whom a fact is about; empty for what is about nobody."""
-    mac: str = getattr(getattr(fact, "lease", fact), "mac", "")
+    if isinstance(fact, LeaseGranted | LeaseEnded):
+        return fact.lease.mac
+    mac: str = getattr(fact, "mac", "")
     return mac
 
 
@@ -160,7 +166,7 @@ def _tftp_files(ground: Ground, subnet: Subnet, boots: Boots) -> FileSource:
             r"autoexec\.ipxe": lambda _match, _client: start,
             r"(.*/)?grub\.cfg": lambda _match, _client: signed,
             r"grub/([0-9a-f:]{17})\.cfg": lambda match, _client: grub.config(
-                boots.disk_decided.get(match[1].lower(), NextEntry())
+                boots.disk_decided.get(match[1].lower(), NextEntry()), subnet.boot_url, MacAddress(match[1].lower())
             ).encode(),
         }
     )

@@ -32,25 +32,30 @@ LOADERS = (
 """Where an EFI system partition has what starts its system, the general place first."""
 
 
-def config(spec: BootSpec) -> str:
+def config(spec: BootSpec, server: str, mac: MacAddress) -> str:
     """For network GRUB: start the boot sector of the disk that holds the deployment's root file system.
 
-    Anything that is not to boot from disk ends at once, and the BIOS goes on with its next device.
+    A machine without that disk says so on its screen, and to us by HTTP: ``server`` is our base URL. Anything that is
+    not to boot from disk ends at once, and the BIOS goes on with its next device.
     """
     if not isinstance(spec, LocalDisk) or not spec.root_fsuuid or not _UUID.fullmatch(spec.root_fsuuid):
         return 'echo "This machine is not to boot from its disk now."\n'
     uuid = spec.root_fsuuid
+    said = [f"echo 'No disk here has the file system {uuid}, or it does not start.'", *_code(mac, Waits.DISK)]
+    return _text([*_boot_sector(uuid), *said, _report(server, mac, Waits.DISK)])
+
+
+def _boot_sector(uuid: str) -> list[str]:
     # Most loaders look for themselves on the first BIOS drive: drivemap makes theirs the first.
-    return f"""\
-if search --no-floppy --fs-uuid --set=found {uuid}; then
-  if regexp --set=1:disk '^(hd[0-9]+)' "$found"; then
-    if [ "$disk" != hd0 ]; then drivemap -s hd0 "$disk"; fi
-    chainloader "($disk)+1"
-    boot
-  fi
-fi
-echo "No disk here has the file system {uuid}."
-"""
+    return [
+        f"if search --no-floppy --fs-uuid --set=found {uuid}; then",
+        """  if regexp --set=1:disk '^(hd[0-9]+)' "$found"; then""",
+        """    if [ "$disk" != hd0 ]; then drivemap -s hd0 "$disk"; fi""",
+        '    chainloader "($disk)+1"',
+        "    boot",
+        "  fi",
+        "fi",
+    ]
 
 
 def start_config(server: str) -> str:
@@ -95,7 +100,7 @@ def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
         "fi",
     ]
     trouble = [f"echo 'The maintenance stack could not be fetched from {site.server}{site.stack}.'"]
-    return _retrying(command, [*trouble, *_code(mac, Waits.STACK), _report(site, mac, Waits.STACK)])
+    return _retrying(command, [*trouble, *_code(mac, Waits.STACK), _report(site.server, mac, Waits.STACK)])
 
 
 def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> list[str]:
@@ -115,7 +120,7 @@ def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> 
         "done",
     ]
     said = [f"echo 'No disk here has partition {esp_partuuid}, or it does not start.'", *_code(mac, Waits.DISK)]
-    return [*found, *said, _report(site, mac, Waits.DISK)]
+    return [*found, *said, _report(site.server, mac, Waits.DISK)]
 
 
 def _any_disk() -> list[str]:
@@ -143,8 +148,8 @@ def _todo(waits: Waits) -> str:
     return f"echo 'To do: {shown(MEANINGS[waits].todo)}'"
 
 
-def _report(site: Site, mac: MacAddress, waits: Waits) -> str:
-    return f"source {_device(site.server)}/boot/trouble/{mac}/{waits:d}"
+def _report(server: str, mac: MacAddress, waits: Waits) -> str:
+    return f"source {_device(server)}/boot/trouble/{mac}/{waits:d}"
 
 
 def _retrying(command: list[str], trouble: list[str]) -> list[str]:

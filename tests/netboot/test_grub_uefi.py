@@ -39,7 +39,11 @@ def test_grub_understands_every_decision(spec):
 
 @pytest.mark.parametrize(
     "text",
-    [grub.start_config("http://10.77.0.1"), grub.busy_config("disk full", MAC), grub.config(LocalDisk(None, "33-44"))],
+    [
+        grub.start_config("http://10.77.0.1"),
+        grub.busy_config("disk full", MAC),
+        grub.config(LocalDisk(None, "33-44"), "http://10.77.0.1", MAC),
+    ],
     ids=["start", "busy", "bios"],
 )
 def test_grub_understands_what_is_sent_besides(text):

@@ -117,15 +117,24 @@ def test_an_identifier_that_is_none_is_left_out(hostile):
     text = script(LocalDisk(hostile, hostile))
     assert "shell" not in text
     assert "sanboot" not in text
-    assert "search" not in grub.config(LocalDisk(None, hostile))
+    assert "search" not in grub.config(LocalDisk(None, hostile), "http://10.77.0.1", MAC)
 
 
 def test_grub_starts_the_disk_of_the_file_system_and_nothing_else():
-    text = grub.config(LocalDisk(None, "3333-4444"))
+    text = grub.config(LocalDisk(None, "3333-4444"), "http://10.77.0.1", MAC)
     assert "search --no-floppy --fs-uuid --set=found 3333-4444" in text
     assert "chainloader" in text
-    assert "chainloader" not in grub.config(NextEntry())
-    assert "chainloader" not in grub.config(MaintenanceStack(armed=True))
+    assert "chainloader" not in grub.config(NextEntry(), "http://10.77.0.1", MAC)
+    assert "chainloader" not in grub.config(MaintenanceStack(armed=True), "http://10.77.0.1", MAC)
+
+
+def test_a_bios_machine_without_its_disk_says_so_with_a_code_and_tells_the_console():
+    lines = grub.config(LocalDisk(None, "3333-4444"), "http://10.77.0.1:8080", MAC).splitlines()
+    after = lines[lines.index("fi") + 1 :]
+    assert after[0] == "echo 'No disk here has the file system 3333-4444, or it does not start.'"
+    assert "To do: look whether the disk is plugged in" in after[1]
+    assert "Code 000001-30: " in after[2]
+    assert after[3:] == [f"source (http,10.77.0.1:8080)/boot/trouble/{MAC}/30"]
 
 
 def unpacked(data, path):
