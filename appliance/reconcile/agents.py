@@ -222,6 +222,8 @@ class Agents:
 
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due for this agent, with its parameters; None when there is none."""
+        if not await self._store.read(lambda db: has_work(db, self._session(db, token))):
+            return None  # nearly always: that changes nothing, and waits for no disk
 
         def job(db: sqlite3.Connection, tell: Tell) -> Work | None:
             now = self._clock()

@@ -1,7 +1,6 @@
 """Wakes whoever waits for something to happen to one machine. Costs nothing for machines that nobody waits for."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from appliance.events import Bus, Event, Published
@@ -13,15 +12,18 @@ class Bell:
 
     def __init__(self) -> None:
         self._waiting: dict[MachineId, set[asyncio.Event]] = {}
-        self._rings: Counter[MachineId] = Counter()
+        self._last: dict[MachineId, int] = {}
+        self.rung = 0
+        """How often it has rung, for all machines together."""
 
-    def rings(self, machine: MachineId) -> int:
-        """How often it has rung; where that is the same, what was true of the machine is true still."""
-        return self._rings[machine]
+    def has_rung_since(self, machine: MachineId, rung: int) -> bool:
+        """Whether it rang for this machine after it had ``rung`` so often; else what was true of it is true still."""
+        return self._last.get(machine, 0) > rung
 
     def ring(self, machine: MachineId) -> None:
         """Something about this machine changed."""
-        self._rings[machine] += 1
+        self.rung += 1
+        self._last[machine] = self.rung
         for event in self._waiting.get(machine, ()):
             event.set()
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.errors import NotFound
-from appliance.machine import MachineId
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.presence import Presence
 from appliance.store import attempts, tokens
@@ -24,8 +23,8 @@ class _Look:
     """What the store held for a poll id: no work."""
 
     session: MachineSession
-    ring: int
-    """The machine's last ring before the look; what changed since has rung."""
+    rung: int
+    """How often the bell had rung before the look; what changed of the machine since has rung."""
     at: float
 
 
@@ -39,31 +38,33 @@ class Polls:
 
     async def wait(self, poll: str) -> bool:
         """Wait for work, at most POLL_SECONDS; raises NotFound once the session has ended."""
-        look = self._looks.get(poll)
-        session = look.session if look is not None else await self._session(poll)
+        known = self._looks.get(poll)
+        session, is_due = (known.session, False) if known is not None else await self._look(poll)
         if session.proven:
             self._presence.heard(session.machine)
 
         async def due() -> bool:
-            return await self._due(poll, session.machine)
+            return not self._is_quiet(poll) and (await self._look(poll))[1]
 
-        return await self._bell.wait(session.machine, due, POLL_SECONDS)
+        return is_due or await self._bell.wait(session.machine, due, POLL_SECONDS)
 
-    async def _due(self, poll: str, machine: MachineId) -> bool:
-        look, ring, now = self._looks.get(poll), self._bell.rings(machine), self._clock()
-        if look is not None and look.ring == ring and now - look.at <= TRUSTED_SECONDS:
+    def _is_quiet(self, poll: str) -> bool:
+        """Whether the last look still holds."""
+        look = self._looks.get(poll)
+        if look is None or self._clock() - look.at > TRUSTED_SECONDS:
             return False
+        return not self._bell.has_rung_since(look.session.machine, look.rung)
+
+    async def _look(self, poll: str) -> tuple[MachineSession, bool]:
+        """The session of a poll id, and whether there is work for it; raises NotFound."""
+        rung, now = self._bell.rung, self._clock()
         self._sweep(now)
-        session, due = await self._store.read(lambda db: _look_up(db, poll))
-        if due:
+        session, is_due = await self._store.read(lambda db: _look_up(db, poll))
+        if is_due:
             self._looks.pop(poll, None)
         else:
-            self._looks[poll] = _Look(session, ring, now)
-        return due
-
-    async def _session(self, poll: str) -> MachineSession:
-        session, _ = await self._store.read(lambda db: _look_up(db, poll))
-        return session
+            self._looks[poll] = _Look(session, rung, now)
+        return session, is_due
 
     def _sweep(self, now: float) -> None:
         """Forget the looks that are believed no longer: their machines boot anew, under another poll id."""

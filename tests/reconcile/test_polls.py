@@ -47,6 +47,28 @@ async def test_a_poll_that_is_repeated_costs_no_look_at_the_store(world, node, r
     assert reads[0] > before, "what nobody rang for is found all the same, only later"
 
 
+async def test_the_first_poll_costs_one_look(world, node, reads, short):
+    await node.boots_stack()
+    before = reads[0]
+    assert not await world.fleet.poll(node.poll)
+    assert reads[0] == before + 1
+
+
+async def test_what_happens_during_the_first_look_is_looked_at(world, node, reads, short, monkeypatch):
+    await node.boots_stack()
+    machine, before, read = (await node.seen()).id, reads[0], world.store.read
+
+    async def ringing(job):
+        found = await read(job)
+        if reads[0] == before + 1:
+            world.bell.ring(machine)
+        return found
+
+    monkeypatch.setattr(world.store, "read", ringing)
+    assert not await world.fleet.poll(node.poll)
+    assert reads[0] == before + 2
+
+
 async def test_work_ends_the_poll_under_way_and_the_one_after_a_quiet_one(world, node, short, monkeypatch):
     await node.usable()
     assert not await world.fleet.poll(node.poll)
