@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 
+from msgspec import Struct
+
 _LONGEST_ID = 250
 """Octets of a relay's word for itself or its port: option 82 has 255 with the heads of both."""
 
@@ -25,8 +27,7 @@ class LeaseState(StrEnum):
     """Told to the store only, which then keeps nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """One address of one machine. The address is the key: a newer lease of it replaces the older."""
 
     mac: str

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from msgspec import Struct, structs
+
 
 class Stage(IntEnum):
     """How far an interface came, in order."""
@@ -47,8 +49,7 @@ ROUND_SECONDS = 600.0
 is what there is to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One interface; also one sign of it, which is then merged into what was known. Times are Unix seconds.
 
     Texts that came from the machine are cleaned and short; an empty one says that nothing is known.
@@ -103,7 +104,7 @@ class Sighting:
 def merged(old: Sighting, new: Sighting) -> Sighting:
     """What is known after ``new`` came to ``old``."""
     stage, stage_at = _furthest(old, new)
-    return replace(
+    return structs.replace(
         old,
         interface=new.interface or old.interface,
         first=min(old.first, new.first),

@@ -149,6 +149,8 @@ def boot_file(client: Client, subnet: Subnet, mac: str, choose: ChooseProgram = 
     iPXE gets the boot script, whoever built it, so it is never told to load itself again; only one
     without HTTP gets our own build, which has it. A URL is never sent to a plain PXE client.
     """
+    if not client.boots:
+        return None
     if client.is_ipxe and client.ipxe_has_http:
         # What iPXE starts on BIOS, network GRUB above all, asks iPXE for the server that its own files come from.
         return BootFile(_script_url(subnet, mac), next_server=subnet.address.ip, ipxe=_NO_PROXY_WAIT)

@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
+
+from msgspec.structs import asdict
 
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound

@@ -19,7 +19,7 @@ from appliance.netboot.dhcp.facts import (
     ServiceBegins,
     ServiceHeld,
 )
-from appliance.netboot.firmware import Firmware
+from appliance.netboot.dhcp.options import text_of
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.projection import Projection
@@ -62,14 +62,14 @@ class Observations:
             if listener is not None:
                 listener.dhcp(fact)
         if isinstance(fact, LeaseGranted):
-            self._projection.leased(str(fact.lease.address), fact.until)
+            self._projection.leased(text_of(fact.lease.address), fact.until)
         match fact:
-            case DhcpSeen(kind=kind) if fact.is_ipxe or fact.firmware is not Firmware.NONE:
+            case DhcpSeen(kind=kind) if fact.boots:
                 who = "iPXE" if fact.is_ipxe else f"{fact.firmware.value} firmware"
                 self._of_mac(fact.mac, "dhcp.seen", f"DHCP {kind.name} from {who}", at=fact.at)
             case LeaseGranted(lease=lease) if self._is_news(lease):
                 calls_itself = f" and calls itself {lease.hostname}" if lease.hostname else ""
-                self._of_mac(lease.mac, "dhcp.lease", f"was leased {lease.address}{calls_itself}", at=fact.at)
+                self._of_mac(lease.mac, "dhcp.lease", f"was leased {text_of(lease.address)}{calls_itself}", at=fact.at)
             case LeaseEnded(lease=lease, reason=reason):
                 self._leased.pop(lease.mac, None)
                 self._of_mac(lease.mac, "dhcp.ended", f"{lease.address} is free again: {reason}", at=fact.at)
@@ -139,8 +139,8 @@ class Observations:
         known = self._leased.get(lease.mac)
         if len(self._leased) > WAITING:
             self._leased.clear()
-        self._leased[lease.mac] = (str(lease.address), name)
-        return known != self._leased[lease.mac]
+        told = self._leased[lease.mac] = (text_of(lease.address), name)
+        return known != told
 
     def _of_mac(self, mac: str, kind: str, text: str, reason: str = "", at: float = 0.0) -> None:
         machine = self._projection.machine_of.get(MacAddress(mac))

@@ -24,7 +24,9 @@ class Ration:
 
     def admit(self, key: Hashable, now: float) -> int | None:
         """How many were held back since the last that was let through; None when this one is held back too."""
-        bucket = self._buckets.setdefault(key, _Bucket(self._burst, now))
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(self._burst, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > KEYS:
             self._buckets.popitem(last=False)

@@ -14,6 +14,7 @@ from typing import Any
 from appliance.bootprogram import is_dispensable
 from appliance.events import Bus, Event
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact, ForeignReply, LeaseGranted, NoAddress, Offered, Unserved
+from appliance.netboot.dhcp.options import text_of
 from appliance.netboot.dhcp.served import behind_relays
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack, NoStack
@@ -91,10 +92,10 @@ class Watch:
             case Unserved(seen=seen):
                 self._heard(seen, served=False)
             case Offered():
-                address = str(fact.address) if fact.address else ""
+                address = text_of(fact.address) if fact.address else ""
                 self._note(fact.mac, Stage.OFFERED, fact.at, interface=fact.interface, offered=1, address=address)
             case LeaseGranted(lease=lease):
-                address = str(lease.address)
+                address = text_of(lease.address)
                 self._note(lease.mac, Stage.LEASED, fact.at, interface=lease.interface, address=address)
             case NoAddress():
                 what = "port-full" if fact.full_port else "exhausted"
@@ -104,17 +105,15 @@ class Watch:
                 self._notice(ForeignServer(fact.interface, str(fact.server), fact.at, fact.at))
 
     def _heard(self, seen: DhcpSeen, *, served: bool) -> None:
-        subnet = self._subnet(seen.interface)
-        chosen = str(seen.chosen) if seen.chosen else ""
-        if chosen in self._interfaces:
-            chosen = ""  # a cable between two subnets of ours
-        if chosen and served and subnet is not None and subnet.mode == "authoritative":
-            self._notice(ForeignServer(seen.interface, chosen, seen.at, seen.at, client=seen.mac))
-        if seen.holds and subnet is not None and subnet.mode == "proxy":
-            self._learn(str(seen.holds), seen.mac)
-        self._note(
+        chosen = self._chosen(seen, served=served) if seen.chosen else ""
+        if seen.holds:
+            self._uses(seen, text_of(seen.holds))
+        stage = Stage.IPXE if seen.is_ipxe else Stage.ASKED
+        if not self._matters(seen.mac, stage, seen.at):
+            return
+        self._take(
             seen.mac,
-            Stage.IPXE if seen.is_ipxe else Stage.ASKED,
+            stage,
             seen.at,
             interface=seen.interface,
             asked=1,
@@ -128,6 +127,20 @@ class Watch:
             other_server=chosen,
             other_at=seen.at if chosen else 0.0,
         )
+
+    def _chosen(self, seen: DhcpSeen, *, served: bool) -> str:
+        """The address of the other server whose offer was taken; empty where that is one of us."""
+        chosen, subnet = str(seen.chosen), self._subnet(seen.interface)
+        if chosen in self._interfaces:
+            return ""  # a cable between two subnets of ours
+        if served and subnet is not None and subnet.mode == "authoritative":
+            self._notice(ForeignServer(seen.interface, chosen, seen.at, seen.at, client=seen.mac))
+        return chosen
+
+    def _uses(self, seen: DhcpSeen, address: str) -> None:
+        subnet = self._subnet(seen.interface)
+        if subnet is not None and subnet.mode == "proxy":
+            self._learn(address, seen.mac)
 
     def _subnet(self, interface: str) -> Subnet | None:
         return next((each for each in self._subnets if each.interface == interface), None)
@@ -186,11 +199,15 @@ class Watch:
                 self._note(mac, stage, now, **said)
 
     def _note(self, mac: str, stage: Stage, at: float, interface: str = "", **said: Any) -> None:
-        if self._arrived(mac):
-            return
+        if self._matters(mac, stage, at):
+            self._take(mac, stage, at, interface, **said)
+
+    def _matters(self, mac: str, stage: Stage, at: float) -> bool:
+        """Whether anything is kept of it. Of most packets nothing is, and then nothing must be made of them."""
+        return not self._arrived(mac) and (mac in self._signs or self._admitted(mac, stage, at))
+
+    def _take(self, mac: str, stage: Stage, at: float, interface: str, **said: Any) -> None:
         before = self._signs.get(mac)
-        if before is None and not self._admitted(mac, stage, at):
-            return
         sign = Sighting(mac, interface, at, at, stage, at, **said)
         self._signs[mac] = sign if before is None else merged(before, sign)
         self._something.set()

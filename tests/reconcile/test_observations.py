@@ -2,8 +2,10 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+
+from msgspec.structs import replace
 
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event

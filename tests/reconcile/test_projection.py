@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
+from msgspec import structs
 
 from appliance.catalogue import Image, ImageId
 from appliance.deployment import Deployment
@@ -173,7 +174,7 @@ async def test_a_lease_that_is_told_longer_is_named_longer(tmp_path):
         await becomes(projection, zone, await everything(store))
         projection.leased("10.77.0.50", 77.0)
         assert zone.names[f"lease:{MACS[0]}"].until == 77.0
-        await StoredLeases(store).save([replace(lease, hostname="desktop")])
+        await StoredLeases(store).save([structs.replace(lease, hostname="desktop")])
         bus.publish(Event("dhcp.lease", 1.0, "x", detail={"mac": MACS[0]}))
         async with asyncio.timeout(20):
             while zone.names[f"lease:{MACS[0]}"].name != "desktop":

@@ -4,6 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Interface
 
 import pytest
+from msgspec import structs
 
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.sightings import likely_cause
@@ -33,9 +34,14 @@ CASES = [
     (ORDINARY, None, "nothing is served on br0 any more", "[[subnet]]"),
     (ORDINARY, replace(SUBNET, mode="off"), 'its mode is "off"', "another mode"),
     (ORDINARY, SUBNET, "does not network-boot: the system on it", "before the disk"),
-    (replace(ORDINARY, boots_at=LAST - 5000), SUBNET, "its own system runs now", "before the disk"),
-    (replace(ORDINARY, served=False), replace(SUBNET, serve_non_pxe=False), "serve_non_pxe is off", "serve_non_pxe"),
-    (replace(ORDINARY, served=False), PROXY, "another server gives it its address", "network boot"),
+    (structs.replace(ORDINARY, boots_at=LAST - 5000), SUBNET, "its own system runs now", "before the disk"),
+    (
+        structs.replace(ORDINARY, served=False),
+        replace(SUBNET, serve_non_pxe=False),
+        "serve_non_pxe is off",
+        "serve_non_pxe",
+    ),
+    (structs.replace(ORDINARY, served=False), PROXY, "another server gives it its address", "network boot"),
     (sighting(Stage.ASKED, served=False), RESERVING, "none is reserved", f"reservations add {MAC}"),
     (sighting(Stage.LEASED), IGNORING, 'unknown_machines = "ignore"', "enlist"),
     (sighting(Stage.SCRIPT, script="next"), IGNORING, 'unknown_machines = "ignore"', "enlist"),
@@ -96,28 +102,28 @@ def test_a_boot_that_goes_on_is_given_time():
 
 def test_a_system_that_starts_after_a_boot_that_failed_does_not_hide_it():
     firmware = sighting(Stage.LEASED)
-    system = replace(sighting(Stage.LEASED, "none"), first=LAST + 40, last=LAST + 40, stage_at=LAST + 40)
+    system = structs.replace(sighting(Stage.LEASED, "none"), first=LAST + 40, last=LAST + 40, stage_at=LAST + 40)
     both = merged(firmware, system)
     assert "never asked for it by TFTP" in likely_cause(both, SUBNET, LAST + 500)[0]
-    renewed = replace(system, last=LAST + 5000, stage_at=LAST + 5000)
+    renewed = structs.replace(system, last=LAST + 5000, stage_at=LAST + 5000)
     assert "its own system runs now" in likely_cause(merged(both, renewed), SUBNET, LAST + 6000)[0]
 
 
 def test_trouble_that_is_over_does_not_count():
     first = sighting(Stage.ASKED, trouble="exhausted", trouble_at=LAST)
-    later = replace(sighting(Stage.OFFERED), stage_at=LAST + 10, last=LAST + 10)
+    later = structs.replace(sighting(Stage.OFFERED), stage_at=LAST + 10, last=LAST + 10)
     assert "never took it" in likely_cause(merged(first, later), SUBNET, NOW)[0]
 
 
 class TestMerged:
     def test_the_furthest_stage_of_a_boot_stays(self):
         far, near = sighting(Stage.SCRIPT), sighting(Stage.ASKED)
-        assert merged(far, replace(near, last=LAST + ROUND_SECONDS)).stage is Stage.SCRIPT
+        assert merged(far, structs.replace(near, last=LAST + ROUND_SECONDS)).stage is Stage.SCRIPT
 
     def test_a_later_boot_that_ends_earlier_is_what_there_is_to_know(self):
         far = sighting(Stage.SCRIPT)
         at = LAST + ROUND_SECONDS + 1
-        assert merged(far, replace(sighting(Stage.ASKED), last=at, stage_at=at)).stage is Stage.ASKED
+        assert merged(far, structs.replace(sighting(Stage.ASKED), last=at, stage_at=at)).stage is Stage.ASKED
 
     def test_counts_add_and_what_is_not_said_stays(self):
         old = sighting(Stage.ASKED, asked=2, hostname="printer", vendor_class="PXEClient:Arch:00000")
@@ -128,7 +134,7 @@ class TestMerged:
 
 
 def test_who_got_no_answer_while_service_is_held_back_is_told_why():
-    unserved = replace(sighting(Stage.ASKED), served=False)
+    unserved = structs.replace(sighting(Stage.ASKED), served=False)
     text, hint = likely_cause(unserved, SUBNET, NOW, ("10.77.0.2",))
     assert "no new addresses are given on br0 while another DHCP server, 10.77.0.2, answers" in text
     assert "proxy" in hint

@@ -1,9 +1,9 @@
 """Leases that are forgotten, the order of addresses, and who was seen."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
+from msgspec.structs import replace
 from store_records import machine
 
 from appliance.errors import NotFound

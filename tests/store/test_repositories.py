@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
+from msgspec import structs
 from store_records import M1, M2, MAC, OTHER_MAC, attempt, deployment, event, image, machine
 
 from appliance.catalogue import Kernel, KernelId
@@ -385,8 +386,8 @@ async def test_users_sessions_and_settings(store):
 async def test_a_newer_lease_of_an_address_replaces_the_older(store):
     kept = StoredLeases(store)
     first = Lease(MAC, IPv4Address("10.0.0.5"), "br0", b"\x01\xff", "h", 1.0, 2.0, LeaseState.BOUND)
-    second = replace(first, mac=OTHER_MAC, client_id=b"", state=LeaseState.RELEASED)
-    elsewhere = replace(first, interface="br1")
+    second = structs.replace(first, mac=OTHER_MAC, client_id=b"", state=LeaseState.RELEASED)
+    elsewhere = structs.replace(first, interface="br1")
     await kept.save([first, elsewhere])
     await kept.save([second])
     assert sorted(await kept.load(), key=lambda lease: lease.interface) == [second, elsewhere]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+from msgspec import structs
 from web_world import World
 
 from appliance.lease import Lease, LeaseState
@@ -17,7 +18,7 @@ MAC = "02:00:00:00:00:09"
 def lease(world: World, last: int, mac: str = MAC, **changes: object) -> Lease:
     now = world.clock()
     made = Lease(mac, IPv4Address(f"10.77.0.{last}"), "br0", b"\x01", "printer", now - 10, now + 600, LeaseState.BOUND)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return structs.replace(made, **changes)
 
 
 async def store(world: World, *leases: Lease) -> None:

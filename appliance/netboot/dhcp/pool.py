@@ -7,10 +7,10 @@ section 4.2); a card that an address is reserved for is keyed on its MAC address
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.lease import Lease, LeaseState, Reservation
 from appliance.netboot.dhcp.bindings import Binding, Bindings
