@@ -86,8 +86,16 @@ def test_it_starts_what_the_readme_installs():
     program, *arguments = only("ExecStart").split()
     assert (program, arguments) == ("/opt/qrm/bin/qrm", ["serve", "--config", "/etc/qrm/appliance.toml"])
     readme = (ROOT / "README.md").read_text()
-    for said in ("/opt/qrm", "/etc/qrm/appliance.toml", "systemd/appliance.service", "systemd/appliance.sysusers.conf"):
+    for said in ("/opt/qrm", "/etc/qrm/appliance.toml", *(f"systemd/{each.name}" for each in UNIT.parent.iterdir())):
         assert said in readme
+
+
+def test_the_kernel_has_room_for_ten_thousand_machines():
+    """It holds the address of each on a cable, and the daemon a connection from each."""
+    lines = [line for line in (ROOT / "systemd" / "appliance.sysctl.conf").read_text().splitlines() if "=" in line]
+    room = {key.strip(): int(value) for key, _, value in (line.partition("=") for line in lines if line[0] != "#")}
+    assert min(room[f"net.ipv4.neigh.default.gc_thresh{number}"] for number in (2, 3)) > 10_000
+    assert int(only("LimitNOFILE")) > 20_000
 
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK", "AF_PACKET"])

@@ -48,6 +48,16 @@ class Arena:
         """Where those are who ask."""
         return ["taskset", "--cpu-list", _other_cores(), *_enter(self.client_pid), *argv]
 
+    async def behind_one(self, network: str) -> None:
+        """Have the server's kernel reach a network through the one address of the clients.
+
+        Its table of neighbours is one for all networks of this computer, and has room for 1,024 where nobody has set
+        it otherwise (`systemd/appliance.sysctl.conf`).
+        """
+        said = self.beside_server("ip", "route", "add", network, "via", CLIENT)
+        if await _quietly(said) != 0:
+            raise ApplianceError("bench-network", f"{network} cannot be reached through {CLIENT}")
+
     async def ask(self, *argv: str, codes: Sequence[int] = (0,)) -> str:
         """Standard output of a client; raises ApplianceError where it ends with another code than `codes`."""
         process = await asyncio.create_subprocess_exec(

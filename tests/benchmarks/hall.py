@@ -35,6 +35,7 @@ async def measure() -> list[Figure]:
         directory = Path(made)
         (directory / "polls.json").write_text(json.dumps(await _filled(directory)))
         await where.ask("ip", "route", "add", "local", ADDRESSES, "dev", "lo")
+        await where.behind_one(ADDRESSES)
         async with our_daemon(where, directory, "10.77.1.0-10.77.1.250") as pid:
             return await _watched(where, psutil.Process(pid), directory)
 
@@ -79,9 +80,11 @@ async def _watched(where: Arena, daemon: psutil.Process, directory: Path) -> lis
         if hall.returncode is None:
             hall.kill()
     outcome = json.loads(said)
-    detail = f"{outcome['answered']} polls answered, {outcome['failed']} failed"
+    detail = f"{outcome['answered']} polls answered"
     what = f"{MACHINES} idle machines"
+    unanswered = outcome["failed"] + outcome["lost"]
     return [
+        Figure(NAME, f"{what}: polls that nobody answered", unanswered, "", 0, detail),
         Figure(NAME, f"{what}: memory of the daemon (RSS)", megabytes, "MB", MOST_MEGABYTES, detail),
         Figure(NAME, f"{what}: processor time of the daemon", percent, "% of a core", MOST_PERCENT, detail),
     ]

@@ -43,7 +43,7 @@ async def get(address: str, url: str, patience: float = PATIENCE) -> bytes:
                         raise Unanswered(f"{url}: broke off")
                     body += more
     except (OSError, TimeoutError) as error:
-        raise Unanswered(f"{url}: {error or type(error).__name__}") from error
+        raise Unanswered(f"{url}: {error!r}") from error
     return judged(url, status, body)
 
 
@@ -148,7 +148,7 @@ class Line:
                 return await self._say(head.encode() + content)
         except (OSError, TimeoutError, EOFError) as error:
             self.close()
-            raise Unanswered(f"{self._base}{path}: {error or type(error).__name__}") from error
+            raise Unanswered(f"{self._base}{path}: {error!r}") from error
 
     def close(self) -> None:
         """The next call opens another connection."""
