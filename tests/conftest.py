@@ -2,22 +2,42 @@
 
 import gc
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from daemon_namespace import Daemon, Namespace
 from hypothesis import settings
 
+from appliance.store import schema, store
+
 # How long one example takes tells of the computer's other work, not of the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+PATIENCE_SECONDS = 120.0
+"""How long a test may take that says nothing of it; pyproject.toml says the same."""
 GRACE_SECONDS = 5.0
 """A thread or process that was told to end may take a moment; whoever leaks nothing does not wait at all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests may take longest come first: several processes share them, and none shall wait for the last."""
+    patience: dict[Path, float] = {}
+    for item in items:
+        patience[item.path] = max(patience.get(item.path, 0.0), _patience(item))
+    items.sort(key=lambda item: -patience[item.path])
+
+
+def _patience(item: pytest.Item) -> float:
+    """Seconds that a test may take; one in Chromium or as root starts programs, and takes longer than most."""
+    said = item.get_closest_marker("timeout")
+    seconds = float(said.args[0]) if said else PATIENCE_SECONDS
+    return seconds + any(item.get_closest_marker(name) for name in ("vm", "browser", "root"))
 
 
 def _threads() -> set[str]:
@@ -60,6 +80,25 @@ def _left(before: set[str], look: Callable[[], set[str]] = _all) -> set[str]:
         gc.collect()  # a socket in a cycle is closed by its collector
         time.sleep(0.02)
     return new
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once() -> Iterator[None]:
+    """New stores begin as copies of one that was migrated: thousands of tests open one, and the steps take 20 ms."""
+    steps, migrate = schema.MIGRATIONS, schema.migrate
+    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as made:
+        migrate(made)
+
+        def copied(db: sqlite3.Connection) -> None:
+            (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if tables == version == 0 and schema.MIGRATIONS is steps:
+                made.backup(db)
+            migrate(db)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(store, "migrate", copied)
+            yield
 
 
 @pytest.fixture(autouse=True)
