@@ -3,6 +3,9 @@
 An order is stored before each command that it sends. Its commands name a state (off, on), never a change: one that is
 sent again after a crash, since nobody knows whether it arrived, finds the machine there already. And none is sent
 before the switch was asked what is so.
+
+This is also how a machine is fenced, and nothing else is: an order for off that has ended well says that the machine
+was told to be off, and then was seen to be off twice.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +16,7 @@ from appliance.errors import Invalid
 from appliance.machine import MachineId
 from appliance.power_switch import Ability, PowerState
 from appliance.task import TaskId
-from appliance.workflow import AttemptId
+from appliance.workflow import AttemptId, DeploymentId
 
 OrderId = NewType("OrderId", int)
 
@@ -99,11 +102,15 @@ class PowerOrder:
     sent: int = 0
     """How often the command of the present stage was sent, stored before it is."""
     sent_at: float = 0.0
+    taken: bool = False
+    """Whether the switch took it, as far as we know."""
     task: TaskId | None = None
     """The task that does it; None: the power loop does, for ``attempt``."""
     attempt: AttemptId | None = None
     step: str = ""
     """The step of the attempt that needs it."""
+    releases: DeploymentId | None = None
+    """What is taken off the machine, which is broken, once it is confirmed to be off."""
     ended: float | None = None
     code: str = ""
     reason: str = ""
@@ -131,19 +138,24 @@ _REACHED = {Stage.OFF: PowerState.OFF, Stage.ON: PowerState.ON}
 def next_of(order: PowerOrder, seen: PowerState, observes: bool, now: float) -> Next:
     """What to do, where the switch says ``seen``; ``observes``: whether it can say anything at all.
 
-    A stage passes only when it is seen to have come true; where nothing can be seen, once its command was taken.
+    A stage passes only when it is seen to have come true; where nothing can be seen, once its command was taken. Off
+    takes both: what is off without having been told to be may be in the middle of somebody else's cycle.
     """
     if order.stage is Stage.LOOK:
         return Next.PASS if seen is not PowerState.UNKNOWN else _in_time(order, now)
-    if observes and order.stage is not None and seen is _REACHED[order.stage]:
+    if _has_come_true(order, seen, observes):
         return Next.PASS
-    if not order.sent:
+    if not order.taken:
         return Next.SEND
-    if not observes:
-        return Next.PASS
     if _in_time(order, now) is Next.FAIL:
         return Next.FAIL
     return Next.SEND if now - order.sent_at >= AGAIN_SECONDS else Next.WAIT
+
+
+def _has_come_true(order: PowerOrder, seen: PowerState, observes: bool) -> bool:
+    if not observes or order.stage is None:
+        return order.taken
+    return seen is _REACHED[order.stage] and (order.taken or order.stage is not Stage.OFF)
 
 
 def _in_time(order: PowerOrder, now: float) -> Next:
@@ -152,12 +164,17 @@ def _in_time(order: PowerOrder, now: float) -> Next:
 
 def sent(order: PowerOrder, now: float) -> PowerOrder:
     """The order, about to send the command of its stage."""
-    return replace(order, sent=order.sent + 1, sent_at=now)
+    return replace(order, sent=order.sent + 1, sent_at=now, taken=False)
+
+
+def taken(order: PowerOrder) -> PowerOrder:
+    """The order, whose command the switch has taken."""
+    return replace(order, taken=True)
 
 
 def passed(order: PowerOrder, now: float) -> PowerOrder:
     """The order in its next stage, or done."""
-    after = replace(order, index=order.index + 1, sent=0, sent_at=0.0, stage_started=now)
+    after = replace(order, index=order.index + 1, sent=0, sent_at=0.0, taken=False, stage_started=now)
     return after if after.index < len(STAGES[order.action]) else replace(after, ended=now)
 
 

@@ -27,7 +27,7 @@ class PowerDriver(Protocol):
     async def off(self) -> None:
         """Take its power away at once, without asking its system; returns once the switch took the order.
 
-        A machine that is off stays off. Only ``fence.confirmed_off`` says that it *is* off.
+        A machine that is off stays off. That it *is* off is said by ``observe``, twice (``power_order``).
         """
         ...
 

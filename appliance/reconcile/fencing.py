@@ -1,46 +1,80 @@
-"""Whether a machine that nobody asks any more is known to write nothing more. Pure.
+"""Taking a deployment off a broken machine, which nobody asks any more, and which may run all the same.
 
-A deployment that is taken off a broken machine may start elsewhere while the old system still runs. With a root on the
-machine's own disk that is two of one name; with a root on the network both write to it, and destroy it. So the rule is:
-fenced means that the switch was seen to say off, after the last sign of the machine, and lately.
+It may start elsewhere while the old system still runs. With a root on the machine's own disk that is two of one name;
+with a root on the network both write to it, and destroy it. So it is taken off once the machine is fenced: told to be
+off by its switch, and then seen to be off twice. That is what an order for off does (``power_order``), and the
+deployment goes in the transaction that stores its good end: whenever the daemon dies, it is on the machine or the
+machine is off. What a switch said some time ago is no proof: somebody may have pressed the button since.
 """
 
+import sqlite3
 from dataclasses import replace
 
-from appliance.deployment import Deployment
-from appliance.machine import Machine
+from appliance.deployment import Deployment, Wanted, detached
+from appliance.events import Event
+from appliance.machine import Machine, State
 from appliance.power_known import Switch
-from appliance.power_switch import PowerState
+from appliance.power_order import NEEDS, PowerAction, PowerOrder
+from appliance.power_switch import abilities
 from appliance.reconcile.consequences import Consequences
-from appliance.reconcile.power_schedule import LOOK_EVERY, WRITE_EVERY
+from appliance.reconcile.record import Tell
+from appliance.store import deployments, tokens
+from appliance.workflow import DeploymentId
 
 NETWORK_ROOTS = frozenset({"nfs", "iscsi", "aoe"})
 """Deliveries whose root another computer can write to as well."""
-FRESH_SECONDS = WRITE_EVERY + 2 * LOOK_EVERY
-"""How old what a switch said may be: it is stored as seldom as that while nothing changes."""
 
 
-def is_fenced(machine: Machine, switch: Switch | None, now: float) -> bool:
-    """Whether the machine is known to be off: for what the switch said, never for silence."""
-    if switch is None or switch.seen.state is not PowerState.OFF or switch.seen.failures:
-        return False
-    at, last = switch.seen.at, machine.last_seen
-    return at is not None and now - at <= FRESH_SECONDS and (last is None or last < at)
+def can_fence(switch: Switch | None) -> bool:
+    """Whether a machine can be switched off, and seen to be off. Pure."""
+    return switch is not None and NEEDS[PowerAction.OFF] <= abilities(switch.settings.kind)
 
 
 def fenced(
-    foreseen: Consequences, deployment: Deployment, machine: Machine, switch: Switch | None, now: float
+    foreseen: Consequences, deployment: Deployment, machine: Machine, switch: Switch | None, order: PowerOrder | None
 ) -> Consequences:
-    """What taking the deployment off a machine would do that is not asked to shut down, with what its power means."""
+    """What taking the deployment off a broken machine would do, with what that means for its power. Pure.
+
+    ``order`` is what its switch is at.
+    """
     if foreseen.refused:
         return foreseen
     name, what = machine.name, deployment.name
-    if is_fenced(machine, switch, now):
-        text = f"{name} is off, says its power switch: {what} does not run there any more."
-        return replace(foreseen, texts=(*foreseen.texts, text))
+    if switch is not None and can_fence(switch):
+        if order is not None:
+            text = f"the power switch of {name} is at work ({order.action}); wait until that has ended, or cancel it"
+            return replace(foreseen, refused=text)
+        return replace(foreseen, texts=(*foreseen.texts, *_first_off(name, what, switch)))
     if deployment.delivery in NETWORK_ROOTS:
-        how = f"switch it off: qrm machines power {name} off" if switch else f"set up the power switch of {name} first"
-        text = f"{name} is not confirmed to be off, and may still write to the root of {what} over the network; {how}"
-        return replace(foreseen, refused=text)
+        text = f"{name} is not confirmed to be off, and may still write to the root of {what} over the network"
+        return replace(foreseen, refused=f"{text}; set up its power switch first")
     text = f"{name} is not confirmed to be off: {what} may go on running there, until somebody switches it off."
     return replace(foreseen, texts=(*foreseen.texts, text))
+
+
+def _first_off(name: str, what: str, switch: Switch) -> tuple[str, ...]:
+    text = f"{name} is switched off first, at once; {what} stays on it until it is seen to be off."
+    if not switch.seen.trouble:
+        return (text,)
+    trouble = f"Its switch could not be asked the last time: {switch.seen.trouble}. Where that stays so, remove the "
+    return text, f"{trouble}switch, and see to it yourself that {name} is off."
+
+
+def let_go(
+    db: sqlite3.Connection, tell: Tell, order: PowerOrder, of: DeploymentId, machine: Machine, now: float
+) -> PowerOrder:
+    """Take a deployment off its machine, which the order has confirmed to be off; the order as it is to be stored.
+
+    One whose machine was mended meanwhile is released as from any other machine, where its disk may have to be wiped.
+    """
+    deployment = deployments.find(db, of)
+    if deployment is None or deployment.machine != machine.id:
+        return order
+    if machine.state is not State.BROKEN:
+        why = f"{machine.name} was mended in the meantime: {deployment.name} is still on it"
+        return replace(order, code="machine-mended", reason=why)
+    tokens.end_resident(db, deployment.id)
+    deployments.put(db, replace(detached(deployment), wanted=Wanted.RELEASED))
+    text, why = f"{deployment.name} was taken off {machine.name}", "it is confirmed to be off"
+    tell(Event("deployment.changed", now, text, why, machine.id, deployment.id))
+    return order

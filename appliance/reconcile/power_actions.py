@@ -1,14 +1,18 @@
 """Power actions that users ask for: what they would do, and the task and order that they become."""
 
+import contextlib
 import sqlite3
+from dataclasses import replace
+from functools import partial
 
 from appliance.accounts import Asker
+from appliance.deployment import Deployment
 from appliance.machine import Machine
-from appliance.power_order import TITLES, OrderId, PowerAction, PowerOrder
+from appliance.power_order import STAGES, TITLES, OrderId, PowerAction, PowerOrder, Stage
 from appliance.power_switch import PowerState
 from appliance.reconcile import audit
 from appliance.reconcile.consequences import Consequences, MachineAction, check_agreement
-from appliance.reconcile.jobs import JobFailed, JobKind, Running, open_job
+from appliance.reconcile.jobs import JobCancelled, JobFailed, JobKind, Running, open_job
 from appliance.reconcile.power_consequences import Known, power_consequences, power_refusal
 from appliance.reconcile.power_orders import PowerOrders
 from appliance.reconcile.record import Tell
@@ -25,6 +29,9 @@ POWER_ACTIONS = {
     MachineAction.POWER_NETWORK_ONCE: PowerAction.NETWORK_ONCE,
 }
 """Those of which users ask what they would do."""
+
+
+_AT = {Stage.LOOK: "asking its switch", Stage.OFF: "switching it off", Stage.ON: "switching it on", None: ""}
 
 
 def known(db: sqlite3.Connection, machine: Machine) -> Known:
@@ -55,11 +62,28 @@ def ask_power(
     if refusal := power_refusal(around, action):
         raise refusal
     check_agreement(power_consequences(around, action), confirm, "")
-    title = TITLES[action].format(machine.name)
+    order = PowerOrder(OrderId(0), machine.id, action, now, now, by.name, action is PowerAction.NETWORK_ONCE)
+    return _ordered(db, tell, machine, order, TITLES[action].format(machine.name), by)
+
+
+def ask_fence(
+    db: sqlite3.Connection, tell: Tell, machine: Machine, deployment: Deployment, by: Asker, now: float
+) -> Task:
+    """Store the order that switches a broken machine off, and then takes the deployment off it, with its task.
+
+    Raises Conflict as ``ask_power`` does; what is lost has been agreed to.
+    """
+    if refusal := power_refusal(known(db, machine), PowerAction.OFF):
+        raise refusal
+    title = f"Switch {machine.name} off and release {deployment.name}"
+    order = PowerOrder(OrderId(0), machine.id, PowerAction.OFF, now, now, by.name, releases=deployment.id)
+    return _ordered(db, tell, machine, order, title, by)
+
+
+def _ordered(db: sqlite3.Connection, tell: Tell, machine: Machine, order: PowerOrder, title: str, by: Asker) -> Task:
+    action, now = order.action, order.created
     task = open_job(db, tell, KIND, title, by, now, {"action": action}, machine=machine.id)
-    network = action is PowerAction.NETWORK_ONCE
-    order = PowerOrder(OrderId(0), machine.id, action, now, now, by.name, network, task=task.id)
-    power.add_order(db, order)
+    power.add_order(db, replace(order, task=task.id))
     if action is not PowerAction.TEST:
         wanted = PowerState.OFF if action is PowerAction.OFF else PowerState.ON
         power.put_wanted(db, machine.id, wanted, now)
@@ -75,7 +99,7 @@ def job_kind(store: Store, orders: PowerOrders) -> JobKind:
         order = await store.read(lambda db: power.order_of_task(db, running.task.id))
         if order is None:
             raise JobFailed("machine-deleted", "its machine is gone, or its switch", {})
-        ended = await orders.carry_out(order.id, running.say, lambda _: running.check())
+        ended = await orders.carry_out(order.id, running.say, partial(_go_on, running))
         if ended is None or ended.code:
             code, reason = (ended.code, ended.reason) if ended else ("machine-deleted", "its machine was deleted")
             raise JobFailed(code, reason, {})
@@ -83,3 +107,11 @@ def job_kind(store: Store, orders: PowerOrders) -> JobKind:
         return {"power": switch.seen.state if switch else PowerState.UNKNOWN}
 
     return JobKind(run, resumes=True, waits=True)
+
+
+async def _go_on(running: Running, order: PowerOrder) -> None:
+    """Tell how far it is; raises JobCancelled, but where the power is away to come back: it would stay away."""
+    away = Stage.ON in STAGES[order.action][1:] and (order.index or order.sent)
+    with contextlib.suppress(JobCancelled) if away else contextlib.nullcontext():
+        await running.check()
+        await running.progress(order.index / len(STAGES[order.action]), _AT[order.stage])

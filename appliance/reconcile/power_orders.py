@@ -20,8 +20,10 @@ from appliance.power_order import (
     passed,
     resumed,
     sent,
+    taken,
 )
 from appliance.power_switch import PowerError, PowerState
+from appliance.reconcile.fencing import let_go
 from appliance.reconcile.power_schedule import HOPELESS
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.switchboard import Line, Switchboard
@@ -110,7 +112,8 @@ class PowerOrders:
                 await say(_DONE[stage].format(state) if line.observes else "its switch took the command")
                 await self._pass(order, now)
             case Next.FAIL:
-                await self.end(failed(order, "power-failed", not_reached(order, state), now))
+                code = "power-still-on" if stage is Stage.OFF else "power-failed"
+                await self.end(failed(order, code, not_reached(order, state), now))
 
     async def _stays_off(self, line: Line) -> bool:
         """A controller in the middle of a cycle says off, and switches on again: it has to say so twice."""
@@ -124,6 +127,7 @@ class PowerOrders:
             await self._from_network(order, line, say)
         await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
         await self._board.order(line, _COMMAND[stage])
+        await self._kept(taken(after))
 
     async def _from_network(self, order: PowerOrder, line: Line, say: Say) -> None:
         """Firmware that tries the network first gets there anyway: only who asked for it cannot do without."""
@@ -166,9 +170,14 @@ class PowerOrders:
 
 
 def end_order(db: sqlite3.Connection, tell: Tell, order: PowerOrder, now: float) -> None:
-    """Store an order that has ended; one that helped an attempt starts the clock of its step anew."""
-    power.put_order(db, order)
+    """Store an order that has ended, with what follows from it.
+
+    One that helped an attempt starts the clock of its step anew; one that fenced a broken machine frees what was on it.
+    """
     machine = machines.find(db, order.machine)
+    if machine is not None and order.releases is not None and not order.code:
+        order = let_go(db, tell, order, order.releases, machine, now)
+    power.put_order(db, order)
     if machine is None:
         return
     attempt = attempts.find(db, order.attempt) if order.attempt else None

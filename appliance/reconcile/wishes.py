@@ -46,10 +46,10 @@ from appliance.reconcile.consequences import (
     consequences_of,
     machine_refusal,
 )
-from appliance.reconcile.fencing import fenced
+from appliance.reconcile.fencing import can_fence, fenced
 from appliance.reconcile.machine_consequences import machine_consequences
 from appliance.reconcile.machine_options import check_options
-from appliance.reconcile.power_actions import POWER_ACTIONS, ask_power, foreseen
+from appliance.reconcile.power_actions import POWER_ACTIONS, ask_fence, ask_power, foreseen
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.reserved_for import check_no_board, said
@@ -286,6 +286,8 @@ class Wishes:
             if foreseen.refused:
                 raise Conflict("action-refused", foreseen.refused)
             check_agreement(foreseen, confirm, content)
+            if (broken := _to_fence(db, deployment, action)) is not None:
+                return self._fence(db, tell, broken, deployment, by)
             after = self._applied(db, deployment, action, choice)
             deployments.put(db, after)
             self._told(tell, after, f"{by} asked to {action.value} {after.name}")
@@ -309,8 +311,16 @@ class Wishes:
         choice = choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
         foreseen = consequences_of(deployment, machine, action, choice)
         if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
-            foreseen = fenced(foreseen, deployment, machine, power.find(db, machine.id), self._clock())
+            switch, order = power.find(db, machine.id), power.open_order(db, machine.id)
+            foreseen = fenced(foreseen, deployment, machine, switch, order)
         return foreseen, choice
+
+    def _fence(self, db: sqlite3.Connection, tell: Tell, machine: Machine, deployment: Deployment, by: Asker) -> Task:
+        """Its deployment is taken off a broken machine once that is confirmed to be off."""
+        after = replace(deployment, wanted=Wanted.RELEASED)
+        self._told(tell, deployment, f"{by} asked to release {deployment.name}")
+        self._noted(db, by, "deployment.release", _subject(deployment), deployment, after)
+        return ask_fence(db, tell, machine, deployment, by, self._clock())
 
     def _applied(
         self, db: sqlite3.Connection, deployment: Deployment, action: Action, choice: Choice | None
@@ -334,7 +344,7 @@ class Wishes:
         return replace(deployment, retry=True, wanted=LEADS_TO.get(machine.failed_from, deployment.wanted))
 
     def _released(self, db: sqlite3.Connection, deployment: Deployment) -> Deployment:
-        """A broken machine takes no part in anything: its deployment is taken off it at once."""
+        """A broken machine that cannot be switched off takes no part in anything: its deployment goes at once."""
         after = replace(deployment, wanted=Wanted.RELEASED, retry=False)
         if deployment.machine and machines.get(db, deployment.machine).state is State.BROKEN:
             tokens.end_resident(db, deployment.id)
@@ -359,6 +369,13 @@ class Wishes:
 
 def _subject(deployment: Deployment) -> Subject:
     return "deployment", deployment.id, deployment.name
+
+
+def _to_fence(db: sqlite3.Connection, deployment: Deployment, action: Action) -> Machine | None:
+    """The broken machine that has to be off before the deployment leaves it; None where there is none that can be."""
+    machine = machines.find(db, deployment.machine) if deployment.machine and action is Action.RELEASE else None
+    broken = machine is not None and machine.state is State.BROKEN
+    return machine if machine and broken and can_fence(power.find(db, machine.id)) else None
 
 
 def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:

@@ -98,3 +98,28 @@ def test_off_is_seen_before_it_is_told(world: World, switch: Switch, machine: Pl
     tend(world, switch)
     task = world.user.post(f"/machines/{world.id_of(machine)}/power/off", confirm=None)
     assert (ended(world, switch, task)["result"], switch.button.running) == ({"power": "off"}, False)
+
+
+@pytest.mark.slow
+def test_a_deployment_leaves_a_broken_machine_only_once_that_is_off(
+    world: World, switch: Switch, machine: PlayedMachine
+) -> None:
+    name = world.deploy(machine)
+    reach(world, switch, machine, "active")
+    switch.button.pressed.clear()
+    world.user.patch(f"/machines/{world.id_of(machine)}", broken=True)
+    world.user.act(name, "release")
+    (task,) = [each for each in world.user.get("/tasks")["items"] if each["title"].endswith(f"release {name}")]
+
+    def holds() -> bool:
+        return world.user.get(f"/deployments/{name}")["machine"] is not None
+
+    for right in (
+        lambda order: not order["sent"],
+        lambda order: bool(order["sent"]) and not order["taken"],
+        lambda order: bool(order["taken"]),
+    ):
+        die_when(world, switch, right)
+        assert holds(), "the order has not ended"
+    assert ended(world, switch, task)["status"] == "done"
+    assert (holds(), switch.button.pressed, switch.button.running) == (False, ["off"], False)

@@ -70,6 +70,38 @@ async def test_off_is_what_is_seen_twice(switches, node):
     assert memory.asked.count("off") == 2
 
 
+async def test_a_command_that_the_switch_did_not_take_is_given_again_soon(switches, node):
+    await node.usable()
+    memory = await switches.add(node)
+
+    @dataclass
+    class Busy(MemorySwitch):
+        """Refuses twice."""
+
+        async def on(self):
+            self.asked.append("on")
+            if self.asked.count("on") < 3:
+                raise PowerError("power-failed", "not now")
+            self._turn(PowerState.ON)
+
+    switches.memory[(await node.seen()).name] = memory = Busy()
+    began = switches.world.now
+    assert (await switches.ask(node, "on")).status == "done"
+    assert memory.asked.count("on") == 3
+    assert switches.world.now - began < 30
+
+
+async def test_what_cannot_look_has_done_nothing_before_its_command_left(switches, node):
+    """Wake-on-LAN: nobody sees that the machine starts, but everybody that no packet could be sent."""
+    await node.usable()
+    memory = await switches.add(node, settings=PowerSettings(PowerKind.WAKE_ON_LAN), secret="")
+    memory.failing = PowerError("power-failed", "no packet could be sent")
+    task = await switches.ask(node, "on")
+    assert (task.status, task.code) == ("failed", "power-failed")
+    memory.failing = None
+    assert (await switches.ask(node, "on")).status == "done"
+
+
 async def test_a_start_from_the_network_is_armed_right_before_it(switches, node):
     await node.usable()
     memory = await switches.add(node, PowerState.ON)
@@ -84,7 +116,7 @@ async def test_a_switch_that_obeys_nothing_fails_the_task(switches, node):
     memory = await switches.add(node, PowerState.ON)
     memory.deaf = True
     task = await switches.ask(node, "off")
-    assert (task.status, task.code) == ("failed", "power-failed")
+    assert (task.status, task.code) == ("failed", "power-still-on")
     assert "still on 180 seconds" in task.reason
     assert memory.asked.count("off") == 6, "every half minute, and not at every look"
     assert await switches.world.store.read(power.open_orders) == []
@@ -209,6 +241,26 @@ async def test_a_killed_daemon_goes_on_where_the_switch_is(switches, node, at, a
         assert memory.booted == [False], "it runs, and is left alone"
     assert len(memory.booted) == 1, "started once, whenever it was"
     assert await switches.world.store.read(power.open_orders) == []
+
+
+async def test_a_cycle_that_is_cancelled_gives_the_power_back(switches, node, world):
+    await node.usable()
+    memory = await switches.add(node, PowerState.ON)
+    machine = await node.seen()
+    task = await world.wishes.power(machine.id, PowerAction.CYCLE, None, ADA)
+
+    @dataclass
+    class Cancelling(MemorySwitch):
+        """Somebody cancels as soon as the power is away."""
+
+        async def off(self):
+            await super().off()
+            await world.wishes.cancel_task(str(task.id), ADA)
+
+    switches.memory[machine.name] = memory = Cancelling(PowerState.ON)
+    await switches.work()
+    assert (await world.task(task.id)).status == "done"
+    assert memory.booted == [None]
 
 
 async def test_a_cancelled_order_sends_nothing_and_frees_the_switch(switches, node, world):
