@@ -297,6 +297,7 @@ PXE = _section(
         "a known machine gets a script to wait, boot, go to its disk or power off, whatever its state; never a 404",
         POLICY + "test_any_life::runTest",
         HTTP + "test_a_boot_that_cannot_be_decided_now_is_a_script_that_asks_again",
+        HTTP + "test_a_defect_of_ours_is_a_script_that_asks_again_too",
         STUCK + "test_who_has_an_address_goes_on_and_nobody_gets_a_new_one_until_the_disk_is_back",
     ),
     (

@@ -1,5 +1,6 @@
 """Plain HTTP on the provisioning network: boot scripts, boot files, the idle poll. Gives nothing away by MAC."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from appliance.errors import ApplianceError, Denied, Invalid, NotFound
 from appliance.machine import MacAddress, meaningful_serial, meaningful_uuid, parse_mac
 from appliance.netboot import grub, ipxe
 from appliance.netboot.answers import bearer, status_of
-from appliance.netboot.fleet import Fleet
+from appliance.netboot.fleet import Boot, Fleet
 from appliance.netboot.policy import BootRequest
 from appliance.netboot.sending import SENT, Sent, send_file
 
@@ -24,6 +25,8 @@ Troubled = Callable[[MacAddress, int, str], None]
 """Told what stands on a machine's boot screen: its interface, the number of its code, the boot program's error."""
 _UNAVAILABLE = 503
 """The status of what passes by itself: a store that fails, too many new machines at once."""
+
+log = logging.getLogger(__name__)
 
 
 def unheard(_mac: MacAddress, _waits: int, _error: str) -> None:
@@ -97,13 +100,11 @@ class BootHttp:
 
     async def _script(self, request: web.Request) -> web.Response:
         asked = boot_request(dict(request.query), _peer(request), _server(request), self._proves)
-        site = self._files.site(asked.server)
-        try:
-            text = ipxe.script(await self._fleet.boot(asked), site, asked.mac)
-        except ApplianceError as error:
-            if status_of(error) != _UNAVAILABLE:
-                raise
-            text = ipxe.busy_script(site.server, error.message, asked.mac)
+        site, boot = self._files.site(asked.server), await self._decided(asked)
+        if isinstance(boot, Boot):
+            text = ipxe.script(boot, site, asked.mac)
+        else:
+            text = ipxe.busy_script(site.server, boot, asked.mac)
         # A script may hold a boot token: no cache may keep it.
         return web.Response(text=text, headers={"Cache-Control": "no-store"})
 
@@ -115,13 +116,24 @@ class BootHttp:
         """The same for signed GRUB, which knows the address of its card and the UUID."""
         said = {"mac": request.match_info["mac"], "uuid": request.match_info["uuid"], "platform": "efi"}
         asked = boot_request(said, _peer(request), _server(request), self._proves)
+        boot = await self._decided(asked)
+        if isinstance(boot, Boot):
+            text = grub.uefi_config(boot, self._files.site(asked.server), asked.mac)
+        else:
+            text = grub.busy_config(boot, asked.mac)
+        return web.Response(text=text, headers={"Cache-Control": "no-store"})
+
+    async def _decided(self, asked: BootRequest) -> Boot | str:
+        """What it boots, or in words why that cannot be said now: firmware takes an error for the end, and goes on."""
         try:
-            text = grub.uefi_config(await self._fleet.boot(asked), self._files.site(asked.server), asked.mac)
+            return await self._fleet.boot(asked)
         except ApplianceError as error:
             if status_of(error) != _UNAVAILABLE:
                 raise
-            text = grub.busy_config(error.message, asked.mac)
-        return web.Response(text=text, headers={"Cache-Control": "no-store"})
+            return error.message
+        except Exception:  # a defect of ours must not send a machine to whatever stands next in its firmware
+            log.exception("deciding what %s boots", asked.mac)
+            return "The appliance failed to decide what to boot, its log says why"
 
     async def _trouble(self, request: web.Request) -> web.Response:
         """What stands on a machine's boot screen; the answer is a script that does nothing."""

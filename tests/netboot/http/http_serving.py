@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from appliance.errors import ApplianceError
 from appliance.netboot.fleet import Boot, Command, Welcome
 from appliance.netboot.policy import NextEntry
 
@@ -21,7 +20,7 @@ class TalkingFleet:
     def _answer(self, name, default, *arguments):
         self.asked.append((name, *arguments))
         answer = self.answers.get(name, default)
-        if isinstance(answer, ApplianceError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 

@@ -289,6 +289,17 @@ async def test_a_boot_that_cannot_be_decided_now_is_a_script_that_asks_again(sit
     assert b"shell" not in answer.body
 
 
+@pytest.mark.parametrize(
+    ("target", "said"), [("script?mac=52-54-00-AA-BB-CC", "echo "), ("grub/52:54:00:aa:bb:cc/none", "echo '")]
+)
+async def test_a_defect_of_ours_is_a_script_that_asks_again_too(site, port, target, said, caplog):
+    site.fleet.answers["boot"] = RuntimeError("a defect")
+    answer = await ask(port, f"/boot/{target}")
+    assert answer.status == 200
+    assert f"{said}The appliance failed to decide what to boot, its log says why. Asking again" in answer.body.decode()
+    assert "a defect" in caplog.text
+
+
 @pytest.mark.parametrize("error", [Invalid("x", "no"), Denied("x", "no"), NotFound("x", "no")])
 async def test_a_boot_that_is_refused_is_not_asked_for_again(site, port, error):
     site.fleet.answers["boot"] = error
