@@ -291,6 +291,8 @@ PXE = _section(
     (
         "Secure Boot: shim, signed GRUB, signed kernel",
         "lab/test_vm_firmware.py::test_secure_boot_leads_into_the_stack_and_on_to_the_deployment",
+        "lab/test_vm_firmware.py::test_secure_boot_goes_on_to_http_by_itself_and_comes_up_by_shim_and_grub",
+        "lab/test_vm_proxy.py::test_secure_boot_with_our_boot_options_in_the_other_server",
         PROGRAMS + "test_a_machine_whose_inventory_tells_of_secure_boot_is_sent_shim",
     ),
     (
