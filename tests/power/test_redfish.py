@@ -1,10 +1,13 @@
 """Redfish as vendors ship it: what each oddity costs, and that none of them costs a secret or the loop."""
 
+import base64
+import json
 from dataclasses import replace
 
 import aiohttp
 import controllers
 import pytest
+from aiohttp import web
 from odd_controller import RESET, SYSTEM, for_ever, odd_controller, without_end
 
 from appliance.power.certificate import presented
@@ -320,6 +323,36 @@ async def test_redirects_on_the_same_controller_are_followed(odd):
     odd.reply("GET", SYSTEMS, (308, b"", {"Location": f"{SYSTEMS}/"}))
     odd.documents[f"{SYSTEMS}/"] = odd.documents[SYSTEMS]
     assert await switch(odd).observe() is PowerState.OFF
+
+
+ODD_PASSWORD = 'pass "wörd" ' + "x" * 20
+
+
+@pytest.mark.parametrize("session", [False, True])
+@pytest.mark.parametrize("padding", [0, 270, 290])
+async def test_a_controller_that_repeats_all_it_got_tells_no_secret(odd, caplog, session, padding):
+    """In whatever form it got it, and wherever what is shown of its words is cut."""
+    caplog.set_level("DEBUG")
+
+    async def repeats(request):
+        got = f"{dict(request.headers)} {await request.text()}"
+        return web.json_response({"error": {"message": "." * padding + got}}, status=400)
+
+    async def logs_in(request):
+        return web.json_response({}, status=201, headers={"X-Auth-Token": "t0ken", "Location": "/s/7"})
+
+    if session:
+        odd.basic = False
+        odd.reply("POST", "/redfish/v1/SessionService/Sessions", logs_in)
+        odd.reply("GET", SYSTEMS, (401, {}, {}), repeats)
+    else:
+        odd.reply("GET", SYSTEMS, repeats)
+    made = switch(odd, ODD_PASSWORD)
+    found = await refusal(made.observe())
+    told = f"{found!r} {found.hint} {made!r} {caplog.text}"
+    proof = base64.b64encode(f"{controllers.USER}:{ODD_PASSWORD}".encode()).decode()
+    for secret in (ODD_PASSWORD, json.dumps(ODD_PASSWORD)[1:-1], proof, "t0ken"):
+        assert all(secret[:size] not in told for size in range(4, len(secret) + 1)), secret
 
 
 async def test_no_secret_is_shown_or_logged(odd, caplog):

@@ -67,7 +67,7 @@ class Client:
         """The answer; raises PowerError for one that says no."""
         if answer.status < 300:
             return answer
-        words = shown(complaint(answer.document), self.secret, self.token) or f"HTTP status {answer.status}"
+        words = self._shown(complaint(answer.document)) or f"HTTP status {answer.status}"
         text = f"the controller {self.settings.address} refused: {words}"
         if answer.status in (429, 503):
             raise PowerError("power-unreachable", text, "it is busy: try again in a minute")
@@ -118,15 +118,20 @@ class Client:
         except aiohttp.ClientConnectorCertificateError:
             raise await untrusted(self.settings) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            words = shown(str(error), self.secret, self.token) or "no answer in time"
+            words = self._shown(str(error)) or "no answer in time"
             text = f"the controller {self.settings.address} does not answer to Redfish: {words}"
             raise PowerError("power-unreachable", text, "look at its address and port") from None
 
     def _proof(self) -> dict[str, str]:
-        if self.token:
-            return {"X-Auth-Token": self.token}
-        both = f"{self.settings.user}:{self.secret}".encode()  # RFC 7617, in UTF-8
-        return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
+        return {"X-Auth-Token": self.token} if self.token else {"Authorization": f"Basic {self._basic()}"}
+
+    def _basic(self) -> str:
+        """RFC 7617, in UTF-8."""
+        return base64.b64encode(f"{self.settings.user}:{self.secret}".encode()).decode()
+
+    def _shown(self, words: str) -> str:
+        """Other people's words, without anything secret that we sent, in whatever form: some repeat all they got."""
+        return shown(words, self._basic(), self.token, self.secret, json.dumps(self.secret)[1:-1])
 
     def _url(self, path: str) -> URL:
         host = f"[{self.settings.address}]" if ":" in self.settings.address else self.settings.address

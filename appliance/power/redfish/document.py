@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.power.words import shown
 from appliance.power_switch import PowerError, PowerState
 
 Document = Mapping[str, Any]
@@ -147,13 +146,13 @@ def settings_path(system: Document) -> str | None:
 
 
 def complaint(document: Document) -> str:
-    """What a controller says of its refusal (DSP0266, section 8.6), fit to show."""
+    """What a controller says of its refusal (DSP0266, section 8.6), as it says it: not fit to show."""
     error = section(document, "error")
     listed = error.get("@Message.ExtendedInfo")
     entries = listed if isinstance(listed, list) else [listed]
     texts = [each.get("Message") for each in entries if isinstance(each, dict)]
     said = [text for text in [*texts, error.get("message")] if isinstance(text, str) and text]
-    return shown(said[0]) if said else ""
+    return said[0] if said else ""
 
 
 def task_failed(task: Document) -> bool | None:
