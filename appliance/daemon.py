@@ -42,6 +42,13 @@ statement; at Python's own 5 ms, a batch of leases waits through as many turns o
 HANDSHAKE_SECONDS = 15.0
 """How long a connection may take to agree on TLS: until then nobody counts it among those of its address."""
 
+TURN_SECONDS = 0.0005
+"""How long the event loop keeps a thread of the store's waiting for its turn in the interpreter, once it is busy.
+
+Each statement of a job needs one: with Python's five milliseconds a hall that boots waited longer for that than for
+the disk.
+"""
+
 Listening = tuple[web.AppRunner, Site, list[socket.socket]]
 
 
@@ -61,6 +68,7 @@ def serve(path: Path) -> int:
         interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
         file.check_ranges(interfaces)
         raise_descriptor_limit()
+        sys.setswitchinterval(TURN_SECONDS)
         sys.setswitchinterval(TURN_SECONDS)
         with state_directory(config.site.state_dir):
             uvloop.run(_live(config, interfaces))
