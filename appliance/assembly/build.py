@@ -63,7 +63,7 @@ async def build(
 
     routers = {each.interface: RouterAnswers(each.interface) for each in on.subnets if each.remote is None}
     programs = BootPrograms(
-        projection.boots_with, lambda address: dhcp.holder(address), observations.of_interface, on.clock
+        projection.boots_with, lambda address: dhcp.holder(address), observations.of_interface, on.clock, on.subnets
     )
     dhcp = netboot.dhcp_server(on, routers, projection, observations, programs.choose)
     out = await lookout(on, dhcp, observations)

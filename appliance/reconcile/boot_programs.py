@@ -3,7 +3,7 @@
 What did not start is kept in memory only: after a restart of the daemon the first program is tried again. Pure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import Protocol
 
@@ -35,9 +35,13 @@ class BootPrograms:
         holder: Callable[[IPv4Address], str | None],
         tell: Tells,
         clock: Callable[[], float],
+        subnets: Sequence[Subnet],
     ) -> None:
-        """``boots_with`` says what is known of an interface's machine; ``holder`` who was leased an address last."""
+        """``boots_with`` says what is known of an interface's machine; ``holder`` who was leased an address last;
+        ``subnets`` how they are served now.
+        """
         self._boots_with, self._holder, self._tell, self._clock = boots_with, holder, tell, clock
+        self._subnets = subnets
         self._rounds: dict[str, Rounds] = {}
         self._elsewhere: dict[str, str] = {}
         """Interfaces by address where another server gives the addresses."""
@@ -72,7 +76,7 @@ class BootPrograms:
         """A fact of the DHCP server."""
         if not isinstance(fact, DhcpSeen):
             return
-        if fact.holds is not None:
+        if fact.holds is not None and self._is_given_elsewhere(fact.holds, fact.interface):
             self._learn(str(fact.holds), fact.mac)
         if fact.is_ipxe and fact.mac in self._rounds:
             self._keep(fact.mac, rounds.started(self._rounds[fact.mac]))
@@ -104,6 +108,11 @@ class BootPrograms:
         before = self._rounds.get(mac, FRESH)
         if (after := rounds.loaded(before, program)) != before:
             self._keep(mac, after)
+
+    def _is_given_elsewhere(self, address: IPv4Address, interface: str) -> bool:
+        """Whether another server gives this address: of ours everybody can say that they have it."""
+        subnet = next((each for each in self._subnets if each.interface == interface), None)
+        return subnet is not None and subnet.mode != "authoritative" and address in subnet.network
 
     def _keep(self, mac: str, of: Rounds) -> None:
         if len(self._rounds) >= REMEMBERED and mac not in self._rounds:

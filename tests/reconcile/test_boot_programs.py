@@ -34,11 +34,13 @@ class World:
         self.now = 1_000_000.0
         self.known = BootsWith()
         self.told = []
+        self.subnets = [SUBNET]
         self.programs = BootPrograms(
             lambda mac: self.known,
             lambda address: MAC if address == IPv4Address(ADDRESS) else None,
             lambda mac, kind, text, reason="": self.told.append((kind, text, reason)),
             lambda: self.now,
+            self.subnets,
         )
 
     def asks(self, who=UEFI, subnet=SUBNET, mac=MAC):
@@ -201,15 +203,33 @@ def test_a_machine_that_is_switched_on_each_morning_is_in_no_loop(world):
     assert "machine.looping" not in world.kinds()
 
 
-def test_an_address_that_another_server_gave_is_learnt(world):
-    elsewhere = IPv4Address("10.77.0.99")
+ELSEWHERE = IPv4Address("10.77.0.99")
+
+
+def says_it_holds(world, address, mac=MAC, interface="br0"):
+    asks = (mac, MessageKind.REQUEST, Firmware.UEFI_X64, 7, False, None, None, interface, world.now)
+    world.programs.dhcp(DhcpSeen(*asks, holds=address))
+
+
+@pytest.mark.parametrize("mode", ["proxy", "reservations"])
+def test_an_address_that_another_server_gave_is_learnt(world, mode):
+    world.subnets[:] = [replace(SUBNET, mode=mode)]
     assert world.asks() == "snponly.efi"
-    seen = DhcpSeen(
-        MAC, MessageKind.REQUEST, Firmware.UEFI_X64, 7, False, None, None, "br0", world.now, holds=elsewhere
-    )
-    world.programs.dhcp(seen)
-    world.programs.tftp(TftpFinished(str(elsewhere), "snponly.efi", 1, 0.1))
+    says_it_holds(world, ELSEWHERE)
+    world.programs.tftp(TftpFinished(str(ELSEWHERE), "snponly.efi", 1, 0.1))
     assert world.asks() == "shimx64.efi"
+
+
+def test_nobody_takes_an_address_that_we_gave_by_saying_so(world):
+    stranger = "02:00:00:00:00:99"
+    says_it_holds(world, IPv4Address(ADDRESS), stranger)
+    assert world.programs.whose(ADDRESS) == MAC
+    other = Subnet("br1", IPv4Interface("10.88.0.1/24"), mode="proxy")
+    world.subnets.append(other)
+    says_it_holds(world, IPv4Address(ADDRESS), stranger, "br1")
+    assert world.programs.whose(ADDRESS) == MAC, "nor through a network that it does not belong to"
+    says_it_holds(world, IPv4Address("10.88.0.9"), stranger, "br1")
+    assert world.programs.whose("10.88.0.9") == stranger
 
 
 def test_other_files_and_other_computers_change_nothing(world):

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
@@ -10,6 +10,7 @@ from appliance.events import Bus
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.netboot.dhcp.facts import DhcpSeen
 from appliance.netboot.dhcp.options import MessageKind
+from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.firmware import Firmware
 from appliance.netboot.tftp.facts import TftpFinished
 from appliance.reconcile.boot_programs import BootPrograms
@@ -21,6 +22,7 @@ from appliance.store.store import open_store
 
 MAC, MACHINE = MacAddress("52:54:00:00:00:01"), MachineId("m")
 LEASED, ELSEWHERE = "10.77.0.50", "10.88.0.9"
+SUBNETS = [Subnet("br0", IPv4Interface("10.77.0.1/24")), Subnet("br1", IPv4Interface("10.88.0.1/24"), mode="proxy")]
 
 
 @asynccontextmanager
@@ -33,7 +35,9 @@ async def observing(path):
         await projection.refresh()
         observed = Observations(store, bus, lambda: 100.0, projection)
         holds = {IPv4Address(LEASED): MAC}
-        observed.programs = BootPrograms(lambda mac: BootsWith(), holds.get, observed.of_interface, lambda: 100.0)
+        observed.programs = BootPrograms(
+            lambda mac: BootsWith(), holds.get, observed.of_interface, lambda: 100.0, SUBNETS
+        )
         running = tasks.create_task(observed.run())
         with bus.listen(told.put_nowait):
             yield observed, told
@@ -53,7 +57,7 @@ async def test_a_file_is_fetched_from_an_address_that_another_server_gave(tmp_pa
     async with observing(tmp_path) as (observed, told), asyncio.timeout(30):
         observed.dhcp(
             DhcpSeen(
-                MAC, MessageKind.REQUEST, Firmware.NONE, 7, False, None, None, "br0", 100.0,
+                MAC, MessageKind.REQUEST, Firmware.NONE, 7, False, None, None, "br1", 100.0,
                 holds=IPv4Address(ELSEWHERE),
             )
         )  # fmt: skip
