@@ -209,7 +209,11 @@ DHCP = _section(
         RELAYS + "TestWhichSubnet::test_the_relays_address_selects_it_and_all_subnets_are_served_at_once",
     ),
     ("proxy: boot information only", PROXY + "test_offer_has_the_boot_file_and_no_address"),
-    ("proxy: port 4011 too", PROXY + "test_boot_server_port_acknowledges_by_unicast_from_itself"),
+    (
+        "proxy: port 4011 too",
+        PROXY + "test_boot_server_port_acknowledges_by_unicast_from_itself",
+        MODES + "test_a_subnet_is_switched_while_a_client_holds_a_lease_and_stays_so_after_a_restart",
+    ),
     ("reservations only", LEASES + "TestReservations::test_reservations_mode_is_silent_to_all_others"),
     ("off", REPLIES + "TestBadInput::test_subnet_that_is_off_is_silent"),
     (
@@ -430,7 +434,11 @@ DNS_STATEMENTS = _section(
         FUZZ + "test_no_packet_does_harm_and_memory_stays_flat",
     ),
     ("UDP with TC", DNS + "test_long_answers_are_truncated_and_whole_over_tcp"),
-    ("TCP with pipelining", DNS + "test_pipelined_questions_of_one_connection"),
+    (
+        "TCP with pipelining",
+        DNS + "test_pipelined_questions_of_one_connection",
+        FORWARDER + "test_a_slow_question_of_a_connection_keeps_none_behind_it_waiting",
+    ),
     ("TCP with idle time-out", DNS + "test_silent_connections_are_closed"),
     ("EDNS: 1232 cap", MESSAGE + "test_udp_limit"),
     ("EDNS: BADVERS", DNS + "test_refusals"),
@@ -493,6 +501,8 @@ ROBUSTNESS = _section(
     ("slow POST is normal", FAILURES + "test_slow_firmware_is_no_error"),
     (
         "every boot-time request restarts the clock of a step, up to a total limit",
+        FAILURES + "test_slow_firmware_is_no_error",
+        "test_workflow.py::test_the_deadline_moves_with_signs_up_to_the_limit",
         DEADLINES + "test_signs_of_life_do_not_extend_a_step_for_ever",
     ),
     (
@@ -589,6 +599,7 @@ ROBUSTNESS = _section(
         "and on the machine's own screen: which URL, what went wrong, what to do",
         SCRIPTS + "test_what_failed_is_shown_as_words_and_asked_again_for_ever",
         SCRIPTS + "test_what_a_machine_waits_for_and_its_code_stand_on_its_screen",
+        SCRIPTS + "test_what_to_do_stands_above_the_code",
         "agent/test_agent_conversation.py::test_an_incomplete_command_line_says_what_is_missing",
     ),
 )

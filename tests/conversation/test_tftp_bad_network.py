@@ -150,3 +150,4 @@ def test_what_a_stranger_can_have_sent_to_a_victim_is_little():
         assert isinstance(decode(last), Failure)
         assert len(repeated) == 1 + LIMITS.unanswered_retries
         assert sum(map(len, datagrams)) <= 4 * 516 + 64
+    assert TftpLimits().unanswered_per_source <= 4, "such requests at once"

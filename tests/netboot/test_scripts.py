@@ -14,6 +14,7 @@ from appliance.netboot.cpio import Entry, archive
 from appliance.netboot.fleet import Boot
 from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry, NoStack
 from appliance.netboot.stack import assemble
+from appliance.screencode import MEANINGS, Waits
 
 SITE = ipxe.Site("http://10.77.0.1", "https://10.77.0.1", "/stack/abc", "f" * 64)
 MAC = "52:54:00:00:00:01"
@@ -82,6 +83,21 @@ def test_what_a_machine_waits_for_and_its_code_stand_on_its_screen():
     assert "Code ${netX/mac:hexraw}-10: " in ipxe.start_script("http://10.77.0.1")
     assert "Code 000001-30: " in script(LocalDisk("1111-2222", None))
     assert "Code 000001-11: " in ipxe.busy_script("http://10.77.0.1", "disk full", MAC)
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        (script(MaintenanceStack(armed=True)), Waits.STACK),
+        (script(LocalDisk("1111-2222", None)), Waits.DISK),
+        (script(NoStack("arm64")), Waits.ARCHITECTURE),
+        (ipxe.start_script("http://10.77.0.1"), Waits.SCRIPT),
+    ],
+)
+def test_what_to_do_stands_above_the_code(text, waits):
+    lines = text.splitlines()
+    at = lines.index(f"echo To do: {MEANINGS[waits].todo}")
+    assert f"-{waits:d}: " in lines[at + 1]
 
 
 def test_an_error_is_told_to_the_console_before_the_next_try_and_cannot_stop_it():

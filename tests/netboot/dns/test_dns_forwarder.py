@@ -69,6 +69,18 @@ async def test_answers_are_cached_until_their_end():
         assert len(up.queries) == 1
 
 
+async def test_a_slow_question_of_a_connection_keeps_none_behind_it_waiting():
+    """RFC 7766 section 7: answers go out as they come."""
+    async with upstream(silent) as up, serving(make_zone(), forwarder_to(up, seconds_per_try=0.5)) as server:
+        reader, writer = await asyncio.open_connection(ADDRESS, server.port)
+        writer.write(framed(question("example.com", ident=1)) + framed(question("web1.lab.test", ident=2)))
+        first = dnslib.DNSRecord.parse(await read_framed(reader))
+        assert (first.header.id, str(first.a.rdata)) == (2, "10.77.0.51")
+        last = dnslib.DNSRecord.parse(await read_framed(reader))
+        assert (last.header.id, dnslib.RCODE[last.header.rcode]) == (1, "SERVFAIL")
+        writer.close()
+
+
 async def test_ports_and_ids_are_never_the_same():
     async with upstream(address_answer) as up, serving(make_zone(), forwarder_to(up)) as server:
         for number in range(40):
