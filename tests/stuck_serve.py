@@ -5,6 +5,7 @@ test need not wait for minutes.
 """
 
 import os
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -13,23 +14,20 @@ from typing import Any
 from appliance import daemon
 from appliance.assembly import patience
 from appliance.reconcile import stuck
-from appliance.store.store import Store
+from appliance.store import store
 
 
 def main(configuration: Path, sign: Path) -> int:
     """Serve until it is told to stop; the exit code."""
-    commit = Store._commit
+    commit = store._commit
     stuck.LOOK_SECONDS, stuck.STUCK_SECONDS, patience.SECONDS = 0.1, 0.5, 1.0
 
-    def hang() -> None:
+    def commit_or_hang(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
         while sign.exists():
             time.sleep(0.02)
+        return commit(db, batch)
 
-    async def commit_or_hang(self: Store, batch: list[Any]) -> None:
-        await self._writer._execute(hang)
-        await commit(self, batch)
-
-    Store._commit = commit_or_hang  # type: ignore[method-assign]
+    store._commit = commit_or_hang
     return daemon.serve(configuration)
 
 

@@ -76,7 +76,7 @@ async def test_it_is_switched_without_a_restart_and_back(world: World, key: str 
     own = await world.shown()
     async with serving(world.tls) as port:
         reader, writer = await _connect(port, "localhost")
-        await world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
+        world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
         writer.write(b"still here\n")
         assert await reader.readline() == b"still here\n"
         writer.close()
@@ -88,10 +88,10 @@ async def test_it_is_switched_without_a_restart_and_back(world: World, key: str 
     assert stat.S_IMODE(stored.stat().st_mode) == 0o600
     world.start()
     assert await world.shown() == der(signed), "after a restart"
-    await world.tls.forget()
+    world.tls.forget()
     assert not stored.exists()
     assert ssl.DER_cert_to_PEM_cert(await world.shown()) != ssl.DER_cert_to_PEM_cert(der(signed))
-    await world.tls.forget()
+    world.tls.forget()
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"])
@@ -103,7 +103,7 @@ async def test_a_stored_one_that_is_damaged_gives_way_to_ours(world: World, cont
     assert shown.issuer == world.authority.certificate.subject
     assert "cannot be used" in world.tls.notice()
     for _ in range(3):
-        await world.tls.check(world.tell)
+        world.tls.check(world.tell)
     assert len(world.told) == 1, "told once"
 
 
@@ -115,18 +115,18 @@ async def test_one_with_the_key_of_another_gives_way_to_ours(world: World) -> No
 
 async def test_the_end_is_warned_of_and_then_ours_comes_back(world: World) -> None:
     signed = Signed()
-    await world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
-    await world.tls.check(world.tell)
+    world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
+    world.tls.check(world.tell)
     assert (world.told, world.tls.notice()) == ([], "")
     world.now = NOW + 61 * DAY
-    await world.tls.check(world.tell)
+    world.tls.check(world.tell)
     assert "ends on" in world.told[-1]
     world.now = NOW + 90 * DAY
-    await world.tls.check(world.tell)
+    world.tls.check(world.tell)
     assert "cannot be used: certificate 1 ended" in world.told[-1]
     assert await world.shown() != der(signed)
     world.now = NOW
-    await world.tls.check(world.tell)
+    world.tls.check(world.tell)
     assert await world.shown() == der(signed), "the clock was wrong"
 
 
@@ -137,6 +137,6 @@ async def test_a_disk_that_does_not_take_it_changes_nothing(world: World, monkey
     signed = Signed()
     monkeypatch.setattr("appliance.console_tls.write_whole", full)
     with pytest.raises(ApplianceError):
-        await world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
+        world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
     assert world.tls.chain is None
     assert await world.shown() != der(signed)

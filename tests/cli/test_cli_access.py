@@ -137,7 +137,7 @@ async def test_who_has_pinned_the_authority_is_not_locked_out_by_another_certifi
     pinned = context(switching.pem, names_matter=False)
     await switching.reach(pinned)
     signed = Signed()
-    await switching.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
+    switching.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
     await switching.reach(pinned)
     with pytest.raises(ssl.SSLCertVerificationError):
         await switching.reach(context(switching.pem, names_matter=True))

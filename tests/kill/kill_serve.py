@@ -5,30 +5,34 @@ Before it, what was reported is not kept; after it, nobody has heard that it is.
 Run as a program, with the configuration file and the directory of ``step``.
 """
 
-import os
 import signal
+import sqlite3
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from appliance import daemon
-from appliance.store.store import Store
+from appliance.store import store
 
 
 def main(configuration: Path, directory: Path) -> int:
     """Serve until it is told to stop; the exit code."""
-    commit, step = Store._commit, directory / "step"
+    commit, step = store._commit, directory / "step"
 
     def hold() -> None:
         if step.exists():
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(
+                threading.get_ident(), signal.SIGSTOP
+            )  # which stops us all, this thread before it goes on
 
-    async def commit_and_hold(self: Store, batch: list[Any]) -> None:
+    def commit_and_hold(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
         hold()
-        await commit(self, batch)
-        hold()  # those who wait for the commit are woken by the loop, which stands still here
+        outcomes = commit(db, batch)
+        hold()  # those who wait for the commit have not heard of it
+        return outcomes
 
-    Store._commit = commit_and_hold  # type: ignore[method-assign]
+    store._commit = commit_and_hold
     return daemon.serve(configuration)
 
 
