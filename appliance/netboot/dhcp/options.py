@@ -73,6 +73,10 @@ class MessageKind(IntEnum):
     INFORM = 8
 
 
+MESSAGE_NAMES: Mapping[int, str] = {kind.value: kind.name.lower() for kind in MessageKind}
+"""In lower case."""
+
+
 def decode_options(area: bytes) -> dict[int, bytes]:
     """Options of one area; parts of a split option are joined (RFC 3396 section 7).
 

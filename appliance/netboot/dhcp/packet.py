@@ -9,9 +9,9 @@ from appliance.netboot.dhcp.options import (
     END,
     HEADER,
     MAX_VALUE,
+    MESSAGE_NAMES,
     Code,
     DecodeError,
-    MessageKind,
     Options,
     address_of,
     decode_options,
@@ -143,7 +143,7 @@ def encode(packet: Packet, limit: int = DEFAULT_REPLY) -> bytes:
 def kind_of_reply(data: bytes) -> str:
     """The kind of a reply that `encode` made, in lower case; the kind is the first option of all replies of ours."""
     code, kind = data[_FIXED.size], data[_FIXED.size + HEADER]
-    return MessageKind(kind).name.lower() if code == Code.MESSAGE_TYPE else "other"
+    return MESSAGE_NAMES[kind] if code == Code.MESSAGE_TYPE else "other"
 
 
 def _head(packet: Packet, sname: bytes, file: bytes) -> bytes:

@@ -6,18 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
-from operator import itemgetter
 
 from appliance.errors import ApplianceError
 from appliance.lease import Lease, Reservation
 from appliance.netboot.dhcp.effects import Effect, Probe, Publish, Save, Send
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact
+from appliance.netboot.dhcp.options import MESSAGE_NAMES
 from appliance.netboot.dhcp.packet import kind_of_reply
 from appliance.netboot.dhcp.responder import Responder
 from appliance.netboot.dhcp.saver import LeaseStore, Saver
 from appliance.netboot.dhcp.subnet import Subnet
-from appliance.netboot.dhcp.triage import Triage
-from appliance.netboot.dhcp.wire import Wire
+from appliance.netboot.dhcp.triage import Triage, claimed_mac
+from appliance.netboot.dhcp.wire import Received, Wire
 from appliance.netboot.dhcp.wires import Wires
 from appliance.netboot.firmware import ChooseProgram, first_program
 from appliance.netboot.quiet import Quiet
@@ -61,7 +61,9 @@ class DhcpServer:
         self._responder = self._build(())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._triage, self._floods = Triage(), Quiet(FLOOD_SECONDS)
+        self._triage: Triage[tuple[Wire, int, Received]] = Triage()
+        self._more: asyncio.Handle | None = None
+        self._floods = Quiet(FLOOD_SECONDS)
         self.packets: Counter[tuple[str, ...]] = Counter()
         """How many, by direction (``received``, ``sent``) and kind; ``other`` are broken, or nobody's to answer."""
 
@@ -156,6 +158,10 @@ class DhcpServer:
 
     def _stop_reading(self) -> None:
         self._wires.stop_reading()
+        self._triage.clear()
+        if self._more is not None:
+            self._more.cancel()
+            self._more = None
         if self._timer is not None:
             self._timer.cancel()
 
@@ -166,16 +172,27 @@ class DhcpServer:
 
     def _on_datagrams(self, wire: Wire, port: int) -> None:
         received, now = wire.received(port), time.time()
-        kept = self._triage.admitted(received, itemgetter(0), lambda mac: self._responder.is_familiar(mac, now))
-        self._shed(len(received) - len(kept), wire.interface, now)
-        for each in kept:
-            data, arrival = each[0], wire.arrival(each, port)
+        dropped = self._triage.put(
+            [(wire, port, each) for each in received],
+            lambda each: self._responder.is_familiar(claimed_mac(each[2][0]), now),
+        )
+        self._shed(dropped, wire.interface, now)
+        if self._more is None:
+            self._answer()
+
+    def _answer(self) -> None:
+        """Answer some of those who wait, the others once what came in meanwhile is read and what is stored is told."""
+        now = time.time()
+        for wire, port, each in self._triage.take():
+            arrival = wire.arrival(each, port)
             try:
-                effects = self._responder.receive_datagram(data, arrival, time.time())
+                effects = self._responder.receive_datagram(each[0], arrival, now)
                 self.packets["received", _kind_received(effects)] += 1
-                self._apply(effects)
+                self._do(effects)
             except Exception:  # a defect of ours in one packet must not end the service of all others
                 log.exception("answering a DHCP packet from %s on %s", arrival.source, arrival.interface)
+        self._set_timer()
+        self._more = asyncio.get_running_loop().call_soon(self._answer) if self._triage else None
 
     def _shed(self, number: int, interface: str, now: float) -> None:
         """Count what is left unanswered, and say so now and then."""
@@ -200,18 +217,21 @@ class DhcpServer:
         self._apply(self._responder.handle_timer(time.time()))
 
     def _apply(self, effects: Iterable[Effect]) -> None:
+        self._do(effects)
+        self._set_timer()
+
+    def _do(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Save():
-                    self._saver.put(effect.lease)
+                case Publish():
+                    self._publish(effect.fact)
                 case Send():
                     self.packets["sent", kind_of_reply(effect.data)] += 1
                     self._wires.send(effect)
+                case Save():
+                    self._saver.put(effect.lease)
                 case Probe():
                     self._wires.probe(effect)
-                case Publish():
-                    self._publish(effect.fact)
-        self._set_timer()
 
     def _set_timer(self) -> None:
         """Have `_on_timer` called at the responder's next deadline; cheap when nothing changed."""
@@ -227,7 +247,6 @@ class DhcpServer:
 
 def _kind_received(effects: Sequence[Effect]) -> str:
     """What kind of message led to this; the responder tells first that it has seen one."""
-    match effects[:1]:
-        case [Publish(DhcpSeen(kind=kind))]:
-            return kind.name.lower()
-    return "other"
+    first = effects[0] if effects else None
+    seen = first.fact if isinstance(first, Publish) else None
+    return MESSAGE_NAMES[seen.kind] if isinstance(seen, DhcpSeen) else "other"

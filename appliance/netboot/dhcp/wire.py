@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from appliance.errors import ApplianceError
 from appliance.netboot.dhcp.effects import Send
 from appliance.netboot.dhcp.frame import ETHERTYPE_ARP, Endpoint, arp_probe, arp_sender, udp_frame
+from appliance.netboot.dhcp.options import address_of, text_of
 from appliance.netboot.dhcp.request import PROXY_PORT, SERVER_PORT, Arrival
 from appliance.netboot.dhcp.subnet import Mode
 
@@ -39,6 +40,7 @@ class Wire:
     def __init__(self, interface: str, local: IPv4Address, ports: frozenset[int]) -> None:
         """Bind; ``local`` is our address there. Raises ApplianceError with the interface and the reason."""
         self.interface, self._local = interface, local
+        self._source = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, local.packed, bytes(4)))]
         self._open: list[socket.socket] = []
         try:
             self.ports = {port: self._dhcp_socket(port) for port in sorted(ports)}
@@ -111,12 +113,12 @@ class Wire:
     def arrival(self, received: Received, port: int) -> Arrival:
         """How it came in."""
         _, ancillary, source = received
-        return Arrival(self.interface, self._local, IPv4Address(source), self._destination(ancillary), port)
+        return Arrival(self.interface, self._local, address_of(source), self._destination(ancillary), port)
 
     def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> IPv4Address:
         for level, kind, value in ancillary:
             if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
-                return IPv4Address(_PKTINFO.unpack_from(value)[2])
+                return address_of(_PKTINFO.unpack_from(value)[2])
         return self._local
 
     def send(self, effect: Send) -> None:
@@ -125,8 +127,7 @@ class Wire:
         try:
             if target.mac is None:
                 # From the address that was asked: the interface may have several, and routes prefer another one.
-                source = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, self._local.packed, bytes(4)))]
-                self.ports[effect.port].sendmsg([effect.data], source, 0, (str(target.address), target.port))
+                self.ports[effect.port].sendmsg([effect.data], self._source, 0, (text_of(target.address), target.port))
             else:
                 ours = Endpoint(self._mac(), self._local, SERVER_PORT)
                 self._frames.send(udp_frame(ours, Endpoint(target.mac, target.address, target.port), effect.data))

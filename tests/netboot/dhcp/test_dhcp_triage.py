@@ -1,9 +1,11 @@
-"""In a flood of made-up machines those that we know are answered, all of them, and strangers as far as it goes."""
+"""When more comes than can be answered, those that we know go first, and strangers as far as it goes."""
+
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.netboot.dhcp.triage import AT_ONCE, FAMILIAR, STRANGERS, Triage, claimed_mac
+from appliance.netboot.dhcp.triage import AT_ONCE, FOR_STRANGERS, WAITING, Triage, claimed_mac
 
 KNOWN = "52:54:00:00:00:01"
 
@@ -16,8 +18,15 @@ def made_up(number: int) -> bytes:
     return datagram(f"06:00:00:00:{number >> 8:02x}:{number & 255:02x}")
 
 
-def admitted(triage: Triage, received: list[bytes]) -> list[bytes]:
-    return list(triage.admitted(received, lambda data: data, lambda mac: mac == KNOWN))
+def put(triage: Triage[bytes], *received: bytes) -> int:
+    return triage.put(received, lambda data: claimed_mac(data) == KNOWN)
+
+
+def all_of(triage: Triage[bytes]) -> list[bytes]:
+    taken: list[bytes] = []
+    while triage:
+        taken += triage.take()
+    return taken
 
 
 def test_the_address_is_that_of_the_packet() -> None:
@@ -25,30 +34,57 @@ def test_the_address_is_that_of_the_packet() -> None:
     assert claimed_mac(b"short") == ""
 
 
-def test_a_burst_is_answered_whole() -> None:
-    triage, burst = Triage(), [made_up(number) for number in range(4 * AT_ONCE)]
-    assert admitted(triage, burst) == burst
-    assert admitted(triage, burst[:AT_ONCE]) == burst[:AT_ONCE]
-    assert admitted(triage, burst) == burst, "it was quiet in between"
+def test_a_burst_is_answered_whole_and_in_order() -> None:
+    triage, burst = Triage[bytes](), [made_up(number) for number in range(WAITING)]
+    assert put(triage, *burst) == 0
+    assert all_of(triage) == burst
+    assert triage.take() == []
 
 
-def test_in_a_flood_those_that_are_known_go_first_and_in_order() -> None:
-    triage, strangers = Triage(), [made_up(number) for number in range(AT_ONCE + 1)]
-    admitted(triage, strangers)
-    flood = [*strangers[:100], datagram(KNOWN), *strangers[100:], datagram(KNOWN)]
-    left = admitted(triage, flood)
-    assert left.count(datagram(KNOWN)) == 2
-    assert left == [datagram(KNOWN), *strangers[-STRANGERS:], datagram(KNOWN)], "the newest of the others"
+def test_little_is_answered_at_once_and_nobody_is_asked_who_it_is() -> None:
+    triage, few = Triage[bytes](), [made_up(1), datagram(KNOWN), made_up(2)]
+
+    def is_familiar(_: bytes) -> bool:
+        raise AssertionError("this takes time and decides nothing")
+
+    assert triage.put(few, is_familiar) == 0
+    assert triage.take() == few
+
+
+def test_those_that_are_known_go_first_however_many_others_wait() -> None:
+    triage = Triage[bytes]()
+    put(triage, *(made_up(number) for number in range(WAITING)))
+    put(triage, datagram(KNOWN), datagram(KNOWN))
+    now = triage.take()
+    assert now[:2] == [datagram(KNOWN)] * 2
+    assert now[2:] == [made_up(number) for number in range(AT_ONCE - 2)]
+
+
+def test_the_newest_of_a_flood_are_kept_since_their_senders_still_wait() -> None:
+    triage = Triage[bytes]()
+    assert put(triage, *(made_up(number) for number in range(2 * WAITING))) == WAITING
+    assert put(triage, datagram(KNOWN)) == 0, "a flood of strangers pushes nobody out that we know"
+    assert all_of(triage)[1] == made_up(WAITING)
 
 
 def test_who_pretends_to_be_known_does_not_take_it_all() -> None:
-    triage, flood = Triage(), [datagram(KNOWN)] * (10 * FAMILIAR)
-    admitted(triage, flood)
-    assert len(admitted(triage, flood)) == FAMILIAR
+    triage = Triage[bytes]()
+    put(triage, *[datagram(KNOWN)] * WAITING, *(made_up(number) for number in range(WAITING)))
+    strangers = [each for each in triage.take() if each != datagram(KNOWN)]
+    assert strangers == [made_up(number) for number in range(FOR_STRANGERS)]
 
 
-@given(st.lists(st.binary(max_size=40), max_size=20))
-def test_any_bytes_are_somebodys(few: list[bytes]) -> None:
-    triage = Triage()
-    for received in (few, few * 100, few * 100):
-        assert set(admitted(triage, received)) <= set(received)
+def test_nobody_waits_after_the_end() -> None:
+    triage = Triage[bytes]()
+    put(triage, *(made_up(number) for number in range(WAITING)), datagram(KNOWN))
+    triage.clear()
+    assert all_of(triage) == []
+
+
+@given(st.lists(st.lists(st.binary(max_size=40), max_size=20), max_size=4))
+def test_any_bytes_are_somebodys_and_answered_once(batches: Sequence[list[bytes]]) -> None:
+    triage, came = Triage[bytes](), [each for batch in batches for each in batch * 20]
+    dropped = sum(put(triage, *batch * 20) for batch in batches)
+    answered = all_of(triage)
+    assert len(answered) == len(came) - dropped
+    assert set(answered) <= set(came)
