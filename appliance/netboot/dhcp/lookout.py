@@ -15,11 +15,15 @@ from appliance.netboot.dhcp.reply import CLIENT_PORT
 from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.sieve import frames, own_address, udp_socket
 from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.quiet import Quiet
 
 log = logging.getLogger(__name__)
 
 PAUSES = (1.5, 3.5)
 """Seconds after each question of a look: dnsmasq waits three for a ping before it offers an address."""
+
+COMPLAINT_SECONDS = 600.0
+"""Between two lines of the log about an interface that cannot be looked at: it may be down for weeks."""
 
 Hold = Callable[[str, bool], None]
 Remember = Callable[[str, float], Awaitable[None]]
@@ -43,6 +47,7 @@ class Lookout:
         self._outlooks = {subnet.interface: Outlook(subnet) for subnet in subnets}
         self._mac = throw_away_mac(os.urandom(5))  # the same in each look: others hold back one address for it
         self._wake = asyncio.Event()
+        self._blind = {subnet.interface: Quiet(COMPLAINT_SECONDS) for subnet in subnets}
 
     def go_on(self, served: Mapping[str, float]) -> None:
         """Begin where service went on until a moment ago, by interface; hold it back everywhere else."""
@@ -97,7 +102,8 @@ class Lookout:
         try:
             seen = await self._ask(interface)
         except OSError as error:
-            log.warning("looking for other DHCP servers on %s: %s", interface, error)
+            if self._blind[interface].count(self._clock()):
+                log.warning("looking for other DHCP servers on %s: %s", interface, error)
             outlook.blind(self._clock())
             return
         now, seen = self._clock(), seen - {subnet.address.ip for subnet in self._subnets}
