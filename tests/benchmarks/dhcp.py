@@ -35,23 +35,29 @@ Serving = Callable[[Arena, Path], AbstractAsyncContextManager[int]]
 async def measure() -> list[Figure]:
     """Interleaved, one round after the other; each server with an empty state every time."""
     found: dict[str, list[float]] = {name: [] for name in SERVERS}
-    p99: list[float] = []
+    waited: dict[str, list[float]] = {name: [] for name in SERVERS}
     with arena() as where:
         for number in range(ROUNDS):
             for name, serving in SERVERS.items():
                 most = await _limit(where, serving)
                 found[name].append(most)
+                waited[name].append(await _delay(where, serving, most / 2))
                 say(f"round {number + 1}: {name} bears {most:.0f} exchanges a second")
-            p99.append(await _delay(where, found["ours"][-1] / 2))
-    return _figures({name: median(values) for name, values in found.items()}, median(p99))
+                say(f"round {number + 1}: {name}, p99 at half of it: {waited[name][-1] * 1000:.1f} ms")
+    return _figures(_medians(found), _medians(waited))
 
 
-def _figures(rates: dict[str, float], p99: float) -> list[Figure]:
+def _medians(found: dict[str, list[float]]) -> dict[str, float]:
+    return {name: median(values) for name, values in found.items()}
+
+
+def _figures(rates: dict[str, float], p99: dict[str, float]) -> list[Figure]:
     detail = ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
+    delays = ", ".join(f"{name} {seconds * 1000:.1f} ms at half of its own" for name, seconds in p99.items())
     return [
         Figure(NAME, "DHCP: Kea's exchanges per ours", rates["kea"] / rates["ours"], "", MOST_OF_KEA, detail),
         Figure(NAME, "DHCP: dnsmasq's per ours", rates["dnsmasq"] / rates["ours"], "", MOST_OF_DNSMASQ, detail),
-        Figure(NAME, "DHCP: p99 of an answer at half of our rate", p99 * 1000, "ms", MOST_P99 * 1000),
+        Figure(NAME, "DHCP: p99 of an answer at half of our rate", p99["ours"] * 1000, "ms", MOST_P99 * 1000, delays),
     ]
 
 
@@ -74,10 +80,10 @@ async def _bears(where: Arena, rate: float) -> bool:
     return report.sent > 0 and report.completed >= report.sent * (1 - LOST)
 
 
-async def _delay(where: Arena, rate: float) -> float:
-    """Seconds that 99 of 100 answers of our daemon take at most."""
+async def _delay(where: Arena, serving: Serving, rate: float) -> float:
+    """Seconds that 99 of 100 answers of a server with an empty state take at most, offers and others alike."""
     with TemporaryDirectory(prefix="bench-dhcp-") as directory:
-        async with our_daemon(where, Path(directory), RANGE):
+        async with serving(where, Path(directory)):
             return late(await _perfdhcp(where, rate, "-x", "t"))
 
 
