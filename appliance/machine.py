@@ -37,13 +37,21 @@ _PLACEHOLDER_WORDS = frozenset(
         "",
         "0",
         "none",
+        "n/a",
+        "empty",
+        "unknown",
         "default string",
         "not specified",
+        "not applicable",
         "to be filled by o.e.m.",
         "system serial number",
+        "chassis serial number",
         "123456789",
+        "0123456789",
     }
 )
+_PLACEHOLDER_UUIDS = frozenset({"03000200040005000006000700080009", "00020003000400050006000700080009"})
+"""The counting pattern of a vendor's sample, in both orders of its octets."""
 
 
 def meaningful_uuid(text: str | None) -> str | None:
@@ -53,8 +61,8 @@ def meaningful_uuid(text: str | None) -> str | None:
     except ValueError:
         return None
     digits = value.hex
-    # Boards shipped unprogrammed carry all zeros, all ones, or the counting pattern of a vendor's sample.
-    if len(set(digits)) == 1 or digits == "03000200040005000006000700080009":
+    # Boards shipped unprogrammed carry all zeros, all ones, or a sample.
+    if len(set(digits)) == 1 or digits in _PLACEHOLDER_UUIDS:
         return None
     return str(value)
 

@@ -77,13 +77,28 @@ def test_uuids_that_say_something():
         "00000000-0000-0000-0000-000000000000",
         "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
         "03000200-0400-0500-0006-000700080009",
+        "00020003-0004-0005-0006-000700080009",
     ],
 )
 def test_uuids_that_say_nothing(text):
     assert meaningful_uuid(text) is None
 
 
-@pytest.mark.parametrize("text", [None, "", " ", "0", "00000000", "To Be Filled By O.E.M.", "Default string", "xxxx"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        " ",
+        "0",
+        "00000000",
+        "To Be Filled By O.E.M.",
+        "Default string",
+        "xxxx",
+        "0123456789",
+        "Not Applicable",
+    ],
+)
 def test_serials_that_say_nothing(text):
     assert meaningful_serial(text) is None
 
