@@ -1,7 +1,6 @@
 """What all tests share: a real daemon to ask for, and that whoever leaves something behind fails, not the next test."""
 
 import gc
-import os
 import sqlite3
 import threading
 import time
@@ -14,6 +13,7 @@ from daemon_namespace import Daemon, Namespace
 from hypothesis import settings
 
 from appliance.store import schema, store
+from tests.open_sockets import open_sockets
 
 # How long one example takes tells of the computer's other work, not of the code.
 settings.register_profile("patient", deadline=None)
@@ -61,16 +61,8 @@ def _running(number: str) -> str:
     return ""
 
 
-def _sockets() -> set[str]:
-    found = set()
-    for entry in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            found.add(os.readlink(f"/proc/self/fd/{entry}"))
-    return {each for each in found if each.startswith("socket:")}
-
-
 def _all() -> set[str]:
-    return _threads() | _children() | _sockets()
+    return _threads() | _children() | open_sockets()
 
 
 def _left(before: set[str], look: Callable[[], set[str]] = _all) -> set[str]:

@@ -1,26 +1,26 @@
 """A browser over a console that serves: one tab, logged in, that notes what its console complains about."""
 
-import os
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from console_server import PASSWORD, Console, console
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from test_console_pages import PAGES
+
+from tests.open_sockets import open_sockets
+
+ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
+"""For files whose tests share ``browser``: it belongs to the loop that it was started on."""
 
 WHOLE = tuple(page for page in PAGES if not page.startswith(("/tasks/strip", "/deployments/new/choices")))
 """Those that are no part of another, and no plain text."""
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--no-first-run",
-)
+END_SECONDS = 40.0
+"""Until a connection has ended that the browser does not end: asyncio's own patience with TLS, and some more."""
 WIDER = "Math.max(...[...document.querySelectorAll('html, main')].map(e => e.scrollWidth - e.clientWidth))"
 """How many pixels a page is wider than what shows it."""
 
@@ -64,11 +64,11 @@ async def new_tab(browser: Browser, serving: Console, name: str = "admin", **opt
 
 
 @asynccontextmanager
-async def browsing(directory: Path, **given: Any) -> AsyncIterator[tuple[Console, Browser]]:
-    """A console over a seeded fleet, and a browser."""
-    async with console(directory, **given) as serving, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        try:
-            yield serving, browser
-        finally:
-            await browser.close()
+async def serving_on_one_loop(directory: Path, **given: Any) -> AsyncIterator[Console]:
+    """A console whose connections have ended when it has: the loop goes on, and would end them in another test."""
+    before = open_sockets()
+    async with console(directory, **given) as serving:
+        yield serving
+    async with asyncio.timeout(END_SECONDS):
+        while open_sockets() - before:
+            await asyncio.sleep(0.01)

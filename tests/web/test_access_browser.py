@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from console_server import PASSWORD, Console, console
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
-from test_console_browser import QUIET
+import pytest_asyncio
+from browsing import ON_ONE_LOOP, serving_on_one_loop
+from console_server import PASSWORD, Console
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from appliance.web.auth import COOKIE, REPLACE_AFTER
 from tests.chains import Signed
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), ON_ONE_LOOP]
 
 
 @dataclass
@@ -46,13 +47,13 @@ class Desk:
         return page
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(browser: Browser, tmp_path: Path) -> AsyncIterator[Desk]:
     clock = Clock()
-    async with console(tmp_path, clock=clock) as serving, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+    async with serving_on_one_loop(tmp_path, clock=clock) as serving:
         yield Desk(serving, browser, clock)
-        await browser.close()
+        for context in browser.contexts:
+            await context.close()
 
 
 async def cookie_of(context: BrowserContext) -> str:

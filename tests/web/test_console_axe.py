@@ -1,50 +1,14 @@
-"""Every page, in both schemes and both widths, holds the rules of WCAG 2.2 A and AA that axe-core can check."""
+"""What opens over pages, refused forms and the log-in hold the rules as well that test_console_walk.py checks."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from browsing import WHOLE, Tab, browsing, new_tab
-from playwright.async_api import Page, expect
+from axe import AXE, told, violations
+from browsing import ON_ONE_LOOP, Tab, new_tab, serving_on_one_loop
+from playwright.async_api import Browser, Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-EVERYTHING = {"runOnly": TAGS, "resultTypes": ["violations"]}
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
-"""What differs between two schemes."""
-WIDTHS = ((1280, 800), (400, 860))
-RUN = """async (options) => (await axe.run(document, options)).violations.flatMap(
-  (rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")}: ${node.any.concat(node.all, node.none)
-    .map((check) => check.message).join("; ")}`))"""
-
-
-async def violations(tab: Tab) -> list[str]:
-    """What breaks a rule on the page as it is now, wide and narrow, light and dark."""
-    found: list[str] = []
-    page = tab.page
-    for width, height in WIDTHS:
-        await page.set_viewport_size({"width": width, "height": height})
-        for scheme, options in (("light", EVERYTHING), ("dark", COLOURS)):
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            for each in await page.evaluate(RUN, options):
-                found.append(f"{width} {scheme} {each}")
-    return found
-
-
-def told(path: str, found: list[str]) -> list[str]:
-    return [f"{path} {each}" for each in found]
-
-
-async def test_every_page(tmp_path: Path) -> None:
-    wrong: list[str] = []
-    async with browsing(tmp_path) as (serving, browser), new_tab(browser, serving, reduced_motion="reduce") as tab:
-        await tab.page.add_init_script(path=AXE)
-        for path in WHOLE:
-            await tab.go(path)
-            wrong += told(path, await violations(tab))
-    assert wrong == []
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), ON_ONE_LOOP]
 
 
 async def open_drawer(page: Page) -> None:
@@ -129,10 +93,10 @@ STATES: tuple[tuple[str, Callable[[Page], Awaitable[None]]], ...] = (
 )
 
 
-async def test_every_state_of_a_page(tmp_path: Path) -> None:
+async def test_every_state_of_a_page(browser: Browser, tmp_path: Path) -> None:
     """What opens over a page, and forms that were refused."""
     wrong: list[str] = []
-    async with browsing(tmp_path) as (serving, browser), new_tab(browser, serving, reduced_motion="reduce") as tab:
+    async with serving_on_one_loop(tmp_path) as serving, new_tab(browser, serving, reduced_motion="reduce") as tab:
         await tab.page.add_init_script(path=AXE)
         for path, change in STATES:
             await tab.page.set_viewport_size({"width": 1280, "height": 800})
@@ -142,9 +106,9 @@ async def test_every_state_of_a_page(tmp_path: Path) -> None:
     assert wrong == []
 
 
-async def test_the_door(tmp_path: Path) -> None:
+async def test_the_door(browser: Browser, tmp_path: Path) -> None:
     """Those who are not logged in yet, or whom the log-in refused."""
-    async with browsing(tmp_path) as (serving, browser):
+    async with serving_on_one_loop(tmp_path) as serving:
         context = await browser.new_context(ignore_https_errors=True, reduced_motion="reduce")
         tab = Tab(await context.new_page(), serving)
         await tab.page.add_init_script(path=AXE)
@@ -157,4 +121,5 @@ async def test_the_door(tmp_path: Path) -> None:
         wrong += told("/login refused", await violations(tab))
         await tab.page.goto(f"{serving.url}/setup?token=x")
         wrong += told("/setup", await violations(tab))
+        await context.close()
     assert wrong == []

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from browsing import ON_ONE_LOOP, serving_on_one_loop
 from console_seed import HOSTILE, a_progress
-from console_server import PASSWORD, Console, console
-from playwright.async_api import Page, Response, async_playwright, expect
-from test_console_pages import PAGES
+from console_server import PASSWORD, Console
+from playwright.async_api import Browser, Page, Response, expect
 
 from appliance.events import Event
 from appliance.machine import MachineId, State
@@ -18,18 +19,7 @@ from appliance.reconcile.wishes import MachineChange
 from appliance.store import machines
 from tests.people import ADMIN
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-WHOLE = tuple(page for page in PAGES if not page.startswith(("/tasks/strip", "/deployments/new/choices")))
-"""Those that are no part of another."""
-
-QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--no-first-run",
-)
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), ON_ONE_LOOP]
 
 
 @dataclass
@@ -59,10 +49,9 @@ class Tab:
         await self.page.wait_for_function("!document.querySelector('.htmx-request')")
 
 
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
-    async with console(tmp_path) as serving, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(browser: Browser, tmp_path: Path) -> AsyncIterator[Tab]:
+    async with serving_on_one_loop(tmp_path) as serving:
         context = await browser.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900})
         opened = Tab(await context.new_page(), serving)
         opened.page.on("console", lambda line: opened.complaints.append(f"{line.type}: {line.text}"))
@@ -73,7 +62,8 @@ async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
         await opened.page.click("text=Log in >> nth=-1")
         await expect(opened.page.locator("h1")).to_have_text("Overview")
         yield opened
-        await browser.close()
+        for each in browser.contexts:
+            await each.close()
 
 
 async def change(tab: Tab, key: str, made: Callable[[State], State], reason: str = "") -> None:
@@ -87,21 +77,6 @@ async def change(tab: Tab, key: str, made: Callable[[State], State], reason: str
         tell(Event("machine.state", services.clock(), f"{machine.name} is {after.state}", machine=machine.id))
 
     await record(services.store, services.bus, job)
-
-
-async def test_every_page_in_a_browser(tab: Tab) -> None:
-    for path in WHOLE:
-        await tab.page.goto(tab.console.url + path)
-        assert "owned" not in await tab.page.title(), path
-    assert tab.complaints == []
-
-
-async def test_nothing_is_wider_than_a_phone(tab: Tab) -> None:
-    await tab.page.set_viewport_size({"width": 390, "height": 844})
-    for path in WHOLE:
-        await tab.page.goto(tab.console.url + path)
-        wider = "Math.max(...[...document.querySelectorAll('html, main')].map(e => e.scrollWidth - e.clientWidth))"
-        assert await tab.page.evaluate(wider) <= 0, path
 
 
 async def test_a_changed_row_is_tinted_and_nothing_jumps(tab: Tab) -> None:

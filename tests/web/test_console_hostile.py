@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from browsing import WHOLE, WIDER, browsing, new_tab
+from browsing import ON_ONE_LOOP, WHOLE, WIDER, new_tab, serving_on_one_loop
 from hostile_seed import STRINGS, WORST, be_hostile
+from playwright.async_api import Browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), ON_ONE_LOOP]
 
 SHOWN = tuple(
     path
@@ -27,10 +28,10 @@ TURNED = """() => [...document.querySelectorAll("main *:not(textarea)")].filter(
 @pytest.mark.parametrize(
     "kind", ["worst", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("terminal", "long"))]
 )
-async def test_hostile_words_are_only_shown(tmp_path: Path, kind: str) -> None:
+async def test_hostile_words_are_only_shown(browser: Browser, tmp_path: Path, kind: str) -> None:
     said = WORST if kind == "worst" else STRINGS[kind]
     wrong: list[str] = []
-    async with browsing(tmp_path) as (serving, browser):
+    async with serving_on_one_loop(tmp_path) as serving:
         await be_hostile(serving, said)
         async with new_tab(browser, serving, viewport={"width": 400, "height": 860}) as tab:
             for path in SHOWN:
@@ -48,8 +49,8 @@ async def test_hostile_words_are_only_shown(tmp_path: Path, kind: str) -> None:
     assert "\n".join(wrong) == ""
 
 
-async def test_templates_are_not_evaluated(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as (serving, browser):
+async def test_templates_are_not_evaluated(browser: Browser, tmp_path: Path) -> None:
+    async with serving_on_one_loop(tmp_path) as serving:
         await be_hostile(serving, STRINGS["template"])
         async with new_tab(browser, serving) as tab:
             await tab.page.goto(f"{serving.url}/machines/m0007/inventory")

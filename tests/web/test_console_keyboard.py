@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from browsing import Tab, browsing, new_tab
-from playwright.async_api import expect
+import pytest_asyncio
+from browsing import ON_ONE_LOOP, Tab, new_tab, serving_on_one_loop
+from playwright.async_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), ON_ONE_LOOP]
 
 REACHABLE = """() => {
   const shown = (node) => node.checkVisibility({ visibilityProperty: true }) && node.tabIndex >= 0 && !node.disabled;
@@ -47,10 +48,10 @@ PAGES = ("/", "/machines", "/machines/m0000", "/deployments/web-1", "/deployment
          "/settings/users/eva", "/account", "/machines/m0007/timeline")  # fmt: skip
 
 
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(browser: Browser, tmp_path: Path) -> AsyncIterator[Tab]:
     async with (
-        browsing(tmp_path) as (serving, browser),
+        serving_on_one_loop(tmp_path) as serving,
         new_tab(browser, serving, viewport={"width": 1280, "height": 800}, reduced_motion="reduce") as opened,
     ):
         yield opened

@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import WHOLE, Tab, browsing, new_tab
+from browsing import ON_ONE_LOOP, WHOLE, Tab, new_tab, serving_on_one_loop
+from playwright.async_api import Browser
 
 from appliance.accounts import Role
 from appliance.web.console.routes import ROUTES, Route
@@ -55,9 +56,10 @@ async def shut_doors(tab: Tab, role: Role) -> list[str]:
     ("name", "role"),
     [(*each,) if each[1] is Role.VIEWER else pytest.param(*each, marks=pytest.mark.slow) for each in PEOPLE],
 )
-async def test_every_page(tmp_path: Path, name: str, role: Role) -> None:
+@ON_ONE_LOOP
+async def test_every_page(browser: Browser, tmp_path: Path, name: str, role: Role) -> None:
     wrong: list[str] = []
-    async with browsing(tmp_path) as (serving, browser), new_tab(browser, serving, name) as tab:
+    async with serving_on_one_loop(tmp_path) as serving, new_tab(browser, serving, name) as tab:
         for path in WHOLE:
             route = route_of("GET", urlsplit(path).path)
             answer = await tab.page.goto(serving.url + path)

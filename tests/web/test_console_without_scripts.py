@@ -4,18 +4,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from browsing import Tab, browsing, new_tab
-from playwright.async_api import expect
+import pytest_asyncio
+from browsing import ON_ONE_LOOP, Tab, new_tab, serving_on_one_loop
+from playwright.async_api import Browser, expect
 
 from appliance.store import deployments, machines, tasks
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), ON_ONE_LOOP]
 
 
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(browser: Browser, tmp_path: Path) -> AsyncIterator[Tab]:
     """Logged in through the form, without scripts."""
-    async with browsing(tmp_path) as (serving, browser), new_tab(browser, serving, java_script_enabled=False) as opened:
+    async with serving_on_one_loop(tmp_path) as serving, new_tab(browser, serving, java_script_enabled=False) as opened:
         yield opened
 
 
