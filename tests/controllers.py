@@ -84,6 +84,15 @@ def sushy(machine):
         yield PowerSettings(PowerKind.REDFISH, "127.0.0.1", port, USER, fingerprint=fingerprint)
 
 
+@contextlib.contextmanager
+def telltale(directory, namespace):
+    """A Redfish controller in a network of its own that repeats whatever it is sent; yields settings that reach it."""
+    fingerprint, port = certificate(directory), 8445
+    argv = namespace.inside(sys.executable, Path(__file__).with_name("telltale.py"), directory, port)
+    with running(argv, directory, (directory / "ready").exists):
+        yield PowerSettings(PowerKind.REDFISH, "127.0.0.1", port, USER, fingerprint=fingerprint)
+
+
 VM = """\
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>bench</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
