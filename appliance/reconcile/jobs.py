@@ -22,6 +22,7 @@ from appliance.store import tasks
 from appliance.store.store import Store
 from appliance.store.tasks import Item
 from appliance.task import CANCELLED, Status, Task, TaskId, begun, ended
+from appliance.workflow import DeploymentId
 
 log = logging.getLogger(__name__)
 
@@ -107,12 +108,14 @@ def open_job(
     arguments: dict[str, Any],
     items: tuple[Item, ...] = (),
     machine: MachineId | None = None,
+    deployment: DeploymentId | None = None,
 ) -> Task:
     """Store a job to be done, with its items if it has some. ``Jobs`` begins it as soon as there is room.
 
-    ``machine`` is what it is about, where that is one.
+    ``machine`` and ``deployment`` are what it is about, where that is one.
     """
-    new = Task(TaskId(0), kind, title, by.name, now, job=True, arguments=arguments, machine=machine)
+    new = Task(TaskId(0), kind, title, by.name, now, machine=machine, deployment=deployment)
+    new = replace(new, job=True, arguments=arguments)
     task = opened(db, tell, new)
     tasks.add_items(db, task.id, items)
     return task

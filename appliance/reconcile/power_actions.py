@@ -82,7 +82,8 @@ def ask_fence(
 
 def _ordered(db: sqlite3.Connection, tell: Tell, machine: Machine, order: PowerOrder, title: str, by: Asker) -> Task:
     action, now = order.action, order.created
-    task = open_job(db, tell, KIND, title, by, now, {"action": action}, machine=machine.id)
+    arguments = {"action": action}
+    task = open_job(db, tell, KIND, title, by, now, arguments, machine=machine.id, deployment=order.releases)
     power.add_order(db, replace(order, task=task.id))
     if action is not PowerAction.TEST:
         wanted = PowerState.OFF if action is PowerAction.OFF else PowerState.ON

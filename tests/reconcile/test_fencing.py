@@ -78,6 +78,7 @@ async def test_the_machine_is_off_before_its_deployment_leaves_it(switches, node
     switches.on.asked.clear()
     task = await switches.world.act("release")
     assert (await web(switches)).machine is not None, "it was only asked for"
+    assert (await switches.world.task(task)).deployment == (await web(switches)).id
     await switches.work()
     assert (await switches.world.task(task)).status == "done"
     assert switches.on.asked == ["observe", "off", "observe", "observe"]

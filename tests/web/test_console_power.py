@@ -11,7 +11,9 @@ from console_seed_power import SEALER, SECRET
 from appliance.machine import MachineId
 from appliance.power_known import Seen
 from appliance.power_switch import PowerKind, PowerSettings, PowerState
-from appliance.store import power, tasks
+from appliance.reconcile.wishes import MachineChange
+from appliance.store import deployments, power, tasks
+from tests.people import ADA
 
 NODE_11, NODE_13, NODE_17, NODE_18, NODE_23, NODE_24 = (f"m{number:04d}" for number in (0, 2, 6, 7, 12, 13))
 FORM = {"kind": "ipmi", "address": "192.0.2.10", "user": "root", "secret": "open sesame", "port": "", "system": ""}
@@ -80,6 +82,18 @@ async def test_what_may_lose_something_is_confirmed_by_name(fleet: Visitor) -> N
     await fleet.post(f"/machines/{NODE_17}/power/on")
     assert await titles(fleet) == ["Switch node-11 off", "Switch node-17 on"]
     assert "Switch node-11 off: asked for by admin" in said(await fleet.get(f"/machines/{NODE_11}/power"))
+
+
+async def test_a_release_from_a_broken_machine_shows_that_its_power_goes_first(fleet: Visitor) -> None:
+    await fleet.services.wishes.change_machine(NODE_11, MachineChange(broken=True), ADA)
+    deployment = await fleet.services.store.read(lambda db: deployments.get(db, "web-1"))
+    page = f"/deployments/{deployment.id}/release"
+    assert "node-11 is switched off first, at once; web-1 stays on it until it is seen to be off" in said(
+        await fleet.get(page)
+    )
+    led_to = await fleet.post(page, data={"confirm": "web-1"})
+    assert led_to.startswith("/tasks/")
+    assert "Switch node-11 off and release web-1" in said(await fleet.get(led_to))
 
 
 async def test_an_attempt_says_when_the_switch_helps_it(fleet: Visitor) -> None:

@@ -33,12 +33,13 @@ async def act(request: web.Request) -> web.Response:
     sent = await fields(request)
     confirm, content = text(sent, "confirm").strip() or None, text(sent, "content")
     try:
-        await services.wishes.act(str(view.deployment.id), action, confirm, who(request), content)
+        task = await services.wishes.act(str(view.deployment.id), action, confirm, who(request), content)
     except Conflict as error:
         if error.code in ("confirmation-needed", "content-changed"):
             return await _again(request, view, action, confirm, error)
         return await deployment_page(request, str(view.deployment.id), error)
-    return see_other(f"/deployments/{view.deployment.id}")
+    # Until a broken machine is confirmed to be off, nothing changes that the deployment's page could show.
+    return see_other(f"/tasks/{task.id}" if task.job else f"/deployments/{view.deployment.id}")
 
 
 async def _again(
