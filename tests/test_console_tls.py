@@ -103,7 +103,7 @@ async def test_a_stored_one_that_is_damaged_gives_way_to_ours(world: World, cont
     assert shown.issuer == world.authority.certificate.subject
     assert "cannot be used" in world.tls.notice()
     for _ in range(3):
-        world.tls.check(world.tell)
+        await world.tls.check(world.tell)
     assert len(world.told) == 1, "told once"
 
 
@@ -116,17 +116,17 @@ async def test_one_with_the_key_of_another_gives_way_to_ours(world: World) -> No
 async def test_the_end_is_warned_of_and_then_ours_comes_back(world: World) -> None:
     signed = Signed()
     world.tls.use(read_chain(signed.pem, signed.key_pem, NOW))
-    world.tls.check(world.tell)
+    await world.tls.check(world.tell)
     assert (world.told, world.tls.notice()) == ([], "")
     world.now = NOW + 61 * DAY
-    world.tls.check(world.tell)
+    await world.tls.check(world.tell)
     assert "ends on" in world.told[-1]
     world.now = NOW + 90 * DAY
-    world.tls.check(world.tell)
+    await world.tls.check(world.tell)
     assert "cannot be used: certificate 1 ended" in world.told[-1]
     assert await world.shown() != der(signed)
     world.now = NOW
-    world.tls.check(world.tell)
+    await world.tls.check(world.tell)
     assert await world.shown() == der(signed), "the clock was wrong"
 
 
