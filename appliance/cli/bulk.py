@@ -45,8 +45,8 @@ def selected(noun: str, names: tuple[str, ...], where: str | None) -> dict[str, 
     return {noun: list(names)} if where is None else {"filter": parse_where(where)}
 
 
-def do_to_many(api: Api, noun: str, which: dict[str, Any], action: str, **arguments: Any) -> None:
-    """Have it done, wait for it, and say what became of each; raises ApplianceError where some failed."""
+def do_to_many(api: Api, noun: str, which: dict[str, Any], action: str, **arguments: Any) -> dict[str, Any]:
+    """Have it done, wait for it, and say what became of each; the task. Raises ApplianceError where some failed."""
     task = api.make(f"/{noun}/bulk", {"action": action, **which, **arguments})
     try:
         wait_for_task(api, task)
@@ -55,9 +55,10 @@ def do_to_many(api: Api, noun: str, which: dict[str, Any], action: str, **argume
             raise
         show_items(api.get(f"/tasks/{task['id']}"))
         raise
-    done = api.get(f"/tasks/{task['id']}")
+    done: dict[str, Any] = api.get(f"/tasks/{task['id']}")
     click.echo(done["title"])
     show_items(done)
+    return done
 
 
 def confirm_many(api: Api, noun: str, which: dict[str, Any], texts: tuple[str, ...], given: str | None) -> str | None:

@@ -13,7 +13,8 @@ from appliance.cli.context import api, confirm_option, json_option, wait_option
 from appliance.cli.listing import fetch
 from appliance.cli.output import as_json, clean, fields, moment, table
 from appliance.cli.secret_input import ask
-from appliance.errors import Invalid
+from appliance.cli.waiting import wait_for_task
+from appliance.errors import ApplianceError, Invalid
 from appliance.power_switch import PRIVILEGES, SECRETS, PowerKind
 
 ACTIONS = ("on", "off", "cycle", "network-once", "test")
@@ -45,7 +46,7 @@ def power(
     elif action == "test":
         raise click.UsageError("test asks one switch at a time")
     else:
-        _many(api(), which, action, confirm)
+        _many(api(), which, action, confirm, and_wait)
 
 
 def _status(which: dict[str, Any], json_out: bool) -> None:
@@ -79,14 +80,33 @@ def _one(connected: Api, machine: str, action: str, confirm: str | None, and_wai
     task = connected.make(f"{path}/power/{action}", {"confirm": word})
     click.echo(f"{clean(task['title'])} (task {task['id']})")
     if and_wait:
-        from appliance.cli.waiting import wait_for_task
+        done = wait_for_task(connected, task)
+        if done["result"]["power"] != "unknown":  # nobody sees what Wake-on-LAN brings
+            click.echo(f"{clean(machine)} is {done['result']['power']}")
 
-        wait_for_task(connected, task)
 
-
-def _many(connected: Api, which: dict[str, Any], action: str, confirm: str | None) -> None:
+def _many(connected: Api, which: dict[str, Any], action: str, confirm: str | None, and_wait: bool) -> None:
+    """Every machine gets a task of its own; with ``and_wait`` all of them have ended."""
     word = confirm_many(connected, "machines", which, MANY, confirm) if action in CUTS else None
-    do_to_many(connected, "machines", which, f"power-{action}", confirm=word)
+    done = do_to_many(connected, "machines", which, f"power-{action}", confirm=word)
+    if and_wait:
+        _wait_for_each(connected, done["result"]["items"])
+
+
+def _wait_for_each(connected: Api, items: list[dict[str, Any]]) -> None:
+    """Come back once all their tasks have ended; raises ApplianceError ``items-failed`` where some of them failed."""
+    failed = 0
+    for each in items:
+        try:
+            if each["task"]:
+                wait_for_task(connected, connected.get(f"/tasks/{each['task']}"))
+        except ApplianceError as error:
+            if error.code == "wait-stopped":
+                raise
+            failed += 1
+            click.echo(clean(error.message), err=True)
+    if failed:
+        raise ApplianceError("items-failed", f"{failed} of {len(items)} machines failed", "look at: qrm tasks")
 
 
 @click.group("power-settings")

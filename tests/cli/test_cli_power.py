@@ -1,10 +1,20 @@
 """Power by ``qrm``: the password is typed or read from a file, and is in nobody's list of processes."""
 
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from cli_world import Cli
 
 from appliance.machine import State
+from appliance.reconcile.bulk import job_kinds
+from appliance.reconcile.jobs import JobFailed, JobKind, Jobs, Running
+from appliance.reconcile.power_actions import KIND
+from appliance.store import power
+from appliance.task import Task
 
 SECRET = "calvin-and-hobbes"
 SET = ("machines", "power-settings", "set", "node-1", "--kind", "ipmi", "--address", "192.0.2.10", "--user", "root")
@@ -60,3 +70,41 @@ async def test_many_are_confirmed_with_their_number(qrm: Cli) -> None:
     found = await qrm.run("machines", "power", "--where", "state=idle", "status")
     assert "node-1" in found.out
     assert "node-2" in found.out
+
+
+@asynccontextmanager
+async def switching(qrm: Cli) -> AsyncIterator[None]:
+    """Orders are carried out meanwhile: node-1 obeys, the controller of node-2 is dead."""
+
+    def end(db: sqlite3.Connection, task: Task) -> None:
+        order = power.order_of_task(db, task.id)
+        assert order is not None
+        power.put_order(db, replace(order, ended=order.created))
+
+    async def run(running: Running) -> dict[str, object]:
+        await running.store.write(lambda db: end(db, running.task))
+        if "node-2" in running.task.title:
+            raise JobFailed("power-unreachable", "the controller does not answer", {})
+        return {"power": "off"}
+
+    services = qrm.world.services
+    kinds = {**job_kinds(services.wishes, services.clock), KIND: JobKind(run, resumes=True)}
+    async with asyncio.TaskGroup() as group:
+        at_work = group.create_task(Jobs(services.store, services.bus, services.clock, kinds).run())
+        yield
+        at_work.cancel()
+
+
+async def test_who_waits_is_told_what_became_of_each(qrm: Cli) -> None:
+    for number in (1, 2):
+        await qrm.world.machine(number)
+        await qrm.run(*SET[:3], f"node-{number}", *SET[4:], stdin=f"{SECRET}\n")
+    switch = ("machines", "power")
+    async with switching(qrm):
+        done = await qrm.run(*switch, "node-1", "off", "--wait")
+        assert done.out.splitlines()[-1] == "node-1 is off"
+        many = await qrm.run(*switch, "node-1", "node-2", "off", "--wait", "--confirm", "2 machines", code=1)
+        assert "2 done" in many.out, "the orders were given"
+        assert "Switch node-2 off: failed: the controller does not answer" in many.err
+        assert "1 of 2 machines failed" in many.err
+        assert "2 done" in (await qrm.run(*switch, "node-1", "node-2", "off", "--confirm", "2 machines")).out
