@@ -1,4 +1,4 @@
-"""A minute of `make fuzz`: broken packets of every protocol do no harm, and leave nothing in memory."""
+"""Broken packets of every protocol do no harm, and leave nothing in memory: some seconds of `make fuzz`, or a minute."""
 
 import tracemalloc
 from dataclasses import dataclass, field
@@ -20,11 +20,12 @@ LEFT = 300_000
 """Bytes that Python may have more of after thousands of packets: caches that are full by then are in it."""
 
 
+@pytest.mark.parametrize("part", [pytest.param(1, marks=pytest.mark.slow), 5], ids=["all", "a-fifth"])
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_packet_does_harm_and_memory_stays_flat(name: str) -> None:
-    ran = run(name, SEED, PACKETS[name], MOST_SECONDS)
+def test_no_packet_does_harm_and_memory_stays_flat(name: str, part: int) -> None:
+    ran = run(name, SEED, PACKETS[name] // part, MOST_SECONDS)
     print(f"{name}: {ran.rate:,.0f} a second, {ran.growth / 1e6:+.1f} MB after the warm-up")
-    assert ran.packets > PACKETS[name] / 50
+    assert ran.packets > PACKETS[name] / 250
     assert ran.growth < FLAT
 
 
