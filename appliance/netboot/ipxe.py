@@ -69,7 +69,7 @@ def _unanswered(server: str) -> list[str]:
     """What to say when there is no boot script; whose it would be only iPXE knows."""
     return [
         f"echo No boot script from {server}: ${{why}}",
-        f"echo To do: {MEANINGS[Waits.SCRIPT].todo}",
+        _todo(Waits.SCRIPT),
         _find(f"${{netX/mac:hexraw}}-{Waits.SCRIPT:d}"),
     ]
 
@@ -118,19 +118,21 @@ def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
     initrd = f"--name initrd {site.server}{site.stack}/initrd"
     command = f"kernel {kernel} && initrd {initrd} && boot"
     said = f"echo The maintenance stack could not be fetched from {site.server}{site.stack}: ${{why}}"
-    trouble = [said, f"echo To do: {MEANINGS[Waits.STACK].todo}", *_code(mac, Waits.STACK)]
-    return _retrying(command, [*trouble, *_report(site, mac, Waits.STACK)])
+    return _retrying(command, [said, *_code(mac, Waits.STACK), *_report(site, mac, Waits.STACK)])
 
 
 def _no_stack(site: Site, mac: MacAddress) -> list[str]:
     """Wait, and ask again now and then: it may be sent to its disk by then."""
-    said = [f"echo To do: {MEANINGS[Waits.ARCHITECTURE].todo}", *_code(mac, Waits.ARCHITECTURE)]
     asking = f"chain --replace --autofree {_script_url(site.server)}"
-    return [*said, f"sleep {PAUSES[-1]} ||", *_retrying(asking, _unanswered(site.server))]
+    return [*_code(mac, Waits.ARCHITECTURE), f"sleep {PAUSES[-1]} ||", *_retrying(asking, _unanswered(site.server))]
 
 
 def _code(mac: MacAddress, waits: Waits) -> list[str]:
-    return [_find(code(mac, waits))]
+    return [_todo(waits), _find(code(mac, waits))]
+
+
+def _todo(waits: Waits) -> str:
+    return f"echo To do: {MEANINGS[waits].todo}"
 
 
 def _find(short: str) -> str:
@@ -184,7 +186,6 @@ def _esp_loop(esp_partuuid: str, site: Site, mac: MacAddress) -> list[str]:
         "iseq ${drive} 160 || goto next",
         "set why ${errno} ||",
         "echo No disk here has partition ${esp}, or it does not start: ${why}",
-        f"echo To do: {MEANINGS[Waits.DISK].todo}",
         *_code(mac, Waits.DISK),
         *_report(site, mac, Waits.DISK),
         "sleep 5 ||",

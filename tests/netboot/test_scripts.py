@@ -92,6 +92,7 @@ def test_what_a_machine_waits_for_and_its_code_stand_on_its_screen():
         (script(LocalDisk("1111-2222", None)), Waits.DISK),
         (script(NoStack("arm64")), Waits.ARCHITECTURE),
         (ipxe.start_script("http://10.77.0.1"), Waits.SCRIPT),
+        (ipxe.busy_script("http://10.77.0.1", "disk full", MAC), Waits.ROOM),
     ],
 )
 def test_what_to_do_stands_above_the_code(text, waits):

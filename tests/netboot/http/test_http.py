@@ -281,8 +281,9 @@ async def test_a_boot_that_cannot_be_decided_now_is_a_script_that_asks_again(sit
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     lines = answer.body.decode().splitlines()
     assert lines[:2] == ["#!ipxe", "echo disk full. Asking again in 10 s."]
-    assert lines[2].startswith("echo Code AABBCC-11: ")
-    assert lines[3] == "sleep 10 ||"
+    assert lines[2].startswith("echo To do: wait")
+    assert lines[3].startswith("echo Code AABBCC-11: ")
+    assert lines[4] == "sleep 10 ||"
     (chain,) = [line for line in lines if line.startswith("chain")]
     assert chain.startswith("chain --replace --autofree http://127.0.0.1/boot/script?mac=${netX/mac:hexhyp}&uuid=")
     assert lines[-1] == "goto again"
