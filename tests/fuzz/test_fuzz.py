@@ -1,4 +1,4 @@
-"""Broken packets of every protocol do no harm, and leave nothing in memory: some seconds of `make fuzz`, or a minute."""
+"""Broken packets of every protocol do no harm and leave nothing in memory: some seconds of `make fuzz`, or a minute."""
 
 import tracemalloc
 from dataclasses import dataclass, field
