@@ -111,6 +111,17 @@ def test_a_change_drops_the_answers_that_it_concerns_and_no_others():
     assert world.responder.ready(b, NOW) is not None
 
 
+def test_what_was_kept_of_a_lease_is_made_anew_once_its_ttl_shrinks():
+    world = World()
+    world.zone.publish("lease:1", "a", ADDRESSES[0], NOW + 1000, "lease")
+    queries = [bytes(question("a.lab.test")), bytes(question(ADDRESSES[0].reverse_pointer, "PTR"))]
+    kept = [world.answer(query) for query in queries]
+    shrinks = NOW + 1000 - 300
+    for query, answer in zip(queries, kept, strict=True):
+        assert world.responder.ready(query, shrinks - 1) == answer
+        assert world.responder.ready(query, shrinks) is None
+
+
 def test_what_was_kept_for_our_own_is_not_what_strangers_get_and_the_other_way_round():
     world = World()
     world.zone.publish_record("r:1", "out", Target(Type.CNAME, "www.example.com"))
