@@ -36,9 +36,6 @@ SHUTDOWN_SECONDS = 1.0
 """How long requests may go on after the stop; long polls just come back to the next daemon."""
 IDLE_SECONDS = 75.0
 """How long a connection may be open without a whole request; each of them holds a descriptor."""
-TURN_SECONDS = 0.0005
-"""How long a busy thread keeps Python to itself while others wait. Loop and database pass it to and fro with every
-statement; at Python's own 5 ms, a batch of leases waits through as many turns of a busy loop as it has statements."""
 HANDSHAKE_SECONDS = 15.0
 """How long a connection may take to agree on TLS: until then nobody counts it among those of its address."""
 
@@ -68,7 +65,6 @@ def serve(path: Path) -> int:
         interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
         file.check_ranges(interfaces)
         raise_descriptor_limit()
-        sys.setswitchinterval(TURN_SECONDS)
         sys.setswitchinterval(TURN_SECONDS)
         with state_directory(config.site.state_dir):
             uvloop.run(_live(config, interfaces))
@@ -125,6 +121,8 @@ async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
     for host, port in () if sockets else site.listen:
         sockets.append(listen_tcp(host, port, site.name))
         bound.callback(sockets[-1].close)
+    if site.polls is not None:
+        bound.callback(site.polls.close)
     runner = web.AppRunner(
         site.app,
         handle_signals=False,
@@ -141,7 +139,8 @@ async def _listen(runner: web.AppRunner, site: Site, bound: socket.socket) -> as
     """Accept connections."""
     server = runner.server
     assert server is not None, "it was set up when it was bound"
-    factory = server if site.per_source is None else PerSource(server, site.per_source)
+    whole = server if site.polls is None else site.polls.before(server)
+    factory = whole if site.per_source is None else PerSource(whole, site.per_source)
     patience = HANDSHAKE_SECONDS if site.tls is not None else None
     return await asyncio.get_running_loop().create_server(
         factory, sock=bound, ssl=site.tls, backlog=BACKLOG, ssl_handshake_timeout=patience
@@ -156,9 +155,10 @@ async def _serve(
     started: Callable[[], Awaitable[None]],
 ) -> None:
     jobs = {type(server).__name__ + f" {number}": server.run for number, server in enumerate(assembly.servers)}
+    polls = {f"polls of {site.name}": site.polls.run for _, site, _ in listening if site.polls is not None}
     try:
         async with asyncio.TaskGroup() as tasks:
-            for name, run in {**jobs, **assembly.loops}.items():
+            for name, run in {**jobs, **polls, **assembly.loops}.items():
                 tasks.create_task(_owned(name, run), name=name)
             for runner, site, sockets in listening:
                 for each in sockets:

@@ -112,6 +112,10 @@ class Instruments:
         app.middlewares.insert(0, self._requests.counting(name, timed=timed))
         return app
 
+    def answered(self, site: str, status: int) -> None:
+        """Count a request of a site that no middleware saw."""
+        self._requests.note(site, status)
+
     def _of_itself(self) -> None:
         metrics, requests = self.metrics, self._requests
         says = "HTTP requests by site and class of status"

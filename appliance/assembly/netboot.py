@@ -24,6 +24,7 @@ from appliance.netboot.dns.forwarder import Forwarder
 from appliance.netboot.dns.server import DnsServer
 from appliance.netboot.firmware import ChooseProgram
 from appliance.netboot.http import BootFiles, BootHttp
+from appliance.netboot.idle_polls import IdlePolls
 from appliance.netboot.policy import NextEntry
 from appliance.netboot.router import RouterAnswers
 from appliance.netboot.stack import assemble as assemble_stack
@@ -198,6 +199,7 @@ def sites(
             _known(ground, projection, "boot", boot.make_app()),
             tuple((each, files.port) for each in at),
             per_source=PER_SOURCE,
+            polls=IdlePolls(fleet.poll, partial(ground.instruments.answered, "boot")),
         ),
         Site(
             "agent control",

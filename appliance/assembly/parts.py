@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from appliance.netboot.idle_polls import IdlePolls
 from appliance.reconcile.imports import Imports
 
 Run = Callable[[], Awaitable[None]]
@@ -38,6 +39,8 @@ class Site:
     """Sockets that were passed in; they take the place of ``listen``."""
     per_source: int | None = None
     """Connections that one address may have open; None for any number."""
+    polls: IdlePolls | None = None
+    """Answers what it can before the application sees it."""
 
 
 @dataclass(frozen=True, slots=True)

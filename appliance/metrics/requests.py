@@ -44,12 +44,16 @@ class Requests:
                 status = _DEFECT
                 raise
             finally:
-                self.answered[site, _class(status)] += 1
+                self.note(site, status)
                 if timed and status != _SWITCHING:
                     taken = asyncio.get_running_loop().time() - began
                     self.seconds.setdefault((site,), Histogram()).observe(taken)
 
         return count
+
+    def note(self, site: str, status: int) -> None:
+        """One more answer; status 0: the client left before there was one."""
+        self.answered[site, _class(status)] += 1
 
 
 def _class(status: int) -> str:

@@ -1,4 +1,4 @@
-"""What all answers to machines share: the status that tells an error, and the token that a request carries. Pure."""
+"""What all answers to machines share: how an error is told, and the token that a request carries. Pure."""
 
 from appliance.errors import ApplianceError, Denied, Invalid, NotFound
 
@@ -13,6 +13,12 @@ def status_of(error: ApplianceError) -> int:
         case Invalid():
             return 422
     return 409 if error.code in ("stale-step", "state-forbids") else 503
+
+
+def error_text(error: ApplianceError) -> str:
+    """An error in a line: who reads it is a boot screen."""
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"{error.code}: {error.message}{hint}\n"
 
 
 def bearer(authorization: str) -> str | None:

@@ -12,8 +12,9 @@ from aiohttp import web
 from appliance.errors import ApplianceError, Denied, Invalid, NotFound
 from appliance.machine import MacAddress, meaningful_serial, meaningful_uuid, parse_mac
 from appliance.netboot import grub, ipxe
-from appliance.netboot.answers import bearer, status_of
+from appliance.netboot.answers import bearer, error_text, status_of
 from appliance.netboot.fleet import Boot, Fleet
+from appliance.netboot.idle_polls import COME, WAIT
 from appliance.netboot.policy import BootRequest
 from appliance.netboot.sending import SENT, Sent, send_file
 
@@ -171,8 +172,9 @@ class BootHttp:
         return web.json_response({"now": self._clock()}, headers={"Cache-Control": "no-store"})
 
     async def _poll(self, request: web.Request) -> web.Response:
+        """Those that `idle_polls` leaves to us: of `curl`, or of whatever else asks in its own way."""
         come = await self._fleet.poll(request.match_info["poll"])
-        return web.Response(text="come\n" if come else "wait\n")
+        return web.Response(text=COME if come else WAIT)
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         token = bearer(request.headers.get("Authorization", ""))
@@ -254,5 +256,4 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except ApplianceError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return web.Response(status=status_of(error), text=f"{error.code}: {error.message}{hint}\n")
+        return web.Response(status=status_of(error), text=error_text(error))
