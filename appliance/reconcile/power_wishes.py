@@ -48,18 +48,17 @@ class PowerWishes:
 
         A password that is stored is never sent to another address than the one that it was typed for.
         """
-        settings = checked(settings)
 
         def job(db: sqlite3.Connection, tell: Tell) -> Switch:
             machine = machines.get(db, key)
-            before = power.find(db, machine.id)
+            before, made = power.find(db, machine.id), _checked(settings, machine)
             _check_free(db, machine)
-            sealed = None if secret is None else self._sealer.seal(check_secret(settings.kind, secret), machine.id)
-            power.put(db, machine.id, settings, _kept(settings, before) if sealed is None else sealed)
-            how = f"{settings.kind} at {settings.address}" if settings.address else str(settings.kind)
+            sealed = None if secret is None else self._sealer.seal(check_secret(made.kind, secret), machine.id)
+            power.put(db, machine.id, made, _kept(made, before) if sealed is None else sealed)
+            how = f"{made.kind} at {made.address}" if made.address else str(made.kind)
             self._told(tell, machine, f"{by} set up its power switch: {how}")
             was, new = asdict(before.settings) if before else {}, {"secret": "new"} if secret else {}
-            self._noted(db, by, "machine.power-settings", machine, was, {**asdict(settings), **new})
+            self._noted(db, by, "machine.power-settings", machine, was, {**asdict(made), **new})
             return _present(db, machine)
 
         return await record(self._store, self._bus, job)
@@ -85,6 +84,21 @@ class PowerWishes:
     ) -> None:
         subject = ("machine", machine.id, machine.name)
         audit.note(db, by, action, subject, before, after, now=self._clock())
+
+
+def _checked(settings: PowerSettings, machine: Machine) -> PowerSettings:
+    """The settings as ``checked`` makes them; who leaves the address out is told what the inventory says.
+
+    It is not taken by itself: the inventory is the machine's word, and a password would be sent there.
+    """
+    try:
+        return checked(settings)
+    except Invalid as error:
+        address = proposed_address(machine.inventory)
+        if (error.code, error.field) != ("power-field-missing", "address") or not address:
+            raise
+        hint = f"its inventory tells of a controller at {address}: use that if it is right"
+        raise Invalid(error.code, error.message, hint, error.field) from None
 
 
 def _present(db: sqlite3.Connection, machine: Machine) -> Switch:

@@ -1,5 +1,6 @@
 """Power switches by the API: settings are write-only where they are secret, actions are tasks with their price said."""
 
+import sqlite3
 import ssl
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from web_world import World, open_world
 
 from appliance.lab.controller_key import controller_key
 from appliance.machine import State
+from appliance.store import machines
 
 SECRET = "calvin-and-hobbes"
 BODY = {"kind": "ipmi", "address": "192.0.2.10", "user": "root", "secret": SECRET}
@@ -38,6 +40,21 @@ async def test_a_kept_password_is_not_sent_elsewhere(world: World) -> None:
     await world.api("PUT", "/machines/node-1/power", json=BODY)
     told = await world.api("PUT", "/machines/node-1/power", 422, json={**BODY, "secret": None, "address": "192.0.2.66"})
     assert (told["code"], told["field"]) == ("power-secret-missing", "secret")
+
+
+async def test_who_leaves_the_address_out_is_told_what_the_inventory_says(world: World) -> None:
+    """It is not taken by itself: the password would go wherever a machine says."""
+
+    def tells(db: sqlite3.Connection) -> None:
+        machine = machines.get(db, "node-1")
+        told = {"kind": "ipmi", "address": "10.9.8.7"}
+        machines.put_inventory(db, machine.id, {**(machine.inventory or {}), "bmc": told})
+
+    await world.services.store.write(tells)
+    told = await world.api("PUT", "/machines/node-1/power", 422, json={**BODY, "address": ""})
+    assert (told["code"], told["field"]) == ("power-field-missing", "address")
+    assert "10.9.8.7" in told["hint"]
+    await world.api("GET", "/machines/node-1/power", 404)
 
 
 @pytest.mark.parametrize(

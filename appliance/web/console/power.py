@@ -37,7 +37,6 @@ from appliance.web.keys import SERVICES
 
 SETTINGS = ("address", "port", "user", "secret", "system", "fingerprint", "cipher_suite", "privilege")
 """Fields of the form, in their order; each kind has some of them."""
-_NUMBERS = ("port", "cipher_suite")
 
 
 async def show(request: web.Request) -> web.Response:
