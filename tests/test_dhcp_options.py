@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.dhcp import DHCP
 
-from appliance.dhcp_options import KEYS, NAMES, OURS, OptionError, normal_name, read_options
+from appliance.dhcp_options import KEYS, NAMES, OURS, OptionError, has_default_route, normal_name, read_options
 
 
 def read(name, value):
@@ -101,3 +101,13 @@ def test_nothing_else_is_raised(given_options):
     except OptionError:
         return
     assert all(1 <= len(octets) <= 1024 for octets in found.values())
+
+
+@pytest.mark.parametrize(
+    "prefix", ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/23", "10.1.2.0/24", "10.1.2.0/25", "10.0.0.1/32"]
+)
+def test_a_route_to_everywhere_is_found_behind_others_and_nowhere_else(prefix):
+    _, others = read("static-routes", f"{prefix} via 10.0.0.0")
+    _, everywhere = read("static-routes", f"{prefix} via 10.0.0.0, default via 10.0.0.1")
+    assert not has_default_route(others)
+    assert has_default_route(everywhere)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.netboot.dns.message import MessageError, parse_query, read_name
+from appliance.netboot.dns.message import AA, RA, MessageError, Sections, fitted, parse_query, read_name, response
 from appliance.netboot.dns.records import Rcode
 
 HEADER = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0)
@@ -36,6 +36,15 @@ def test_udp_limit(size, limit):
     record = dnslib.DNSRecord.question("a")
     record.add_ar(dnslib.EDNS0(udp_len=size))
     assert parse_query(record.pack()).udp_limit == limit
+
+
+def test_what_is_too_long_keeps_its_code_and_whose_word_it_is():
+    query = parse_query(dnslib.DNSRecord.question("a").pack())
+    whole = response(query, Rcode.NXDOMAIN, AA | RA, Sections(b"x" * 600, 1))
+    assert fitted(query, whole, len(whole)) is whole
+    short = dnslib.DNSRecord.parse(fitted(query, whole, len(whole) - 1))
+    assert (short.header.tc, short.header.aa, short.header.ra, short.header.get_rcode()) == (1, 1, 1, Rcode.NXDOMAIN)
+    assert short.rr == []
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 11])

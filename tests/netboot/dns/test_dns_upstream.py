@@ -109,6 +109,28 @@ def test_negative_answers_without_a_proper_soa_are_not_kept(auth):
     assert (verified.ttl, verified.sections.authorities) == (0, 0)
 
 
+def signature(owner, signer):
+    """An RRSIG record; whether it is right is not ours to say."""
+    rdata = bytes(18) + dnslib.DNSRecord.question(signer).pack()[12:-4] + b"proof"
+    return dnslib.RR(owner, 46, ttl=500, rdata=dnslib.RD(rdata))
+
+
+def test_a_soa_beside_records_of_other_zones_is_not_believed():
+    record = answer_with(auth=SOA, rcode=3)
+    record.add_auth(*dnslib.RR.fromZone("other.org. 500 NS evil.test."))
+    verified = checked(record)
+    assert (verified.ttl, verified.sections.authorities) == (0, 0)
+
+
+@pytest.mark.parametrize(("signer", "kept"), [("example.com", 2), ("com", 2), ("other.org", 0)])
+def test_only_a_zone_above_the_name_can_have_signed_what_is_not_there(signer, kept):
+    record = answer_with(auth=SOA, rcode=3)
+    record.add_auth(signature(signer, signer))
+    asks = dnslib.DNSRecord.question("www.example.com")
+    asks.add_ar(dnslib.EDNS0(flags="do", udp_len=1232))
+    assert checked(record, parse_query(asks.pack())).sections.authorities == kept
+
+
 def test_an_alias_to_nothing_is_negative():
     verified = checked(answer_with("www.example.com. 600 CNAME b.example.com.", auth=SOA, rcode=3))
     assert (verified.ttl, verified.sections.answers, verified.sections.authorities) == (60, 1, 1)

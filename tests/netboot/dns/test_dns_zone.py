@@ -129,6 +129,14 @@ def test_ttl_never_goes_beyond_the_end(zone):
     assert zone.lookup(A1.reverse_pointer, Type.PTR, gone).rcode == Rcode.NXDOMAIN
 
 
+def test_all_records_of_a_set_have_the_ttl_of_the_one_that_ends_first(zone):
+    """RFC 2181 section 5.2."""
+    zone.publish("machine:1", "twin", A1, NOW + 50, "machine")
+    zone.publish("machine:2", "twin", A2, NOW + 200, "machine")
+    assert [record.ttl for record in zone.lookup("twin.lab.test", Type.A, NOW).records] == [50, 50]
+    assert addresses(zone, "twin", NOW + 60) == [A2]
+
+
 def test_expired_records_leave_the_memory(zone):
     zone.publish("lease:1", "laptop", A1, NOW + 100, "lease")
     generation = zone.generation
