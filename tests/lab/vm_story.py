@@ -79,7 +79,7 @@ class Facts:
 
 
 class Teller:
-    """Lives the day of all machines, chapter by chapter; every chapter runs on all machines at once."""
+    """Lives the day of all machines, chapter by chapter; each runs on all machines at once."""
 
     def __init__(self, lab: Lab, user: Administrator) -> None:
         self._lab = lab
@@ -96,9 +96,7 @@ class Teller:
         await self._each(self._arrive)
         await self._each(self._begin_writing)
         await self._daemon_dies_in_mid_write()
-        await self._each(self._finish_writing)
-        await self._each(self._first_login)
-        await self._each(self._restart_itself)
+        await self._each(self._become_a_system)
         await self._live_alone()
         await self._each(self._look_back)
 
@@ -139,6 +137,12 @@ class Teller:
         self._say("--- the daemon is killed and started again")
         await self._lab.daemon_kill()
         await self._lab.daemon_start()
+
+    async def _become_a_system(self, operator: Operator, facts: Facts) -> None:
+        """Each at its own pace: neither needs the other for it, nor a rest of the computer that both are made of."""
+        await self._finish_writing(operator, facts)
+        await self._first_login(operator, facts)
+        await self._restart_itself(operator, facts)
 
     async def _finish_writing(self, operator: Operator, facts: Facts) -> None:
         """The BIOS machine loses its power meanwhile, and is told to try again."""
