@@ -87,6 +87,8 @@ class Network:
     def arrive(self, datagram, to_client):
         if to_client:
             self.put([encode(answer) for answer in self.client.receive(decode(datagram))], to_client=False)
+        elif packet := self.transfer.follow(datagram, self.now):
+            self.put([packet], to_client=True)
         else:
             self.transfer.receive_datagram(datagram, self.now)
 

@@ -53,7 +53,10 @@ class TftpFuzz:
             self._transfer = found
         elif chance.random() < 0.9 and data[:2] == b"\0\4":
             data = struct.pack("!HH", 4, chance.randrange(20))  # an ACK that may well fit
-        self._transfer.receive_datagram(data, self.now)
+        if followed := self._transfer.follow(data, self.now):
+            decode(followed)
+        else:
+            self._transfer.receive_datagram(data, self.now)
         self._transfer.handle_timer(self.now)
         for sent in self._transfer.datagrams_to_send():
             decode(sent)

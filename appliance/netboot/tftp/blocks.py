@@ -1,43 +1,85 @@
-"""The content cut into DATA packets, read in larger pieces than one block. Pure."""
+"""The content cut into DATA packets, some blocks at a time. Pure."""
 
 import struct
+from collections.abc import Iterator
+from itertools import chain
+from operator import length_hint
 
 from appliance.netboot.tftp.content import Content
 from appliance.netboot.tftp.packet import Opcode
+from appliance.netboot.tftp.pieces import Piece, Pieces, Step
 
-_PIECE = 1 << 13
+_PIECE = 1 << 14
 """Bytes that are read at once, or one block where that is more; each transfer holds so much."""
+_MOST_BLOCKS = 16
+"""The same in blocks: a client that asks for tiny ones, and may never answer, has no more made than that."""
 _WIRE_BLOCKS = 0x10000
-_DATA = int(Opcode.DATA)  # looking up the member takes longer than all the rest of a header
+_DATA, _ACK = int(Opcode.DATA), int(Opcode.ACK)  # looking up the members takes longer than all the rest of a header
 _pack = struct.Struct("!HH").pack
 
 
 class Blocks:
     """Gives one packet after the other. Blocks are counted from 1 and never wrap; only the wire has 16 bits."""
 
-    def __init__(self, content: Content, size: int) -> None:
-        """``size`` is that of a block, in bytes."""
-        self._content, self._size = content, size
-        self._piece = max(1, _PIECE // size) * size
-        self._plain, self._at = b"", 0
-        self.given = 0
-        """The number of the last block that was given."""
+    def __init__(self, content: Content, size: int, pieces: Pieces | None = None) -> None:
+        """``size`` is that of a block, in bytes; ``pieces`` are shared with the other transfers."""
+        self._content, self._size, self._pieces = content, size, pieces
+        self._piece = size * max(1, min(_PIECE // size, _MOST_BLOCKS))
+        self._made, self._whole = 0, False
+        self._ready: Iterator[Step] = iter(())
+        self.ahead: Iterator[Step] = iter(())
+        """All that follows, for who wants its ACKs as well. It stops short where reading fails, and `next` says why."""
         self.bytes = 0
-        """Of payload, in what was given."""
-        self.ended = False
-        """Whether that was the last of the content: after it nothing may be asked for."""
+        """Of payload, in what was given or is ready."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last of the content was given: after it nothing may be asked for."""
+        return self._whole and not length_hint(self._ready)
 
     def next(self) -> bytes:
         """The next packet; raises OSError when reading fails, and can then be asked again."""
-        size, at = self._size, self._at
-        payload = self._plain[at : at + size]
-        if not payload:
-            self._plain, at = self._content.take(self._piece), 0
-            payload = self._plain[:size]
-        self._at = at + size
-        self.given += 1
+        step = next(self.ahead, None)
+        if step is None:
+            self._read_on()
+            self.ahead = chain.from_iterable(self._to_come())
+            step = next(self.ahead)
+        return step[0]
+
+    def _to_come(self) -> Iterator[Iterator[Step]]:
+        yield self._ready
+        while not self._whole:
+            try:
+                self._read_on()
+            except OSError:
+                return
+            yield self._ready
+
+    def _read_on(self) -> None:
+        piece = self._shared() or self._cut(self._content.take(self._piece))
+        self._ready, self._whole = iter(piece.steps), piece.size < self._piece
+        self._made += len(piece.steps)
+        self.bytes += piece.size
+
+    def _shared(self) -> Piece | None:
+        """What another transfer has had cut, or will find; None where nobody else can have the same content."""
+        if self._pieces is None or self._content.key is None:
+            return None
+        key = (self._content.key, self._size, self._made)
+        if piece := self._pieces.get(key):
+            self._content.skip(piece.size)
+            return piece
+        piece = self._cut(self._content.take(self._piece))
+        self._pieces.keep(key, piece)
+        return piece
+
+    def _cut(self, plain: bytes) -> Piece:
         # A short block ends the file; after an exact multiple that is an empty one.
-        if len(payload) < size:
-            self.ended = True
-        self.bytes += len(payload)
-        return _pack(_DATA, self.given % _WIRE_BLOCKS) + payload
+        starts = range(0, len(plain) + (len(plain) < self._piece), self._size)
+        numbered = enumerate(starts, self._made + 1)
+        return Piece(tuple(_step(number, plain[at : at + self._size]) for number, at in numbered), len(plain))
+
+
+def _step(number: int, payload: bytes) -> Step:
+    wire = number % _WIRE_BLOCKS
+    return _pack(_DATA, wire) + payload, _pack(_ACK, wire)

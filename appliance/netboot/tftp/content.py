@@ -1,5 +1,6 @@
 """A file as the stream of bytes that one transfer sends (RFC 1350 section 1, modes). Pure but for `read`."""
 
+from collections.abc import Hashable
 from typing import Protocol
 
 from appliance.netboot.tftp.packet import Mode
@@ -10,6 +11,11 @@ class OpenFile(Protocol):
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def key(self) -> Hashable | None:
+        """Equal for files with the same bytes; None where that is not known."""
+        ...
 
     def read(self, offset: int, length: int) -> bytes: ...
 
@@ -22,8 +28,17 @@ class Content(Protocol):
     @property
     def size(self) -> int | None: ...
 
+    @property
+    def key(self) -> Hashable | None:
+        """Equal for contents with the same bytes; None where that is not known."""
+        ...
+
     def take(self, length: int) -> bytes:
         """The next `length` bytes; fewer only at the end. Raises OSError when reading fails."""
+        ...
+
+    def skip(self, length: int) -> None:
+        """Go on as after `take`, which would have given so many bytes: somebody has these already."""
         ...
 
 
@@ -34,6 +49,7 @@ class OctetContent:
         self._file = file
         self._offset = 0
         self.size: int | None = file.size
+        self.key: Hashable | None = file.key
 
     def take(self, length: int) -> bytes:
         wanted = min(length, self._file.size - self._offset)
@@ -44,11 +60,15 @@ class OctetContent:
         self._offset += wanted
         return taken
 
+    def skip(self, length: int) -> None:
+        self._offset += length
+
 
 class NetasciiContent:
     """The file with line ends as RFC 764 wants them: LF becomes CR LF, a lone CR becomes CR NUL."""
 
     size: int | None = None
+    key: Hashable | None = None
 
     def __init__(self, file: OpenFile) -> None:
         self._octets = OctetContent(file)
@@ -63,6 +83,9 @@ class NetasciiContent:
         taken = bytes(self._ready[:length])
         del self._ready[:length]
         return taken
+
+    def skip(self, length: int) -> None:
+        self.take(length)
 
 
 def content_of(file: OpenFile, mode: Mode) -> Content:

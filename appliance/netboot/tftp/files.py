@@ -3,11 +3,15 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from appliance.netboot.tftp.content import OpenFile
+
+_SETTLED_NANOSECONDS = 2_000_000_000
+"""After which one more change is sure to have another time than the one before, on any file system."""
 
 
 class FileSource(Protocol):
@@ -23,7 +27,12 @@ class DiskFile:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
+        found = os.fstat(descriptor)
+        self.size = found.st_size
+        self.key: Hashable | None = None
+        # The time of change cannot be set by programs, as that of modification can.
+        if time.time_ns() - found.st_ctime_ns > _SETTLED_NANOSECONDS:
+            self.key = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
 
     def read(self, offset: int, length: int) -> bytes:
         return os.pread(self._descriptor, length, offset)
@@ -34,6 +43,8 @@ class DiskFile:
 
 class MemoryFile:
     """Bytes as a file."""
+
+    key: Hashable | None = None
 
     def __init__(self, content: bytes) -> None:
         self._content = content

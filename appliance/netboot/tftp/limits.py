@@ -13,6 +13,9 @@ class TftpLimits:
     window_size: int = 16
     """Largest windowsize granted, in blocks (RFC 7440)."""
 
+    shared: int = 4 << 20
+    """Bytes of files that are kept ready while several transfers run: most boot programs, whole."""
+
     transfers: int = 512
     """Transfers at once, all clients together; a request beyond is dropped and the client asks again."""
 

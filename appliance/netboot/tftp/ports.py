@@ -12,6 +12,8 @@ from appliance.netboot.tftp.packet import ErrorCode, Failure, encode
 Address = tuple[str, int]
 """IPv4 address and port."""
 Received = Callable[[bytes], None]
+Follow = Callable[[bytes, float], bytes | None]
+"""(what came, the loop's time) -> the one datagram that answers it, or None where that is not so simple."""
 Datagrams = Sequence[bytes]
 
 LONGEST_ANSWER = 400
@@ -42,9 +44,9 @@ class OwnPort:
     neither side looks at addresses for each block; the other gets what comes from strangers.
     """
 
-    def __init__(self, address: str, client: Address, received: Received) -> None:
-        """Raises OSError where there is no descriptor or no port left."""
-        self._received = received
+    def __init__(self, address: str, client: Address, follow: Follow, received: Received) -> None:
+        """``received`` hears what ``follow`` has no answer to. Raises OSError where no descriptor or port is left."""
+        self._follow, self._received = follow, received
         self._segments = True
         with contextlib.ExitStack() as undo:
             self._strangers = undo.enter_context(_socket())
@@ -58,6 +60,7 @@ class OwnPort:
             undo.pop_all()
         self._receive, self._send = self._connected.recv, self._connected.send
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._loop.add_reader(self._connected.fileno(), self._read)
         self._loop.add_reader(self._strangers.fileno(), self._refuse)
 
@@ -80,7 +83,10 @@ class OwnPort:
     def _read(self) -> None:
         try:
             data = self._receive(LONGEST_ANSWER)
-        except OSError:  # an ICMP error about what was sent
+            if packet := self._follow(data, self._now()):  # nearly always, so nothing else stands in the way
+                self._send(packet)
+                return
+        except OSError:  # an ICMP error about what was sent; or as in `send`
             return
         self._received(data)
 

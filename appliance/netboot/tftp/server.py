@@ -28,7 +28,8 @@ from appliance.netboot.tftp.packet import (
     decode,
     encode,
 )
-from appliance.netboot.tftp.ports import Address, OwnPort, Port, Received, SharedPort, listening_socket
+from appliance.netboot.tftp.pieces import Pieces
+from appliance.netboot.tftp.ports import Address, Follow, OwnPort, Port, Received, SharedPort, listening_socket
 from appliance.netboot.tftp.refusals import Refusals
 from appliance.netboot.tftp.session import TransferSession
 from appliance.netboot.tftp.transfer import Failed, Finished, Outcome, Transfer
@@ -94,6 +95,7 @@ class TftpServer:
         self._limits = limits or TftpLimits()
         self._block_size = block_size or (lambda _: self._limits.block_size)
         self._census = Census(self._limits)
+        self._pieces = Pieces(self._limits.shared)
         self._refusals = Refusals(self._limits.refusals_per_source, self._limits.refusals)
         self._dropped = Quiet(_SECONDS_BETWEEN_COMPLAINTS)
         self._running: dict[Address, _Running] = {}
@@ -221,14 +223,15 @@ class TftpServer:
         content = content_of(file, request.mode)
         limits = replace(self._limits, block_size=self._block_size(client[0]))
         terms = negotiate(request.options, content.size, limits)
-        transfer = Transfer(content, terms, self._limits, asyncio.get_running_loop().time())
+        transfer = Transfer(content, terms, self._limits, asyncio.get_running_loop().time(), self._pieces)
         running = _Running(request, transfer, file)
         self._census.begin(client[0])
         self._running[client] = self._waiting[client] = running
+        self._pieces.expect(len(self._running))
         try:
             running.session = TransferSession(
                 transfer,
-                lambda received: self._open_port(client, received),
+                lambda received: self._open_port(client, transfer.follow, received),
                 lambda: self._answered(client),
                 lambda: self._end(client, running),
             )
@@ -242,11 +245,11 @@ class TftpServer:
         self._census.answered(client[0])
         del self._waiting[client]
 
-    def _open_port(self, client: Address, received: Received) -> Port:
+    def _open_port(self, client: Address, follow: Follow, received: Received) -> Port:
         assert self._socket is not None, "requests come from there"
         if self._single_port:
             return SharedPort(self._socket, client)
-        return OwnPort(self.address, client, received)
+        return OwnPort(self.address, client, follow, received)
 
     def _end(self, client: Address, running: _Running) -> None:
         running.file.close()
@@ -254,6 +257,7 @@ class TftpServer:
         for kept in (self._running, self._waiting):
             if kept.get(client) is running:
                 del kept[client]
+        self._pieces.expect(len(self._running))
         with about(self._whose(client[0])):
             self._report(running.request.name, client[0], running.transfer.outcome)
 

@@ -6,7 +6,7 @@ The owner moves datagrams in and out and says what time it is:
     while transfer.outcome is None:
         send everything in transfer.datagrams_to_send()
         transfer.prepare(), which may be left out
-        on arrival:  transfer.receive_datagram(data, now)
+        on arrival:  transfer.receive_datagram(data, now), or before it transfer.follow(data, now)
         at transfer.next_deadline():  transfer.handle_timer(now)
 
 Block counts inside are plain integers that never wrap; only the wire has 16 bits.
@@ -30,6 +30,7 @@ from appliance.netboot.tftp.packet import (
     encode,
 )
 from appliance.netboot.tftp.patience import Patience
+from appliance.netboot.tftp.pieces import Pieces
 
 _WIRE_BLOCKS = 0x10000
 _ACK = int(Opcode.ACK)  # looking up the member takes as long as the rest of what an ACK costs
@@ -62,21 +63,22 @@ Outcome = Finished | Failed | Probed
 class Transfer:
     """Sends one file. `outcome` stays None until it is over."""
 
-    def __init__(self, content: Content, terms: Terms, limits: TftpLimits, now: float) -> None:
+    def __init__(
+        self, content: Content, terms: Terms, limits: TftpLimits, now: float, pieces: Pieces | None = None
+    ) -> None:
+        """``pieces`` are shared with other transfers."""
         self.outcome: Outcome | None = None
         self.answered = False
-        self.deadline = now
-        """When `handle_timer` wants to be called, as long as there is no outcome."""
         self._terms, self._window_size = terms, terms.window_size
         self._limits = limits
         self._started = now
-        self._blocks = Blocks(content, terms.block_size)
+        self._blocks = Blocks(content, terms.block_size, pieces)
         self._acknowledged = 0  # blocks that the client has, in order
         self._window: list[bytes] = []  # packets sent after that, oldest first
         self._following: list[bytes] = []  # what comes after these, as far as it is ready
         self._whole_window: bytes | None = None  # what the client sends when it has all of the window
         self._patience = Patience(terms.timeout, limits)
-        self._asked_at = now
+        self._asked_at, self._pause = now, 0.0
         self._tries = 0
         self._outgoing: list[bytes] = []
         self._negotiating = bool(terms.granted)
@@ -85,12 +87,32 @@ class Transfer:
         else:
             self._send_window(now)
 
+    @property
+    def deadline(self) -> float:
+        """When `handle_timer` wants to be called, as long as there is no outcome."""
+        return self._asked_at + self._pause
+
+    def follow(self, data: bytes, now: float) -> bytes | None:
+        """The next packet where all is as it nearly always is: one block was out, once, and `data` is its ACK, in time.
+
+        None where not: nothing has changed then, and `receive_datagram` decides. Where there is a packet, that would
+        have come to the same one and the same deadline, by a longer way.
+        """
+        if data != self._whole_window or self._window_size > 1 or self.outcome is not None:
+            return None
+        if now - self._asked_at > self._patience.swift or (step := next(self._blocks.ahead, None)) is None:
+            return None
+        self._window[0], self._whole_window = step
+        self._acknowledged += 1
+        self._asked_at = now
+        return step[0]
+
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Take one datagram that came from the client's own address and port."""
         if self.outcome is not None:
             return
         if data == self._whole_window:  # as nearly all are
-            if self._following and not self._tries:
+            if self._following:
                 self._go_on(now)
             else:
                 self._advance(len(self._window), now)
@@ -116,7 +138,7 @@ class Transfer:
     def prepare(self) -> None:
         """Make ready what the next answer will ask for. Call it after sending: the client is busy meanwhile."""
         blocks, following, most = self._blocks, self._following, self._window_size
-        if not self.answered:  # nobody may be there
+        if not self.answered or most == 1:  # nobody may be there; single blocks are ready some at a time
             return
         try:
             while len(following) < most and not blocks.ended:
@@ -141,8 +163,8 @@ class Transfer:
             self._send_oack(now)
         else:
             self._send_window(now)
-        self._tries = tries
-        self.deadline = now + self._patience.pause(tries)
+        self._tries, self._whole_window = tries, None  # a repetition has an answer out of the ordinary
+        self._pause = self._patience.pause(tries)
 
     def cancel(self, reason: str) -> None:
         """End the transfer from our side and tell the client."""
@@ -156,7 +178,7 @@ class Transfer:
 
     def _send_oack(self, now: float) -> None:
         self._outgoing.append(encode(OptionsAck(self._terms.granted)))
-        self.deadline = now + self._patience.pause(0)
+        self._asked_at, self._pause = now, self._patience.pause(0)
 
     def _receive_ack(self, block: int, now: float) -> None:
         if self._negotiating:
@@ -182,13 +204,13 @@ class Transfer:
             return
         self._outgoing += self._window
         self._whole_window = _pack(_ACK, (self._acknowledged + len(self._window)) % _WIRE_BLOCKS)
-        self._asked_at = now
-        self.deadline = now + self._patience.first
+        self._asked_at, self._pause = now, self._patience.first
 
     def _advance(self, blocks: int, now: float) -> None:
         self.answered = True
         self._acknowledged += blocks
-        if not self._tries:  # of a repeated window nobody knows which sending is answered (Karn)
+        # Of a repeated window nobody knows which sending is answered (Karn).
+        if not self._tries and now - self._asked_at > self._patience.swift:
             self._patience.answered(now - self._asked_at)
         del self._window[:blocks]
         if self._window or self._following or not self._blocks.ended:
@@ -206,8 +228,7 @@ class Transfer:
         self._outgoing += self._window
         self._whole_window = _pack(_ACK, (self._acknowledged + len(self._window)) % _WIRE_BLOCKS)
         self._tries = 0
-        self._asked_at = now
-        self.deadline = now + self._patience.first
+        self._asked_at, self._pause = now, self._patience.first
 
     def _fill_window(self) -> None:
         window, following = self._window, self._following

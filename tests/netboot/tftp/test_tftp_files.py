@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.netboot.tftp import files
 from appliance.netboot.tftp.files import DirectoryFiles, MemoryFile, Overlay, RenderedFiles
 
 CLIENT = "10.0.0.9"
@@ -146,3 +147,25 @@ def test_overlay_takes_the_first_that_has_it(root):
 def test_memory_file_reads_at_any_offset():
     file = MemoryFile(b"abcdef")
     assert (file.size, file.read(4, 10), file.read(9, 1)) == (6, b"ef", b"")
+
+
+def key_of(root, name="undionly.kpxe"):
+    file = DirectoryFiles(root).open(name, CLIENT)
+    file.close()
+    return file.key
+
+
+def test_a_settled_file_can_be_told_from_all_others_and_from_itself_after_a_change(root, monkeypatch):
+    assert key_of(root) is None, "it was written just now: one more change could have the same time"
+    monkeypatch.setattr(files, "_SETTLED_NANOSECONDS", -1)
+    before = key_of(root)
+    assert before == key_of(root)
+    assert before != key_of(root, "EFI/Boot/BOOTX64.EFI")
+    times = (root / "undionly.kpxe").stat()
+    (root / "undionly.kpxe").write_bytes(b"IPXE")
+    os.utime(root / "undionly.kpxe", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert key_of(root) != before
+
+
+def test_what_is_rendered_is_for_one_client_alone():
+    assert MemoryFile(b"a machine's own").key is None
