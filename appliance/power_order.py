@@ -69,7 +69,7 @@ CUTS = frozenset({PowerAction.OFF, PowerAction.CYCLE, PowerAction.NETWORK_ONCE})
 """What takes the power away from whatever runs."""
 
 STAGE_SECONDS = 180.0
-"""How long one stage may take; controllers are slow, and lose commands."""
+"""How long one stage may take from its first command on; controllers are slow, and lose commands."""
 AGAIN_SECONDS = 30.0
 """How long after a command it is sent once more, where nothing has come of it."""
 LOOK_SECONDS = 2.0
@@ -163,8 +163,9 @@ def _in_time(order: PowerOrder, now: float) -> Next:
 
 
 def sent(order: PowerOrder, now: float) -> PowerOrder:
-    """The order, about to send the command of its stage."""
-    return replace(order, sent=order.sent + 1, sent_at=now, taken=False)
+    """The order, about to send the command of its stage. The first time its clock starts: it may have had to wait."""
+    started = order.stage_started if order.sent else now
+    return replace(order, sent=order.sent + 1, sent_at=now, taken=False, stage_started=started)
 
 
 def taken(order: PowerOrder) -> PowerOrder:

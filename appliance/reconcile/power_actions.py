@@ -3,7 +3,6 @@
 import contextlib
 import sqlite3
 from dataclasses import replace
-from functools import partial
 
 from appliance.accounts import Asker
 from appliance.deployment import Deployment
@@ -100,7 +99,7 @@ def job_kind(store: Store, orders: PowerOrders) -> JobKind:
         order = await store.read(lambda db: power.order_of_task(db, running.task.id))
         if order is None:
             raise JobFailed("machine-deleted", "its machine is gone, or its switch", {})
-        ended = await orders.carry_out(order.id, running.say, partial(_go_on, running))
+        ended = await orders.carry_out(order.id, running.say, _Watched(running).go_on)
         if ended is None or ended.code:
             code, reason = (ended.code, ended.reason) if ended else ("machine-deleted", "its machine was deleted")
             raise JobFailed(code, reason, {})
@@ -110,9 +109,21 @@ def job_kind(store: Store, orders: PowerOrders) -> JobKind:
     return JobKind(run, resumes=True, waits=True)
 
 
-async def _go_on(running: Running, order: PowerOrder) -> None:
-    """Tell how far it is; raises JobCancelled, but where the power is away to come back: it would stay away."""
-    away = Stage.ON in STAGES[order.action][1:] and (order.index or order.sent)
-    with contextlib.suppress(JobCancelled) if away else contextlib.nullcontext():
-        await running.check()
-        await running.progress(order.index / len(STAGES[order.action]), _AT[order.stage])
+class _Watched:
+    """The task of an order, told how far that is."""
+
+    def __init__(self, running: Running) -> None:
+        self._running, self._told = running, -1
+
+    async def go_on(self, order: PowerOrder) -> None:
+        """Raises JobCancelled where somebody has cancelled it, but where the power is away to come back."""
+        away = Stage.ON in STAGES[order.action][1:] and (order.index or order.sent)
+        with contextlib.suppress(JobCancelled) if away else contextlib.nullcontext():
+            await self._running.check()
+            await self._tell(order)
+
+    async def _tell(self, order: PowerOrder) -> None:
+        """Once for each stage: there may be thousands of orders."""
+        if order.index != self._told:
+            self._told = order.index
+            await self._running.progress(order.index / len(STAGES[order.action]), _AT[order.stage])

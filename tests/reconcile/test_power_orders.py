@@ -91,6 +91,34 @@ async def test_a_command_that_the_switch_did_not_take_is_given_again_soon(switch
     assert switches.world.now - began < 30
 
 
+async def test_an_order_that_had_to_wait_for_its_turn_has_all_its_time(switches, node, world):
+    """A thousand machines were switched off at once, and sixteen switches are spoken with at a time."""
+    await node.usable()
+    await switches.add(node, PowerState.ON)
+    machine = await node.seen()
+
+    @dataclass
+    class Slow(MemorySwitch):
+        """Needs a while to go off."""
+
+        async def off(self):
+            self.asked.append("off")
+            self.at = world.now + 20
+
+        async def observe(self):
+            self.state = PowerState.OFF if world.now >= self.at else PowerState.ON
+            return self.state
+
+        at: float = world.now + 10_000
+
+    switches.memory[machine.name] = memory = Slow(PowerState.ON)
+    task = await world.wishes.power(machine.id, PowerAction.OFF, None, ADA)
+    world.now += 1000
+    await switches.work()
+    assert (await world.task(task.id)).status == "done"
+    assert memory.asked.count("off") == 1
+
+
 async def test_what_cannot_look_has_done_nothing_before_its_command_left(switches, node):
     """Wake-on-LAN: nobody sees that the machine starts, but everybody that no packet could be sent."""
     await node.usable()
@@ -261,6 +289,17 @@ async def test_a_cycle_that_is_cancelled_gives_the_power_back(switches, node, wo
     await switches.work()
     assert (await world.task(task.id)).status == "done"
     assert memory.booted == [None]
+
+
+async def test_how_far_an_order_is_is_told_once_for_each_stage(switches, node, world, monkeypatch):
+    """There may be thousands of them, each of which looks every two seconds."""
+    await node.usable()
+    await switches.add(node, PowerState.ON)
+    heard, publish = [], world.bus.publish
+    monkeypatch.setattr(world.bus, "publish", lambda item: (heard.append(item), publish(item)))
+    assert (await switches.ask(node, "cycle")).status == "done"
+    told = [item.detail["status"] for item in heard if getattr(item, "kind", "") == "task.changed"]
+    assert told == ["waiting", "running", "running", "running", "done"]
 
 
 async def test_a_cancelled_order_sends_nothing_and_frees_the_switch(switches, node, world):
