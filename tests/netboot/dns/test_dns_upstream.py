@@ -115,6 +115,15 @@ def signature(owner, signer):
     return dnslib.RR(owner, 46, ttl=500, rdata=dnslib.RD(rdata))
 
 
+@pytest.mark.parametrize(("owner", "believed"), [("example.com", True), ("other.org", False)])
+def test_a_name_that_stands_in_for_a_whole_zone_is_passed_on_where_that_is_above(owner, believed):
+    """RFC 6672: a DNAME comes with the alias that follows from it."""
+    record = answer_with("www.example.com. 300 CNAME www.example.net.", "www.example.net. 300 A 192.0.2.1")
+    record.add_answer(dnslib.RR(owner, 39, ttl=300, rdata=dnslib.RD(b"\7example\3net\0")))
+    verified = checked(record)
+    assert (verified.sections.answers == 3) if believed else (verified is Useless.FOREIGN)
+
+
 def test_a_soa_beside_records_of_other_zones_is_not_believed():
     record = answer_with(auth=SOA, rcode=3)
     record.add_auth(*dnslib.RR.fromZone("other.org. 500 NS evil.test."))
