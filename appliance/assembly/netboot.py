@@ -16,7 +16,7 @@ from appliance.assembly.patience import impatient
 from appliance.machine import MacAddress
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
-from appliance.netboot.dhcp.facts import DhcpSeen, Fact, LeaseEnded, LeaseGranted
+from appliance.netboot.dhcp.facts import DhcpSeen, Fact, LeaseEnded, LeaseGranted, Offered, Unserved
 from appliance.netboot.dhcp.served import UnknownPolicies
 from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import Subnet
@@ -109,8 +109,13 @@ def dhcp_server(
 
 def _mac_of(fact: Fact) -> str:
     """Whom a fact is about; empty for what is about nobody."""
-    if isinstance(fact, LeaseGranted | LeaseEnded):
-        return fact.lease.mac
+    match fact:
+        case DhcpSeen() | Offered():
+            return fact.mac
+        case LeaseGranted() | LeaseEnded():
+            return fact.lease.mac
+        case Unserved():
+            return fact.seen.mac
     mac: str = getattr(fact, "mac", "")
     return mac
 

@@ -33,8 +33,10 @@ GATHER_SECONDS = 1.0
 """News waits so long for more, to be written together."""
 LAZY_SECONDS = 60.0
 """What is no news, such as a lease that is renewed, waits so long."""
-WAITING = 4096
-"""Interfaces that wait for the store at most; beyond it new ones are dropped."""
+WAITING = 1024
+"""Interfaces that wait for the store at most; beyond it new ones are dropped, and noted when they are heard of again:
+a crowd that is larger is served first, and to note one takes nearly as long as to store its lease.
+"""
 NEW_AT_ONCE, NEW_SECONDS = 300, 2.0
 """Interfaces that are noted at once before they took an address, and seconds to each further one: made-up addresses
 must not push out the others. Those that take one are as many as there are addresses."""

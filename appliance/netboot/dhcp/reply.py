@@ -1,6 +1,7 @@
 """Replies: what stands in them and where they go (RFC 2131 sections 4.1 and 4.3, table 3; pure)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from msgspec import Struct, field
@@ -57,13 +58,20 @@ def ack(request: Request, server: IPv4Address, terms: Terms) -> bytes:
 
 
 def _lease_reply(kind: MessageKind, request: Request, server: IPv4Address, terms: Terms) -> bytes:
-    seconds = terms.seconds
-    options = _start(kind, server)
-    options[Code.LEASE_TIME] = seconds.to_bytes(4, "big")
-    options[Code.RENEWAL_TIME] = (seconds // 2).to_bytes(4, "big")
-    options[Code.REBINDING_TIME] = (seconds * _REBINDING_EIGHTHS // 8).to_bytes(4, "big")
+    options = dict(_lease_start(kind, server, terms.seconds))
     ciaddr = request.packet.ciaddr if kind is MessageKind.ACK else NOWHERE
     return _encode(request, options, terms.boot, terms.told, yiaddr=terms.address, ciaddr=ciaddr)
+
+
+@lru_cache(maxsize=256)
+def _lease_start(kind: MessageKind, server: IPv4Address, seconds: int) -> Mapping[int, bytes]:
+    """What all that are leased an address for so long are told first."""
+    return {
+        **_start(kind, server),
+        Code.LEASE_TIME: seconds.to_bytes(4, "big"),
+        Code.RENEWAL_TIME: (seconds // 2).to_bytes(4, "big"),
+        Code.REBINDING_TIME: (seconds * _REBINDING_EIGHTHS // 8).to_bytes(4, "big"),
+    }
 
 
 def inform_ack(request: Request, server: IPv4Address, terms: Terms) -> bytes:
