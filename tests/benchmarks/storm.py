@@ -43,7 +43,7 @@ http {{
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
     """One storm, and the same bytes over nginx, as the halls tell of them."""
 
     storm: dict[str, Any]
@@ -76,7 +76,7 @@ async def measure() -> list[Figure]:
     return figures(rounds)
 
 
-def figures(rounds: Sequence[_Round]) -> list[Figure]:
+def figures(rounds: Sequence[Round]) -> list[Figure]:
     """Medians of times, the worst of the rest."""
     whole, alone = [each.storm["seconds"] for each in rounds], [each.alone["seconds"] for each in rounds]
     delays, missing = [each.storm["dhcp_p99"] for each in rounds], [MACHINES - each.storm["idle"] for each in rounds]
@@ -97,13 +97,13 @@ def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
 
 
-async def _round(where: Arena) -> _Round:
+async def _round(where: Arena) -> Round:
     storm, peak, busy = await _storm(where)
     # The stack has our agent in it: nginx is asked for files of the very sizes.
     alone, busy_alone = await _bytes_alone(where, (KERNEL, storm["octets"] // max(1, storm["idle"]) - KERNEL))
     if storm["idle"] == MACHINES and storm["octets"] != alone["octets"]:
         raise ApplianceError("bench-storm", f"{storm['octets']} octets are compared with {alone['octets']} over nginx")
-    return _Round(storm, alone, peak, busy, busy_alone)
+    return Round(storm, alone, peak, busy, busy_alone)
 
 
 async def _storm(where: Arena) -> tuple[dict[str, Any], float, float]:

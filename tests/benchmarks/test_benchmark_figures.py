@@ -12,6 +12,8 @@ from appliance.netboot.policy import MaintenanceStack
 from tests.benchmarks.__main__ import ALONE, BENCHMARKS, main
 from tests.benchmarks.boot import KERNEL
 from tests.benchmarks.figure import Figure, as_json, as_table
+from tests.benchmarks.storm import MACHINES, Round
+from tests.benchmarks.storm import figures as storm_figures
 
 GOOD = Figure("boot", "netboot / direct", 1.25, "", 1.5, "20.0 s / 16.0 s")
 BAD = Figure("idle-daemon", "memory", 90.0, "MB", 80)
@@ -56,3 +58,19 @@ def test_the_kernel_of_a_boot_script_is_found() -> None:
     )
     assert found["arguments"].startswith("console=tty0")
     assert found["arguments"].endswith("qrm.mac=52:54:00:00:00:01")
+
+
+def test_a_storm_is_told_by_its_worst_and_its_middle_round() -> None:
+    rounds = [
+        Round(
+            {"seconds": seconds, "idle": idle, "dhcp_p99": 0.5, "failures": [f"{idle} idle"]},
+            {"seconds": 40.0},
+            peak,
+            busy=30.0,
+            busy_alone=25.0,
+        )
+        for seconds, idle, peak in ((44.0, MACHINES, 120.0), (60.0, MACHINES - 2, 260.0), (42.0, MACHINES, 110.0))
+    ]
+    missing, time, memory, delay, beside = storm_figures(rounds)
+    assert (missing.value, time.value, memory.value, delay.value, beside.value) == (2, 1.1, 260.0, 0.5, 5.0)
+    assert [each.met for each in (missing, time, memory, delay)] == [False, True, False, True]
