@@ -518,6 +518,26 @@ class TestExhaustion:
         play.pass_time(5)
         assert play.obtain(MAC) in {address(last) for last in range(50, 61)}
 
+    def test_what_is_chosen_while_too_much_is_probed_is_not_lost(self, play: Playbook, monkeypatch) -> None:
+        monkeypatch.setattr("appliance.netboot.dhcp.service.MAX_PROBES", 2)
+        play.answer_probes = False
+        for number in range(11):
+            play.discover(f"52:54:00:00:03:{number:02x}")
+        play.finish_probes()
+        play.answer_probes = True
+        play.pass_time(60)
+        given = [play.obtain(f"52:54:00:00:04:{number:02x}") for number in range(11)]
+        assert set(given) == {address(last) for last in range(50, 61)}
+
+    def test_an_address_whose_client_left_during_its_probe_goes_to_the_next(self, play: Playbook) -> None:
+        play.configure(**only_addresses(50))
+        play.answer_probes = False
+        play.discover(MAC)
+        play.select(address(50), MAC, server=IPv4Address("10.77.0.9"))
+        assert play.discover(OTHER_MAC) == []
+        (offer,) = play.finish_probes()
+        assert (offer.yiaddr, offer.chaddr.hex(":")) == (address(50), OTHER_MAC)
+
     def test_address_offered_to_two_goes_to_the_first_that_takes_it(self, play: Playbook) -> None:
         play.configure(**only_addresses(50))
         play.discover(MAC)

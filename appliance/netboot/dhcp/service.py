@@ -139,13 +139,15 @@ class SubnetService:
         if choice is None:
             return self._exhausted(request, now)
         if choice.address in self._probing:  # asked again while we look: the newest request gets the answer
+            self.pool.hold(self._key(request), choice.address, now, request.relay)  # who asked first may have gone
             self._probing[choice.address].request = request
             return []
         if not choice.fresh or self._answers_at_once(request):
             return self._offer(request, choice.address, now)
-        if len(self._probing) >= MAX_PROBES:
-            return []
         self.pool.hold(self._key(request), choice.address, now, request.relay)
+        if len(self._probing) >= MAX_PROBES:
+            self.pool.withdraw(self._key(request))  # or nobody would ever be offered it again
+            return []
         self._probing[choice.address] = Look(request, tries)
         return [Probe(self.subnet.interface, choice.address, request.mac)]
 
