@@ -35,8 +35,9 @@ async def walk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> di
             width, height = WIDTHS[0]
             await tab.page.set_viewport_size({"width": width, "height": height})
             await tab.go(path)
+            title = await tab.page.title()  # before the page may have said it anew
             broken = await violations(tab)
-            seen[path] = Seen(await tab.page.title(), [*tab.complaints], broken, await tab.page.evaluate(WIDER))
+            seen[path] = Seen(title, [*tab.complaints], broken, await tab.page.evaluate(WIDER))
             tab.complaints.clear()
     return seen
 
