@@ -96,11 +96,11 @@ class Request(Struct, frozen=True):
 
     @property
     def hostname(self) -> str:
-        """Option 12 made safe: the first label, letters, digits and inner hyphens only; may be empty."""
+        """Option 12 made safe: the first label, letters, digits and inner hyphens (``_`` is one); may be empty."""
         if Code.HOST_NAME not in self.packet.options:
             return ""
         label = self.packet.options[Code.HOST_NAME].split(b".")[0].decode("ascii", "ignore").lower()
-        return re.sub(r"[^a-z0-9-]", "", label)[:_LABEL_SIZE].strip("-")
+        return re.sub(r"[^a-z0-9-]", "", label.replace("_", "-"))[:_LABEL_SIZE].strip("-")
 
     @property
     def max_reply(self) -> int:

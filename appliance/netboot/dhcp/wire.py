@@ -200,4 +200,8 @@ def _bind_error(interface: str, ports: frozenset[int], error: OSError) -> Applia
             f"not allowed to serve DHCP on {interface}: {error.strerror}",
             "the process needs the capabilities CAP_NET_BIND_SERVICE and CAP_NET_RAW",
         )
-    return ApplianceError("dhcp-bind-failed", f"cannot serve DHCP on {interface}: {error.strerror}")
+    return ApplianceError(
+        "dhcp-bind-failed",
+        f"cannot serve DHCP on {interface}: {error.strerror}",
+        "look at the interface with `ip address`, and at the system's log for what the kernel says of it",
+    )
