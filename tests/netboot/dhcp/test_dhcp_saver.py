@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance.lease import Lease, LeaseState
-from appliance.netboot.dhcp.saver import Saver
+from appliance.netboot.dhcp.saver import GATHER_SECONDS, Saver
 
 
 def lease(last: int) -> Lease:
@@ -45,6 +45,32 @@ async def test_what_comes_while_the_disk_is_stuck_is_one_batch_in_order() -> Non
         disk.go.set()
         assert await disk.started.get() == [lease(2), lease(3)]
         assert [await done.get(), await done.get()] == [[lease(1)], [lease(2), lease(3)]]
+        running.cancel()
+
+
+async def test_in_a_crowd_leases_wait_for_others_and_one_alone_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, over = asyncio.Queue[float](), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waits.put_nowait(seconds)
+        await over.wait()
+
+    disk, done = Disk(), asyncio.Queue[Sequence[Lease]]()
+    disk.go.set()
+    saver = Saver(disk, done.put_nowait, done.put_nowait)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(saver.run())
+        saver.put(lease(1))
+        assert await done.get() == [lease(1)]
+        saver.put(lease(2))
+        saver.put(lease(3))
+        assert await done.get() == [lease(2), lease(3)], "nobody knew of a crowd yet"
+        saver.put(lease(4))
+        assert await waits.get() == GATHER_SECONDS
+        saver.put(lease(5))
+        over.set()
+        assert await done.get() == [lease(4), lease(5)]
         running.cancel()
 
 
