@@ -39,21 +39,22 @@ node_modules/.installed: package.json package-lock.json appliance/web/assets.py 
 lab: setup
 	@$(BIN)/qrm lab $(ARGS)
 
-# Most tests wait for programs that they started: one test more than there are cores keeps all of them busy. Long files
-# begin first (tests/conftest.py orders them), so that no core is idle at the end.
-WORKERS := $(shell echo $$(($$(nproc) + 1)))
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Long files begin first (tests/conftest.py orders them), so that no core is idle at the end. Most tests wait for programs
+# that they started: one process more than there are cores keeps all of them busy.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+TESTS := $(PYTEST) -n $(shell echo $$(($$(nproc) + 1)))
 # Virtual machines keep every core busy, so they come after what measures time; status 5 is "none chosen by ARGS".
+VM_TESTS := $(PYTEST) -n $(shell nproc)
 # Where ARGS names none, their files are named: to read all others would take as long as one of their tests.
 VM_FILES := $(if $(findstring tests,$(ARGS)),,$(shell grep -rlE 'mark\.vm\b' --include='test_*.py' tests))
 
 test: setup check
-	@$(PYTEST) -m 'not vm and not slow' $(ARGS) || [ $$? = 5 ]
-	@$(PYTEST) -m 'vm and not slow' $(VM_FILES) $(ARGS) || [ $$? = 5 ]
+	@$(TESTS) -m 'not vm and not slow' $(ARGS) || [ $$? = 5 ]
+	@$(VM_TESTS) -m 'vm and not slow' $(VM_FILES) $(ARGS) || [ $$? = 5 ]
 
 test-all: setup check
-	@$(PYTEST) -m 'not vm' $(ARGS) || [ $$? = 5 ]
-	@$(PYTEST) -m vm $(VM_FILES) $(ARGS) || [ $$? = 5 ]
+	@$(TESTS) -m 'not vm' $(ARGS) || [ $$? = 5 ]
+	@$(VM_TESTS) -m vm $(VM_FILES) $(ARGS) || [ $$? = 5 ]
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
