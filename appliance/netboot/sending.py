@@ -14,6 +14,7 @@ from typing import cast
 from aiohttp import hdrs, web
 
 from appliance.errors import NotFound
+from appliance.netboot.turns import Turns
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
@@ -33,6 +34,7 @@ class Sent:
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.turns = Turns()
 
 
 SENT = web.AppKey("sent", Sent)
@@ -130,7 +132,8 @@ class _Sending:
     async def whole(self) -> None:
         """Until all of it is in the socket; raises OSError, and TimeoutError for a reader that takes nothing."""
         self._send()  # of a small file that is all
-        self._loop.add_writer(self._socket, self._send)
+        self._total.turns.transfers += 1
+        self._loop.add_writer(self._socket, self._has_room)
         try:
             while not self._over.done():
                 left = self._moved_at + STALLED_SECONDS - self._loop.time()
@@ -138,8 +141,22 @@ class _Sending:
                     raise TimeoutError
                 await asyncio.wait((self._over,), timeout=left)
         finally:
+            self._total.turns.transfers -= 1
             self._loop.remove_writer(self._socket)
+            self._over.cancel()  # for the turn that may still come; where it is over, that changes nothing
         self._over.result()
+
+    def _has_room(self) -> None:
+        if self._total.turns.are_needed:
+            self._loop.remove_writer(self._socket)
+            self._total.turns.ask(self._take_turn)
+        else:
+            self._send()
+
+    def _take_turn(self) -> None:
+        self._send()
+        if not self._over.done():
+            self._loop.add_writer(self._socket, self._has_room)
 
     def _send(self) -> None:
         if self._over.done():
