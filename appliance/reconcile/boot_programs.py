@@ -76,7 +76,7 @@ class BootPrograms:
         """A fact of the DHCP server."""
         if not isinstance(fact, DhcpSeen):
             return
-        if fact.holds is not None and self._is_given_elsewhere(fact.holds, fact.interface):
+        if fact.holds is not None and self._is_learnt(fact.holds, fact.interface):
             self._learn(str(fact.holds), fact.mac)
         if fact.is_ipxe and fact.mac in self._rounds:
             self._keep(fact.mac, rounds.started(self._rounds[fact.mac]))
@@ -93,9 +93,11 @@ class BootPrograms:
     def whose(self, address: str) -> str | None:
         """The interface that has this address, from its first packet on; None for an address that nobody was given."""
         try:
-            return self._elsewhere.get(address) or self._holder(IPv4Address(address))
+            asked = IPv4Address(address)
         except AddressValueError:
             return None
+        given_elsewhere = any(_is_given_elsewhere(asked, subnet) for subnet in self._subnets)
+        return (self._elsewhere.get(address) if given_elsewhere else None) or self._holder(asked)
 
     def script(self, mac: str) -> None:
         """The machine fetched its boot script: whatever it loaded runs."""
@@ -109,10 +111,9 @@ class BootPrograms:
         if (after := rounds.loaded(before, program)) != before:
             self._keep(mac, after)
 
-    def _is_given_elsewhere(self, address: IPv4Address, interface: str) -> bool:
-        """Whether another server gives this address: of ours everybody can say that they have it."""
-        subnet = next((each for each in self._subnets if each.interface == interface), None)
-        return subnet is not None and subnet.mode != "authoritative" and address in subnet.network
+    def _is_learnt(self, address: IPv4Address, interface: str) -> bool:
+        """Whether somebody is believed who says on this interface that it has this address."""
+        return any(each.interface == interface and _is_given_elsewhere(address, each) for each in self._subnets)
 
     def _keep(self, mac: str, of: Rounds) -> None:
         if len(self._rounds) >= REMEMBERED and mac not in self._rounds:
@@ -123,3 +124,8 @@ class BootPrograms:
         if len(self._elsewhere) >= REMEMBERED:
             self._elsewhere.clear()
         self._elsewhere[address] = mac
+
+
+def _is_given_elsewhere(address: IPv4Address, subnet: Subnet) -> bool:
+    """Whether another server gives this address of the subnet: of ours everybody can say that they have it."""
+    return subnet.mode != "authoritative" and address in subnet.network

@@ -220,6 +220,14 @@ def test_an_address_that_another_server_gave_is_learnt(world, mode):
     assert world.asks() == "shimx64.efi"
 
 
+def test_what_another_server_gave_counts_no_longer_once_we_give_the_addresses(world):
+    world.subnets[:] = [replace(SUBNET, mode="proxy")]
+    says_it_holds(world, IPv4Address(ADDRESS), "02:00:00:00:00:99")
+    assert world.programs.whose(ADDRESS) == "02:00:00:00:00:99"
+    world.subnets[:] = [SUBNET]
+    assert world.programs.whose(ADDRESS) == MAC
+
+
 def test_nobody_takes_an_address_that_we_gave_by_saying_so(world):
     stranger = "02:00:00:00:00:99"
     says_it_holds(world, IPv4Address(ADDRESS), stranger)
