@@ -12,7 +12,7 @@ from appliance.cli.client import Api, api_of, fetch_authority, normal_url
 from appliance.cli.credentials import Credentials, Server
 from appliance.cli.errors import Refused
 from appliance.cli.secret_input import ask, ask_new
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Invalid
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,11 +34,20 @@ def setup(url: str, user: str, ca: Path | None, fingerprint: str | None) -> None
     The one-time link of its log, or the token in it, and the new password are asked for, or read from standard input,
     one a line.
     """
-    known, target = credentials.load(), normal_url(url)
+    known, target = credentials.load(), normal_url(_without_link(url))
     api, pem, pinned = _reached(target, ca, fingerprint, known)
     link = ask("Set-up link, or its token")
     body = {"token": link.rpartition("token=")[2].strip(), "name": user, "password": ask_new(user)}
     _keep(known, Server(target, user, str(api.send("POST", "/setup", body)["token"]), pem, pinned))
+
+
+def _without_link(url: str) -> str:
+    """The address as it is; raises Invalid for a set-up link, which is a secret, and arguments are for all to read."""
+    address, _, token = url.partition("/setup?token=")
+    if token:
+        hint = f"write: qrm setup {address}; it asks for the link by itself"
+        raise Invalid("link-in-arguments", "every user of this computer can read what programs are called with", hint)
+    return address
 
 
 @click.command()

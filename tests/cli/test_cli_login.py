@@ -35,6 +35,9 @@ async def test_the_first_administrator(stranger: Cli) -> None:
     store = stranger.world.services.store
     await store.write(lambda db: accounts.delete_user(db, NAME))
     link = await prepare_setup(store, stranger.world.services.state_dir, stranger.world.clock())
+    refused = await stranger.run("setup", f"{stranger.url}/setup?token=secret", code=1)
+    assert f"qrm setup {stranger.url};" in refused.err
+    assert "secret" not in refused.err
     trusted = ("setup", stranger.url, "--user", "eva", "--fingerprint", stranger.authority.fingerprint)
     typed = f"{stranger.url}{link}\n{PASSWORD}\n"
     assert "setup-token" in (await stranger.run(*trusted, stdin=f"wrong\n{PASSWORD}\n", code=4)).err
