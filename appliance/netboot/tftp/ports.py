@@ -46,7 +46,6 @@ class OwnPort:
 
     def __init__(self, address: str, client: Address, follow: Follow, received: Received) -> None:
         """``received`` hears what ``follow`` has no answer to. Raises OSError where no descriptor or port is left."""
-        self._follow, self._received = follow, received
         self._segments = True
         with contextlib.ExitStack() as undo:
             self._strangers = undo.enter_context(_socket())
@@ -58,10 +57,10 @@ class OwnPort:
             self._connected.bind(self._strangers.getsockname())
             self._connected.connect(client)
             undo.pop_all()
-        self._receive, self._send = self._connected.recv, self._connected.send
+        self._send = self._connected.send
         self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
-        self._loop.add_reader(self._connected.fileno(), self._read)
+        read = reading(self._connected.recv, follow, self._loop.time, self._send, received)
+        self._loop.add_reader(self._connected.fileno(), read)
         self._loop.add_reader(self._strangers.fileno(), self._refuse)
 
     def send(self, datagrams: Datagrams) -> None:
@@ -80,22 +79,34 @@ class OwnPort:
             self._loop.remove_reader(each.fileno())
             each.close()
 
-    def _read(self) -> None:
-        try:
-            data = self._receive(LONGEST_ANSWER)
-            if packet := self._follow(data, self._now()):  # nearly always, so nothing else stands in the way
-                self._send(packet)
-                return
-        except OSError:  # an ICMP error about what was sent; or as in `send`
-            return
-        self._received(data)
-
     def _refuse(self) -> None:
         with contextlib.suppress(OSError):
             data, stranger = self._strangers.recvfrom(LONGEST_ANSWER)
             # An ERROR is never answered, or two servers could do this for ever.
             if not data.startswith(_ERROR_OPCODE):
                 self._strangers.sendto(_WRONG_TRANSFER, stranger)
+
+
+def reading(
+    receive: Callable[[int], bytes],
+    follow: Follow,
+    now: Callable[[], float],
+    send: Callable[[bytes], object],
+    received: Received,
+) -> Callable[[], None]:
+    """What the loop calls for each datagram. All is at hand: to look it up would take as long as the decision."""
+
+    def read() -> None:
+        try:
+            data = receive(LONGEST_ANSWER)
+            if packet := follow(data, now()):
+                send(packet)
+                return
+        except OSError:  # an ICMP error about what was sent before, or what `OwnPort.send` calls lost
+            return
+        received(data)
+
+    return read
 
 
 class SharedPort:
