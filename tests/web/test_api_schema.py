@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from web_world import World, open_world
 
+from appliance.store.store import READERS
 from appliance.web.api.routes import BASE, ENDPOINTS
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -54,10 +55,12 @@ class Served:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # Its one thread begins now: one that began during a test would look like something that the test left behind.
+        # Its threads begin now: one that began during a test would look like something that the test left behind.
         self._loop.set_default_executor(ThreadPoolExecutor(1))
         await asyncio.to_thread(int)
         async with open_world(self._state) as world:
+            together = threading.Barrier(READERS)
+            await asyncio.gather(*(world.services.store.read(lambda _: together.wait()) for _ in range(READERS)))
             self.token = await world.set_up()
             for number in range(1, 4):
                 await world.machine(number)
