@@ -44,7 +44,7 @@ def test_a_client_is_heard_with_what_it_says_of_itself(play: Playbook) -> None:
     said = {Code.VENDOR_CLASS: b"MSFT 5.0\0\x1b", Code.USER_CLASS: b"\x04iPXE", Code.HOST_NAME: b"Lap_top.example"}
     play.discover(options=said)
     (seen,) = of(play, DhcpSeen)
-    assert (seen.vendor_class, seen.user_class, seen.hostname) == ("MSFT 5.0", "iPXE", "laptop")
+    assert (seen.vendor_class, seen.user_class, seen.hostname) == ("MSFT 5.0", "iPXE", "lap-top")
     assert (seen.chosen, seen.holds) == (None, None)
 
 
