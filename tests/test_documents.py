@@ -33,6 +33,7 @@ from appliance.web.api.endpoint import Form
 from appliance.web.api.routes import ENDPOINTS
 from appliance.web.feed import message_of
 from appliance.workflow import STEPS, Actor, DeploymentId
+from tests.benchmarks.__main__ import main as bench
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -183,8 +184,12 @@ def test_make_knows_its_targets(document, exactly, arguments):
     assert found.returncode == 0, found.stderr
     for argument in arguments:
         if argument.startswith("ARGS="):
-            assert arguments[0] == "lab"
-            parsed(cli, ["lab", *shlex.split(argument.removeprefix("ARGS="))])
+            given = shlex.split(argument.removeprefix("ARGS="))
+            if arguments[0] == "bench":
+                parsed(bench, given)
+            else:
+                assert arguments[0] == "lab"
+                parsed(cli, ["lab", *given])
 
 
 @pytest.mark.parametrize(("document", "exactly", "arguments"), lines_of(("image-builder/build", "build")))
