@@ -60,6 +60,7 @@ class TftpFuzz:
         self._transfer.handle_timer(self.now)
         for sent in self._transfer.datagrams_to_send():
             decode(sent)
+        self._transfer.prepare()
 
     def _asked(self, request: ReadRequest) -> Transfer | None:
         assert decode(encode(request)) == request

@@ -12,8 +12,6 @@ from appliance.netboot.tftp.packet import ErrorCode, Failure, encode
 Address = tuple[str, int]
 """IPv4 address and port."""
 Received = Callable[[bytes], None]
-Follow = Callable[[bytes, float], bytes | None]
-"""(what came, the loop's time) -> the one datagram that answers it, or None where that is not so simple."""
 Datagrams = Sequence[bytes]
 
 LONGEST_ANSWER = 400
@@ -25,6 +23,17 @@ _REQUEST_BUFFER = 1 << 20
 """Bytes: the requests of a rack that is switched on wait here, not for the clients' next try."""
 _WRONG_TRANSFER = encode(Failure(ErrorCode.UNKNOWN_TRANSFER, "this port serves another transfer"))
 _ERROR_OPCODE = b"\0\5"
+
+
+class Follower(Protocol):
+    """Who answers most of what comes without more ado."""
+
+    def follow(self, data: bytes, now: float) -> bytes | None:
+        """The one datagram that answers `data` at `now` (the loop's time), or None where that is not so simple."""
+        ...
+
+    def prepare(self) -> None:
+        """That was sent; what comes next can be made ready."""
 
 
 class Port(Protocol):
@@ -44,8 +53,8 @@ class OwnPort:
     neither side looks at addresses for each block; the other gets what comes from strangers.
     """
 
-    def __init__(self, address: str, client: Address, follow: Follow, received: Received) -> None:
-        """``received`` hears what ``follow`` has no answer to. Raises OSError where no descriptor or port is left."""
+    def __init__(self, address: str, client: Address, follower: Follower, received: Received) -> None:
+        """``received`` hears what ``follower`` has no answer to. Raises OSError where no descriptor or port is left."""
         self._segments = True
         with contextlib.ExitStack() as undo:
             self._strangers = undo.enter_context(_socket())
@@ -59,7 +68,7 @@ class OwnPort:
             undo.pop_all()
         self._send = self._connected.send
         self._loop = asyncio.get_running_loop()
-        read = reading(self._connected.recv, follow, self._loop.time, self._send, received)
+        read = reading(self._connected, follower, self._loop.time, received)
         self._loop.add_reader(self._connected.fileno(), read)
         self._loop.add_reader(self._strangers.fileno(), self._refuse)
 
@@ -88,19 +97,18 @@ class OwnPort:
 
 
 def reading(
-    receive: Callable[[int], bytes],
-    follow: Follow,
-    now: Callable[[], float],
-    send: Callable[[bytes], object],
-    received: Received,
+    connected: socket.socket, follower: Follower, now: Callable[[], float], received: Received
 ) -> Callable[[], None]:
     """What the loop calls for each datagram. All is at hand: to look it up would take as long as the decision."""
+
+    receive, send, follow, prepare = connected.recv, connected.send, follower.follow, follower.prepare
 
     def read() -> None:
         try:
             data = receive(LONGEST_ANSWER)
             if packet := follow(data, now()):
                 send(packet)
+                prepare()
                 return
         except OSError:  # an ICMP error about what was sent before, or what `OwnPort.send` calls lost
             return

@@ -29,7 +29,7 @@ from appliance.netboot.tftp.packet import (
     encode,
 )
 from appliance.netboot.tftp.pieces import Pieces
-from appliance.netboot.tftp.ports import Address, Follow, OwnPort, Port, Received, SharedPort, listening_socket
+from appliance.netboot.tftp.ports import Address, OwnPort, Port, Received, SharedPort, listening_socket
 from appliance.netboot.tftp.refusals import Refusals
 from appliance.netboot.tftp.session import TransferSession
 from appliance.netboot.tftp.transfer import Failed, Finished, Outcome, Transfer
@@ -231,7 +231,7 @@ class TftpServer:
         try:
             running.session = TransferSession(
                 transfer,
-                lambda received: self._open_port(client, transfer.follow, received),
+                lambda received: self._open_port(client, transfer, received),
                 lambda: self._answered(client),
                 lambda: self._end(client, running),
             )
@@ -245,11 +245,11 @@ class TftpServer:
         self._census.answered(client[0])
         del self._waiting[client]
 
-    def _open_port(self, client: Address, follow: Follow, received: Received) -> Port:
+    def _open_port(self, client: Address, transfer: Transfer, received: Received) -> Port:
         assert self._socket is not None, "requests come from there"
         if self._single_port:
             return SharedPort(self._socket, client)
-        return OwnPort(self.address, client, follow, received)
+        return OwnPort(self.address, client, transfer, received)
 
     def _end(self, client: Address, running: _Running) -> None:
         running.file.close()

@@ -30,7 +30,7 @@ from appliance.netboot.tftp.packet import (
     encode,
 )
 from appliance.netboot.tftp.patience import Patience
-from appliance.netboot.tftp.pieces import Pieces
+from appliance.netboot.tftp.pieces import Pieces, Step
 
 _WIRE_BLOCKS = 0x10000
 _ACK = int(Opcode.ACK)  # looking up the member takes as long as the rest of what an ACK costs
@@ -76,6 +76,7 @@ class Transfer:
         self._acknowledged = 0  # blocks that the client has, in order
         self._window: list[bytes] = []  # packets sent after that, oldest first
         self._following: list[bytes] = []  # what comes after these, as far as it is ready
+        self._next: Step | None = None  # the same without windows
         self._whole_window: bytes | None = None  # what the client sends when it has all of the window
         self._patience = Patience(terms.timeout, limits)
         self._asked_at, self._pause = now, 0.0
@@ -98,11 +99,12 @@ class Transfer:
         None where not: nothing has changed then, and `receive_datagram` decides. Where there is a packet, that would
         have come to the same one and the same deadline, by a longer way.
         """
-        if data != self._whole_window or self._window_size > 1 or self.outcome is not None:
+        if data != self._whole_window or (step := self._next) is None or self.outcome is not None:
             return None
-        if now - self._asked_at > self._patience.swift or (step := next(self._blocks.ahead, None)) is None:
+        if now - self._asked_at > self._patience.swift:
             return None
         self._window[0], self._whole_window = step
+        self._next = None
         self._acknowledged += 1
         self._asked_at = now
         return step[0]
@@ -138,7 +140,10 @@ class Transfer:
     def prepare(self) -> None:
         """Make ready what the next answer will ask for. Call it after sending: the client is busy meanwhile."""
         blocks, following, most = self._blocks, self._following, self._window_size
-        if not self.answered or most == 1:  # nobody may be there; single blocks are ready some at a time
+        if not self.answered:  # nobody may be there
+            return
+        if most == 1:
+            self._next = self._next or next(blocks.ahead, None)
             return
         try:
             while len(following) < most and not blocks.ended:
@@ -213,7 +218,7 @@ class Transfer:
         if not self._tries and now - self._asked_at > self._patience.swift:
             self._patience.answered(now - self._asked_at)
         del self._window[:blocks]
-        if self._window or self._following or not self._blocks.ended:
+        if self._window or self._following or self._next or not self._blocks.ended:
             self._send_window(now)
         else:
             self.outcome = Finished(self._blocks.bytes, now - self._started)
@@ -238,6 +243,9 @@ class Transfer:
         if missing and following:
             window += following[:missing]
             del following[:missing]
+        if self._next and not window:
+            window.append(self._next[0])
+            self._next = None
         while len(window) < self._window_size and not self._blocks.ended:
             window.append(self._blocks.next())
 
