@@ -170,8 +170,10 @@ class TftpServer:
 
     def _receive_read(self, request: ReadRequest, client: Address) -> None:
         if running := self._running.get(client):
-            if running.request == request and not running.transfer.answered:
-                return  # sent again because our answer is late or lost; the transfer repeats that itself
+            if running.request == request and (running.transfer.flows or not running.transfer.answered):
+                # Sent again because our answer was late or lost: the transfer repeats that itself, and an error would
+                # end it for a client that has the answer by now.
+                return
             # Some ROMs use one port for everything: the new request means that the old one is over.
             running.cancel("the client asked anew from the same port")
         if self._census.full and not self._census.own_refusal(client[0]):

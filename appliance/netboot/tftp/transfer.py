@@ -93,6 +93,11 @@ class Transfer:
         """When `handle_timer` wants to be called, as long as there is no outcome."""
         return self._asked_at + self._pause
 
+    @property
+    def flows(self) -> bool:
+        """Whether the client answers: nothing has had to be repeated since it was heard of."""
+        return self._tries == 0
+
     def follow(self, data: bytes, now: float) -> bytes | None:
         """The next packet where all is as it nearly always is: one block was out, once, and `data` is its ACK, in time.
 

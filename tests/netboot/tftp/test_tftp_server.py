@@ -229,6 +229,35 @@ async def test_repeated_request_of_one_port_starts_nothing_new(root):
             assert (packet.block, again) == (2, port)
 
 
+async def test_a_repeated_request_that_we_read_late_disturbs_nothing(root):
+    async with serving(DirectoryFiles(root)) as (server, facts):
+        with Client(server) as client:
+            client.send(ReadRequest("even", Mode.OCTET))
+            _, port = await client.receive()
+            client.send(Ack(1), port)
+            assert (await client.receive())[0].block == 2
+            client.send(ReadRequest("even", Mode.OCTET))
+            client.send(Ack(2), port)
+            packet, again = await client.receive()
+            assert (packet, again) == (Data(3, b""), port)
+            client.send(Ack(3), port)
+            await facts.until(lambda facts: len(facts) == 1)
+    assert facts[0].bytes == 1024
+
+
+async def test_a_request_is_heard_again_once_its_transfer_got_no_answers(root):
+    async with serving(DirectoryFiles(root)) as (server, _):
+        with Client(server) as client:
+            client.send(ReadRequest("even", Mode.OCTET))
+            _, port = await client.receive()
+            client.send(Ack(1), port)
+            for _ in range(2):
+                assert (await client.receive())[0].block == 2, "which had to be repeated: the client began anew"
+            client.send(ReadRequest("even", Mode.OCTET))
+            packets = [await client.receive() for _ in range(2)]
+            assert any(isinstance(packet, Data) and packet.block == 1 for packet, _ in packets)
+
+
 async def test_a_new_request_from_the_same_port_replaces_the_old(root):
     async with serving(DirectoryFiles(root)) as (server, facts):
         with Client(server) as client:
