@@ -54,6 +54,8 @@ class Addresses:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._shell.stdin is not None
+        # What is switched off answers no ARP: the next daemon would take its addresses for somebody else's.
+        self._shell.stdin.write(b"address flush dev lo scope global\n")
         self._shell.stdin.close()
         await self._shell.wait()
 
