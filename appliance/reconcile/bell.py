@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 from appliance.events import Bus, Event, Published
 from appliance.machine import MachineId
 
+TOGETHER_SECONDS = 0.25
+"""Waits end at multiples of this, the long ones: waking up for each of ten thousand took longer than answering it."""
+
 
 class Bell:
     """Level-triggered waiting: the condition is asked again after each ring."""
@@ -41,7 +44,7 @@ class Bell:
         event = asyncio.Event()
         self._waiting.setdefault(machine, set()).add(event)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(end_of_wait(asyncio.get_running_loop().time(), seconds)):
                 while not await condition():
                     await event.wait()
                     event.clear()
@@ -56,3 +59,9 @@ class Bell:
         waiting.discard(event)
         if not waiting:
             self._waiting.pop(machine, None)
+
+
+def end_of_wait(now: float, seconds: float) -> float:
+    """When a wait of at most so many seconds ends: together with others where that makes it hardly shorter."""
+    end = now + seconds
+    return end if seconds < 40 * TOGETHER_SECONDS else end // TOGETHER_SECONDS * TOGETHER_SECONDS
