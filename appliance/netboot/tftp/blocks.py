@@ -23,43 +23,56 @@ class Blocks:
 
     def __init__(self, content: Content, size: int, pieces: Pieces | None = None) -> None:
         """``size`` is that of a block, in bytes; ``pieces`` are shared with the other transfers."""
-        self._content, self._size, self._pieces = content, size, pieces
-        self._piece = size * max(1, min(_PIECE // size, _MOST_BLOCKS))
-        self._made, self._whole = 0, False
-        self._ready: Iterator[Step] = iter(())
+        self._cutter = _Cutter(content, size, pieces)
         self.ahead: Iterator[Step] = iter(())
         """All that follows, for who wants its ACKs as well. It stops short where reading fails, and `next` says why."""
-        self.bytes = 0
-        """Of payload, in what was given or is ready."""
+
+    @property
+    def payload(self) -> int:
+        """Bytes of the content in what was given or is ready."""
+        return self._cutter.payload
 
     @property
     def ended(self) -> bool:
         """Whether the last of the content was given: after it nothing may be asked for."""
-        return self._whole and not length_hint(self._ready)
+        return self._cutter.whole and not length_hint(self._cutter.ready)
 
     def next(self) -> bytes:
         """The next packet; raises OSError when reading fails, and can then be asked again."""
         step = next(self.ahead, None)
         if step is None:
-            self._read_on()
-            self.ahead = chain.from_iterable(self._to_come())
+            self._cutter.read_on()
+            self.ahead = chain.from_iterable(self._cutter.to_come())
             step = next(self.ahead)
         return step[0]
 
-    def _to_come(self) -> Iterator[Iterator[Step]]:
-        yield self._ready
-        while not self._whole:
+
+class _Cutter:
+    """Reads and cuts. What it makes holds on to it, and it to nothing of that: an ended transfer is gone at once."""
+
+    def __init__(self, content: Content, size: int, pieces: Pieces | None) -> None:
+        self._content, self._size, self._pieces = content, size, pieces
+        self._piece = size * max(1, min(_PIECE // size, _MOST_BLOCKS))
+        self._made, self.whole = 0, False
+        self.ready: Iterator[Step] = iter(())
+        self.payload = 0
+
+    def to_come(self) -> Iterator[Iterator[Step]]:
+        """What is ready, and what can be read after it, until that fails."""
+        yield self.ready
+        while not self.whole:
             try:
-                self._read_on()
+                self.read_on()
             except OSError:
                 return
-            yield self._ready
+            yield self.ready
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
+        """Make the next piece ready; raises OSError."""
         piece = self._shared() or self._cut(self._content.take(self._piece))
-        self._ready, self._whole = iter(piece.steps), piece.size < self._piece
+        self.ready, self.whole = iter(piece.steps), piece.size < self._piece
         self._made += len(piece.steps)
-        self.bytes += piece.size
+        self.payload += piece.size
 
     def _shared(self) -> Piece | None:
         """What another transfer has had cut, or will find; None where nobody else can have the same content."""

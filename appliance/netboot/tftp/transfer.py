@@ -226,7 +226,7 @@ class Transfer:
         if self._window or self._following or self._next or not self._blocks.ended:
             self._send_window(now)
         else:
-            self.outcome = Finished(self._blocks.bytes, now - self._started)
+            self.outcome = Finished(self._blocks.payload, now - self._started)
 
     def _send_window(self, now: float) -> None:
         """Send a full window from the last in-order ACK on (RFC 7440 section 4): old blocks first."""

@@ -26,7 +26,7 @@ def test_the_packets_are_the_content_and_end_in_a_short_one(content, size):
     assert [packet.block for packet in packets] == [number % 65536 for number in range(1, len(content) // size + 2)]
     assert [len(packet.payload) for packet in packets[:-1]] == [size] * (len(packets) - 1)
     assert len(packets[-1].payload) == len(content) % size
-    assert blocks.bytes == len(content)
+    assert blocks.payload == len(content)
 
 
 @given(st.binary(max_size=3000), st.sampled_from([8, 16, 512]), st.randoms())
