@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-AT_ONCE = 16
-"""Pieces between two looks at everything else: some ten milliseconds."""
+AT_ONCE = 4
+"""Pieces between two looks at everything else: some milliseconds."""
 
 
 class Turns:
