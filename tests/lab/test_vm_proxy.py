@@ -9,7 +9,7 @@ from vm_neighbour import FIRST, LAST, neighbour
 
 from appliance.lab.administrator import first_administrator
 from appliance.lab.artefacts import build
-from appliance.lab.lab import Lab
+from appliance.lab.lab import Lab, LabMachine
 from appliance.lab.operator import until
 from appliance.lab.plan import BRIDGE, LabPlan, plan_machine
 from appliance.lab.run import listen
@@ -18,6 +18,15 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(400)]
 
 SECONDS = 240
 SERVED = "starting the maintenance stack"
+
+
+async def script_is_served(machine: LabMachine) -> None:
+    """Waits until our script is on the machine's screen."""
+
+    async def served() -> bool | None:
+        return SERVED in machine.serial_text() or None
+
+    await until(served)
 
 
 async def test_a_bios_machine_boots_our_script_with_an_address_of_the_other_server(tmp_path: Path) -> None:
@@ -30,11 +39,7 @@ async def test_a_bios_machine_boots_our_script_with_an_address_of_the_other_serv
             async with neighbour(lab, tmp_path) as leases:
                 (machine,) = lab.machines
                 await machine.power_on()
-
-                async def served() -> bool | None:
-                    return SERVED in machine.serial_text() or None
-
-                await until(served)
+                await script_is_served(machine)
                 (known,) = await user.api.items("/machines")
                 assert known["macs"] == [machine.plan.nics[0].mac]
                 assert IPv4Address(FIRST) <= IPv4Address(known["address"]) <= IPv4Address(LAST)
@@ -57,11 +62,7 @@ async def test_secure_boot_with_our_boot_options_in_the_other_server(tmp_path: P
             async with neighbour(lab, tmp_path, given["text"]):
                 (machine,) = lab.machines
                 await machine.power_on()
-
-                async def served() -> bool | None:
-                    return SERVED in machine.serial_text() or None
-
-                await until(served)
+                await script_is_served(machine)
                 (known,) = await user.api.items("/machines")
                 timeline = await user.api.items(f"/machines/{known['id']}/timeline")
                 said = machine.serial_text()

@@ -51,20 +51,25 @@ async def test_who_asks_in_its_turn_gets_another(calls):
     assert calls == [0, 1, 2]
 
 
+def giving(path, sent):
+    """A server that gives one file."""
+
+    async def give(request):
+        return await send_file(request, path)
+
+    app = web.Application()
+    app[SENT] = sent
+    app.router.add_get("/file", give)
+    return app
+
+
 async def test_many_readers_get_their_files_whole_in_turns(tmp_path, monkeypatch, calls):
     (tmp_path / "file").write_bytes(bytes(range(256)) * (SIZE // 256))
     monkeypatch.setattr(sending, "CHUNK", 64 << 10)
     sent, waited = Sent(), Counter()
     ask = sent.turns.ask
     monkeypatch.setattr(sent.turns, "ask", lambda send: (waited.update(["turns"]), ask(send)))
-
-    async def give(request):
-        return await send_file(request, tmp_path / "file")
-
-    app = web.Application()
-    app[SENT] = sent
-    app.router.add_get("/file", give)
-    async with served(app) as port:
+    async with served(giving(tmp_path / "file", sent)) as port:
         bodies = await asyncio.gather(*(body(port) for _ in range(READERS)))
     assert all(each == (tmp_path / "file").read_bytes() for each in bodies)
     assert sent.bytes == READERS * SIZE
@@ -76,14 +81,7 @@ async def test_a_reader_that_leaves_is_given_no_turn(tmp_path, calls):
     (tmp_path / "file").write_bytes(bytes(SIZE * 8))
     sent = Sent()
     sent.turns.transfers = AT_ONCE
-
-    async def give(request):
-        return await send_file(request, tmp_path / "file")
-
-    app = web.Application()
-    app[SENT] = sent
-    app.router.add_get("/file", give)
-    async with served(app) as port:
+    async with served(giving(tmp_path / "file", sent)) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n")
         while sent.turns.transfers == AT_ONCE:
