@@ -29,17 +29,32 @@ LINK_FILE = "setup-url"
 """In the state directory; its first line is the link's path and query."""
 
 _HASH, _EXPIRES = "setup.hash", "setup.expires"
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter that is taken for another, and none that makes words."""
+_CODE_LENGTH = 16
+"""80 random bits, good for a day: nobody guesses them over a network, and a person types them from a screen."""
 _FRESH = f"restart the appliance's service: it writes a fresh link to {LINK_FILE} in its state directory"
+
+
+def new_code() -> str:
+    """A fresh token for the link, in groups of four: ``K7Q2-9XMA-4R8T-ZW3C``."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH))
+    return "-".join(letters[place : place + 4] for place in range(0, _CODE_LENGTH, 4))
+
+
+def canonical(typed: str) -> str:
+    """A token as it is hashed, however a person typed it: case, dashes, and O, I and L for the digits they look like."""
+    return typed.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
 
 
 async def prepare_setup(store: Store, state_dir: Path, now: float) -> str | None:
     """A fresh set-up link (path and query) where there is no user yet; None, and no link, where there is one."""
-    token = secrets.token_hex(32)
+    token = new_code()
 
     def job(db: sqlite3.Connection) -> bool:
         if accounts.users(db):
             return False
-        accounts.put_setting(db, _HASH, hash_token(token))
+        accounts.put_setting(db, _HASH, hash_token(canonical(token)))
         accounts.put_setting(db, _EXPIRES, repr(now + GOOD_FOR))
         return True
 
@@ -100,7 +115,7 @@ def _check(db: sqlite3.Connection, token: str, now: float) -> None:
     if accounts.users(db):
         raise Conflict("setup-done", "the appliance has been set up already", "log in instead")
     stored, expires = accounts.setting(db, _HASH), accounts.setting(db, _EXPIRES)
-    if not stored or not expires or not hmac.compare_digest(stored, hash_token(token)):
+    if not stored or not expires or not hmac.compare_digest(stored, hash_token(canonical(token))):
         hint = f"copy the whole link from {LINK_FILE} in the state directory, or {_FRESH}"
         raise Denied("setup-token-wrong", "this set-up link is not the present one", hint, "token")
     if now >= float(expires):

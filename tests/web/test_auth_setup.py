@@ -1,13 +1,14 @@
 """The one-time link that makes the first administrator."""
 
 import asyncio
+import re
 import stat
 
 import pytest
 from web_world import NAME, PASSWORD, World
 
 from appliance.store import accounts
-from appliance.web.setup import GOOD_FOR, LINK_FILE, prepare_setup
+from appliance.web.setup import GOOD_FOR, LINK_FILE, new_code, prepare_setup
 
 
 def _body(world: World, **changed: str) -> dict[str, str]:
@@ -18,7 +19,16 @@ async def test_the_link_is_in_a_private_file(world: World) -> None:
     file = world.services.state_dir / LINK_FILE
     assert file.read_text().splitlines()[0] == world.link
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert len(world.token) == 64
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}", world.token), "it is typed from a screen"
+
+
+async def test_how_a_person_types_the_token_does_not_matter(world: World) -> None:
+    sloppy = world.token.lower().replace("-", " ").replace("0", "o").replace("1", "l")
+    await world.api("POST", "/setup", 201, json=_body(world, token=sloppy))
+
+
+async def test_no_two_tokens_are_the_same() -> None:
+    assert len({new_code() for _ in range(100)}) == 100
 
 
 async def test_the_link_is_good_once(world: World) -> None:
