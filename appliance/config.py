@@ -1,18 +1,15 @@
 """The configuration file: TOML in, one frozen dataclass per section out, errors with file, line and key."""
 
-import dataclasses
 import re
-import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from appliance.config_subnets import SubnetSection, check_networks, check_subnets
 from appliance.errors import ApplianceError
+from appliance.toml_sections import Language, SectionReader
 
 
 class ConfigError(ApplianceError):
@@ -94,7 +91,7 @@ class ConfigFile:
     """A configuration, and on which line of which file everything in it stands."""
 
     config: Config
-    _reader: "_Reader"
+    _reader: SectionReader
 
     def check_ranges(self, interfaces: Mapping[str, IPv4Interface]) -> None:
         """Raise ConfigError where ranges or networks do not fit the addresses that interfaces really have.
@@ -125,12 +122,8 @@ def parse(text: str, name: str) -> Config:
 
 
 def _read_text(text: str, name: str) -> ConfigFile:
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers and lists beyond all bounds
-        raise ConfigError("config-syntax", f"{name}: {error}", "the file is TOML: key = value") from error
-    reader = _Reader(text, name)
-    config = reader.config(tables)
+    reader = SectionReader(text, name, _LANGUAGE)
+    config = Config(**reader.sections())
     check_subnets(config.subnet, reader.error)
     _check_numbers(reader, config)
     return ConfigFile(config, reader)
@@ -144,128 +137,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "boot": BootSection,
     "web": WebSection,
 }
-
-
-class _Reader:
-    """Turns tables into sections and knows on which line a key stands."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self._lines = text.splitlines()
-        self._name = name
-
-    def config(self, tables: dict[str, Any]) -> Config:
-        for key in tables:
-            if key not in _SECTIONS:
-                raise self.error(key, None, "is unknown", f"sections are {', '.join(_SECTIONS)}")
-        values: dict[str, Any] = {}
-        for section, kind in _SECTIONS.items():
-            if section not in tables:
-                continue
-            if section == "subnet":
-                listed = self._require(tables[section], list, section, None, "write [[subnet]], with two brackets")
-                values[section] = tuple(self._section(kind, t, section, n) for n, t in enumerate(listed))
-            else:
-                table = self._require(tables[section], dict, section, None, f"write [{section}] on a line of its own")
-                values[section] = self._section(kind, table, section, 0)
-        return Config(**values)
-
-    def _section(self, kind: type[Any], table: dict[str, Any], section: str, index: int) -> Any:
-        fields = {each.name: each for each in dataclasses.fields(kind)}
-        for key in table:
-            if key not in fields:
-                raise self.error(section, key, "is unknown", f"keys here are {', '.join(fields)}", index)
-        hints = typing.get_type_hints(kind)
-        values = {key: self._value(hints[key], value, section, key, index) for key, value in table.items()}
-        missing = [n for n, f in fields.items() if n not in values and _required(f)]
-        if missing:
-            raise self.error(section, None, f"lacks the key {missing[0]}", f'add {missing[0]} = "..."', index)
-        return kind(**values)
-
-    def _value(self, hint: Any, value: Any, section: str, key: str, index: int) -> Any:
-        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if origin in (types.UnionType, typing.Union):
-            hint = next(each for each in arguments if each is not types.NoneType)
-            return self._value(hint, value, section, key, index)
-        if origin is Literal:
-            if value not in arguments:
-                raise self.error(section, key, f"cannot be {value!r}", f"use one of {', '.join(arguments)}", index)
-            return value
-        if origin is tuple:
-            items = self._require(value, list, section, key, "write a list: [...]", index)
-            return tuple(self._value(arguments[0], item, section, key, index) for item in items)
-        if origin is Mapping:
-            table = self._require(value, dict, section, key, f"write [{section}.{key}] on a line of its own", index)
-            return {name: self._text(each, f"{section}.{key}", name, index) for name, each in table.items()}
-        if hint is Path:
-            text = self._require(value, str, section, key, 'write a path in quotes: "/..."', index)
-            return self._absolute(text, section, key, index)
-        wants = {str: 'text in quotes: "..."', int: "a whole number", bool: "true or false"}[hint]
-        return self._require(value, hint, section, key, f"write {wants}", index)
-
-    def _text(self, value: Any, section: str, key: str, index: int) -> str:
-        """A value of any simple type as the text of it; lists with commas between."""
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, list):
-            return ", ".join(self._text(each, section, key, index) for each in value)
-        if not isinstance(value, str | int):
-            raise self.error(section, key, f"has the wrong type, {type(value).__name__}", 'write "..."', index)
-        return str(value)
-
-    def _absolute(self, text: str, section: str, key: str, index: int) -> Path:
-        path = Path(text)
-        if "\0" in text:
-            raise self.error(section, key, "has a NUL character in it", "name a file", index)
-        if not path.is_absolute():
-            raise self.error(section, key, f"is not an absolute path: {text!r}", "begin it with /", index)
-        return path
-
-    def _require(self, value: Any, kind: type, section: str, key: str | None, hint: str, index: int = 0) -> Any:
-        if type(value) is not kind:  # bool is an int to isinstance
-            raise self.error(section, key, f"has the wrong type, {type(value).__name__}", hint, index)
-        return value
-
-    def error(self, section: str, key: str | None, wrong: str, right: str, index: int = 0) -> ConfigError:
-        line = self._line(section, key, index)
-        place = f"[{section}]" if key is None else f"[{section}] {key}"
-        return ConfigError("config-invalid", f"{self._name}:{line}: {place} {wrong}", right, key or section)
-
-    def _line(self, section: str, key: str | None, index: int) -> int:
-        """Line number of the key, or of its section's head; 1 where TOML hides it in an inline table."""
-        if "." in section:
-            return self._inner_line(section, key, index)
-        head = re.compile(rf"\s*\[\[?\s*{re.escape(section)}\s*\]")
-        any_head, count, at = re.compile(r"\s*\["), -1, 1
-        for number, line in enumerate(self._lines, 1):
-            if head.match(line):
-                count, at = count + 1, number if count + 1 == index else at
-            elif count == index and not any_head.match(line):
-                if key is not None and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
-                    return number
-            elif count == index:
-                break
-            elif key is None and re.match(rf"\s*{re.escape(section)}\b", line):
-                return number
-        return at
-
-    def _inner_line(self, section: str, key: str | None, index: int) -> int:
-        """The same for a table inside a section: ``[subnet.options]`` of that one, or the key of an inline table."""
-        outer, _, name = section.partition(".")
-        head, next_head = re.compile(rf"\s*\[\s*{re.escape(section)}\s*\]"), re.compile(r"\s*\[")
-        wanted = re.compile(rf"""\s*["']?{re.escape(key or "")}["']?\s*=""")
-        at = 0
-        for number, line in enumerate(self._lines[(start := self._line(outer, None, index)) :], start + 1):
-            if at and wanted.match(line):
-                return number
-            if next_head.match(line):
-                if at or not head.match(line):
-                    break
-                at = number
-        return at or self._line(outer, name, index)
-
-
-def _required(each: "dataclasses.Field[Any]") -> bool:
-    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+_LANGUAGE = Language("config", ConfigError, _SECTIONS, frozenset({"subnet"}))
 
 
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):[0-9]{1,5}")
@@ -273,7 +145,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]*
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def _check_numbers(reader: _Reader, config: Config) -> None:
+def _check_numbers(reader: SectionReader, config: Config) -> None:
     ports = {("dns", "port"): config.dns.port, ("boot", "port"): config.boot.port}
     ports["boot", "control_port"] = config.boot.control_port
     for (section, key), port in ports.items():
@@ -291,7 +163,7 @@ def _check_numbers(reader: _Reader, config: Config) -> None:
         raise reader.error("site", "domain", f"{config.site.domain!r} is no DNS domain", 'write "lab.test"')
 
 
-def _check_web(reader: _Reader, web: WebSection) -> None:
+def _check_web(reader: SectionReader, web: WebSection) -> None:
     for listen in web.listen:
         if not _LISTEN.fullmatch(listen):
             raise reader.error("web", "listen", f"{listen!r} is not ADDRESS:PORT", 'write "127.0.0.1:8443"')
