@@ -6,6 +6,7 @@ of theirs to a thread by itself took several times as long as the statements.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.errors import ApplianceError
+from appliance.store.copies import prepare
 from appliance.store.lane import Lane, lane
-from appliance.store.schema import migrate
+from appliance.store.schema import MIGRATIONS, migrate
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -79,11 +81,11 @@ class Store:
             raise _stuck(self.stuck_for()) from None
 
     async def write_if_possible(self, job: Job[T]) -> T | None:
-        """The same for what may as well be left out: None where the disk is stuck."""
+        """The same for what may as well be left out: None where the disk is stuck, full or broken."""
         try:
             return await self.write(job)
         except ApplianceError as error:
-            if error.code != "store-stuck":
+            if error.code not in ("store-stuck", "store-failed"):
                 raise
             return None
 
@@ -162,7 +164,9 @@ def _one(db: sqlite3.Connection, waiting: _Waiting) -> Any:
 
 
 def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
-    return ApplianceError("store-failed", f"the state could not be {done}: {error}", "look at the disk")
+    full = _primary(error) == sqlite3.SQLITE_FULL
+    hint = "its disk is full: delete images that nobody deploys, or free other space" if full else "look at the disk"
+    return ApplianceError("store-failed", f"the state could not be {done}: {error}", hint)
 
 
 def _stuck(seconds: float) -> ApplianceError:
@@ -186,12 +190,14 @@ def _primary(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def open_store(path: Path) -> AsyncIterator[Store]:
+async def open_store(path: Path, *, may_go_back: bool = False) -> AsyncIterator[Store]:
     """The store in ``path``, made or migrated; its writer runs for the length of the with-block.
 
-    Raises ApplianceError ``store-unusable`` when the file cannot be opened or is no database; the hint tells which.
+    ``may_go_back``: a store that a newer version wrote gives its place to the copy of before its migration. Raises
+    ApplianceError ``store-unusable`` when the file cannot be opened or is no database; the hint tells which. Before a
+    migration also ``store-no-room`` and ``store-uncopied``.
     """
-    async with _lanes(path) as (writer, readers), asyncio.TaskGroup() as tasks:
+    async with _lanes(path, may_go_back) as (writer, readers), asyncio.TaskGroup() as tasks:
         store = Store(writer, readers)
         running = tasks.create_task(store.run(), name="store writer")
         try:
@@ -201,10 +207,11 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _lanes(path: Path) -> AsyncIterator[tuple[Lane, Lane]]:
+async def _lanes(path: Path, may_go_back: bool) -> AsyncIterator[tuple[Lane, Lane]]:
     """The writer's and the readers', on a file of the newest schema."""
     async with AsyncExitStack() as opened:
         try:
+            await asyncio.to_thread(prepare, path, len(MIGRATIONS), may_go_back=may_go_back, now=time.time())
             writer = await opened.enter_async_context(lane(path, 1, "writer"))
             await writer.run(migrate)
             readers = await opened.enter_async_context(lane(path, READERS, "reader"))

@@ -1,0 +1,1 @@
+"""How the appliance itself is renewed: what slots, records, copies and boot loaders mean. Pure, all of it."""
