@@ -26,6 +26,7 @@ from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, 
 from appliance.network import interface_address
 from appliance.notify import ServiceNotifier
 from appliance.reconcile.record import record
+from appliance.reserve import Reserve
 from appliance.state import state_directory
 from appliance.store.store import Store, open_store
 from appliance.web.setup import LINK_FILE, prepare_setup
@@ -67,6 +68,7 @@ def serve(path: Path) -> int:
         raise_descriptor_limit()
         sys.setswitchinterval(TURN_SECONDS)
         with state_directory(config.site.state_dir):
+            Reserve(config.site.state_dir).give_up_if_full()
             uvloop.run(_live(config, interfaces))
     except ApplianceError as error:
         return _ended_badly(error)

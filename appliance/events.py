@@ -47,6 +47,7 @@ KINDS: dict[str, str] = {
     "token.changed": "an API token was made or deleted",
     "certificate.changed": "another certificate was put in for the console",
     "state.restored": "the state was restored from a backup",
+    "state.room": "the disk that holds the state fills up, is full, or has room again",
     "daemon.started": "the daemon started",
     "daemon.trouble": "a service of the daemon has a problem",
 }

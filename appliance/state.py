@@ -84,7 +84,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def keep_public(path: Path, content: bytes) -> None:
@@ -103,7 +103,8 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Have the names in a directory on disk; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance import daemon
 from appliance.assembly import patience
-from appliance.reconcile import stuck
+from appliance.reconcile import room, stuck
 from appliance.store import store
 
 
@@ -21,6 +21,7 @@ def main(configuration: Path, sign: Path) -> int:
     """Serve until it is told to stop; the exit code."""
     commit = store._commit
     stuck.LOOK_SECONDS, stuck.STUCK_SECONDS, patience.SECONDS = 0.1, 0.5, 1.0
+    room.LOOK_SECONDS = 0.2
 
     def commit_or_hang(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
         while sign.exists():

@@ -119,6 +119,7 @@ def _loops(on: Ground, jobs: Mapping[str, JobKind]) -> dict[str, Run]:
         "reconcile": ReconcileLoop(on.store, on.bus, on.bell, on.clock).run,
         "jobs": Jobs(on.store, on.bus, on.clock, jobs).run,
         "disk": on.stuck.run,
+        "room": on.room.run,
         "presence": on.presence.run,
         "bell": lambda: on.bell.listen(on.bus),
         "upkeep": Upkeep(on.store, on.bus, on.clock).run,

@@ -63,7 +63,7 @@ def console(
         history=ground.instruments.history,
         hosts=ground.config.web.hosts,
         tls=tls,
-        trouble=ground.stuck.notice,
+        trouble=lambda: ground.stuck.notice() or ground.room.notice(),
     )
     app = make_app(services)
     app.middlewares.insert(0, impatient)

@@ -18,7 +18,9 @@ from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.netboot.dns.zone import Zone
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.presence import Presence
+from appliance.reconcile.room import Room, space
 from appliance.reconcile.stuck import StuckDisk
+from appliance.reserve import Reserve
 from appliance.store.store import Store
 
 OWN_NAME = "appliance"
@@ -43,6 +45,7 @@ class Ground:
     authority: Authority
     instruments: Instruments
     stuck: StuckDisk
+    room: Room
     presence: Presence
     bell: Bell = field(default_factory=Bell)
     clock: Callable[[], float] = time.time
@@ -82,6 +85,7 @@ def ground(
         authority=authority,
         instruments=Instruments(store, bus),
         stuck=StuckDisk(store, bus, time.time),
+        room=Room(store, bus, time.time, Reserve(config.site.state_dir), lambda: space(config.site.state_dir)),
         presence=Presence(store, time.time),
     )
 
