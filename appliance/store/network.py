@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,12 +10,14 @@ import msgspec
 from appliance.errors import NotFound
 from appliance.lease import Lease
 from appliance.names import DnsRecord, KeptAddress
-from appliance.store.documents import load, one, rows
+from appliance.store import leases
+from appliance.store.documents import one, rows
 from appliance.store.listing import Condition, Filter, Listing, Number, Sort, any_of, equals, words
 
 _Word = Annotated[str, msgspec.Meta(max_length=200)]
 _Q = "words in address, name or MAC address"
 
+_OF_LEASE = ", ".join(f"l.{column}" for column in leases.COLUMNS.split(", "))
 _HOLDERS = "LEFT JOIN machine_macs a ON a.mac = l.mac LEFT JOIN machines m ON m.id = a.machine"
 _NAMED = "SELECT a.mac FROM machines m JOIN machine_macs a ON a.machine = m.id WHERE instr(lower(m.name), ?) > 0"
 
@@ -27,8 +30,9 @@ def _lease_words(value: str, _: float) -> list[Condition]:
 
 LEASES = Listing(
     table=f"leases l {_HOLDERS}",
-    columns="l.doc, m.id, m.name",
-    id="l.rowid",
+    columns=f"{_OF_LEASE}, m.id, m.name",
+    id="printf('%010d', l.number) || l.interface",
+    id_kind=str,
     default="address",
     sorts={
         "address": Sort("l.number", Number),
@@ -37,7 +41,7 @@ LEASES = Listing(
         "until": Sort("l.until", float),
     },
     filters={
-        "q": Filter(_Word, _lease_words, _Q, f"leases l INDEXED BY leases_words {_HOLDERS}"),
+        "q": Filter(_Word, _lease_words, _Q),
         "interface": Filter(_Word, equals("l.interface"), "the interface of ours that it is on"),
         "active": Filter(
             bool,
@@ -77,26 +81,37 @@ RESERVATIONS = Listing(
 
 def lease_row(row: Any) -> tuple[Lease, str | None, str | None]:
     """A row of LEASES: the lease, and id and name of the machine, where it is one's."""
-    return load(row[0], Lease), row[1], row[2]
+    return leases.lease_of(row[:-2]), row[-2], row[-1]
+
+
+_AT = "FROM leases WHERE interface = ? AND number = ?"
+
+
+def _number(address: str) -> int:
+    """An address as it is stored; one that none has for what is no address."""
+    try:
+        return int(IPv4Address(address))
+    except ValueError:
+        return -1
 
 
 def lease(db: sqlite3.Connection, interface: str, address: str) -> Lease:
     """One lease; raises NotFound."""
-    row = one(db, "SELECT doc FROM leases WHERE interface = ? AND address = ?", interface, address)
+    row = one(db, f"SELECT {leases.COLUMNS} {_AT}", interface, _number(address))
     if row is None:
         text = f"there is no lease of {address[:40]} on {interface[:40]}"
         raise NotFound("lease-unknown", text, "list them with: qrm network leases")
-    return load(row[0], Lease)
+    return leases.lease_of(row)
 
 
 def has_lease(db: sqlite3.Connection, interface: str, address: str) -> bool:
     """Whether anything is kept of this address."""
-    return one(db, "SELECT 1 FROM leases WHERE interface = ? AND address = ?", interface, address) is not None
+    return one(db, f"SELECT 1 {_AT}", interface, _number(address)) is not None
 
 
 def delete_lease(db: sqlite3.Connection, interface: str, address: str) -> None:
     """Forget a lease that the DHCP server knows nothing of."""
-    db.execute("DELETE FROM leases WHERE interface = ? AND address = ?", (interface, address))
+    db.execute(f"DELETE {_AT}", (interface, _number(address)))
 
 
 _KEPT = "SELECT owner, address, name, note, created FROM reservations"

@@ -367,6 +367,25 @@ MIGRATIONS: tuple[str, ...] = (
         coalesce(json_extract(CAST(doc AS TEXT), '$.dhcp_options'), '{}') <> '{}') VIRTUAL;
     CREATE INDEX machines_dhcp_options ON machines(id) WHERE dhcp_options = 1;
     """,
+    # Leases in columns: a hall that boots has thousands of them written a second, and reads whole pages now and then.
+    """
+    ALTER TABLE leases RENAME TO leases_as_documents;
+    CREATE TABLE leases (
+        mac TEXT NOT NULL, number INTEGER NOT NULL, interface TEXT NOT NULL, client_id TEXT NOT NULL,
+        hostname TEXT NOT NULL, since REAL NOT NULL, until REAL NOT NULL, state TEXT NOT NULL, port TEXT NOT NULL,
+        address TEXT GENERATED ALWAYS AS (
+            (number >> 24) || '.' || (number >> 16 & 255) || '.' || (number >> 8 & 255) || '.' || (number & 255)
+        ) VIRTUAL,
+        search TEXT GENERATED ALWAYS AS (lower(mac || ' ' || address || ' ' || hostname)) STORED,
+        PRIMARY KEY (number, interface)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR REPLACE INTO leases(mac, number, interface, client_id, hostname, since, until, state, port)
+        SELECT mac, number, interface, coalesce(json_extract(CAST(doc AS TEXT), '$.client_id'), ''),
+            coalesce(hostname, ''), since, until, state, coalesce(json_extract(CAST(doc AS TEXT), '$.port'), '')
+        FROM leases_as_documents;
+    DROP TABLE leases_as_documents;
+    CREATE INDEX leases_of ON leases(mac);
+    """,
 )
 
 

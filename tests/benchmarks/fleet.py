@@ -22,7 +22,7 @@ from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
-from appliance.store import attempts, catalogue, deployments, machines
+from appliance.store import attempts, catalogue, deployments, leases, machines
 from appliance.store.documents import dump
 from appliance.store.store import Store
 from appliance.web.services import Services
@@ -205,7 +205,4 @@ def _put_leases(db: sqlite3.Connection, many: int, now: float) -> None:
         )
         for number in range(many)
     ]
-    db.executemany(
-        "INSERT INTO leases(interface, address, doc) VALUES(?,?,?)",
-        [(each.interface, str(each.address), dump(each)) for each in made],
-    )
+    leases.put(db, made)

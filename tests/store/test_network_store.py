@@ -1,5 +1,6 @@
 """Leases that are forgotten, the order of addresses, and who was seen."""
 
+import sqlite3
 from ipaddress import IPv4Address
 
 import pytest
@@ -12,8 +13,10 @@ from appliance.names import KeptAddress
 from appliance.network import hardware_address
 from appliance.sighting import ForeignServer, Sighting, Stage
 from appliance.store import event_list, leases, machines, network, sightings
+from appliance.store.documents import dump
 from appliance.store.leases import StoredLeases
 from appliance.store.listing import Asked, page, selection
+from appliance.store.schema import MIGRATIONS
 from appliance.store.store import open_store
 
 LEASE = Lease("52:54:00:00:00:01", IPv4Address("10.77.0.50"), "br0", b"", "", 1.0, 9000.0, LeaseState.BOUND)
@@ -128,7 +131,7 @@ async def test_leases_are_found_by_words_of_theirs_and_of_their_machine(store):
     assert (await asked_for(store, "renamed"))[0] == 1
 
 
-@pytest.mark.parametrize("listing", [network.LEASES, event_list.LISTING, event_list.FOR_ALL])
+@pytest.mark.parametrize("listing", [event_list.LISTING, event_list.FOR_ALL])
 async def test_words_are_looked_for_in_an_index(store, listing):
     """SQLite would read every document otherwise: it does not see that the index has the words."""
 
@@ -139,3 +142,35 @@ async def test_words_are_looked_for_in_an_index(store, listing):
 
     steps = await store.read(plans)
     assert any(step.startswith("SCAN") and "_words" in step for step in steps), steps
+
+
+async def test_leases_that_were_documents_are_the_same_in_columns(tmp_path):
+    """What a client said of itself, and the port that it is behind, come along."""
+    before = next(number for number, script in enumerate(MIGRATIONS) if "leases_as_documents" in script)
+    old = [
+        replace(LEASE, client_id=bytes(range(256)), hostname="web-1", port="10.0.0.1/eth0"),
+        replace(LEASE, address=IPv4Address("255.255.255.254"), state=LeaseState.DECLINED),
+    ]
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        for script in MIGRATIONS[:before]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {before}")
+        made = [(each.interface, str(each.address), dump(each)) for each in old]
+        db.executemany("INSERT INTO leases(interface, address, doc) VALUES(?,?,?)", made)
+    async with open_store(tmp_path / "store.db") as store:
+        assert await store.read(leases.every) == old
+
+
+@pytest.mark.parametrize("sort", ["address", "-address", "mac", "hostname", "-until"])
+async def test_every_lease_is_on_one_page_also_where_an_address_is_known_on_two_interfaces(store, sort):
+    made = [
+        replace(LEASE, interface=on, address=LEASE.address + number) for on in ("br0", "br1") for number in range(4)
+    ]
+    await StoredLeases(store).save(made)
+    found, cursor = [], ""
+    while cursor is not None:
+        asked = Asked(sort=sort, limit=3, cursor=cursor)
+        one = await store.read(lambda db, asked=asked: page(db, network.LEASES, asked))
+        found += [network.lease_row(row)[0] for row in one.rows]
+        cursor = one.next
+    assert sorted((each.interface, each.address) for each in found) == [(each.interface, each.address) for each in made]

@@ -10,9 +10,8 @@ from appliance.machine import Machine, MachineId, State
 from appliance.metrics.history import History, Source
 from appliance.rescue import Rescue
 from appliance.sighting import ForeignServer, Sighting, Stage
-from appliance.store import attempts, boot_messages, deployments, machines, sightings, tasks
+from appliance.store import attempts, boot_messages, deployments, leases, machines, sightings, tasks
 from appliance.store.boot_messages import BootMessages
-from appliance.store.documents import dump
 from appliance.store.tasks import Item
 from appliance.task import Before, Status, Task, TaskId, begun, ended
 
@@ -74,9 +73,7 @@ def _bulk(db: sqlite3.Connection, now: float) -> None:
 def _lease(db: sqlite3.Connection, machine: Machine, number: int, now: float) -> None:
     address = IPv4Address(machine.address or "10.77.0.250")
     lease = Lease(machine.macs[0], address, "br0", b"", machine.name, now - 600, now + 3000 + number, LeaseState.BOUND)
-    db.execute(
-        "INSERT INTO leases(interface, address, doc) VALUES(?,?,?)", (lease.interface, str(address), dump(lease))
-    )
+    leases.put(db, [lease])
 
 
 def _strangers(db: sqlite3.Connection, now: float) -> None:
