@@ -46,6 +46,8 @@ KINDS: dict[str, str] = {
     "user.changed": "a user was made, changed or deleted",
     "token.changed": "an API token was made or deleted",
     "certificate.changed": "another certificate was put in for the console",
+    "setup.done": "the appliance was set up",
+    "setup.failed": "a set-up was not carried out, or its network was taken back",
     "state.restored": "the state was restored from a backup",
     "state.room": "the disk that holds the state fills up, is full, or has room again",
     "daemon.started": "the daemon started",
