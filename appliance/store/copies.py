@@ -25,7 +25,8 @@ def prepare(path: Path, known: int, *, may_go_back: bool, now: float) -> None:
     """Before a store is opened by a program that knows ``known`` schemas; blocks.
 
     An older store is copied. A newer one gives its place to the copy of before, if ``may_go_back`` says that the
-    version which wrote it never proved good. Raises sqlite3.Error, ApplianceError ``store-no-room``, ``store-uncopied``.
+    version which wrote it never proved good. Raises sqlite3.Error; ApplianceError ``store-no-room`` or
+    ``store-uncopied``.
     """
     (path.parent / COPIES / PART).unlink(missing_ok=True)
     if not path.exists():
