@@ -20,11 +20,11 @@ IMPURE = {
 CLOCKS = {"now", "today", "utcnow"}
 """What of ``datetime`` asks what time it is; the rest only reckons."""
 
-MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network"}
+MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network", "privileged"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
-    "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram", "screencode",
-    "power_switch", "power_order", "power_known", "power_found", "toml_sections", "__init__",
+    "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram", "screencode",
+    "power_switch", "power_order", "power_known", "power_found", "toml_sections", "updates", "__init__",
 }  # fmt: skip
 LAYERS = (
     WORDS,
@@ -32,7 +32,7 @@ LAYERS = (
     {"reconcile"},
     {"backup", "setup"},
     {"web"},
-    {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe"},
+    {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe", "screen", "installer"},
 )
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
 SERVICES = {

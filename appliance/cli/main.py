@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("appliance.cli.audit:audit", "Who changed what, from where, before and after."),
     "certificate": ("appliance.cli.certificate:certificate", "The console's certificate: show, set, reset."),
     "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
+    "helper": ("appliance.cli.privileged:helper", "Carry out what needs root; systemd starts it."),
     "state": ("appliance.cli.state:state", "Back up and restore the state; reset a lost password."),
     "config": ("appliance.cli.server:config", "Check or show a configuration file."),
     "probe": ("appliance.probe.command:probe", "Examine the network as a machine sees it."),

@@ -1,0 +1,53 @@
+"""Every verb, who carries it out, and whether it may be left in the middle: the whole of what root does for us."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from appliance.privileged import power, services
+from appliance.privileged.computer import Act, Computer, Tell
+from appliance.privileged.verb import Verb
+from appliance.privileged.verbs import power as power_verbs
+from appliance.privileged.verbs import services as service_verbs
+
+V = TypeVar("V", bound=Verb[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A verb of the table."""
+
+    verb: type[Verb[Any]]
+    act: Act
+    alone: bool = True
+    """It changes something: never together with another verb of its area that does."""
+    stops: bool = False
+    """It may be left in the middle: it is stopped when who asked has gone."""
+
+    @property
+    def area(self) -> str:
+        """The part of the verb's name before the dot."""
+        return self.verb.name.partition(".")[0]
+
+
+def changes(verb: type[V], act: Callable[[V, Computer, Tell], Awaitable[object]], stops: bool = False) -> Row:
+    """A verb that changes something: one at a time in its area.
+
+    It is carried to its end, whoever goes away meanwhile, but for one that ``stops``.
+    """
+    return Row(verb, act, stops=stops)
+
+
+def reads(verb: type[V], act: Callable[[V, Computer, Tell], Awaitable[object]]) -> Row:
+    """A verb that only looks."""
+    return Row(verb, act, alone=False, stops=True)
+
+
+ROWS = (
+    changes(power_verbs.Reboot, power.reboot),
+    changes(power_verbs.PowerOff, power.power_off),
+    reads(service_verbs.States, services.states),
+    changes(service_verbs.Restart, services.restart),
+)
+TABLE = {row.verb.name: row for row in ROWS}
+"""By the verb's name."""
