@@ -18,6 +18,7 @@ from aiohttp import web
 from appliance import __version__, journal
 from appliance.assembly.build import build
 from appliance.assembly.parts import Assembly, Site
+from appliance.backup.incoming import bring_in
 from appliance.config import Config, read
 from appliance.config_subnets import interfaces_of
 from appliance.errors import ApplianceError
@@ -54,27 +55,41 @@ class _StoppedError(Exception):
     """Somebody asked us to stop: ends the task group, is no error."""
 
 
+class _AgainError(Exception):
+    """Another state is to take the place of this one: ends the task group, too."""
+
+
 def serve(path: Path) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT. The exit code: 0 stopped, 1 failed."""
     os.umask(0o077)
     journal.set_up(os.environ)
     # aiohttp's access log would write one-time links and poll ids; its errors are wanted.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    passed = passed_sockets(os.environ, "web")
     try:
-        file = read(path)
-        config = file.config
-        interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
-        file.check_ranges(interfaces)
         raise_descriptor_limit()
         sys.setswitchinterval(TURN_SECONDS)
-        with state_directory(config.site.state_dir):
-            Reserve(config.site.state_dir).give_up_if_full()
-            uvloop.run(_live(config, interfaces))
+        while _served(path, passed):
+            log.info("starting again")
     except ApplianceError as error:
         return _ended_badly(error)
     except BaseExceptionGroup as group:
         return _ended_badly(_first(group))
     return 0
+
+
+def _served(path: Path, passed: Sequence[socket.socket]) -> bool:
+    """Serve on the state as it is; whether to begin anew, on another one."""
+    file = read(path)
+    config = file.config
+    interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
+    file.check_ranges(interfaces)
+    state_dir = config.site.state_dir
+    with state_directory(state_dir):
+        Reserve(state_dir).give_up_if_full()
+        if aside := bring_in(state_dir):
+            log.warning("the state was restored from a backup; the one that was there is in %s", state_dir / aside)
+        return uvloop.run(_live(config, interfaces, [each.dup() for each in passed]))
 
 
 def _ended_badly(error: BaseException) -> int:
@@ -94,9 +109,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None:
+async def _live(config: Config, interfaces: Mapping[str, IPv4Interface], passed: Sequence[socket.socket]) -> bool:
     bus, notifier = Bus(), ServiceNotifier(os.environ)
-    passed = passed_sockets(os.environ, "web")
     async with AsyncExitStack() as bound:
         with notifier.starting():
             store = await bound.enter_async_context(open_store(config.site.state_dir / "store.db"))
@@ -114,7 +128,7 @@ async def _live(config: Config, interfaces: Mapping[str, IPv4Interface]) -> None
         async def started() -> None:
             await _tell_started(store, bus, assembly.fingerprint, setup)
 
-        await _serve(bound, assembly, listening, notifier, started)
+        return await _serve(bound, assembly, listening, notifier, started)
 
 
 async def _bind(bound: AsyncExitStack, site: Site) -> Listening:
@@ -155,9 +169,11 @@ async def _serve(
     listening: Sequence[Listening],
     notifier: ServiceNotifier,
     started: Callable[[], Awaitable[None]],
-) -> None:
+) -> bool:
+    """Until we are asked to stop, or to begin anew: then True."""
     jobs = {type(server).__name__ + f" {number}": server.run for number, server in enumerate(assembly.servers)}
     polls = {f"polls of {site.name}": site.polls.run for _, site, _ in listening if site.polls is not None}
+    again = False
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, run in {**jobs, **polls, **assembly.loops}.items():
@@ -168,9 +184,14 @@ async def _serve(
             await started()
             tasks.create_task(notifier.watchdog(), name="watchdog")
             tasks.create_task(_until(_stop_asked(), notifier), name="signals")
+            tasks.create_task(_again(assembly.again), name="another state")
             notifier.tell("READY=1", "STATUS=serving")
+    except* _AgainError:
+        again = True
     except* _StoppedError:
+        again = False
         log.info("stopped")
+    return again
 
 
 async def _owned(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -191,6 +212,11 @@ async def _until(stop: asyncio.Event, notifier: ServiceNotifier) -> None:
     await stop.wait()
     notifier.tell("STOPPING=1")
     raise _StoppedError
+
+
+async def _again(asked: asyncio.Event) -> None:
+    await asked.wait()
+    raise _AgainError
 
 
 async def _tell_started(store: Store, bus: Bus, fingerprint: str, setup: Path | None) -> None:

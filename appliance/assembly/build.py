@@ -103,6 +103,7 @@ async def build(
         loops={**_loops(on, {**job_kinds(wishes, on.clock), **power.jobs}), **loops},
         imports=imports,
         fingerprint=authority.fingerprint,
+        again=on.again,
     )
 
 

@@ -63,6 +63,7 @@ def console(
         history=ground.instruments.history,
         hosts=ground.config.web.hosts,
         tls=tls,
+        again=ground.again.set,
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),
     )
     app = make_app(services)

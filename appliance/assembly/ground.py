@@ -1,5 +1,6 @@
 """What all parts stand on: the configuration with the addresses it speaks of, the store, the clock."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class Ground:
     presence: Presence
     bell: Bell = field(default_factory=Bell)
     clock: Callable[[], float] = time.time
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to have everything end and begin anew."""
     certificates: list[ServerTls] = field(default_factory=list)
     """Those that are renewed while the daemon runs."""
 

@@ -1,5 +1,6 @@
 """What is built: servers and sites, bound before anything is served, and loops that run as long as the daemon."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -52,3 +53,5 @@ class Assembly:
     loops: dict[str, Run]
     imports: Imports
     fingerprint: str
+    again: asyncio.Event
+    """Set by whoever wants everything to end and to begin anew, on the state as it is then."""

@@ -14,6 +14,7 @@ from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
+from appliance.setup.first_start import FirstStart
 from appliance.store.store import Store
 
 
@@ -42,5 +43,9 @@ class Services:
     """Names that the console is reached by, besides its addresses and those in its certificate."""
     trouble: Callable[[], str] = lambda: ""
     """What hinders the whole appliance at the moment, to be shown on every page; empty while nothing does."""
+    again: Callable[[], None] = lambda: None
+    """Has the daemon end and begin anew, on a state that was prepared; requests that go on are answered."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""
+    first_start: FirstStart | None = None
+    """Set-up in steps; None where there is none to go through."""
