@@ -17,6 +17,9 @@ DISCOVER = b"PXEClient"
 class BenchMachine:
     """One machine, whoever looks at it: state is on disk only."""
 
+    program = Path(__file__)
+    """What controls it for ``ipmi_sim``."""
+
     def __init__(self, directory, pretend=True):
         self.directory = Path(directory)
         self.pid, self.boot, self.starts = (self.directory / name for name in ("pid", "boot", "starts"))

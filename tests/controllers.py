@@ -55,8 +55,7 @@ def ipmi_sim(machine, namespace=None):
     directory = machine.directory / "ipmi"
     directory.mkdir()
     program = directory / "chassis"
-    script = Path(__file__).with_name("bench_machine.py")
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {script} {machine.directory} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -E -s -S {machine.program} {machine.directory} "$@"\n')
     program.chmod(0o755)
     port = free_port(socket.SOCK_DGRAM)
     config = IPMI_SIM.format(port=port, program=program, user=USER, password=PASSWORD)
@@ -70,8 +69,8 @@ def ipmi_sim(machine, namespace=None):
 
 
 @contextlib.contextmanager
-def sushy(machine):
-    """The Redfish emulator of sushy-tools; yields settings that reach it."""
+def sushy(machine, namespace=None):
+    """The Redfish emulator of sushy-tools, here or in a network of its own; yields settings that reach it."""
     directory = machine.directory / "redfish"
     directory.mkdir()
     fingerprint = certificate(directory)
@@ -80,7 +79,8 @@ def sushy(machine):
     port = free_port(socket.SOCK_STREAM)
     script = Path(__file__).with_name("sushy_bench.py")
     argv = [sys.executable, str(script), str(machine.directory), str(port)]
-    with running(argv, directory, lambda: accepts(port)):
+    argv, ready = (namespace.inside(*argv), partial(accepts_in, namespace)) if namespace else (argv, accepts)
+    with running(argv, directory, lambda: ready(port)):
         yield PowerSettings(PowerKind.REDFISH, "127.0.0.1", port, USER, fingerprint=fingerprint)
 
 
@@ -215,10 +215,19 @@ def accepts(port):
     return True
 
 
-def rmcp_answers_in(namespace, port):
+def accepts_in(namespace, port):
     """The same from inside."""
+    return asked_in(namespace, f"accepts({port})")
+
+
+def rmcp_answers_in(namespace, port):
+    """``rmcp_answers`` from inside."""
+    return asked_in(namespace, f"rmcp_answers({port})")
+
+
+def asked_in(namespace, question):
     here = str(Path(__file__).parent)
-    code = f"import sys; sys.path.insert(0, {here!r}); import controllers; print(controllers.rmcp_answers({port}))"
+    code = f"import sys; sys.path.insert(0, {here!r}); import controllers; print(controllers.{question})"
     return namespace.run(sys.executable, "-c", code) == "True\n"
 
 

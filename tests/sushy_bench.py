@@ -1,9 +1,13 @@
-"""The Redfish emulator of sushy-tools with one system, a ``BenchMachine``. Arguments: its directory, a port."""
+"""The Redfish emulator of sushy-tools with one system: a ``BenchMachine``, or that of a ``LabButton``.
+
+Arguments: its directory, a port.
+"""
 
 import ssl
 import sys
 
 from bench_machine import BenchMachine
+from lab_button import LabButton
 from sushy_tools.emulator import main
 from sushy_tools.emulator.resources.systems import fakedriver
 
@@ -33,7 +37,7 @@ class BenchDriver(fakedriver.FakeDriver):
 
 
 if __name__ == "__main__":
-    BenchDriver.machine = BenchMachine(sys.argv[1])
+    BenchDriver.machine = LabButton(sys.argv[1]) if LabButton.is_in(sys.argv[1]) else BenchMachine(sys.argv[1])
     fakedriver.FakeDriver = BenchDriver
     main.app.configure(
         extra_config={

@@ -82,6 +82,8 @@ class Start:
     direct: DirectKernel | None = None
     first_disk: int = 0
     """The disk, counted from 0, that firmware tries before the others; a BIOS tries no other."""
+    network: bool = True
+    """Whether firmware tries the network, before all disks, or never does."""
 
 
 AS_SET_UP = Start()

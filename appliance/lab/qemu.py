@@ -48,7 +48,7 @@ def command_line(
         *_smbios(machine),
         *_channels(channels),
         *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
-        *_nics(machine),
+        *_nics(machine, how.network),
         *_disks(machine, directory, how.first_disk),
         *_direct(how.direct),
     ]
@@ -130,18 +130,19 @@ def netdev(index: int) -> str:
     return f"net{index}"
 
 
-def _nics(machine: MachinePlan) -> list[str]:
+def _nics(machine: MachinePlan, boot: bool) -> list[str]:
     arguments: list[str] = []
     for index, nic in enumerate(machine.nics):
-        arguments += _nic(nic, index, machine.firmware)
+        arguments += _nic(nic, index, machine.firmware, boot)
     return arguments
 
 
-def _nic(nic: Nic, index: int, firmware: Firmware) -> list[str]:
+def _nic(nic: Nic, index: int, firmware: Firmware, boot: bool) -> list[str]:
     # BIOS runs the ROM that QEMU itself chooses: only that one gets its device id patched to fit the device.
     # With an empty ROM file OVMF's own driver and its own PXE run, as on a board with a UEFI network stack.
     rom = "" if firmware == "bios" else ",romfile="
-    device = f"virtio-net-pci,netdev={netdev(index)},mac={nic.mac}{rom},bootindex={index + 1}"
+    order = f",bootindex={index + 1}" if boot else ""  # "-boot strict=on": what has no place is not tried
+    device = f"virtio-net-pci,netdev={netdev(index)},mac={nic.mac}{rom}{order}"
     return ["-netdev", f"tap,id={netdev(index)},ifname={nic.tap},script=no,downscript=no", "-device", device]
 
 

@@ -125,3 +125,10 @@ def test_firmware_tries_the_network_then_the_chosen_disk() -> None:
         found = [dict(part.split("=", 1) for part in value.split(",")[1:]) for value in options(argv, "-device")]
         ordered = sorted((each for each in found if "bootindex" in each), key=lambda each: int(each["bootindex"]))
         assert [each.get("drive", each.get("netdev")) for each in ordered] == ["net0", *expected]
+
+
+def test_a_machine_that_does_not_try_the_network_has_disks_only_in_its_order() -> None:
+    argv = command_line(plan_machine(0, "bios"), HERE, CHANNELS, how=Start(network=False))
+    assert "bootindex" not in device(argv, "virtio-net-pci")
+    assert "bootindex" in device(argv, "virtio-blk-pci")
+    assert options(argv, "-boot")[0].startswith("strict=on")
