@@ -20,39 +20,39 @@ class Choice:
 
 
 FRESH: Mapping[str, str] = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "0", "B_TRY": "0"}
-"""What holds where a variable was never written, or the block is lost."""
+"""What a flashed disk has."""
 
 
 def tries_of(variables: Mapping[str, str], slot: str) -> int:
-    """How often it was started since its count was set back; what is no number counts as none."""
-    found = variables.get(f"{slot}_TRY", "0")
-    return int(found) if found.isdecimal() and len(found) < 4 else 0
+    """How often it was started since its count was set back; what is no count is none."""
+    found = variables.get(f"{slot}_TRY", "")
+    return int(found) if found in ("1", "2", "3") else 0
 
 
 def is_good(variables: Mapping[str, str], slot: str) -> bool:
     """Whether it may be started at all: RAUC takes that away before it writes a slot."""
-    return variables.get(f"{slot}_OK", FRESH[f"{slot}_OK"]) == "1"
+    return variables.get(f"{slot}_OK") == "1"
 
 
 def order_of(variables: Mapping[str, str]) -> list[str]:
     """The slots in the order in which they are tried, those alone that exist."""
-    found = [slot for slot in variables.get("ORDER", FRESH["ORDER"]).split() if slot in SLOTS]
-    return list(dict.fromkeys(found)) or list(SLOTS)
+    found = [slot for slot in variables.get("ORDER", "").split() if slot in SLOTS]
+    return list(dict.fromkeys(found))
 
 
 def may_start(variables: Mapping[str, str], slot: str) -> bool:
-    """Whether it has a try left."""
-    return is_good(variables, slot) and tries_of(variables, slot) < TRIES
+    """Whether it is its turn at some time: it is listed, and has a try left."""
+    return slot in order_of(variables) and is_good(variables, slot) and tries_of(variables, slot) < TRIES
 
 
 def choose(variables: Mapping[str, str]) -> Choice:
-    """What GRUB does at one start. Something is always started: a box in a rack has nobody to ask."""
-    order = order_of(variables)
-    after = {**FRESH, **variables}
-    able = [slot for slot in order if may_start(variables, slot)]
+    """What GRUB does at one start. Something is always started: a computer in a rack has nobody to ask."""
+    after = dict(variables)
+    able = [slot for slot in order_of(after) if may_start(after, slot)]
     if not able:
-        able = [slot for slot in order if is_good(variables, slot)] or order
-        after |= {f"{slot}_TRY": "0" for slot in SLOTS if is_good(variables, slot)}
-    slot = able[0]
-    after[f"{slot}_TRY"] = str(tries_of(after, slot) + 1)
-    return Choice(slot, after)
+        after |= {f"{slot}_TRY": "0" for slot in SLOTS}
+        able = [slot for slot in order_of(after) if may_start(after, slot)]
+    if not able:
+        return Choice(SLOTS[0], after)
+    after[f"{able[0]}_TRY"] = str(tries_of(after, able[0]) + 1)
+    return Choice(able[0], after)
