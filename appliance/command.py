@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from appliance.errors import ApplianceError
 
@@ -84,6 +84,38 @@ async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: flo
     if process.returncode:
         raise _failed(argv, (words or out).decode(errors="replace") or f"exit code {process.returncode}")
     return out.decode(errors="replace")
+
+
+async def heard(
+    argv: Sequence[str], environment: Mapping[str, str], hears: Callable[[str], None], seconds: float = 30.0
+) -> str:
+    """As ``said``; ``hears`` gets each line as soon as it is there. What it complains of is among the lines."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+    assert process.stdout
+    lines: list[str] = []
+    try:
+        async with asyncio.timeout(seconds):
+            async for line in process.stdout:
+                lines.append(line.decode(errors="replace").rstrip("\r\n"))
+                hears(lines[-1])
+            await process.wait()
+    except TimeoutError as error:
+        raise _stuck(argv, seconds) from error
+    finally:
+        await _end(process)
+    if process.returncode:
+        raise _failed(argv, "\n".join(lines[-20:]).strip() or f"exit code {process.returncode}")
+    return "\n".join(lines)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.command import first_bytes, run, said
+from appliance.command import first_bytes, heard, run, said
 from appliance.errors import ApplianceError
 
 FLOOD = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
@@ -88,3 +88,30 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_each_line_is_heard_when_it_is_said():
+    says = "import os, sys, time; print(os.environ['WORD'], flush=True); time.sleep(600)"
+    lines, told = [], asyncio.Event()
+
+    def hears(line):
+        lines.append(line)
+        told.set()
+
+    waiting = asyncio.get_running_loop().create_task(heard(python(says), {"WORD": "a"}, hears))
+    await asyncio.wait_for(told.wait(), 20)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert lines == ["a"]
+
+
+async def test_failures_of_a_program_that_is_heard():
+    for argv, seconds, code, words in (
+        (python(FAILS), 30.0, "program-failed", "part"),
+        (python(HANGS), 0.2, "program-stuck", "no end after"),
+        (["no-such-program-of-ours"], 30.0, "program-missing", "is not installed"),
+    ):
+        with pytest.raises(ApplianceError, match=words) as caught:
+            await heard(argv, {}, print, seconds=seconds)
+        assert caught.value.code == code

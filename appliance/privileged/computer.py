@@ -44,12 +44,24 @@ async def _run(argv: Sequence[str], seconds: float = 30.0) -> str:
     return await command.said(argv, {"LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}, seconds)
 
 
+class Follows(Protocol):
+    """As ``Says``; ``hears`` gets each line as soon as the program says it."""
+
+    def __call__(self, argv: Sequence[str], hears: Callable[[str], None], /, seconds: float = 30.0) -> Awaitable[str]:
+        """``argv`` is a list of words of ours, never a line from elsewhere."""
+
+
+async def _follow(argv: Sequence[str], hears: Callable[[str], None], seconds: float = 30.0) -> str:
+    return await command.heard(argv, {"LC_ALL": "C.UTF-8"}, hears, seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Computer:
     """The computer, as far as verbs may touch it."""
 
     roots: Roots = field(default_factory=Roots)
     run: Says = _run
+    follow: Follows = _follow
     group: int = -1
     """The group that may read what the daemon has to read; -1 leaves files to who wrote them (chown(2))."""
 
