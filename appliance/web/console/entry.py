@@ -12,9 +12,10 @@ from appliance.web.auth import (
     program_of,
     take_cookie,
 )
+from appliance.web.console.first_steps import next_step, stepper
 from appliance.web.console.page import render, see_other
 from appliance.web.forms import fields, text
-from appliance.web.keys import SERVICES
+from appliance.web.keys import SERVICES, USER
 from appliance.web.origin import relative_target
 from appliance.web.passwords import SHORTEST
 from appliance.web.problem import status_of
@@ -80,12 +81,18 @@ def _setup_page(request: web.Request, token: str, name: str = "", error: Applian
         name=name,
         error=error,
         shortest=SHORTEST,
+        steps=stepper(None, "account") if request.app[SERVICES].first_start else [],
         fingerprint=request.app[SERVICES].fingerprint,
     )
 
 
 async def show_setup(request: web.Request) -> web.Response:
-    """GET /setup with ``token``: refused as a page when the link is no good (any more)."""
+    """GET /setup with ``token``: refused as a page when the link is no good (any more).
+
+    Without one, who is logged in goes on with the steps of a flashed appliance.
+    """
+    if USER in request and "token" not in request.query:
+        return await next_step(request)
     token = request.query.get("token", "")
     try:
         await request.app[SETUP].check(token)
@@ -112,6 +119,6 @@ async def set_up(request: web.Request) -> web.Response:
         return _setup_page(request, token, name, error)
     except ApplianceError as error:
         return _refused(request, error)
-    response = see_other("/")
+    response = see_other("/setup" if request.app[SERVICES].first_start else "/")
     give_cookie(response, made.token)
     return response

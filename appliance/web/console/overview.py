@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 from aiohttp import web
 
+from appliance.accounts import Role
 from appliance.events import Event
 from appliance.machine import State
 from appliance.reconcile.subnet_standing import Standing
@@ -14,11 +15,12 @@ from appliance.sighting import ForeignServer
 from appliance.store import attempts, events, machine_list, machines
 from appliance.store.listing import Asked, count
 from appliance.store.machine_list import LISTING, groups
+from appliance.web.arrival import unfinished
 from appliance.web.console import words
 from appliance.web.console.charts import CHARTS
-from appliance.web.console.page import render
+from appliance.web.console.page import render, see_other
 from appliance.web.console.zone import zone_of
-from appliance.web.keys import SERVICES
+from appliance.web.keys import SERVICES, USER
 
 RECENT = 12
 WAITING = 8
@@ -57,7 +59,9 @@ class Fleet:
 
 
 async def show(request: web.Request) -> web.Response:
-    """GET /"""
+    """GET /; while a flashed appliance is being set up, its administrators go on with that."""
+    if request[USER].role is Role.ADMIN and await unfinished(request):
+        return see_other("/setup")
     services = request.app[SERVICES]
     now = services.clock()
     fleet = await services.store.read(lambda db: _fleet(db, now))
