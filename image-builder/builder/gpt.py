@@ -15,6 +15,9 @@ FIRST_USABLE = 2 + TABLE_SECTORS
 BIOS_BOOT = uuid.UUID("21686148-6449-6e6f-744e-656564454649")
 ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 LINUX_ROOT_X86_64 = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
+BASIC_DATA = uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")
+NO_AUTOMOUNT = 1 << 63
+"""Attribute: nothing mounts or assembles the partition by itself (Discoverable Partitions Specification)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Partition:
     name: str
     start: int
     sectors: int
+    attributes: int = 0
 
     @property
     def last(self) -> int:
@@ -86,7 +90,7 @@ def _entry(partition: Partition) -> bytes:
         partition.identity.bytes_le,
         partition.start,
         partition.last,
-        0,
+        partition.attributes,
         name,
     )
 

@@ -1,0 +1,58 @@
+"""Builds the appliance's image twice from the same packages, and says what differs."""
+
+import hashlib
+import tarfile
+import tempfile
+from pathlib import Path
+
+from . import appliance, appliance_base, cache
+from .errors import BuildError
+from .progress import say
+from .run import run
+
+REMAINDER: frozenset[str] = frozenset()
+"""Paths of the base that may differ, and do not matter: none is known."""
+
+
+def compare(directory: Path, wanted: appliance.Wanted) -> None:
+    """Build in two further caches that share the packages of `directory`. Raises BuildError naming what differs."""
+    with tempfile.TemporaryDirectory(prefix="qrm-twice-", dir=cache.scratch_base()) as scratch:
+        first, second = (_once(directory, Path(scratch) / number, wanted) for number in ("first", "second"))
+        differing = differences(*(_members(base, Path(scratch)) for _, base in (first, second)))
+        if unexpected := sorted(differing - REMAINDER):
+            raise BuildError(f"Two builds differ in {len(unexpected)} files: {', '.join(unexpected[:20])}")
+        if not differing and _sha256(first[0]) != _sha256(second[0]):
+            raise BuildError("Two builds have the same files, and yet their images differ.")
+    say(f"appliance: two builds are the same but for: {', '.join(sorted(differing)) or 'nothing'}")
+
+
+def _once(directory: Path, own: Path, wanted: appliance.Wanted) -> tuple[Path, Path]:
+    own.mkdir()
+    for part in directory.iterdir():
+        if not part.name.startswith(("appliance-", ".")):
+            (own / part.name).symlink_to(part)
+    made = appliance.build(own, wanted)
+    return made / "appliance.raw.zst", appliance_base.build(own) / "base.tar.zst"
+
+
+def _members(base: Path, scratch: Path) -> dict[str, str]:
+    plain = scratch / "plain.tar"
+    run(["zstd", "-q", "-d", "-f", base, "-o", plain], scratch / "twice.log")
+    with tarfile.open(plain) as archive:
+        return {member.name: _digest(archive, member) for member in archive}
+
+
+def _digest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    content = archive.extractfile(member) if member.isreg() else None
+    about = f"{member.mode} {member.uid} {member.gid} {member.mtime} {member.type!r} {member.linkname}"
+    return hashlib.sha256(about.encode() + (content.read() if content else b"")).hexdigest()
+
+
+def differences(first: dict[str, str], second: dict[str, str]) -> set[str]:
+    """Names that are in one only, or differ."""
+    return {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
