@@ -1,0 +1,1 @@
+"""The appliance's own networks as values: interfaces, addresses, what each network is for. Pure."""
