@@ -27,13 +27,15 @@ class Roots:
     sys: Path = Path("/sys")
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
+    boot: Path = Path("/boot")
+    """The ESP is below it."""
     share: Path = Path("/usr/share")
     """Read only."""
 
     @staticmethod
     def below(directory: Path) -> "Roots":
         """All of them inside a directory, made if they are missing: a computer of paper for tests."""
-        places = {each: directory / each for each in ("state", "etc", "run", "sys", "proc", "dev", "share")}
+        places = {each: directory / each for each in ("state", "etc", "run", "sys", "proc", "dev", "boot", "share")}
         for place in places.values():
             place.mkdir(parents=True, exist_ok=True)
         return Roots(**places)

@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from appliance.privileged import power, services
+from appliance.privileged import loader, power, services, update
 from appliance.privileged.computer import Act, Computer, Tell
 from appliance.privileged.verb import Verb
+from appliance.privileged.verbs import loader as loader_verbs
 from appliance.privileged.verbs import power as power_verbs
 from appliance.privileged.verbs import services as service_verbs
+from appliance.privileged.verbs import update as update_verbs
 
 V = TypeVar("V", bound=Verb[Any])
 
@@ -48,6 +50,11 @@ ROWS = (
     changes(power_verbs.PowerOff, power.power_off),
     reads(service_verbs.States, services.states),
     changes(service_verbs.Restart, services.restart),
+    reads(update_verbs.Slots, update.slots),
+    reads(update_verbs.Inspect, update.inspect),
+    changes(update_verbs.Install, update.install),
+    changes(update_verbs.Back, update.back),
+    changes(loader_verbs.Renew, loader.renew),
 )
 TABLE = {row.verb.name: row for row in ROWS}
 """By the verb's name."""

@@ -1,0 +1,223 @@
+"""The area update: what RAUC is told, what the record says afterwards, and a whole trial with its fall-back."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from paper_computer import computer, quiet
+
+from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.privileged import update
+from appliance.privileged.computer import Computer
+from appliance.privileged.trial import RECORD, judge, keep_record, kept_record, settle
+from appliance.privileged.verbs.update import Back, Inspect, Install, Slots
+from appliance.updates.bundle import NAME
+from appliance.updates.grubenv import render
+from appliance.updates.record import Record, Stage, Update, begin
+from appliance.updates.verdict import Finding
+
+INFO = json.dumps({"compatible": "qrm-appliance-amd64", "version": "0.5.0", "build": "b1", "images": []})
+
+
+def status(booted: str) -> str:
+    slots = [
+        {
+            f"rootfs.{number}": {
+                "bootname": letter,
+                "state": "booted" if letter == booted else "inactive",
+                "boot_status": "good",
+            }
+        }
+        for number, letter in enumerate("AB")
+    ]
+    return json.dumps({"booted": booted, "boot_primary": "rootfs.0", "slots": slots})
+
+
+class Box:
+    """A flashed appliance of paper, with an update uploaded."""
+
+    def __init__(self, directory: Path) -> None:
+        self.lines = ["  0% Installing", " 60% Copying image to rootfs.1", "100% Installing done."]
+        self.failure: ApplianceError | None = None
+        on, self.programs = computer(directory, {"rauc status": "", "systemctl": "", "busctl": '{"data":"idle"}'})
+        self.programs.answers["rauc info"] = INFO
+        self.computer = Computer(on.roots, on.run, self.follow)
+        incoming = on.roots.state / update.INCOMING
+        incoming.mkdir(parents=True)
+        self.bundle = incoming / NAME
+        self.bundle.write_bytes(b"bundle")
+        (on.roots.boot / "efi/qrm").mkdir(parents=True)
+        self.boots("A")
+
+    async def follow(self, argv: list[str], hears: object, /, seconds: float = 30.0) -> str:
+        self.programs.ran.append(list(argv))
+        for line in self.lines:
+            hears(line)  # type: ignore[operator]
+        if self.failure:
+            raise self.failure
+        return ""
+
+    def boots(self, letter: str, **variables: str) -> None:
+        """It is started from a slot."""
+        roots = self.computer.roots
+        roots.proc.joinpath("cmdline").write_text(f"root=PARTUUID=1 rauc.slot={letter} quiet\n")
+        known = {"ORDER": "A B", "A_OK": "1", "A_TRY": "1", "B_OK": "0", "B_TRY": "0", **variables}
+        (roots.boot / "efi/qrm/grubenv").write_bytes(render(known))
+        self.programs.answers["rauc status --detailed"] = status(letter)
+        self.programs.ran.clear()
+
+    def told(self) -> list[str]:
+        """What was changed through programs since the last start."""
+        words = [" ".join(argv) for argv in self.programs.ran]
+        return [line for line in words if "--detailed" not in line and not line.startswith(("busctl", "rauc info"))]
+
+    @property
+    def stage(self) -> Stage:
+        last = kept_record(self.computer).last
+        assert last is not None
+        return last.stage
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+async def test_how_the_slots_are(box: Box) -> None:
+    found = await update.slots(Slots(), box.computer, quiet)
+    assert [(slot.letter, slot.booted) for slot in found.slots] == [("A", True), ("B", False)]
+    assert (found.installing, found.record) == (False, Record())
+    box.programs.answers["busctl"] = '{"type":"s","data":"installing"}'
+    assert (await update.slots(Slots(), box.computer, quiet)).installing
+
+
+async def test_what_was_uploaded(box: Box) -> None:
+    assert (await update.inspect(Inspect(), box.computer, quiet)).version == "0.5.0"
+    box.programs.answers["rauc info"] = ApplianceError("program-failed", "signature verification failed: self-signed")
+    with pytest.raises(Invalid) as refused:
+        await update.inspect(Inspect(), box.computer, quiet)
+    assert refused.value.code in ("bundle-untrusted", "bundle-refused")
+
+
+async def test_what_was_uploaded_is_a_file_of_its_own(box: Box, tmp_path: Path) -> None:
+    box.bundle.unlink()
+    with pytest.raises(Conflict, match="no update to install"):
+        await update.inspect(Inspect(), box.computer, quiet)
+    (tmp_path / "secret").write_text("x")
+    os.symlink(tmp_path / "secret", box.bundle)
+    with pytest.raises(Invalid, match="is no file"):
+        await update.inspect(Inspect(), box.computer, quiet)
+    assert not box.told()
+
+
+async def test_an_update_is_written_and_starts_next(box: Box) -> None:
+    heard: list[tuple[float | None, str]] = []
+    await update.install(Install("0.5.0"), box.computer, lambda share, text="": heard.append((share, text)))
+    assert box.told() == [f"rauc install --progress {box.bundle}"]
+    assert heard[1:] == [(0.0, "Installing"), (0.6, "Copying image to rootfs.1"), (1.0, "Installing done")]
+    last = kept_record(box.computer).last
+    assert last is not None
+    assert (last.slot, last.version, last.from_slot, last.stage) == ("B", "0.5.0", "A", Stage.TRYING)
+    record = box.computer.roots.state / RECORD
+    assert (record.stat().st_mode & 0o777, record.parent.stat().st_mode & 0o777) == (0o644, 0o755)
+
+
+async def test_another_version_than_the_one_agreed_to_is_not_written(box: Box) -> None:
+    with pytest.raises(Conflict, match=r"0\.4\.9 was agreed to"):
+        await update.install(Install("0.4.9"), box.computer, quiet)
+    box.programs.answers["busctl"] = '{"data":"installing"}'
+    with pytest.raises(Conflict, match="being written already"):
+        await update.install(Install("0.5.0"), box.computer, quiet)
+    assert not box.told()
+
+
+async def test_what_failed_says_why_and_is_remembered(box: Box) -> None:
+    box.failure = ApplianceError("program-failed", "rauc install: LastError: Installation error: no space left")
+    with pytest.raises(ApplianceError, match="no space left"):
+        await update.install(Install("0.5.0"), box.computer, quiet)
+    assert box.stage is Stage.FAILED
+
+
+async def installed(box: Box) -> None:
+    await update.install(Install("0.5.0"), box.computer, quiet)
+
+
+async def test_a_new_version_that_holds_is_marked_good_once_it_was_judged(box: Box) -> None:
+    await installed(box)
+    box.boots("B", ORDER="B A", B_OK="1", B_TRY="1")
+    await settle(box.computer)
+    assert box.told() == [], "its tries count until it is judged"
+    looks = [[Finding("the console answers", "nobody listens")], [Finding("the console answers")]]
+    waits: list[float] = []
+
+    async def look() -> list[Finding]:
+        return looks.pop(0)
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    assert await judge(box.computer, look, wait)
+    assert (len(waits), box.stage) == (1, Stage.GOOD)
+    assert box.told() == ["rauc status mark-good rootfs.1"]
+    box.boots("B", ORDER="B A", B_OK="1", B_TRY="1")
+    await settle(box.computer)
+    assert box.told() == ["rauc status mark-good rootfs.1"], "from now on at once, before anything can go wrong"
+
+
+async def bad() -> list[Finding]:
+    return [Finding("DHCP is served", "nothing is bound to UDP port 67")]
+
+
+async def never(_: float) -> None:
+    raise AssertionError("the time is up already")
+
+
+async def test_a_new_version_that_does_not_hold_is_tried_again_and_then_given_up_with_its_reason(box: Box) -> None:
+    await installed(box)
+    for number in (1, 2, 3):
+        box.boots("B", ORDER="B A", B_OK="1", B_TRY=str(number))
+        await settle(box.computer)
+        assert not await judge(box.computer, bad, never, deadline=0.0)
+        assert box.told() == ["systemctl --no-block reboot"]
+    box.boots("A", ORDER="B A", B_OK="1", B_TRY="3")
+    record = await settle(box.computer)
+    assert box.told() == ["rauc status mark-bad rootfs.1", "rauc status mark-active rootfs.0"]
+    assert box.stage is Stage.FELL_BACK
+    assert record.last is not None
+    assert record.last.reason == "not so: DHCP is served (nothing is bound to UDP port 67)"
+    box.boots("A", A_TRY="1")
+    await settle(box.computer)
+    assert await judge(box.computer, bad, never, deadline=0.0), "what ran for years is not restarted for a bad day"
+    assert box.told() == ["rauc status mark-good rootfs.0"]
+
+
+async def test_the_older_slot_in_place_of_the_good_one_restarts_where_it_cannot_serve(box: Box) -> None:
+    good = Update("B", "0.5.0", "A", "0.4.0", 1.0, Stage.GOOD)
+    keep_record(box.computer, begin(Record(), good, 1.0))
+    box.boots("A", ORDER="B A", B_OK="1", B_TRY="3")
+    await settle(box.computer)
+    assert box.told() == ["rauc status mark-active rootfs.1"]
+    assert not await judge(box.computer, bad, never, deadline=0.0)
+    assert box.told()[-1] == "systemctl --no-block reboot"
+
+
+async def test_going_back_by_hand_is_noted_first(box: Box) -> None:
+    good = Update("B", "0.5.0", "A", "0.4.0", 1.0, Stage.GOOD)
+    keep_record(box.computer, begin(Record(), good, 1.0))
+    box.boots("B")
+    with pytest.raises(Conflict, match="not the other one"):
+        await update.back(Back("B"), box.computer, quiet)
+    await update.back(Back("A"), box.computer, quiet)
+    last = kept_record(box.computer).last
+    assert last is not None
+    assert (last.slot, last.version, last.back, last.stage) == ("A", "0.4.0", True, Stage.TRYING)
+    assert box.told() == ["rauc status mark-active rootfs.0"]
+
+
+async def test_a_broken_record_or_lost_variables_do_not_keep_it_from_starting(box: Box) -> None:
+    (box.computer.roots.state / RECORD).parent.mkdir()
+    (box.computer.roots.state / RECORD).write_bytes(b"{")
+    (box.computer.roots.boot / "efi/qrm/grubenv").write_bytes(b"")
+    assert await settle(box.computer) == Record()
+    assert box.told() == ["rauc status mark-good rootfs.0"]
