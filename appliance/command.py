@@ -118,6 +118,17 @@ async def heard(
     return "\n".join(lines)
 
 
+def attended(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program on our own terminal, for a person, until it ends by itself; its exit code.
+
+    ``environment`` comes on top of ours. Raises ApplianceError ``program-missing``.
+    """
+    try:
+        return subprocess.run(argv, env={**os.environ, **environment}, check=False).returncode
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ends the program's whole session, if it has not ended by itself; its pipes are closed then."""
     if process.returncode is None:

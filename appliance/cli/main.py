@@ -33,12 +33,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("appliance.cli.tokens:sessions", "Log-ins that go on: list, end."),
     "audit": ("appliance.cli.audit:audit", "Who changed what, from where, before and after."),
     "certificate": ("appliance.cli.certificate:certificate", "The console's certificate: show, set, reset."),
+    "backup": ("appliance.cli.backup:backup", "Backups of the state: download, upload, restore."),
     "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
     "helper": ("appliance.cli.privileged:helper", "Carry out what needs root; systemd starts it."),
     "state": ("appliance.cli.state:state", "Back up and restore the state; reset a lost password."),
     "config": ("appliance.cli.server:config", "Check or show a configuration file."),
     "probe": ("appliance.probe.command:probe", "Examine the network as a machine sees it."),
     "completion": ("appliance.cli.completion:completion", "Print the completion script of a shell."),
+    "screen": ("appliance.screen.command:screen", "The appliance's own screen, on this terminal."),
+    "install": ("appliance.installer.command:install", "Install the appliance from a stick onto a disk."),
     "lab": ("appliance.lab.command:lab", "Run the virtual data centre."),
 }
 """Name, where it is, and its line in the help: the help imports nothing."""

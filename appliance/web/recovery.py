@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from appliance.accounts import APPLIANCE, Role
+from appliance.accounts import APPLIANCE, Asker, Role
 from appliance.errors import ApplianceError
 from appliance.events import Event
 from appliance.reconcile import audit
@@ -41,6 +41,18 @@ async def reset_password(state_dir: Path, name: str, password: str, now: float) 
         users = accounts.users(db)
         db.commit()
     return any(user.role == Role.ADMIN and not user.disabled for user in users)
+
+
+def note_shell(state_dir: Path, name: str, now: float) -> None:
+    """Write down that an administrator opened a shell on the appliance's own screen.
+
+    Raises ApplianceError ``store-unusable`` or ``store-other-schema``, as ``reset_password`` does.
+    """
+    with _store(state_dir) as db:
+        db.execute("BEGIN IMMEDIATE")
+        events.add(db, Event("user.login", now, f"{name} opened a shell on the screen of the appliance"))
+        audit.note(db, Asker(name, Role.ADMIN, via="screen"), "session.shell", ("user", name, name), now=now)
+        db.commit()
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def new_code() -> str:
 
 
 def canonical(typed: str) -> str:
-    """A token as it is hashed, however a person typed it: case, dashes, and O, I and L for the digits they look like."""
+    """A token as it is hashed, however it was typed: in any case, with O, I and L for the digits they look like."""
     return typed.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
 
 

@@ -1,0 +1,194 @@
+"""Looks at the computer for the screen. Each source may fail by itself: the others are shown all the same."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from appliance import __version__, command
+from appliance.config import Config, load
+from appliance.errors import ApplianceError
+from appliance.privileged.computer import Computer
+from appliance.privileged.services import states
+from appliance.privileged.verbs.services import States
+from appliance.screen import book, judge
+from appliance.screen.facts import Facts, Happened, Service
+from appliance.updates.record import parse as parse_record
+
+T = TypeVar("T")
+EVENTS = 40
+CONSOLE_PORT = 8443
+PATIENCE = 3.0
+"""Seconds that one source may take; a disk that hangs keeps its thread, and nobody else."""
+_NOTHING: tuple[tuple[Happened, ...], bool] = ((), False)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the screen looks."""
+
+    configs: tuple[Path, ...] = (Path("/etc/qrm/appliance.toml"), Path("/usr/share/qrm/first.toml"))
+    """The first that is there counts."""
+    command_line: Path = Path("/proc/cmdline")
+    record: Path = Path("/state/updates/record.json")
+    attempts: Path = Path("/run/appliance-screen/attempts.json")
+    sys: Path = Path("/sys")
+    qrm_disks: Path = Path("/dev/disk/qrm")
+
+
+@dataclass
+class Gatherer:
+    """Looks again and again; remembers what hangs, so that nothing is asked twice at once."""
+
+    places: Places = field(default_factory=Places)
+    computer: Computer = field(default_factory=Computer)
+    _hanging: dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
+
+    async def look(self) -> Facts:
+        """Everything as it is now."""
+        warnings = list[str]()
+        config = await self._beside("configuration", self.config, Config(), warnings)
+        state_dir = config.site.state_dir
+        links = await self._asked(["ip", "-json", "address", "show"], list[judge.Link], [], warnings)
+        routes = await self._asked(["ip", "-json", "route", "show", "default"], list[judge.Route], [], [])
+        words = judge.command_line(_text(self.places.command_line))
+        told = await self._beside("store", lambda: _from_store(state_dir), _NOTHING, warnings)
+        warnings += await self._beside("state partition", lambda: _room(state_dir), [], warnings)
+        warnings += await self._beside("updates", lambda: self._update(words.get("rauc.slot", "")), [], warnings)
+        now = time.time()
+        setup = "" if told[1] else _text(state_dir / "setup-url").partition("\n")[0].strip()
+        return Facts(
+            at=now,
+            clock=time.strftime("%H:%M:%S", time.localtime(now)),
+            host=socket.gethostname(),
+            version=__version__,
+            slot=words.get("rauc.slot", ""),
+            urls=judge.urls(config.web.listen, links, routes),
+            fingerprint=_text(state_dir / "ca-fingerprint").strip(),
+            setup=setup,
+            services=await self._services(),
+            events=told[0],
+            warnings=tuple(warnings),
+            may_install="qrm.install" in words or (not told[1] and self.is_removable()),
+            utc_offset=float(time.localtime(now).tm_gmtoff),
+        )
+
+    def config(self) -> Config:
+        """The configuration that the daemon runs with; raises ApplianceError for one that is wrong."""
+        for path in self.places.configs:
+            if path.exists():
+                return load(path)
+        return Config()
+
+    def is_appliance(self) -> bool:
+        """Whether this computer was flashed: its boot loader says so to the kernel."""
+        return "qrm.appliance" in judge.command_line(_text(self.places.command_line))
+
+    def source_disk(self) -> Path | None:
+        """The disk that root is on; None where this is no flashed appliance."""
+        with suppress(OSError):
+            partition = (self.places.qrm_disks / "root-a").resolve(strict=True)
+            parent = (self.places.sys / "class/block" / partition.name).resolve(strict=True).parent
+            return partition.with_name(parent.name)
+        return None
+
+    def is_removable(self) -> bool:
+        """Whether root is on a stick: the medium can be taken out, or is attached by USB (sysfs-block(5))."""
+        disk = self.source_disk()
+        if disk is None:
+            return False
+        device = self.places.sys / "class/block" / disk.name
+        return _text(device / "removable").strip() == "1" or "/usb" in str(device.resolve())
+
+    def _update(self, slot: str) -> list[str]:
+        with suppress(FileNotFoundError):
+            said = judge.update(parse_record(self.places.record.read_bytes()), slot)
+            return [said] if said else []
+        return []
+
+    async def _services(self) -> tuple[Service, ...]:
+        """None where no systemd runs."""
+        with suppress(ApplianceError, ValueError):
+            return judge.services(await states(States(), self.computer, lambda progress, message="": None))
+        return ()
+
+    async def _asked(self, argv: list[str], kind: type[T], otherwise: T, warnings: list[str]) -> T:
+        async def ask() -> T:
+            return msgspec.json.decode(await command.said(argv, {}, PATIENCE), type=kind)
+
+        return await self._protected("network", ask, otherwise, warnings)
+
+    async def _beside(self, name: str, look: Callable[[], T], otherwise: T, warnings: list[str]) -> T:
+        """What a function says that may wait for a disk, in a thread."""
+        if name in self._hanging and not self._hanging[name].done():
+            warnings.append(f"The {name} cannot be looked at: its disk does not answer.")
+            return otherwise
+        self._hanging[name] = in_thread(look)
+        return await self._protected(name, lambda: asyncio.shield(self._hanging[name]), otherwise, warnings)
+
+    async def _protected(self, name: str, look: Callable[[], Awaitable[T]], otherwise: T, warnings: list[str]) -> T:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await look()
+        except ApplianceError as error:
+            warnings.append(f"{error.message}." + (f" {error.hint}." if error.hint else ""))
+        except (OSError, ValueError, TimeoutError) as error:
+            warnings.append(f"The {name} cannot be looked at: {error or 'no answer'}.")
+        return otherwise
+
+
+def in_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """What ``work`` comes to, in a thread that keeps nobody from ending: it may wait for a disk that never answers."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def run() -> None:
+        result, raised = None, None
+        try:
+            result = work()
+        except BaseException as error:  # it is raised where it is waited for
+            raised = error
+        with suppress(RuntimeError):  # the screen has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, raised)
+
+    threading.Thread(target=run, daemon=True, name="screen").start()
+    return future
+
+
+def _from_store(state_dir: Path) -> tuple[tuple[Happened, ...], bool]:
+    """The last events, and whether somebody has an account. A store that nobody made yet is no trouble."""
+    if not (state_dir / "store.db").exists():
+        return (), False
+    return book.last_events(state_dir, EVENTS), bool(book.users(state_dir))
+
+
+def _room(state_dir: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        found = os.statvfs(state_dir)
+        said = judge.room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, str(state_dir))
+        return [said] if said else []
+    return []
+
+
+def _text(path: Path) -> str:
+    """What a small file holds; nothing where it is not there."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,108 @@
+"""What the answers of the system mean for whoever stands before the screen. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from appliance.privileged.verbs.services import DAEMON, UnitState
+from appliance.screen.facts import Service
+from appliance.updates.record import Record, Stage
+
+EXPECTED = (DAEMON, "systemd-networkd.service", "chrony.service")
+"""Units that always run; the others rest until they are needed, or were never wanted."""
+HIDDEN = ("appliance-screen@",)
+FULL_PART = 0.05
+"""Less room than this part of the state partition is told."""
+FULL_BYTES = 256 << 20
+"""So many bytes are enough, however large the partition is."""
+_STATES = {"active": "running", "reloading": "running", "activating": "starting", "failed": "failed"}
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address of an interface, as ``ip -json address`` says it."""
+
+    local: str = ""
+    prefixlen: int = 0
+    scope: str = ""
+    family: str = ""
+    temporary: bool = False
+
+
+class Link(msgspec.Struct, frozen=True):
+    """An interface with its addresses."""
+
+    ifname: str
+    operstate: str = ""
+    address: str = ""
+    link_type: str = ""
+    addr_info: list[Address] = []
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A route, as ``ip -json route`` says it."""
+
+    dst: str = ""
+    dev: str = ""
+    gateway: str = ""
+
+
+def services(states: Iterable[UnitState]) -> tuple[Service, ...]:
+    """The units that this computer has, as the screen shows them."""
+    return tuple(_service(each) for each in states if each.loaded and not each.unit.startswith(HIDDEN))
+
+
+def _service(unit: UnitState) -> Service:
+    resting = "stopped" if unit.unit in EXPECTED else "resting"
+    state = _STATES.get(unit.active, resting)
+    if unit.active == "activating" and unit.sub == "auto-restart":
+        state = "failed"  # systemd starts it again and again
+    return Service(unit.unit, unit.about, state, unit.result if state == "failed" else "")
+
+
+def urls(listen: Sequence[str], links: Sequence[Link], routes: Sequence[Route]) -> tuple[str, ...]:
+    """Where browsers reach the console: the addresses that it listens on, that of the default route's card first."""
+    found = list[str]()
+    for each in listen:
+        host, _, port = each.rpartition(":")
+        hosts = addresses(links, routes, host) if host in ("0.0.0.0", "[::]", "::") else [host]  # noqa: S104 - read only
+        suffix = "" if port == "443" else f":{port}"
+        found += [f"https://{name}{suffix}" for name in hosts]
+    return tuple(dict.fromkeys(found))
+
+
+def addresses(links: Sequence[Link], routes: Sequence[Route], host: str) -> list[str]:
+    """Global addresses of all interfaces as hosts of a URL; IPv6 ones only where ``host`` listens on those too."""
+    default = [each.dev for each in routes if each.dst == "default"]
+    order = sorted(links, key=lambda link: (link.ifname not in default, link.ifname))
+    shown = [each for link in order for each in link.addr_info if each.scope == "global" and not each.temporary]
+    fours = [each.local for each in shown if each.family == "inet"]
+    sixes = [f"[{each.local}]" for each in shown if each.family == "inet6"]
+    return fours + (sixes if host != "0.0.0.0" else [])  # noqa: S104 - read only
+
+
+def command_line(text: str) -> Mapping[str, str]:
+    """The words of a kernel command line, those without a value with an empty one."""
+    return {name: value for name, _, value in (word.partition("=") for word in text.split())}
+
+
+def room(free: int, total: int, place: str) -> str:
+    """What is wrong with the room on the state partition; empty: nothing."""
+    if free >= min(total * FULL_PART, FULL_BYTES):
+        return ""
+    what = "is full" if free < 1 << 20 else f"is nearly full, {free >> 20} MiB are left"
+    return f"The state partition ({place}) {what}. Delete images that nobody needs, or look at the log."
+
+
+def update(record: Record, slot: str) -> str:
+    """What is to be known of the last update; empty: nothing."""
+    last = record.last
+    if last is None:
+        return ""
+    if last.stage is Stage.FELL_BACK:
+        return f"The update to {last.version} did not hold: {last.reason}. The version before runs."
+    if last.stage is Stage.TRYING and last.slot == slot:
+        why = "; ".join(last.tries[-1].reasons) if last.tries else ""
+        return f"Version {last.version} is on trial and not good yet" + (f": {why}." if why else ".")
+    if last.stage in (Stage.CUT_OFF, Stage.FAILED):
+        return f"The update to {last.version} was not installed: {last.reason}."
+    return ""

@@ -1,0 +1,374 @@
+"""Conversations with the screen: keys and answers in, orders and lines out. No terminal, no computer."""
+
+import pytest
+from screen_person import NOW, SETUP, Person
+
+from appliance.installer.disks import Disk
+from appliance.screen.keys import Position
+from appliance.screen.menu import CHOICES, FORMS, RESET_WORD, RESTORE_WORD, main
+from appliance.screen.orders import (
+    Backup,
+    BackupsSeen,
+    Cancel,
+    DisksSeen,
+    FactoryReset,
+    Failed,
+    Finished,
+    InstallOnto,
+    KeepNetwork,
+    LogRead,
+    LookAtDisks,
+    LookAtNetwork,
+    LookAtUsers,
+    LookForBackups,
+    NetworkSeen,
+    NetworkTried,
+    Nic,
+    OpenShell,
+    Progress,
+    ReadLog,
+    Repaint,
+    ResetPassword,
+    Restart,
+    RestoreBackup,
+    RevertNetwork,
+    Settings,
+    SwitchOff,
+    TryNetwork,
+    UsersSeen,
+)
+from appliance.screen.pages import Busy, Confirm, Front, Menu
+
+NICS = (Nic("nic0", "52:54:00:00:00:01", True, ("192.168.1.50/24",)), Nic("nic1", "52:54:00:00:00:02", False))
+STICK = Backup("/dev/sdb1", "rack7.qrmstate", "the state of rack7, of 2026-11-20 12:00", False)
+
+
+def disk(**changes):
+    plain = {
+        "path": "/dev/sdb", "model": "Samsung SSD 870", "serial": "S5Y1", "wwn": "", "size": 500 * 10**9,
+        "sector_size": 512, "transport": "sata", "holds": (),
+    }  # fmt: skip
+    return Disk(**plain | changes)
+
+
+# -- moving about
+
+
+def test_escape_leads_back_to_the_front_from_everywhere():
+    person = Person().presses("enter").chooses("Restart")
+    assert isinstance(person.ui.top, Confirm)
+    assert person.presses("esc", "ctrl-c", "esc", "esc").ui.top == Front()
+    assert person.orders == []
+
+
+def test_menus_wrap_at_their_ends_and_go_by_number():
+    person = Person().presses("enter", "up")
+    assert person.ui.top.at == len(person.ui.top.items) - 1
+    assert person.presses("down").ui.top.at == 0
+    person.presses("pgdn").sees("Factory reset")
+    assert person.presses("2").sees("Log").ui.top.title == "Log"
+
+
+def test_every_choice_of_the_menu_leads_somewhere():
+    for setup in ("", SETUP):
+        for place, item in enumerate(main(Person(setup=setup, may_install=True).facts).items):
+            person = Person(setup=setup, may_install=True).presses("enter", *["down"] * place, "enter")
+            assert len(person.ui.pages) == 3, item.label
+
+
+def test_every_name_of_a_choice_is_in_the_table():
+    """And nothing in the tables is out of reach."""
+    named = {"install", "disk", "code", "network", "log", "read-log", "users", "password", "shell", "backups", "backup"}
+    assert set(CHOICES) == named | {"restart", "off", "reset"}
+    assert set(FORMS) == {"network", "password", "shell", "backup"}
+
+
+def test_control_l_draws_anew_and_answers_of_the_terminal_do_nothing():
+    person = Person().presses("enter", "ctrl-l", Position(3, 4))
+    assert person.order == Repaint()
+    assert isinstance(person.ui.top, Menu)
+
+
+def test_what_is_half_typed_is_forgotten_when_nobody_is_there():
+    person = Person().presses("enter").chooses("Shell").types("ada").goes_away()
+    assert person.ui.top == Front()
+    person.presses("enter").chooses("Shell").sees_no("ada")
+
+
+@pytest.mark.parametrize("key", ["delete", "home", "ctrl-d", "\t", "x", "日", "left"])
+def test_keys_without_a_meaning_have_none(key):
+    person = Person()
+    assert person.presses(key).ui.pages == (Front(),)
+    assert person.presses("enter", key).ui.top == Person().presses("enter").ui.top
+
+
+# -- power
+
+
+def test_a_restart_is_asked_once_more():
+    person = Person().presses("enter").chooses("Restart").sees("none of them can boot", "Press Y")
+    person.presses("enter", "n", "x")
+    assert person.orders == []
+    assert person.presses("y").order == Restart()
+    person.presses("esc").sees("Please wait"), "there is no way back from here"
+    person.hears(Finished(("The appliance restarts.",))).sees("The appliance restarts.")
+
+
+def test_switching_off_that_fails_says_why():
+    person = Person().presses("enter").chooses("Switch off").presses("Y")
+    assert person.order == SwitchOff()
+    person.hears(Failed("no helper", "look at its journal")).sees("no helper", "look at its journal").presses("enter")
+    assert person.ui.top.title == "Menu"
+
+
+def test_a_factory_reset_says_what_is_lost_and_takes_the_whole_word():
+    person = Person().presses("enter").chooses("Factory reset")
+    person.sees("all accounts and settings", "images and kernels", "Kept is the version", RESET_WORD)
+    person.presses("y", "enter").sees("That is something else. Nothing was done.")
+    person.types(RESET_WORD[:-1]).presses("enter")
+    assert person.orders == []
+    person.types("x").presses("backspace").types(RESET_WORD).presses("enter")
+    assert person.order == FactoryReset()
+
+
+# -- the network
+
+
+def network(**present):
+    person = Person().presses("enter").chooses("Network settings")
+    assert person.order == LookAtNetwork()
+    return person.hears(NetworkSeen(NICS, Settings("nic0", **present)))
+
+
+def test_dhcp_on_another_card():
+    person = network().sees("nic0, 52:54:00:00:00:01, cable, 192.168.1.50/24", "from DHCP").sees_no("Gateway")
+    person.presses("right").sees("nic1, 52:54:00:00:00:02, no cable").presses("down", "down", "enter")
+    assert person.order == TryNetwork(Settings("nic1"))
+
+
+def test_a_fixed_address():
+    person = network().presses("down", " ").sees("fixed", "Gateway").presses("down")
+    person.types("192.168.1.60/24").presses("enter").types("192.168.1.1").presses("enter")
+    person.types("9.9.9.9, 192.168.1.1").presses("enter", "enter")
+    assert person.order == TryNetwork(
+        Settings("nic0", "static", "192.168.1.60/24", "192.168.1.1", "9.9.9.9 192.168.1.1")
+    )
+
+
+def test_what_is_in_force_stands_in_the_form():
+    person = network(method="static", address="10.0.0.2/24", gateway="10.0.0.1", dns="10.0.0.1")
+    person.sees("10.0.0.2/24").presses("up", "enter")
+    assert person.order == TryNetwork(Settings("nic0", "static", "10.0.0.2/24", "10.0.0.1", "10.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("address", "gateway", "dns", "said"),
+    [
+        ("", "", "", "the address is missing"),
+        ("192.168.1.60", "", "", "has no prefix"),
+        ("192.168.1.300/24", "", "", "is not an IPv4 address"),
+        ("192.168.1.0/24", "", "", "no address of a computer"),
+        ("192.168.1.255/24", "", "", "no address of a computer"),
+        ("192.168.1.60/24", "192.168.2.1", "", "cannot be the gateway"),
+        ("192.168.1.60/24", "192.168.1.60", "", "cannot be the gateway"),
+        ("192.168.1.60/24", "gw", "", "is not an IPv4 address"),
+        ("192.168.1.60/24", "", "9.9.9.9 dns", "dns is not an address"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_line(address, gateway, dns, said):
+    person = network(method="static", address=address, gateway=gateway, dns=dns).presses("up", "enter").sees(said)
+    assert person.orders == []
+    field = person.ui.top.shown()[person.ui.top.at].name
+    assert field == ("address" if not gateway and not dns else "gateway" if gateway else "dns")
+
+
+def tried():
+    person = network().presses("up", "enter")
+    assert person.order == TryNetwork(Settings("nic0"))
+    return person.hears(NetworkTried(NOW + 60, ("nic0 gets its address by DHCP",)))
+
+
+def test_new_settings_are_kept_by_a_key_only():
+    person = tried().sees("In 60 s the settings of before come back", "nic0 gets its address by DHCP")
+    person.presses("enter", " ", "x").waits(30).sees("In 30 s")
+    assert person.orders == []
+    assert person.presses("k").order == KeepNetwork()
+    person.hears(Finished(("The settings are kept.",))).sees("The settings are kept.").waits(60).sees("are kept")
+
+
+@pytest.mark.parametrize("key", ["t", "esc", "ctrl-c"])
+def test_new_settings_are_taken_back_at_once(key):
+    assert tried().presses(key).order == RevertNetwork()
+
+
+def test_new_settings_that_nobody_keeps_go_by_themselves():
+    person = tried().goes_away().sees("The new settings are in use").waits(60)
+    person.sees("Nobody kept the new settings in time").presses("enter")
+    assert person.ui.top == Front()
+    assert person.orders == []
+
+
+def test_settings_that_the_helper_refuses_can_be_corrected():
+    person = network().presses("up", "enter").hears(Failed("nic0 is a part of bond0", "use bond0", "nic"))
+    person.sees("nic0 is a part of bond0; use bond0", "Network settings")
+    assert person.ui.top.at == 0
+
+
+# -- passwords and the shell
+
+
+def test_a_password_is_reset_without_the_old_one():
+    person = Person().presses("enter").chooses("Reset a password")
+    assert person.order == LookAtUsers()
+    person.hears(UsersSeen((("ada", "admin"), ("vic", "viewer")))).sees("ada · admin", "log-ins of that user end")
+    person.presses("down", "enter").sees("The new password of vic")
+    person.types("a horse on a bicycle").presses("enter").types("a horse on a tricycle").presses("enter", "enter")
+    person.sees("the two are not the same").sees_no("horse", "****")
+    assert person.orders == []
+    person.types("a horse on a bicycle").presses("enter").types("a horse on a bicycle").presses("enter")
+    person.sees("*" * 20).presses("enter")
+    assert person.order == ResetPassword("vic", "a horse on a bicycle")
+    person.hears(Finished(("vic has a new password.",))).sees("vic has a new password.").presses("enter")
+    assert person.ui.top == Front()
+
+
+def test_nothing_to_reset_before_set_up():
+    Person(setup=SETUP).presses("enter").sees_no("Reset a password", "Shell")
+
+
+def test_the_shell_takes_name_and_password():
+    person = Person().presses("enter").chooses("Shell").types("ada").presses("enter").types("secret").sees("******")
+    person.sees_no("secret").presses("enter", "enter")
+    order = person.order
+    assert order == OpenShell("ada", "secret")
+    assert "secret" not in repr(order)
+    person.hears(Failed("name or password is wrong", "a lost password is reset in the menu", "name"))
+    person.sees("name or password is wrong", "ada").sees_no("******")
+    person.presses("down").types("right").presses("enter", "enter").hears(Finished())
+    assert person.ui.top == Front()
+
+
+def test_a_shell_needs_a_name():
+    person = Person().presses("enter").chooses("Shell").presses("up", "enter").sees("the name is missing")
+    assert person.orders == []
+
+
+# -- logs
+
+
+def test_logs_begin_with_what_is_broken():
+    person = Person().presses("enter").chooses("Log")
+    assert [item.value for item in person.ui.top.items] == ["chrony.service", "appliance.service", "ssh.service", ""]
+    person.presses("enter")
+    assert person.order == ReadLog("chrony.service")
+    person.hears(LogRead("clock", tuple(f"line {number}" for number in range(100))))
+    person.sees("line 99", "100 of 100 lines").presses("pgup").sees("line 61").sees_no("line 99")
+    person.presses("home").sees("line 0").presses(*["up"] * 50, "down").sees("line 1").sees_no("line 0 ")
+    person.presses("end").sees("line 99").presses("esc").sees("Of what?")
+
+
+def test_long_lines_of_a_log_are_broken_and_clean():
+    person = Person().presses("enter").chooses("Log").presses("enter")
+    person.hears(LogRead("clock", ("word " * 40 + "end", "\x1b[31mred"))).sees("end", "?[31mred")
+
+
+def test_an_empty_log_says_so():
+    Person().presses("enter").chooses("Log").presses("enter").hears(LogRead("clock", ())).sees("nothing in it")
+
+
+# -- backups
+
+
+def test_a_backup_is_restored_from_a_stick():
+    person = Person().presses("enter").chooses("Restore a backup")
+    assert person.order == LookForBackups()
+    person.hears(BackupsSeen((STICK,))).sees("rack7.qrmstate · the state of rack7").presses("enter")
+    person.sees("The present state is moved aside", RESTORE_WORD).types(RESTORE_WORD).presses("enter")
+    assert person.order == RestoreBackup(STICK, "")
+    person.hears(Progress(None, "reading the backup")).sees("reading the backup")
+    person.hears(Finished(("This is the state of rack7 again.",))).sees("This is the state of rack7 again.")
+
+
+def test_an_encrypted_one_asks_for_its_passphrase():
+    sealed = Backup("/dev/sdb1", "x.qrmstate", "about", True)
+    person = Person().presses("enter").chooses("Restore").hears(BackupsSeen((sealed,))).presses("enter")
+    person.sees("encrypted").presses("down", "enter").sees("the passphrase is missing")
+    person.types("open sesame").presses("enter", "enter").types(RESTORE_WORD).presses("enter")
+    assert person.orders[-1] == RestoreBackup(sealed, "open sesame")
+    assert "sesame" not in repr(person.orders)
+    person.hears(Failed("the passphrase is wrong")).sees("the passphrase is wrong", "Passphrase")
+
+
+def test_without_a_backup_it_is_said_where_they_are_looked_for():
+    person = (
+        Person().presses("enter").chooses("Restore").hears(BackupsSeen(())).sees("No backup was found", ".qrmstate")
+    )
+    assert person.presses("enter", "down", "1").sees("No backup was found").ui.top.items == ()
+
+
+# -- the installer
+
+
+def test_the_installer_is_there_on_a_stick_only():
+    assert Person().presses("i").orders == []
+    assert Person(may_install=True).sees("I: install onto a disk").presses("i").order == LookAtDisks()
+
+
+def chosen(*disks):
+    person = Person(may_install=True).presses("i")
+    person.orders.clear()
+    return person.hears(DisksSeen(disks))
+
+
+def test_an_empty_disk_is_asked_for_once():
+    person = chosen(disk()).sees("Samsung SSD 870, serial S5Y1, 500.0 GB · empty").presses("enter")
+    assert person.sees("Nothing known is on it").presses("y").order == InstallOnto(disk())
+
+
+def test_a_disk_with_data_takes_its_serial_number():
+    full = disk(holds=("sdb1: 537.0 MB, FAT 'EFI'", "sdb2: 100.0 GB, LVM physical volume", "  vg-root: 20.0 GB, ext4"))
+    person = chosen(full).sees("holds data").presses("enter")
+    person.sees("All of this is lost", "LVM physical volume", "vg-root: 20.0 GB", "Type S5Y1 to go on")
+    person.presses("y", "enter").types("s5y1").presses("enter").sees("Nothing was done")
+    assert person.orders == []
+    assert person.types("S5Y1").presses("enter").order == InstallOnto(full)
+
+
+def test_a_disk_that_cannot_be_used_says_why():
+    person = chosen(disk(refused="it is in use: mounted at /srv")).sees("it is in use").presses("enter")
+    person.sees("This cannot be chosen: it is in use: mounted at /srv")
+    assert person.orders == []
+
+
+def test_progress_is_shown_and_it_can_be_stopped():
+    person = chosen(disk()).presses("enter", "y")
+    person.orders.clear()
+    person.hears(Progress(0.42, "copying root-a: 40 of 100 MiB")).sees(" 42%", "copying root-a", "Esc: stop it")
+    assert person.presses("esc").order == Cancel()
+    person.sees("stopping").presses("esc")
+    assert person.orders == [], "once is enough"
+    person.hears(Failed("the installation was stopped; the disk does not boot")).sees("does not boot")
+
+
+def test_many_things_on_a_disk_leave_room_for_the_word():
+    full = disk(holds=tuple(f"sdb{number}: 1.0 GB, ext4" for number in range(30)))
+    chosen(full).presses("enter").sees("and 22 more", "Type S5Y1 to go on")
+
+
+# -- what comes late
+
+
+def test_an_outcome_that_nobody_waits_for_disturbs_nobody():
+    person = Person().presses("enter").chooses("Network settings")
+    person.ui = person.ui.popped()
+    before = person.ui
+    assert person.hears(NetworkSeen(NICS, Settings("nic0"))).ui == before
+
+
+def test_who_waits_for_a_look_may_leave_it():
+    person = Person().presses("enter").chooses("Network settings")
+    person.orders.clear()
+    assert isinstance(person.ui.top, Busy)
+    assert person.presses("esc").order == Cancel()
+    person.hears(Failed("it was stopped")).presses("enter")
+    assert person.ui.top.title == "Menu"
