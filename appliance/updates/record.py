@@ -139,7 +139,8 @@ class Settled:
     revived: str = ""
     """The letter of the slot that proved good last, where it did not come up and the other one runs in its place.
 
-    It gets its tries back: power cuts may have used them up, and the other one may be too old for the state.
+    It is started next, with all its tries: power cuts may have used them up, and the other one may be too old for
+    the state.
     """
 
 
@@ -150,7 +151,7 @@ def settled(record: Record, booted: str, variables: Mapping[str, str] | None, no
     """
     update = record.going_on
     if update is None:
-        return Settled(record, revived="" if record.home == booted else record.home)
+        return _at_rest(record, booted, variables)
     if update.slot == booted:
         tries = (*update.tries, Try(now, (SILENT,)))[-TRIES:]
         after = msgspec.structs.replace(update, stage=Stage.TRYING, tries=tries)
@@ -162,6 +163,16 @@ def settled(record: Record, booted: str, variables: Mapping[str, str] | None, no
         return Settled(with_last(record, _ended(update, Stage.CUT_OFF, text, now)))
     over = _ended(update, Stage.FELL_BACK, why(update, variables), now)
     return Settled(with_last(record, over), given_up=update.slot)
+
+
+def _at_rest(record: Record, booted: str, variables: Mapping[str, str] | None) -> Settled:
+    """Where no update is open."""
+    if record.home != booted:
+        return Settled(record, revived=record.home)
+    last = record.last
+    if last is not None and last.stage is Stage.FELL_BACK and is_good(variables or {}, last.slot):
+        return Settled(record, given_up=last.slot)  # an earlier start was cut off before it said so
+    return Settled(record)
 
 
 def why(update: Update, variables: Mapping[str, str] | None = None) -> str:

@@ -97,6 +97,12 @@ def test_one_that_was_good_once_is_not_given_up_for_power_cuts() -> None:
     assert settled(Record(), "A", WRITTEN, 3.0).revived == ""
 
 
+def test_a_slot_that_fell_back_is_given_up_once_more_where_that_was_cut_off() -> None:
+    record = settled(installed(begun()), "A", {**WRITTEN, "B_TRY": "3"}, 300.0).record
+    assert settled(record, "A", {**WRITTEN, "B_TRY": "3"}, 400.0).given_up == "B"
+    assert settled(record, "A", {**WRITTEN, "B_OK": "0"}, 400.0).given_up == ""
+
+
 def test_a_failed_one_and_a_further_one() -> None:
     record = not_installed(begun(), "no room", 150.0)
     assert stage(record) is Stage.FAILED
@@ -165,8 +171,9 @@ class Box:
         if found.given_up:
             self.variables |= {f"{found.given_up}_OK": "0", "ORDER": f"{self.booted} {found.given_up}"}
         if found.revived:
-            self.variables[f"{found.revived}_TRY"] = "0"
-        if not found.on_trial:
+            other = "AB".replace(found.revived, "")
+            self.variables |= {f"{found.revived}_TRY": "0", "ORDER": f"{found.revived} {other}"}
+        elif not found.on_trial:
             self.variables[f"{self.booted}_TRY"] = "0"
         if outcome == "cut" or not self.opens_store():
             return
