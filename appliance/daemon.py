@@ -89,7 +89,7 @@ def _served(path: Path, passed: Sequence[socket.socket]) -> bool:
         Reserve(state_dir).give_up_if_full()
         if aside := bring_in(state_dir):
             log.warning("the state was restored from a backup; the one that was there is in %s", state_dir / aside)
-        return uvloop.run(_live(config, interfaces, [each.dup() for each in passed]))
+        return uvloop.run(_live(path, config, interfaces, [each.dup() for each in passed]))
 
 
 def _ended_badly(error: BaseException) -> int:
@@ -109,12 +109,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-async def _live(config: Config, interfaces: Mapping[str, IPv4Interface], passed: Sequence[socket.socket]) -> bool:
+async def _live(
+    path: Path, config: Config, interfaces: Mapping[str, IPv4Interface], passed: Sequence[socket.socket]
+) -> bool:
+    """``path`` is where the configuration was read."""
     bus, notifier = Bus(), ServiceNotifier(os.environ)
     async with AsyncExitStack() as bound:
         with notifier.starting():
             store = await bound.enter_async_context(open_store(config.site.state_dir / "store.db"))
-            assembly = await build(config, interfaces, store, bus, passed)
+            assembly = await build(path, config, interfaces, store, bus, passed)
             for server in assembly.servers:
                 await server.start()
                 bound.callback(server.close)

@@ -49,6 +49,20 @@ CAPABILITIES = (
     _row("see the certificate", "GET /settings/certificate", "GET /certificate", "certificate show"),
     _row("bring a certificate", "POST /settings/certificate", "PUT /certificate", "certificate set"),
     _row("go back to our certificate", "POST /settings/certificate/reset", "DELETE /certificate", "certificate reset"),
+    # -- the appliance
+    _row("see what backups there are", "GET /settings/backup", "GET /appliance/backup", "backup show"),
+    _row("make a backup", "POST /settings/backup/download", "POST /appliance/backup", "backup download"),
+    _row("bring a backup here", "POST /settings/backup/upload", "PUT /appliance/backup/upload", "backup upload"),
+    _row("remove it again", "POST /settings/backup/discard", "DELETE /appliance/backup/upload", "backup discard"),
+    _row("restore a backup", "POST /settings/backup/restore", "POST /appliance/restore", "backup restore"),
+    _row(
+        "forget the configuration of a backup", "POST /settings/backup/dismiss",
+        "DELETE /appliance/restore/configuration", "backup dismiss-configuration",
+    ),
+    _row(
+        "remove a state of before a restore", "POST /settings/backup/old/{name}/delete",
+        "DELETE /appliance/restore/old/{name}", "backup remove-old",
+    ),
     _row("see the settings", "GET /settings", "GET /settings", "settings"),
     # -- the fleet
     _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),

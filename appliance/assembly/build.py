@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Interface
+from pathlib import Path
 
 from appliance import certificates
 from appliance.assembly import netboot
@@ -37,6 +38,7 @@ from appliance.store.store import Store
 
 
 async def build(
+    path: Path,
     config: Config,
     interfaces: Mapping[str, IPv4Interface],
     store: Store,
@@ -45,11 +47,11 @@ async def build(
 ) -> Assembly:
     """Everything, with what DHCP and DNS have to know in memory; raises ApplianceError for what the computer lacks.
 
-    ``interfaces`` has the address of each interface that the configuration names; ``passed`` are the console's
-    sockets where it is not to listen for itself.
+    ``path`` is the configuration's file. ``interfaces`` has the address of each interface that it names; ``passed`` are
+    the console's sockets where it is not to listen for itself.
     """
     authority = certificates.authority(config.site.state_dir, time.time())
-    on = ground(config, interfaces, store, bus, authority)
+    on = replace(ground(config, interfaces, store, bus, authority), config_path=path)
     switches = SubnetSwitches(store, bus, on.clock, on.subnets, on.fixed)
     await switches.restore()
     projection = _projection(on)

@@ -64,6 +64,8 @@ def console(
         hosts=ground.config.web.hosts,
         tls=tls,
         again=ground.again.set,
+        config_path=ground.config_path,
+        room=lambda: ground.room.space,
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),
     )
     app = make_app(services)

@@ -50,6 +50,8 @@ class Ground:
     presence: Presence
     bell: Bell = field(default_factory=Bell)
     clock: Callable[[], float] = time.time
+    config_path: Path = Path("/etc/qrm/appliance.toml")
+    """Where the configuration was read."""
     again: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to have everything end and begin anew."""
     certificates: list[ServerTls] = field(default_factory=list)

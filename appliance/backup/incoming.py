@@ -18,6 +18,8 @@ from appliance.reserve import NAME as RESERVE
 from appliance.state import sync_directory, writing
 
 DIRECTORY = "incoming"
+DOWNLOAD = "download-"
+"""What the names of backups begin with that are made to be sent; one that a kill left goes at the next start."""
 UPLOADED = "backup.qrmstate"
 """The backup that was uploaded, until it is restored or removed."""
 OFFERED = "offered.toml"
@@ -58,6 +60,8 @@ def bring_in(state_dir: Path) -> str:
     if not base.is_dir():
         return ""
     with writing(base):
+        for left in (*base.glob("*.part"), *base.glob(f"{DOWNLOAD}*")):
+            left.unlink()
         if (base / WHOLE).is_dir():
             _take_away(state_dir, base)
         if not (base / _PLACING).is_dir():

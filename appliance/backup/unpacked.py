@@ -1,6 +1,7 @@
 """A backup unpacked into a directory, and whether what is in it can be lived with. Nothing else is touched."""
 
 import asyncio
+import contextvars
 import hashlib
 import os
 import sqlite3
@@ -102,7 +103,8 @@ def make_ready(directory: Path, header: Header, now: float) -> None:
         async with open_store(directory / "store.db") as store:
             await record(store, Bus(), job)
 
-    asyncio.run(run())
+    # In a context of its own: what the daemon's running request asks of its own store does not hold for this one.
+    contextvars.Context().run(asyncio.run, run())
 
 
 def adopt(directory: Path, old: Path, named: Sequence[Upload]) -> None:

@@ -119,6 +119,32 @@ class Api:
         """Any request below ``/api/v1``; the JSON of its answer."""
         return _json(self._ask(method, path, body, headers or {}))
 
+    def save(self, path: str, body: dict[str, Any] | None, target: BinaryIO) -> int:
+        """POST (or GET where ``body`` is None) whose answer is a file, written to ``target``; its bytes.
+
+        Raises as ``request``, and ApplianceError ``answer-cut`` where the answer ended before its end.
+        """
+        method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
+        host, port = self._address
+        connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}", "Accept": "*/*"}
+        try:
+            connection.request(method, f"/api/v1{path}", content, headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                answer = Answer(response.status, response.read(), "")
+                raise _refusal(answer.status, _json(answer), f"{method} {self.url}{path}")
+            return _copied(response, target)
+        except ssl.SSLCertVerificationError as error:
+            raise _distrusted(self.url, error) from error
+        except http.client.IncompleteRead as error:
+            text = f"{self.url}: the answer ended before its end"
+            raise ApplianceError("answer-cut", text, "ask again; what was written is not whole") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _silent(self.url, error) from error
+        finally:
+            connection.close()
+
     def _ask(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
         answer = self.raw(method, f"/api/v1{path}", body, headers)
         if answer.status >= 400:
@@ -148,6 +174,17 @@ class Api:
             raise said(self.url, error) from error
         finally:
             connection.close()
+
+
+def _copied(response: http.client.HTTPResponse, target: BinaryIO) -> int:
+    """Raises http.client.IncompleteRead; one that has no length and is cut in pieces does so, too."""
+    expected, size = response.length, 0
+    while chunk := response.read(CHUNK):
+        target.write(chunk)
+        size += len(chunk)
+    if expected is not None and size < expected:
+        raise http.client.IncompleteRead(b"", expected - size)
+    return size
 
 
 def _headers(seen: str) -> dict[str, str]:

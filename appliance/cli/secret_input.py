@@ -2,8 +2,9 @@
 
 import getpass
 import sys
+from pathlib import Path
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Invalid
 
 
 def ask(prompt: str) -> str:
@@ -19,3 +20,13 @@ def ask_new(whose: str) -> str:
     if sys.stdin.isatty() and ask("The same again") != first:
         raise ApplianceError("password-differs", "the two passwords differ", "nothing was changed; try again")
     return first
+
+
+def first_line(file: Path) -> str:
+    """The secret in the first line of a file; raises Invalid ``file-unreadable``."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return lines.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Invalid("file-unreadable", f"{file}: {reason}", "name a file with the passphrase") from error

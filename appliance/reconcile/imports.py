@@ -319,7 +319,7 @@ async def _receive(directory: Path, chunks: AsyncIterator[bytes], expected: int 
     try:
         descriptor = os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _check_room(descriptor, expected)
+            check_room(descriptor, expected)
             await _take(received, descriptor, chunks)
         finally:
             os.close(descriptor)
@@ -344,8 +344,11 @@ async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[byte
     received.sha256 = digest.hexdigest()
 
 
-def _check_room(descriptor: int, needed: int) -> None:
-    """Leases, and all other state, are written to the same file system: uploads leave them some of it."""
+def check_room(descriptor: int, needed: int) -> None:
+    """Raise ApplianceError ``upload-failed`` where an upload of ``needed`` more bytes would leave too little.
+
+    Leases, and all other state, are written to the same file system.
+    """
     found = os.fstatvfs(descriptor)
     free, reserve = found.f_bavail * found.f_frsize, min(RESERVE, found.f_blocks * found.f_frsize // 20)
     if free - reserve < needed:
@@ -357,7 +360,7 @@ def _check_room(descriptor: int, needed: int) -> None:
 
 
 def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:
-    _check_room(descriptor, len(chunk))
+    check_room(descriptor, len(chunk))
     digest.update(chunk)
     view = memoryview(chunk)
     while view:

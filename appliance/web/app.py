@@ -10,7 +10,9 @@ from appliance.errors import NotFound
 from appliance.store.documents import one
 from appliance.web import live, metrics
 from appliance.web.api import routes as api
+from appliance.web.arrival import ARRIVAL, Arrival
 from appliance.web.auth import ACCOUNTS, Accounts
+from appliance.web.backups import BACKUPS, Backups
 from appliance.web.certificate import CERTIFICATE, ConsoleCertificate
 from appliance.web.console import routes as console
 from appliance.web.doors import DOORS, EVERYBODY, open_door
@@ -34,6 +36,11 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     app[USERS] = Users(services.store, services.bus, services.clock, app[ACCOUNTS])
     app[CERTIFICATE] = ConsoleCertificate(services.store, services.bus, services.clock, services.tls, services.hosts)
     app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
+    if services.first_start is not None:
+        app[ARRIVAL] = Arrival(services.store, services.bus, services.clock, services.first_start)
+    app[BACKUPS] = Backups(
+        services.store, services.bus, services.clock, services.state_dir, services.config_path, services.again
+    )
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}
     open_door(app, "GET", "/healthz", _health, EVERYBODY)

@@ -57,6 +57,8 @@ ICONS = (
     "trash-2",
     "undo-2",
     "upload",
+    "download",
+    "heart-pulse",
     "user",
     "network",
     "wrench",

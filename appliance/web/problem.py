@@ -27,6 +27,7 @@ _STATUS_OF_CODE = {
     "changed-meanwhile": 412,
     "body-type": 415,
     "upload-failed": 507,
+    "restore-no-room": 507,
     "body-too-large": 413,
     "live-too-many": 429,
     "login-busy": 503,

@@ -8,10 +8,12 @@ from appliance.console_tls import ConsoleTls
 from appliance.events import Bus
 from appliance.metrics.exposition import Metrics
 from appliance.metrics.history import History
+from appliance.privileged.client import Privileged
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.room import Space
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.setup.first_start import FirstStart
@@ -45,6 +47,12 @@ class Services:
     """What hinders the whole appliance at the moment, to be shown on every page; empty while nothing does."""
     again: Callable[[], None] = lambda: None
     """Has the daemon end and begin anew, on a state that was prepared; requests that go on are answered."""
+    config_path: Path = Path("/etc/qrm/appliance.toml")
+    """The configuration file that the daemon runs with."""
+    room: Callable[[], Space | None] = lambda: None
+    """How much room there is for the state, as it was last seen."""
+    helper: Privileged = field(default_factory=Privileged)
+    """What needs root is asked of it; there is none on a computer that is no flashed appliance."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""
     first_start: FirstStart | None = None

@@ -235,5 +235,11 @@ UNTYPED = {
     "/network/subnets/{interface}/look",
     "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
+    "/settings/backup/discard",
+    "/settings/backup/dismiss",
+    "/settings/backup/download",
+    "/settings/backup/restore",
+    "/settings/backup/upload",
+    "/settings/backup/old/{name}/delete",
 }
-"""The same page as another that is here, or nothing to type."""
+"""The same page as another that is here, nothing to type, or a file: backups have tests of their own."""

@@ -118,6 +118,8 @@ PAGES = (
     "/settings/tokens",
     "/settings/log-ins",
     "/settings/certificate",
+    "/settings/backup",
+    "/settings/backup/old/before-restore-20261120T184000Z/delete",
     "/settings/certificate/reset",
     "/settings/audit",
     "/account",

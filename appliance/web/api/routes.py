@@ -24,8 +24,10 @@ from appliance.web.api import (
     versions,
 )
 from appliance.web.api.access_routes import ACCESS
+from appliance.web.api.appliance_routes import APPLIANCE
 from appliance.web.api.conventions import checked
 from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.first_start import FIRST_START
 from appliance.web.api.idempotency import prepare
 from appliance.web.api.listing import Page
 from appliance.web.api.network_routes import NETWORK
@@ -36,6 +38,7 @@ from appliance.web.doors import open_door
 BASE = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/setup", accounts.set_up, 201, shapes.SessionOut, shapes.SetupIn, public=True),
+    *FIRST_START,
     Endpoint("POST", "/sessions", accounts.log_in, 201, shapes.SessionOut, shapes.SessionIn, public=True),
     Endpoint("GET", "/sessions/current", accounts.current, 200, shapes.UserOut),
     Endpoint("DELETE", "/sessions/current", accounts.log_out, 204, role=Role.VIEWER),
@@ -113,6 +116,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/metrics/history", metrics.history, 200, metrics.HistoryOut, query=metrics.QUERY),
     Endpoint("GET", "/find", find.index, 200, Items[find.FoundOut], query=find.QUERY),
     Endpoint("GET", "/settings", settings.show, 200, settings.SettingsOut),
+    *APPLIANCE,
     *NETWORK,
     Endpoint("GET", "/events", events.index, 200, Page[shapes.EventOut], query=events.QUERY),
 )  # fmt: skip

@@ -1,0 +1,222 @@
+"""Backups through console and API: made to be downloaded, uploaded, and brought back by the daemon itself."""
+
+import asyncio
+import os
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from appliance.accounts import Asker, require_person
+from appliance.backup import incoming
+from appliance.backup.format import Header
+from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.events import Bus, Event
+from appliance.reconcile import audit
+from appliance.reconcile.imports import check_room
+from appliance.reconcile.record import Tell, record
+from appliance.store.store import Store
+
+# What makes and reads backups is imported when it is needed: an appliance at rest has no use for it.
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A backup that waits for a decision."""
+
+    header: Header
+    size: int
+    """Bytes."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it takes a passphrase."""
+        return self.header.derivation is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OldState:
+    """A state that a restore took the place of."""
+
+    name: str
+    size: int
+    """Bytes that would be free without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that there is to show."""
+
+    uploaded: Uploaded | None
+    old: list[OldState]
+    configuration: str | None
+    """The configuration file of the backup that was restored, while nobody has decided about it."""
+
+
+class Backups:
+    """Every method that does something takes ``by``, who asked; raises ApplianceError."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Callable[[], float],
+        state_dir: Path,
+        config: Path,
+        again: Callable[[], None],
+    ) -> None:
+        """``again`` has the daemon end and begin anew."""
+        self._store, self._bus, self._clock, self._again = store, bus, clock, again
+        self._state, self._config = state_dir, config
+        self._busy = asyncio.Lock()
+
+    async def standing(self) -> Standing:
+        """What was uploaded, what is left of restores, and what is to be decided."""
+        return await asyncio.to_thread(self._standing)
+
+    def _standing(self) -> Standing:
+        old = [OldState(name, incoming.room_taken(self._state / name)) for name in incoming.old_states(self._state)]
+        return Standing(self._uploaded(), old, incoming.offered_configuration(self._state))
+
+    def _uploaded(self) -> Uploaded | None:
+        from appliance.backup.contents import read_header
+
+        path = incoming.uploaded(self._state)
+        with suppress(ApplianceError):  # it was checked when it came; a damaged one is as good as none
+            return Uploaded(read_header(path), path.stat().st_size) if path else None
+        return None
+
+    async def make(self, passphrase: str, by: Asker) -> Path:
+        """A new backup in a file of ours, to be sent and removed.
+
+        Raises Invalid ``passphrase-short``, Denied for a token, and what ``backup.make`` raises.
+        """
+        require_person(by, "make backups: they hold the keys of the appliance")
+        from appliance.backup.make import Order, check_passphrase, make
+
+        try:
+            check_passphrase(passphrase)
+        except Invalid as error:
+            raise Invalid(error.code, error.message, error.hint, "passphrase") from None
+        base = await asyncio.to_thread(incoming.directory, self._state)
+        target = base / f"{incoming.DOWNLOAD}{os.urandom(8).hex()}"
+        order = Order(self._config, target, socket.gethostname(), self._clock(), passphrase)
+        async with self._busy:
+            await asyncio.to_thread(make, order)
+        await self._note(by, "state.backup", "made a backup of the state")
+        return target
+
+    async def receive(self, chunks: AsyncIterator[bytes], expected: int, by: Asker) -> Uploaded:
+        """Store an upload until it is decided about; one that waited gives way.
+
+        ``expected`` is its size in bytes, as far as it is known. Raises Denied for a token, ApplianceError
+        ``upload-failed``, ``backup-foreign``, ``backup-newer``, ``backup-damaged``.
+        """
+        require_person(by, "bring a state back")
+        from appliance.backup.contents import read_header
+
+        base = await asyncio.to_thread(incoming.directory, self._state)
+        part = base / f"{incoming.UPLOADED}.{os.urandom(4).hex()}.part"
+        try:
+            await _stored(part, chunks, expected)
+            header = await asyncio.to_thread(read_header, part)
+            part.replace(base / incoming.UPLOADED)
+        except OSError as error:
+            message = f"the upload could not be stored: {error.strerror}"
+            raise ApplianceError("upload-failed", message, "free some space, then upload again") from error
+        except ApplianceError as error:
+            raise _named(error, part.name) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return Uploaded(header, (base / incoming.UPLOADED).stat().st_size)
+
+    async def forget(self, by: Asker) -> None:
+        """Remove what was uploaded; nothing there is no error."""
+        require_person(by, "decide about a backup")
+        await asyncio.to_thread(incoming.forget_upload, self._state)
+
+    async def restore(self, passphrase: str, by: Asker) -> list[str]:
+        """Put the state of the uploaded backup together, and begin anew on it.
+
+        Images and kernels whose content will be missing. Raises Denied for a token, NotFound, and what
+        ``backup.prepare`` raises: then nothing has changed.
+        """
+        require_person(by, "bring a state back")
+        from appliance.backup.prepare import prepare
+
+        if self._busy.locked():
+            raise Conflict("backup-busy", "a backup is being made or restored", "wait until that is done")
+        async with self._busy:
+            path = incoming.refuse_without(await asyncio.to_thread(incoming.uploaded, self._state))
+            try:
+                made = await asyncio.to_thread(prepare, self._state, path, lambda: passphrase or None, self._clock())
+            except ApplianceError as error:
+                raise _named(error, path.name) from error
+        host = made.contents.header.host
+        with suppress(ApplianceError):  # a full disk is no reason to stay with the old state
+            await self._note(by, "state.restore", f"brings the state of {host} back from a backup")
+        self._again()
+        return made.missing
+
+    async def dismiss_configuration(self, by: Asker) -> None:
+        """Nobody wants the configuration file of the backup."""
+        require_person(by, "decide about a backup")
+        await asyncio.to_thread(incoming.dismiss_configuration, self._state)
+
+    async def remove_old(self, name: str, by: Asker) -> None:
+        """Remove a state that a restore took the place of, for good. Raises NotFound."""
+        require_person(by, "remove an old state")
+        await asyncio.to_thread(incoming.remove_old_state, self._state, name)
+        await self._note(by, "state.remove-old", f"removed the old state {name}")
+
+    async def _note(self, by: Asker, action: str, text: str) -> None:
+        now = self._clock()
+
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            audit.note(db, by, action, ("state", "state", "state"), now=now)
+            tell(Event("state.changed", now, f"{by} {text}"))
+
+        await record(self._store, self._bus, job)
+
+
+BACKUPS = web.AppKey("backups", Backups)
+"""``request.app[BACKUPS]``."""
+
+
+async def _stored(path: Path, chunks: AsyncIterator[bytes], expected: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        check_room(descriptor, expected)
+        async for chunk in chunks:
+            await asyncio.to_thread(_write, descriptor, chunk)
+        await asyncio.to_thread(os.fsync, descriptor)
+    except (ConnectionError, TimeoutError) as error:
+        raise Invalid("upload-cut-off", "the upload ended before its end", "upload it again") from error
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, chunk: bytes) -> None:
+    check_room(descriptor, len(chunk))
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+_OF_FILE = ("backup-foreign", "backup-newer", "backup-damaged")
+_OF_PASSPHRASE = ("passphrase-needed", "passphrase-wrong")
+
+
+def _named(error: ApplianceError, name: str) -> ApplianceError:
+    """What is wrong with what was sent, beside its field, without the name of our file, which tells nobody anything."""
+    text, hint = error.message.replace(name, "the backup"), error.hint
+    if error.code in _OF_FILE:
+        return Invalid(error.code, text, hint, "file")
+    if error.code in _OF_PASSPHRASE:
+        hint = "type the passphrase that it was made with; mind upper and lower case"
+        return Invalid(error.code, text, hint, "passphrase")
+    return error
