@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from appliance.privileged import loader, power, services, update
+from appliance.privileged import disks, journal, loader, power, reset, services, update
 from appliance.privileged.computer import Act, Computer, Tell
 from appliance.privileged.verb import Verb
+from appliance.privileged.verbs import disks as disk_verbs
+from appliance.privileged.verbs import journal as journal_verbs
 from appliance.privileged.verbs import loader as loader_verbs
 from appliance.privileged.verbs import power as power_verbs
+from appliance.privileged.verbs import reset as reset_verbs
 from appliance.privileged.verbs import services as service_verbs
 from appliance.privileged.verbs import update as update_verbs
 
@@ -55,6 +58,11 @@ ROWS = (
     changes(update_verbs.Install, update.install),
     changes(update_verbs.Back, update.back),
     changes(loader_verbs.Renew, loader.renew),
+    reads(disk_verbs.List, disks.disks),
+    reads(disk_verbs.ReadSmart, disks.smart),
+    reads(disk_verbs.Identify, disks.identify),
+    reads(journal_verbs.Lines, journal.lines),
+    changes(reset_verbs.Factory, reset.factory),
 )
 TABLE = {row.verb.name: row for row in ROWS}
 """By the verb's name."""

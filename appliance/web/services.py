@@ -51,7 +51,7 @@ class Services:
     """The configuration file that the daemon runs with."""
     room: Callable[[], Space | None] = lambda: None
     """How much room there is for the state, as it was last seen."""
-    helper: Privileged = field(default_factory=Privileged)
+    privileged: Privileged = field(default_factory=Privileged)
     """What needs root is asked of it; there is none on a computer that is no flashed appliance."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""
