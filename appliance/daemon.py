@@ -41,6 +41,9 @@ IDLE_SECONDS = 75.0
 HANDSHAKE_SECONDS = 15.0
 """How long a connection may take to agree on TLS: until then nobody counts it among those of its address."""
 
+MAY_GO_BACK = "QRM_MAY_GO_BACK"
+"""Environment variable with the name of a file, which is there where an update fell back (``qrm slot settle``)."""
+
 TURN_SECONDS = 0.0005
 """How long the event loop keeps a thread of the store's waiting for its turn in the interpreter, once it is busy.
 
@@ -101,6 +104,12 @@ def _ended_badly(error: BaseException) -> int:
     return 1
 
 
+def _may_go_back() -> bool:
+    """Whether an update fell back, so that a store which it wrote gives its place to the copy of before."""
+    told = os.environ.get(MAY_GO_BACK)
+    return told is not None and Path(told).is_file()
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that ended the rest."""
     error: BaseException = group
@@ -116,7 +125,8 @@ async def _live(
     bus, notifier = Bus(), ServiceNotifier(os.environ)
     async with AsyncExitStack() as bound:
         with notifier.starting():
-            store = await bound.enter_async_context(open_store(config.site.state_dir / "store.db"))
+            opening = open_store(config.site.state_dir / "store.db", may_go_back=_may_go_back())
+            store = await bound.enter_async_context(opening)
             assembly = await build(path, config, interfaces, store, bus, passed)
             for server in assembly.servers:
                 await server.start()

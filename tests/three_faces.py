@@ -217,7 +217,7 @@ NOT_COMPARED = {
 }
 """Addresses of the console that stand in no row, each with why."""
 
-LOCAL = ("serve", "helper", "lab", "state", "probe", "config", "completion")
+LOCAL = ("serve", "helper", "slot", "lab", "state", "probe", "config", "completion")
 """Commands that are no clients of the API, by DESIGN.md."""
 
 ROLES_DIFFER = {

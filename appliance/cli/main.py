@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("appliance.cli.backup:backup", "Backups of the state: download, upload, restore."),
     "serve": ("appliance.cli.server:serve", "Run the appliance in the foreground."),
     "helper": ("appliance.cli.privileged:helper", "Carry out what needs root; systemd starts it."),
+    "seed": ("appliance.cli.seed:seed", "Set-up from a file: check, apply, example, hash."),
+    "slot": ("appliance.cli.slot:slot", "Find out what became of an update; systemd starts it."),
     "state": ("appliance.cli.state:state", "Back up and restore the state; reset a lost password."),
     "config": ("appliance.cli.server:config", "Check or show a configuration file."),
     "probe": ("appliance.probe.command:probe", "Examine the network as a machine sees it."),

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 RECORD = "updates/record.json"
 """On the state partition; everybody may read it."""
+MAY_GO_BACK = "appliance-slot/may-go-back"
+"""Below /run: there while the daemon may take a store that a newer version wrote back to the copy of before."""
 GRUBENV = "efi/qrm/grubenv"
 """Below /boot, on the ESP, which is mounted while it is used."""
 LOOK_EVERY = 2.0
@@ -75,6 +77,12 @@ def _variables(on: Computer) -> dict[str, str] | None:
         return None
 
 
+def at_home(on: Computer) -> bool:
+    """Whether what runs is what proved good last, or came with the flashed disk."""
+    record = kept_record(on)
+    return record.going_on is None and record.home in ("", booted(on))
+
+
 async def settle(on: Computer) -> Record:
     """Early at a start: find out what it means, and set the tries back unless what runs is on trial."""
     letter = booted(on)
@@ -82,6 +90,7 @@ async def settle(on: Computer) -> Record:
     found = records.settled(before, letter, _variables(on), time.time())
     if found.record != before:
         keep_record(on, found.record)
+    _tell_daemon(on, may_go_back=records.may_go_back(found.record, letter))
     if not letter:
         return found.record
     names = {slot.letter: slot.name for slot in await slots_of(on)}
@@ -99,6 +108,16 @@ def _orders(found: Settled, letter: str) -> list[tuple[str, str]]:
         log.warning("slot %s did not come up three times in a row; it is started again next time", found.revived)
         return [("mark-active", found.revived)]
     return [] if found.on_trial else [("mark-good", letter)]
+
+
+def _tell_daemon(on: Computer, *, may_go_back: bool) -> None:
+    """The daemon cannot see what was started; it looks for a file. What is in /run is of this start."""
+    path = on.roots.run / MAY_GO_BACK
+    path.unlink(missing_ok=True)
+    if may_go_back:
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        path.parent.chmod(0o755)
+        path.touch()
 
 
 def _reason(record: Record) -> str:

@@ -10,7 +10,7 @@ from paper_computer import computer, quiet
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.privileged import update
 from appliance.privileged.computer import Computer
-from appliance.privileged.trial import RECORD, judge, keep_record, kept_record, settle
+from appliance.privileged.trial import MAY_GO_BACK, RECORD, judge, keep_record, kept_record, settle
 from appliance.privileged.verbs.update import Back, Inspect, Install, Slots
 from appliance.updates.bundle import NAME
 from appliance.updates.grubenv import render
@@ -162,6 +162,7 @@ async def test_a_new_version_that_holds_is_marked_good_once_it_was_judged(box: B
     assert box.told() == ["rauc status mark-good rootfs.1"]
     box.boots("B", ORDER="B A", B_OK="1", B_TRY="1")
     await settle(box.computer)
+    assert not (box.computer.roots.run / MAY_GO_BACK).exists()
     assert box.told() == ["rauc status mark-good rootfs.1"], "from now on at once, before anything can go wrong"
 
 
@@ -185,6 +186,8 @@ async def test_a_new_version_that_does_not_hold_is_tried_again_and_then_given_up
     assert box.told() == ["rauc status mark-bad rootfs.1", "rauc status mark-active rootfs.0"]
     assert box.stage is Stage.FELL_BACK
     assert record.last is not None
+    told = box.computer.roots.run / MAY_GO_BACK
+    assert told.is_file(), "the daemon may go back to the store of before"
     assert record.last.reason == "not so: DHCP is served (nothing is bound to UDP port 67)"
     box.boots("A", A_TRY="1")
     await settle(box.computer)
