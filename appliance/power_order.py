@@ -72,6 +72,8 @@ STAGE_SECONDS = 180.0
 """How long one stage may take from its first command on; controllers are slow, and lose commands."""
 AGAIN_SECONDS = 30.0
 """How long after a command it is sent once more, where nothing has come of it."""
+ARM_SECONDS = 60.0
+"""How long a start from the network is waited for that the switch does not take; then it is a plain one."""
 LOOK_SECONDS = 2.0
 """Between two looks at what a command has brought."""
 
@@ -104,6 +106,10 @@ class PowerOrder:
     sent_at: float = 0.0
     taken: bool = False
     """Whether the switch took it, as far as we know."""
+    unlike: str = ""
+    """What is unlike what was wanted of the start: why it is not from the network, or who else switched on."""
+    again: bool = False
+    """Whether its power is taken away a second time, since it came on by itself."""
     task: TaskId | None = None
     """The task that does it; None: the power loop does, for ``attempt``."""
     attempt: AttemptId | None = None
@@ -122,6 +128,11 @@ class PowerOrder:
         stages = STAGES[self.action]
         return stages[self.index] if self.ended is None and self.index < len(stages) else None
 
+    @property
+    def away(self) -> bool:
+        """Whether power was, or may have been, taken away that is to come back."""
+        return Stage.ON in STAGES[self.action][1:] and bool(self.index or self.sent)
+
 
 class Next(StrEnum):
     """What comes next of an order."""
@@ -129,6 +140,8 @@ class Next(StrEnum):
     SEND = "send"
     WAIT = "wait"
     PASS = "pass"  # noqa: S105 - no password
+    AGAIN = "again"
+    """From its first stage on."""
     FAIL = "fail"
 
 
@@ -143,6 +156,8 @@ def next_of(order: PowerOrder, seen: PowerState, observes: bool, now: float) -> 
     """
     if order.stage is Stage.LOOK:
         return Next.PASS if seen is not PowerState.UNKNOWN else _in_time(order, now)
+    if came_on_by_itself(order, seen) and order.action is PowerAction.NETWORK_ONCE:
+        return Next.FAIL if order.again else Next.AGAIN
     if _has_come_true(order, seen, observes):
         return Next.PASS
     if not order.taken:
@@ -156,6 +171,25 @@ def _has_come_true(order: PowerOrder, seen: PowerState, observes: bool) -> bool:
     if not observes or order.stage is None:
         return order.taken
     return seen is _REACHED[order.stage] and (order.taken or order.stage is not Stage.OFF)
+
+
+def came_on_by_itself(order: PowerOrder, seen: PowerState) -> bool:
+    """On before it was told to be, since its power was taken: as firmware that restores power does it, or a person.
+
+    Where a command was sent of which nobody knows whether it arrived, it counts as ours; but none is sent before a
+    start from the network that is insisted on was armed.
+    """
+    told = order.sent and (order.taken or not order.unlike)
+    return order.stage is Stage.ON and order.index > 0 and seen is PowerState.ON and not told
+
+
+def may_start_plainly(order: PowerOrder, worth_repeating: bool, now: float) -> bool:
+    """Whether a start that cannot be armed is had without: a machine that was switched off is to come back.
+
+    Firmware that tries the network first gets there anyway; only who asked for just that has it tried for a while.
+    """
+    insists = order.action is PowerAction.NETWORK_ONCE and worth_repeating
+    return not insists or now - order.stage_started >= ARM_SECONDS
 
 
 def _in_time(order: PowerOrder, now: float) -> Next:
@@ -176,7 +210,38 @@ def taken(order: PowerOrder) -> PowerOrder:
 def passed(order: PowerOrder, now: float) -> PowerOrder:
     """The order in its next stage, or done."""
     after = replace(order, index=order.index + 1, sent=0, sent_at=0.0, taken=False, stage_started=now)
-    return after if after.index < len(STAGES[order.action]) else replace(after, ended=now)
+    if after.index < len(STAGES[order.action]):
+        return after
+    if after.unlike and order.action is PowerAction.NETWORK_ONCE:
+        return failed(after, _NOT_SO, f"it is on again, but not from the network: {after.unlike}", now)
+    return replace(after, ended=now)
+
+
+_NOT_SO = "power-not-from-network"
+BY_ITSELF = "it came on by itself before it was told to"
+
+
+def once_more(order: PowerOrder, now: float) -> PowerOrder:
+    """The order from its first stage on, a second time."""
+    return replace(order, index=0, sent=0, sent_at=0.0, taken=False, stage_started=now, unlike="", again=True)
+
+
+def given_up(order: PowerOrder, seen: PowerState, now: float) -> PowerOrder:
+    """The order, whose stage is not reached, ended."""
+    if came_on_by_itself(order, seen):
+        why = f"{BY_ITSELF}, twice; have its firmware stay off until it is told to"
+        return failed(order, _NOT_SO, f"it is on again, but not from the network: {why}", now)
+    code = "power-still-on" if order.stage is Stage.OFF else "power-failed"
+    return failed(order, code, left_off(order, not_reached(order, seen)), now)
+
+
+def left_off(order: PowerOrder, why: str) -> str:
+    """Why it ends early, with what is to be done about power that it took away."""
+    if not order.away:
+        return why
+    if order.index == 0:
+        return f"{why}; it was told to go off, and may do so still"
+    return f"{why}; its power was taken away, and not given back: switch it on by hand"
 
 
 def failed(order: PowerOrder, code: str, reason: str, now: float) -> PowerOrder:

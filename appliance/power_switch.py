@@ -51,6 +51,7 @@ POWER_CODES: Mapping[str, str] = {
     "power-unsupported": "this switch cannot do that",
     "power-failed": "the switch was reached, and said no or something that makes no sense",
     "power-still-on": "off was asked for, and was not seen in time",
+    "power-not-from-network": "it was restarted, and not from the network, which was what was asked for",
 }
 """What each code means. Only ``power-unreachable`` and ``power-failed`` are worth repeating unchanged."""
 

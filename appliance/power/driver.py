@@ -35,6 +35,14 @@ class PowerDriver(Protocol):
         """Off at once, and on again. A machine that is off is switched on."""
         ...
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """Raises PowerError where it can be seen that the machine, once it is off, could not be switched on again.
+
+        ``network``: from the network, as UEFI or as BIOS. Nothing is changed. Asked before power is taken away that is
+        to come back: what is found out only after that costs a running system.
+        """
+        ...
+
     async def boot_network_once(self, uefi: bool) -> None:
         """Have the next start, and only that one, boot from the network.
 

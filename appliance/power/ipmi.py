@@ -50,6 +50,9 @@ class Ipmi:
         else:
             await self._order("power", "cycle")
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """Nothing speaks against it: a controller tells what it cannot do only by refusing to do it."""
+
     async def boot_network_once(self, uefi: bool) -> None:
         """System boot options, parameter 5: force PXE, valid for the next boot only (section 28.13)."""
         await self._order("bootdev", "pxe", *(("options=efiboot",) if uefi else ()))

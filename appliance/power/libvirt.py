@@ -58,15 +58,23 @@ class Libvirt:
         await self.off()
         await self._start()
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """A VM without a stored definition is gone with its process; from the network starts what has an interface.
+
+        Raises PowerError ``power-unsupported``.
+        """
+        if await self._fact("Persistent:") != "yes":
+            text = f"the VM {self.settings.system} has no stored definition: it would be gone once it is off"
+            raise PowerError("power-unsupported", text, "define it on its host, then start it again")
+        if network:
+            network_first(await self._definition())
+
     async def boot_network_once(self, uefi: bool) -> None:
         """Notes it in the VM's stored definition; a VM has one firmware, so ``uefi`` changes nothing.
 
         Raises PowerError ``power-unsupported`` for a VM without a stored definition, or without an interface.
         """
-        if await self._fact("Persistent:") != "yes":
-            text = f"the VM {self.settings.system} has no stored definition"
-            raise PowerError("power-unsupported", text, "define it on its host, then start it again")
-        network_first(await self._definition())
+        await self.check_start(True, uefi)
         note = f"<network-once at='{int(self.clock())}'/>"
         await self._virsh("metadata", NOTE, "--set", note, "--key", "qrm", "--config")
 

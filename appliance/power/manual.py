@@ -28,6 +28,10 @@ class ManualSwitch:
         """Raises PowerError ``power-unsupported``."""
         raise by_hand(self.machine, "be restarted", "hold its power button until it is off, then press it again")
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """Raises PowerError ``power-unsupported``."""
+        await (self.boot_network_once(uefi) if network else self.on())
+
     async def boot_network_once(self, uefi: bool) -> None:
         """Raises PowerError ``power-unsupported``."""
         hint = "choose the network in its firmware's boot menu, often with F12"

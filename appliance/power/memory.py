@@ -12,6 +12,8 @@ class MemorySwitch:
     state: PowerState = PowerState.OFF
     failing: PowerError | None = None
     """Raised by every call while it is set."""
+    refusing: dict[str, PowerError] = field(default_factory=dict)
+    """Raised by the call of that name, as long as it stands here."""
     deaf: bool = False
     """Takes every order and obeys none, as controllers do that hang."""
     network_once: bool | None = None
@@ -42,6 +44,10 @@ class MemorySwitch:
         self._turn(PowerState.OFF)
         self._turn(PowerState.ON)
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """Nothing speaks against it, but what was set to."""
+        self._take("check_start")
+
     async def boot_network_once(self, uefi: bool) -> None:
         """Remembered for the next start."""
         self._take("boot_network_once")
@@ -49,8 +55,8 @@ class MemorySwitch:
 
     def _take(self, what: str) -> None:
         self.asked.append(what)
-        if self.failing:
-            raise self.failing
+        if trouble := self.failing or self.refusing.get(what):
+            raise trouble
 
     def _turn(self, state: PowerState) -> None:
         if self.deaf or self.state is state:

@@ -96,6 +96,11 @@ class WakeOnLan:
         hint = "hold its power button until it is off, then wake it"
         raise by_hand(self.target.name, "be restarted", hint)
 
+    async def check_start(self, network: bool, uefi: bool) -> None:
+        """Raises PowerError ``power-unsupported`` for a start from the network; any other may succeed."""
+        if network:
+            await self.boot_network_once(uefi)
+
     async def boot_network_once(self, uefi: bool) -> None:
         """Raises PowerError ``power-unsupported``; firmware often has a setting of its own for it."""
         hint = "choose the network for starts by Wake-on-LAN in its firmware's settings"

@@ -117,8 +117,7 @@ class _Watched:
 
     async def go_on(self, order: PowerOrder) -> None:
         """Raises JobCancelled where somebody has cancelled it, but where the power is away to come back."""
-        away = Stage.ON in STAGES[order.action][1:] and (order.index or order.sent)
-        with contextlib.suppress(JobCancelled) if away else contextlib.nullcontext():
+        with contextlib.suppress(JobCancelled) if order.away else contextlib.nullcontext():
             await self._running.check()
             await self._tell(order)
 

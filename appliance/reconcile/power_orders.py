@@ -3,20 +3,27 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.power_order import (
+    BY_ITSELF,
     LOOK_SECONDS,
     STAGE_SECONDS,
+    STAGES,
     Next,
     OrderId,
     PowerAction,
     PowerOrder,
     Stage,
+    came_on_by_itself,
     failed,
+    given_up,
+    left_off,
+    may_start_plainly,
     next_of,
-    not_reached,
+    once_more,
     passed,
     resumed,
     sent,
@@ -40,6 +47,10 @@ CONFIRM_SECONDS = 1.0
 """Between the two looks that say that a machine is off."""
 TROUBLE_SECONDS = 10.0
 """Between two tries of a switch that does not answer."""
+REFUSED_SECONDS = 60.0
+"""The same of one that refuses: it is tried again only to give power back, since that may lock an account."""
+_USELESS = HOPELESS | {"power-unsupported"}
+"""Codes of what is not worth trying again."""
 _COMMAND = {Stage.OFF: PowerState.OFF, Stage.ON: PowerState.ON}
 _DONE = {
     Stage.LOOK: "its switch says that it is {}",
@@ -75,12 +86,13 @@ class PowerOrders:
         except ApplianceError as error:
             if error.code == "store-failed":
                 raise  # nothing is known of it: it is found again, and gone on with
-            await self.end(failed(order, error.code, error.message, self._clock()))
+            present = await self._find(number) or order
+            await self.end(failed(present, error.code, left_off(present, error.message), self._clock()))
             return await self._find(number)
 
     async def _follow(self, order: PowerOrder, line: Line, say: Say, check: Check) -> PowerOrder | None:
         """Look, decide, act, until it has ended."""
-        trouble = ""
+        trouble, began = "", self._clock()
         present: PowerOrder | None = order
         while present is not None and present.stage is not None:
             order, pause = present, LOOK_SECONDS
@@ -91,8 +103,8 @@ class PowerOrders:
             except PowerError as error:
                 if error.code != trouble:
                     await say(error.message)
-                trouble, pause = error.code, TROUBLE_SECONDS
-                await self._troubled(order, error)
+                trouble, pause = error.code, REFUSED_SECONDS if error.code in _USELESS else TROUBLE_SECONDS
+                await self._troubled(order.id, error, began)
             present = await self._find(order.id)
             if present is not None and present.stage is order.stage:
                 await self._pause(pause)
@@ -109,11 +121,12 @@ class PowerOrders:
             case Next.PASS:
                 if stage is Stage.OFF and not await self._stays_off(line):
                     return
-                await say(_DONE[stage].format(state) if line.observes else "its switch took the command")
-                await self._pass(order, now)
+                await self._pass(order, stage, state, line, say)
+            case Next.AGAIN:
+                await say(f"{BY_ITSELF}: once more")
+                await self._kept(once_more(order, now))
             case Next.FAIL:
-                code = "power-still-on" if stage is Stage.OFF else "power-failed"
-                await self.end(failed(order, code, not_reached(order, state), now))
+                await self.end(given_up(order, state, now))
 
     async def _stays_off(self, line: Line) -> bool:
         """A controller in the middle of a cycle says off, and switches on again: it has to say so twice."""
@@ -122,35 +135,51 @@ class PowerOrders:
 
     async def _send(self, order: PowerOrder, stage: Stage, line: Line, say: Say) -> None:
         """Stored first: who comes after a crash looks before anything is sent again."""
+        if stage is Stage.OFF and not order.sent and Stage.ON in STAGES[order.action]:
+            await self._board.check_start(line, order.action is PowerAction.NETWORK_ONCE)
         after = await self._kept(sent(order, self._clock()))
         if stage is Stage.ON and order.network:
-            await self._from_network(order, line, say)
-        await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
-        await self._board.order(line, _COMMAND[stage])
+            after = await self._from_network(after, line, say)
+        else:
+            await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
+            await self._board.order(line, _COMMAND[stage])
         await self._kept(taken(after))
 
-    async def _from_network(self, order: PowerOrder, line: Line, say: Say) -> None:
-        """Firmware that tries the network first gets there anyway: only who asked for it cannot do without."""
-        try:
-            await self._board.boot_network_once(line)
-            await say("its next start is from the network")
-        except PowerError as error:
-            if order.action is PowerAction.NETWORK_ONCE:
-                raise
-            await say(f"its next start is as its firmware has it: {error.message}")
+    async def _from_network(self, order: PowerOrder, line: Line, say: Say) -> PowerOrder:
+        """Arm, and start; where that cannot be armed start all the same, sooner or later."""
 
-    async def _pass(self, order: PowerOrder, now: float) -> None:
-        after = passed(order, now)
+        async def plainly(error: PowerError) -> bool:
+            await self._kept(replace(order, unlike=error.message))
+            return may_start_plainly(order, error.code not in _USELESS, self._clock())
+
+        await say("switching it on, into the network")
+        if (error := await self._board.start_from_network(line, plainly)) is None:
+            return replace(order, unlike="")
+        await say(f"its start is as its firmware has it: {error.message}")
+        return replace(order, unlike=error.message)
+
+    async def _pass(self, order: PowerOrder, stage: Stage, state: PowerState, line: Line, say: Say) -> None:
+        if came_on_by_itself(order, state):
+            order = replace(order, unlike=BY_ITSELF)
+            await say(BY_ITSELF)
+        await say(_DONE[stage].format(state) if line.observes else "its switch took the command")
+        after = passed(order, self._clock())
         if after.ended is None:
             await self._kept(after)
         else:
             await self.end(after)
 
-    async def _troubled(self, order: PowerOrder, error: PowerError) -> None:
-        """End it where trying again is of no use, or was for too long."""
-        late = self._clock() - order.stage_started >= STAGE_SECONDS
-        if late or error.code in HOPELESS or error.code == "power-unsupported":
-            await self.end(failed(order, error.code, error.message, self._clock()))
+    async def _troubled(self, number: OrderId, error: PowerError, began: float) -> None:
+        """End it where trying again is of no use, or was for too long since we ``began``: it may have had to wait.
+
+        Power that was taken away is given back all the same: the switch that refuses now has obeyed a moment ago.
+        """
+        order, now = await self._find(number), self._clock()
+        if order is None:
+            return
+        late = now - max(order.stage_started, began) >= STAGE_SECONDS
+        if late or (error.code in _USELESS and not (order.away and order.stage is Stage.ON)):
+            await self.end(failed(order, error.code, left_off(order, error.message), now))
 
     async def _kept(self, order: PowerOrder) -> PowerOrder:
         """The order, once it is on disk."""
@@ -202,11 +231,17 @@ _WORDS = {
 
 
 def _said(order: PowerOrder, machine: str) -> str:
+    if order.code == "power-not-from-network":
+        return f"{machine} was switched {_WORDS[PowerAction.CYCLE]}, but not into the network"
     done = "could not be" if order.code else "was"
     return f"{machine} {done} switched {_WORDS[order.action]}"
 
 
 def _why(order: PowerOrder, attempt: Attempt | None) -> str:
+    return "; ".join(filter(None, (_whose(order, attempt), order.unlike)))
+
+
+def _whose(order: PowerOrder, attempt: Attempt | None) -> str:
     if order.by:
         return f"{order.by} asked for it"
     what = attempt.kind if attempt else "an attempt"

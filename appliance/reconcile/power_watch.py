@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 
 from appliance.about import about
 from appliance.errors import ApplianceError
@@ -13,7 +14,7 @@ from appliance.power_known import Switch
 from appliance.power_switch import Ability, PowerError, abilities
 from appliance.reconcile import power_schedule as schedule
 from appliance.reconcile.surviving import Surviving
-from appliance.reconcile.switchboard import MOST, Switchboard
+from appliance.reconcile.switchboard import MOST_LOOKS, Switchboard
 from appliance.store import attempts, power
 from appliance.store.store import Store
 
@@ -30,7 +31,10 @@ FIRST_LOOKS = 30.0
 
 
 class PowerWatch:
-    """Nothing waits for it, and a switch that hangs keeps nobody but itself."""
+    """Nothing waits for it: its looks have places of their own, of which silent switches take half at most.
+
+    A switch that hangs keeps its place for as long as a call may take, and is looked at more and more seldom.
+    """
 
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], board: Switchboard) -> None:
         self._store, self._bus, self._clock, self._board = store, bus, clock, board
@@ -66,11 +70,20 @@ class PowerWatch:
             await self._refresh(now)
         waiting = sorted((at, machine) for machine, at in self._due.items() if at <= now)
         for _, machine in waiting:
-            if len(self._looking) >= MOST:
-                return
-            if machine not in self._looking and not self._board.is_held(machine):
+            if machine not in self._looking and not self._board.is_held(machine) and self._has_room(machine):
                 self._looking.add(machine)
                 group.create_task(self._look(machine), name=f"power of {machine}")
+
+    def _has_room(self, machine: MachineId) -> bool:
+        if len(self._looking) >= MOST_LOOKS:
+            return False
+        silent = sum(self._is_silent(each) for each in self._looking)
+        return silent < MOST_LOOKS // 2 or not self._is_silent(machine)
+
+    def _is_silent(self, machine: MachineId) -> bool:
+        """Whether it did not answer the last time, as far as the list knows."""
+        switch = self._switches.get(machine)
+        return switch is not None and switch.seen.failures > 0
 
     async def _refresh(self, now: float) -> None:
         def job(db: sqlite3.Connection) -> tuple[list[Switch], frozenset[MachineId]]:
@@ -95,7 +108,7 @@ class PowerWatch:
     async def _look(self, machine: MachineId) -> None:
         with about(machine), Surviving(log, "a power switch is looked at again later"):
             try:
-                async with self._board.line(machine) as line:
+                async with self._board.line(machine, looking=True) as line:
                     await self._board.observe(line)
             except PowerError as error:
                 log.info("its power switch: %s", error.message)  # and stored by the switchboard
@@ -111,6 +124,7 @@ class PowerWatch:
         if switch is None or machine not in self._switches:
             self._due.pop(machine, None)
             return
+        self._switches[machine] = replace(self._switches[machine], seen=switch.seen)
         at_work, spread = machine in self._at_work, schedule.spread(machine, now)
         self._due[machine] = now + schedule.pause(switch.seen, at_work, len(self._switches), spread)
 

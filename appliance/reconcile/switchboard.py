@@ -1,11 +1,15 @@
-"""All power switches: opened when they are needed, one call at a time to each, a few at once to all."""
+"""All power switches: opened when they are needed, one call at a time to each, a few at once to all.
+
+What looks at switches, what switches, and what switches by those that did not answer the last time have places of
+their own: dead switches wait for each other, and hold up none that answers.
+"""
 
 import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
@@ -26,7 +30,11 @@ from appliance.store.store import Store
 log = logging.getLogger(__name__)
 
 MOST = 16
-"""Switches that are spoken with at the same time."""
+"""Switches that are told something at the same time."""
+MOST_SILENT = 8
+"""The same of those that did not answer the last time; besides."""
+MOST_LOOKS = 8
+"""Switches that are only looked at, at the same time; besides."""
 CALL_SECONDS = 75.0
 """How long one call may take. Drivers end within a minute; this is for those that do not."""
 
@@ -41,6 +49,8 @@ class Line:
     machine: Machine
     switch: Switch
     driver: PowerDriver
+    looking: bool = False
+    """Whether they only look."""
 
     @property
     def observes(self) -> bool:
@@ -54,6 +64,8 @@ class _Held:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     callers: int = 0
+    silent: bool = False
+    """Whether it did not answer the last time."""
 
 
 class Switchboard:
@@ -71,12 +83,14 @@ class Switchboard:
         """``interfaces`` are our own on the networks of machines: where magic packets leave."""
         self._store, self._bus, self._clock = store, bus, clock
         self._sealer, self._interfaces, self._drivers = sealer, interfaces, drivers
-        self._room = asyncio.Semaphore(MOST)
+        self._room, self._room_silent, self._room_looks = map(asyncio.Semaphore, (MOST, MOST_SILENT, MOST_LOOKS))
         self._held: dict[MachineId, _Held] = {}
 
     @asynccontextmanager
-    async def line(self, machine: MachineId) -> AsyncIterator[Line]:
+    async def line(self, machine: MachineId, looking: bool = False) -> AsyncIterator[Line]:
         """The switch of a machine, held for the length of the with-block: nobody else speaks with it meanwhile.
+
+        ``looking``: nothing is ordered, and nobody waits for it.
 
         Raises Conflict ``power-none`` where there is none any more, ApplianceError ``secret-unreadable``.
         """
@@ -84,7 +98,9 @@ class Switchboard:
         held.callers += 1
         try:
             async with held.lock:
-                yield await self._opened(machine)
+                line = replace(await self._opened(machine), looking=looking)
+                held.silent = bool(line.switch.seen.failures)
+                yield line
         finally:
             held.callers -= 1
             if not held.callers:  # a lock that is free may have somebody waiting for it still
@@ -109,7 +125,8 @@ class Switchboard:
     async def observe(self, line: Line) -> PowerState:
         """What the switch says now; stored, and told where it is news. Raises PowerError, which is stored as well."""
         try:
-            state = await self.call(line.driver.observe)
+            async with self._place(line):
+                state = await self._call(line, line.driver.observe)
         except PowerError as error:
             await self.troubled(line.machine.id, error)
             raise
@@ -122,28 +139,54 @@ class Switchboard:
 
     async def order(self, line: Line, state: PowerState) -> None:
         """Have the switch bring the machine to ``state``; raises PowerError."""
-        await self.call(line.driver.on if state is PowerState.ON else line.driver.off)
+        async with self._place(line):
+            await self._call(line, line.driver.on if state is PowerState.ON else line.driver.off)
 
-    async def boot_network_once(self, line: Line) -> None:
-        """Have the next start come from the network; raises PowerError."""
-        uefi = line.machine.firmware == "uefi"
-        await self.call(lambda: line.driver.boot_network_once(uefi))
+    async def check_start(self, line: Line, network: bool) -> None:
+        """Raises PowerError where the machine could not be switched on again, or not from the ``network``."""
+        async with self._place(line):
+            await self._call(line, lambda: line.driver.check_start(network, _is_uefi(line)))
 
-    async def call(self, what: Callable[[], Awaitable[T]]) -> T:
-        """One call of a driver, when it is its turn, and in time; raises PowerError, also for a defect of a driver."""
-        async with self._room:
+    async def start_from_network(
+        self, line: Line, plainly: Callable[[PowerError], Awaitable[bool]]
+    ) -> PowerError | None:
+        """Have the machine start from the network, now; raises PowerError.
+
+        One turn for both calls: what is armed is forgotten after a minute (IPMI 2.0, table 28-14, parameter 3), and
+        the start after that is one from disk of which nobody knows. Where it cannot be armed, and ``plainly`` says yes
+        to that, the machine is switched on all the same, and what kept it from the network is returned.
+        """
+        kept_from: PowerError | None = None
+        async with self._place(line):
             try:
-                async with asyncio.timeout(CALL_SECONDS):
-                    return await what()
-            except PowerError:
-                raise
-            except TimeoutError as error:
-                text = f"the power switch took longer than {CALL_SECONDS:.0f} seconds"
-                raise PowerError("power-unreachable", text, "look at its controller") from error
-            except Exception as error:
-                log.error("a driver of power switches", exc_info=error)
-                text = "a defect of the appliance kept the power switch from being asked"
-                raise PowerError("power-failed", text, "the log of the appliance tells more") from error
+                await self._call(line, lambda: line.driver.boot_network_once(_is_uefi(line)))
+            except PowerError as error:
+                if not await plainly(error):
+                    raise
+                kept_from = error
+            await self._call(line, line.driver.on)
+        return kept_from
+
+    @asynccontextmanager
+    async def _place(self, line: Line) -> AsyncIterator[None]:
+        """Wait for a place among those that are spoken with."""
+        if line.looking:
+            room = self._room_looks
+        else:
+            room = self._room_silent if self._held[line.machine.id].silent else self._room
+        async with room:
+            yield
+
+    async def _call(self, line: Line, what: Callable[[], Awaitable[T]]) -> T:
+        """One call of a driver, in time; raises PowerError. Whether the switch answers is remembered."""
+        held = self._held[line.machine.id]
+        try:
+            answer = await _in_time(what)
+        except PowerError as error:
+            held.silent = error.code == "power-unreachable"
+            raise
+        held.silent = False
+        return answer
 
     async def _note(self, machine: MachineId, change: Callable[[Seen, float], Seen]) -> None:
         """Store what became of what is known; most looks find all as it was, and write nothing."""
@@ -163,6 +206,26 @@ class Switchboard:
                 tell(Event("machine.power", now, *news, machine, detail={"state": after.state}))
 
         await record(self._store, self._bus, job)
+
+
+def _is_uefi(line: Line) -> bool:
+    return line.machine.firmware == "uefi"
+
+
+async def _in_time(what: Callable[[], Awaitable[T]]) -> T:
+    """Raises PowerError, and nothing else, also for a defect of a driver."""
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            return await what()
+    except PowerError:
+        raise
+    except TimeoutError as error:
+        text = f"the power switch took longer than {CALL_SECONDS:.0f} seconds"
+        raise PowerError("power-unreachable", text, "look at its controller") from error
+    except Exception as error:
+        log.error("a driver of power switches", exc_info=error)
+        text = "a defect of the appliance kept the power switch from being asked"
+        raise PowerError("power-failed", text, "the log of the appliance tells more") from error
 
 
 def _unanswered(error: PowerError, seen: Seen, _: float) -> Seen:

@@ -24,6 +24,10 @@ CALLS = {
     Ability.CYCLE: lambda switch: switch.cycle(),
     Ability.NETWORK_ONCE: lambda switch: switch.boot_network_once(False),
 }
+CHECKS = {
+    Ability.ON: lambda switch: switch.check_start(False, False),
+    Ability.NETWORK_ONCE: lambda switch: switch.check_start(True, False),
+}
 
 
 class Bench:
@@ -107,6 +111,7 @@ async def a_day(bench):
         await switch.off()
         await become(bench, False)
     assert await switch.observe() is PowerState.OFF
+    await switch.check_start(True, False)
     await switch.boot_network_once(False)
     await switch.cycle()
     await become(bench, True)
@@ -131,9 +136,10 @@ async def until(true):
 @pytest.mark.parametrize("kind", PowerKind)
 async def test_every_kind_has_a_driver_that_says_what_it_cannot_do(kind):
     switch = DRIVERS[kind](PowerSettings(kind), "", NEW)
-    for ability in set(CALLS) - abilities(kind):
+    every = [*CALLS.items(), *CHECKS.items()]
+    for call in [call for ability, call in every if ability not in abilities(kind)]:
         with pytest.raises(PowerError) as caught:
-            await CALLS[ability](switch)
+            await call(switch)
         assert caught.value.code == "power-unsupported"
         assert caught.value.hint
     if Ability.OBSERVE not in abilities(kind):

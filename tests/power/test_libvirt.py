@@ -65,6 +65,7 @@ class Host:
 
     def __init__(self):
         self.note, self.asked, self.persistent = "", [], "yes"
+        self.definition = "<domain><os/><devices><interface/></devices></domain>"
 
     async def said(self, argv, environment, seconds):
         words = argv[4:]
@@ -81,7 +82,7 @@ class Host:
             case ["dominfo", *_]:
                 return f"Id:             -\nPersistent:     {self.persistent}\n"
             case ["dumpxml", *_]:
-                return "<domain><os/><devices><interface/></devices></domain>"
+                return self.definition
         return ""
 
 
@@ -104,6 +105,26 @@ async def test_a_note_is_good_for_one_start_and_ten_minutes(host, later, how):
     host.asked.clear()
     await Libvirt(HERE, lambda: 1000.6 + later).on()
     assert "start" in host.asked
+
+
+@pytest.mark.parametrize("network", [False, True])
+async def test_a_vm_that_is_defined_nowhere_keeps_its_power_where_it_is_to_come_back(host, network):
+    """It would be gone with its process."""
+    host.persistent = "no"
+    with pytest.raises(PowerError) as caught:
+        await Libvirt(HERE).check_start(network, False)
+    assert caught.value.code == "power-unsupported"
+    host.persistent = "yes"
+    await Libvirt(HERE).check_start(network, False)
+
+
+async def test_only_a_start_from_the_network_needs_an_interface(host):
+    host.definition = "<domain><os/><devices><disk/></devices></domain>"
+    await Libvirt(HERE).check_start(False, False)
+    with pytest.raises(PowerError) as caught:
+        await Libvirt(HERE).check_start(True, False)
+    assert caught.value.code == "power-unsupported"
+    assert "metadata" not in host.asked, "nothing is changed"
 
 
 async def test_a_vm_that_is_defined_nowhere_cannot_be_told(host):

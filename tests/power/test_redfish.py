@@ -174,6 +174,30 @@ async def test_a_system_that_cannot_boot_from_the_network(odd):
     assert (await refusal(switch(odd).boot_network_once(False))).code == "power-unsupported"
 
 
+@pytest.mark.parametrize(
+    ("allowed", "targets", "uefi", "network", "code"),
+    [
+        (["On", "ForceOff"], ["Hdd", "Pxe"], False, True, None),
+        (["On", "ForceOff"], ["Hdd", "UefiHttp"], True, True, None),
+        (["On", "ForceOff"], ["Hdd", "UefiHttp"], False, True, "power-unsupported"),
+        (["On", "ForceOff"], ["Hdd"], True, True, "power-unsupported"),
+        (["On", "ForceOff"], ["Hdd"], True, False, None),
+        (["ForceOff", "PushPowerButton"], ["Pxe"], True, True, None),
+        (["ForceOff"], ["Pxe"], True, False, "power-unsupported"),
+        (None, None, True, True, None),
+    ],
+)
+async def test_what_cannot_start_again_is_known_before_it_is_off(odd, allowed, targets, uefi, network, code):
+    odd.state, odd.allowed = "On", allowed
+    odd.boot = {} if targets is None else {"BootSourceOverrideTarget@Redfish.AllowableValues": targets}
+    call = switch(odd).check_start(network, uefi)
+    if code:
+        assert (await refusal(call)).code == code
+    else:
+        await call
+    assert {method for method, *_ in odd.asked} == {"GET"}, "nothing is changed"
+
+
 async def test_a_mode_that_cannot_be_set_is_left_out_only_where_it_is_right_already(odd):
     odd.boot = {"BootSourceOverrideMode": "UEFI"}
     odd.reply("PATCH", SYSTEM, NO, (204, b"", {}))

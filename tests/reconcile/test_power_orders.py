@@ -43,7 +43,7 @@ async def test_a_cycle_is_off_seen_to_be_off_and_on(switches, node):
     memory = await switches.add(node, PowerState.ON)
     memory.asked.clear()
     assert (await switches.ask(node, "cycle")).status == "done"
-    assert memory.asked == ["observe", "off", "observe", "observe", "observe", "on", "observe"]
+    assert memory.asked == ["observe", "check_start", "off", "observe", "observe", "observe", "on", "observe"]
     assert memory.booted == [None]
 
 
@@ -135,7 +135,8 @@ async def test_a_start_from_the_network_is_armed_right_before_it(switches, node)
     memory = await switches.add(node, PowerState.ON)
     memory.asked.clear()
     assert (await switches.ask(node, "network-once")).status == "done"
-    assert memory.asked == ["observe", "off", "observe", "observe", "observe", "boot_network_once", "on", "observe"]
+    before, after = ["observe", "check_start", "off", "observe", "observe"], ["observe", "boot_network_once", "on"]
+    assert memory.asked == [*before, *after, "observe"]
     assert memory.booted == [False], "as BIOS, which is what it is"
 
 
@@ -253,7 +254,7 @@ class Dying:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", ["observe", "off", "boot_network_once", "on"])
+@pytest.mark.parametrize("at", ["observe", "check_start", "off", "boot_network_once", "on"])
 async def test_a_killed_daemon_goes_on_where_the_switch_is(switches, node, at, after):
     await node.usable()
     memory = await switches.add(node, PowerState.ON)

@@ -1,6 +1,7 @@
 """Switches are looked at now and then, a few at once; what they say is stored, and told where it is news."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from fleet_world import START, Played
@@ -11,7 +12,7 @@ from appliance.power.memory import MemorySwitch
 from appliance.power_known import Seen
 from appliance.power_switch import PowerError, PowerKind, PowerSettings, PowerState
 from appliance.reconcile import power_schedule as schedule
-from appliance.reconcile.switchboard import MOST
+from appliance.reconcile.switchboard import MOST_LOOKS
 from appliance.store import power
 from appliance.store.sealing import KEY_BYTES, Sealer
 from tests.people import ADA
@@ -66,7 +67,7 @@ async def fleet(switches, count):
 
 
 async def test_a_few_at_once_and_a_dead_one_keeps_nobody(switches, world):
-    machines = await fleet(switches, MOST + 8)
+    machines = await fleet(switches, MOST_LOOKS + 6)
     gate, most = asyncio.Event(), 0
 
     class Slow(MemorySwitch):
@@ -81,13 +82,53 @@ async def test_a_few_at_once_and_a_dead_one_keeps_nobody(switches, world):
         await switches.watch.round(group)
         await asyncio.sleep(0)
         await switches.watch.round(group)
-        assert len(switches.watch._looking) == MOST
+        assert len(switches.watch._looking) == MOST_LOOKS
         gate.set()
     async with asyncio.TaskGroup() as group:
         await switches.watch.round(group)
-    assert most == MOST
+    assert most == MOST_LOOKS
     found = [await world.store.read(lambda db, of=each: switch_of(db, of)) for each in machines]
     assert {each.seen.state for each in found} == {PowerState.ON}
+
+
+async def test_silent_switches_leave_half_of_the_places_to_those_that_answer(switches, world):
+    machines = await fleet(switches, 2 * MOST_LOOKS)
+    silent, healthy = machines[: MOST_LOOKS + 2], machines[MOST_LOOKS + 2 :]
+    for each in machines:
+        switches.memory[each.name] = MemorySwitch(failing=GONE if each in silent else None)
+        await switches.watch._look(each.id)
+    over = asyncio.Event()
+
+    class Hanging(MemorySwitch):
+        async def observe(self):
+            await over.wait()
+            raise GONE
+
+    switches.memory |= {each.name: Hanging() for each in silent}
+    await switches.watch._refresh(world.now)
+    switches.watch._due = dict.fromkeys((each.id for each in machines), 0.0)
+    switches.watch._read_at = world.now
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        while any(switches.watch._due[each.id] <= world.now for each in healthy):
+            await switches.watch.round(group)
+            await asyncio.sleep(0)
+        assert len(switches.watch._looking & {each.id for each in silent}) == MOST_LOOKS // 2
+        over.set()
+
+
+async def test_a_switch_that_stays_silent_is_looked_at_more_and_more_seldom(switches, node, world):
+    await node.usable()
+    memory = await switches.add(node)
+    memory.failing, looks = GONE, []
+    for minute in range(120):
+        before = len(memory.asked)
+        async with asyncio.TaskGroup() as group:
+            await switches.watch.round(group)
+        looks += [minute] * (len(memory.asked) - before)
+        world.now += 60
+    pauses = [after - before for before, after in pairwise(looks)]
+    assert max(pauses[:3]) <= 3, pauses
+    assert min(pauses[-3:]) >= 13, pauses
 
 
 def switch_of(db, machine):
