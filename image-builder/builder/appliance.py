@@ -11,7 +11,18 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import appliance_base, appliance_disk, appliance_ours, cache, demo, licences, programs, stack, tools
+from . import (
+    appliance_base,
+    appliance_disk,
+    appliance_ours,
+    appliance_python,
+    cache,
+    demo,
+    licences,
+    programs,
+    stack,
+    tools,
+)
 from .appliance_ours import RECIPE, SHARE
 from .appliance_places import Places
 from .appliance_tree import BLOCK, File, Written, write
@@ -21,7 +32,7 @@ from .progress import phase, say
 from .run import require, run
 from .trim import parse_words
 
-MODULES = [f"appliance{part}" for part in ("", "_base", "_disk", "_ours", "_places", "_tree")]
+MODULES = [f"appliance{part}" for part in ("", "_base", "_disk", "_ours", "_places", "_python", "_tree")]
 MODULES += ["bmap", "licences", "tools", "gpt", "grub", "disk"]
 LIMIT = 700_000_000
 COMPRESSION = "-3"
@@ -40,7 +51,13 @@ class Wanted:
 def name(wanted: Wanted) -> str:
     """Key of everything that goes into the image."""
     ours = {str(path.relative_to(appliance_ours.PROJECT)): _stamp(path) for path in appliance_ours.sources()}
-    parts = {"base": appliance_base.name(), "stack": stack.name(), "programs": programs.name(), "demo": demo.name()}
+    parts = {
+        "base": appliance_base.name(),
+        "python": appliance_python.name(),
+        "stack": stack.name(),
+        "programs": programs.name(),
+        "demo": demo.name(),
+    }
     keyring = wanted.keyring.read_bytes() if wanted.keyring else b""
     lists = {part: (RECIPE / part).read_bytes() for part in ("links.list", "drop.list", "mke2fs.conf")}
     named = {key: value.encode() for key, value in {**parts, "epoch": str(epoch())}.items()}
@@ -69,7 +86,9 @@ def build(directory: Path, wanted: Wanted | None = None) -> Path:
     require(["zstd", "mformat", "mmd", "mcopy"])
     wanted = wanted or Wanted()
     booted = {"stack": stack.build(directory), "programs": programs.build(directory), "demo": demo.build(directory)}
-    parts = Parts(appliance_base.build(directory), tools.build(directory), booted)
+    programs_tree = tools.build(directory)
+    python = appliance_python.build(directory, programs_tree)
+    parts = Parts(appliance_base.build(directory), programs_tree, python, booted)
     key = name(wanted)
     made = cache.kept(directory, "appliance", key, lambda into, scratch: _build(into, scratch, parts, wanted, key))
     os.utime(made)
@@ -83,6 +102,7 @@ class Parts:
 
     base: Path
     programs: Path
+    python: Path
     booted: dict[str, Path]
 
 
@@ -117,7 +137,7 @@ def _root(scratch: Path, parts: Parts, wanted: Wanted, key: str) -> tuple[list[d
         links=[path.strip("/") for path in parse_words((RECIPE / "links.list").read_text())],
         drop=parse_words((RECIPE / "drop.list").read_text()),
     )
-    ours = appliance_ours.files(scratch, parts.programs, parts.booted)
+    ours = appliance_ours.files(scratch, parts.programs, parts.python, parts.booted)
     ours |= {f"{SHARE}/boot/{part}": File(parts.base / part) for part in appliance_base.LOADERS}
     ours[f"{SHARE}/version"] = File(_version(key).encode())
     if wanted.keyring:
@@ -125,7 +145,7 @@ def _root(scratch: Path, parts: Parts, wanted: Wanted, key: str) -> tuple[list[d
     with tarfile.open(scratch / "root.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         written = Written(archive, epoch())
         write(parts.base / "base.tar.zst", places, ours, written)
-        packages = licences.listing(_packages(written.texts))
+        packages = licences.listing(_packages(written.texts, parts.python))
         late = {f"{SHARE}/packages.json": File(json.dumps(packages, indent=1).encode())}
         written.add_ours(late)
     return packages, written.blocks, len(written.names)
@@ -136,13 +156,13 @@ def _version(key: str) -> str:
     return f"VERSION={appliance_ours.version()}\nBUILD={key}\nDATE={built}\n"
 
 
-def _packages(texts: dict[str, str]) -> list[tuple[str, str, str, list[str]]]:
+def _packages(texts: dict[str, str], python: Path) -> list[tuple[str, str, str, list[str]]]:
     rows = [("qrm", "qrm-appliance", appliance_ours.version(), ["Apache-2.0"]), *appliance_ours.console_packages()]
     for package, version in licences.parse_status(texts.get("var/lib/dpkg/status", "")).items():
         text = texts.get(f"usr/share/doc/{package}/copyright", "")
         rows.append(("debian", package, version, licences.of_copyright(text) or licences.common(text)))
-    python = (text for path, text in texts.items() if path.endswith("/METADATA"))
-    return [*rows, *(("python", *licences.of_metadata(text)) for text in python)]
+    metadata = (path.read_text() for path in python.glob("*.dist-info/METADATA"))
+    return [*rows, *(("python", *licences.of_metadata(text)) for text in metadata)]
 
 
 def mke2fs(

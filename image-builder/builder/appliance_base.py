@@ -1,4 +1,4 @@
-"""What of the appliance comes from others: Debian's packages and Python's, installed once and kept as an archive."""
+"""What of the appliance comes from Debian: packages, installed once and kept as an archive."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from . import cache, demo, lock, mmdebstrap
+from . import cache, demo, mmdebstrap
 from .progress import phase
 from .run import require, run
 from .trim import parse_words
@@ -23,13 +23,13 @@ EPOCH = 1_767_225_600
 
 def name() -> str:
     """Key of everything that goes into the base."""
-    files = cache.inputs(("appliance_base", "lock", "mmdebstrap", "trim"), demo.RECIPE / "root" / "etc")
+    files = cache.inputs(("appliance_base", "mmdebstrap", "trim"), demo.RECIPE / "root" / "etc")
     ours = {f"given {path}": content for path, content in cache.inputs((), RECIPE).items() if _is_given(path)}
     return cache.key({**files, **ours, "sources": mmdebstrap.sources().encode()})
 
 
 def _is_given(path: str) -> bool:
-    return Path(path.rpartition(" ")[0]).parts[1] in (*GIVEN, lock.LOCK.name)
+    return Path(path.rpartition(" ")[0]).parts[1] in GIVEN
 
 
 def build(directory: Path) -> Path:
@@ -40,9 +40,7 @@ def build(directory: Path) -> Path:
 
 
 def _build(into: Path, scratch: Path, archives: Path) -> None:
-    with phase("appliance", "fetching Python packages"):
-        given = _given(scratch)
-        lock.fetch(given / "wheels", scratch)
+    given = _given(scratch)
     with phase("appliance", f"installing packages ({mmdebstrap.SUITE})"):
         # Debian's tools take this for the time of what they write; initrd and caches are the same every time.
         os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)
@@ -80,7 +78,7 @@ def recipe(given: Path, into: Path, scratch: Path) -> mmdebstrap.Recipe:
             'rm -rf "$1"' + mmdebstrap.ARCHIVES,
             f"copy-in {inside}/base/usr /",
             f'mkdir -p "$1"{INSIDE}',
-            *(f"copy-in {inside}/{part} {INSIDE}" for part in ("wheels", *GIVEN[1:])),
+            *(f"copy-in {inside}/{part} {INSIDE}" for part in GIVEN[1:]),
             f'chroot "$1" {INSIDE}/finish',
             *(f"download {INSIDE}/boot/{part} {shlex.quote(str(into / part))}" for part in LOADERS),
             f'tar -C "$1" {PACK} -cf "$1"{INSIDE}/tree.tar .',
@@ -100,8 +98,7 @@ def settled(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
     """The member without what another build would write differently."""
     member.mtime = min(int(member.mtime), epoch)
     member.uname = member.gname = ""
-    for header in ("mtime", "atime", "ctime"):
-        member.pax_headers.pop(header, None)
+    member.pax_headers = {key: value for key, value in member.pax_headers.items() if not key.endswith("time")}
     return member
 
 

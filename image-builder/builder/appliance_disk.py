@@ -70,15 +70,16 @@ def write(scratch: Path, identity: Identity, root: Path, loaders: Path, recipe: 
 
 def esp(scratch: Path, identity: Identity, loaders: Path, recipe: Path) -> Path:
     """The ESP: shim where firmware looks on a disk that it knows nothing about, GRUB beside it, and its variables."""
+    # Upper case: names without a second, long entry in the directory are exchanged by writing one sector.
     block = scratch / "grubenv"
     block.write_bytes(environment(ENVIRONMENT))
     files = {
         "EFI/BOOT/BOOTX64.EFI": loaders / "shimx64.efi",
-        "EFI/BOOT/grubx64.efi": loaders / "grubx64.efi",
-        "EFI/BOOT/mmx64.efi": loaders / "mmx64.efi",
-        "EFI/debian/grub.cfg": recipe / "efi-grub.cfg",
-        "qrm/grub.cfg": recipe / "grub.cfg",
-        "qrm/grubenv": block,
+        "EFI/BOOT/GRUBX64.EFI": loaders / "grubx64.efi",
+        "EFI/BOOT/MMX64.EFI": loaders / "mmx64.efi",
+        "EFI/DEBIAN/GRUB.CFG": recipe / "efi-grub.cfg",
+        "QRM/GRUB.CFG": recipe / "grub.cfg",
+        "QRM/GRUBENV": block,
     }
     return fat(scratch, "ESP", ESP_SIZE, identity.serial("esp"), files)
 

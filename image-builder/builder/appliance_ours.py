@@ -6,14 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import appliance_places, cache, tools
+from . import appliance_places, appliance_python, cache
+from .appliance_python import SITE
 from .appliance_tree import File
 from .errors import BuildError
-from .run import run
 
 PROJECT = cache.SOURCE.parent
 RECIPE = cache.SOURCE / "appliance"
-SITE = "opt/qrm/lib/python3.13/site-packages"
 UNITS = "usr/lib/systemd/system"
 SHARE = "usr/share/qrm"
 # Where a file of systemd/ goes, by the end of its name; a unit otherwise.
@@ -49,9 +48,12 @@ def version() -> str:
     return str(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def files(scratch: Path, programs: Path, booted: Mapping[str, Path]) -> dict[str, File]:
-    """All of it but what is known when the rest is written; `booted`: stack, programs and demo image."""
-    made: dict[str, File] = {}
+def files(scratch: Path, programs: Path, python: Path, booted: Mapping[str, Path]) -> dict[str, File]:
+    """All of it but what is known when the rest is written.
+
+    `python`: the packages that the daemon needs; `booted`: stack, programs and demo image.
+    """
+    made = {f"{SITE}/{path.relative_to(python)}": File(path) for path in python.rglob("*") if path.is_file()}
     for source in sources():
         made[place(source)] = _file(source)
     for path in [one for one in made if one.startswith(f"{UNITS}/") and one.count("/") == UNITS.count("/") + 1]:
@@ -102,9 +104,7 @@ def compiled(scratch: Path, programs: Path) -> dict[str, Path]:
             copy = site / path.relative_to(PROJECT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
-    words, surroundings = tools.python(programs)
-    options: list[str | Path] = ["-q", "--invalidation-mode", "unchecked-hash", "-s", site, "-p", f"/{SITE}", site]
-    run([*words, "-m", "compileall", *options], scratch / "compile.log", surroundings)
+    appliance_python.compile_tree(site, programs, scratch)
     return {str(path.relative_to(site)): path for path in sorted(site.rglob("*.pyc"))}
 
 

@@ -98,11 +98,7 @@ def _carry(
 
 
 def _says_packages(path: str) -> bool:
-    return (
-        path == "var/lib/dpkg/status"
-        or (path.startswith("usr/share/doc/") and path.endswith("/copyright"))
-        or (path.startswith("opt/qrm/") and path.endswith(".dist-info/METADATA"))
-    )
+    return path == "var/lib/dpkg/status" or (path.startswith("usr/share/doc/") and path.endswith("/copyright"))
 
 
 def _state(places: Places, written: Written) -> None:

@@ -1,0 +1,42 @@
+"""Where files of the installed system go, and which links switch units on."""
+
+from builder.appliance_places import Places, installed, target
+
+PLACES = Places(links=("etc/qrm", "etc/hostname", "etc/lvm/backup"), drop=("var/log/*.log", "usr/lib/grub/*"))
+
+
+def test_what_is_only_read_stays_where_it_is() -> None:
+    for path in ("usr/bin/bash", "etc/fstab", "etc/lvm/lvm.conf", "etc/qrmish", "var"):
+        assert PLACES.of(path) == path
+
+
+def test_what_changes_fills_a_fresh_state_partition() -> None:
+    assert PLACES.of("var/lib/chrony") == "usr/share/factory/state/var/lib/chrony"
+    assert PLACES.of("etc/hostname") == "usr/share/factory/state/etc/hostname"
+    assert PLACES.of("etc/lvm/backup/vg0") == "usr/share/factory/state/etc/lvm/backup/vg0"
+    assert target("etc/hostname") == "/state/etc/hostname"
+
+
+def test_what_only_the_build_needs_stays_out() -> None:
+    assert PLACES.of("var/log/dpkg.log") is None
+    assert PLACES.of("usr/lib/grub/i386-pc/boot.img") is None
+
+
+def test_units_are_switched_on_as_systemctl_would() -> None:
+    text = (
+        "[Unit]\nWantedBy=not-here\n[Install]\n# WantedBy=comment\nWantedBy=a.target b.service\nAlias=other.service\n"
+    )
+    unit = "/usr/lib/systemd/system/x.service"
+    assert installed("x.service", text) == {
+        "etc/systemd/system/a.target.wants/x.service": unit,
+        "etc/systemd/system/b.service.wants/x.service": unit,
+        "etc/systemd/system/other.service": unit,
+    }
+
+
+def test_a_template_is_switched_on_for_its_default_instance_only() -> None:
+    text = "[Install]\nRequiredBy=a.target\n"
+    assert installed("x@.service", text) == {}
+    assert installed("x@.service", text + "DefaultInstance=tty1\n") == {
+        "etc/systemd/system/a.target.requires/x@tty1.service": "/usr/lib/systemd/system/x@.service"
+    }
