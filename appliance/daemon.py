@@ -28,6 +28,7 @@ from appliance.network import interface_address
 from appliance.notify import ServiceNotifier
 from appliance.reconcile.record import record
 from appliance.reserve import Reserve
+from appliance.setup.left import take_up
 from appliance.state import state_directory
 from appliance.store.store import Store, open_store
 from appliance.web.setup import LINK_FILE, prepare_setup
@@ -135,6 +136,7 @@ async def _live(
             await assembly.imports.sweep()
             await assembly.imports.preload(config.site.preload)
             await assembly.imports.tell_missing()
+            await take_up(store, bus, config.site.state_dir, time.time())
             link = await prepare_setup(store, config.site.state_dir, time.time())
         setup = config.site.state_dir / LINK_FILE if link else None
 

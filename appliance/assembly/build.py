@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance import certificates
 from appliance.assembly import netboot
 from appliance.assembly.console import NetworkParts, console
+from appliance.assembly.first_start import first_start
 from appliance.assembly.ground import Ground, ground
 from appliance.assembly.parts import Assembly, Run
 from appliance.assembly.power import power_parts
@@ -87,7 +88,8 @@ async def build(
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
     asked = NetworkParts(network, switches, Standings(switches, out))
     power = power_parts(on)
-    site, watch_certificate = console(on, wishes, asked, power.wishes, imports, passed)
+    first = first_start(on)
+    site, watch_certificate = console(on, wishes, asked, power.wishes, imports, passed, first)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
@@ -97,6 +99,7 @@ async def build(
         "sightings": watch.run,
         "other DHCP servers": out.run,
         "console certificate": watch_certificate,
+        **({"set-up": first.conduct.run} if first else {}),
         **power.loops,
     }
     return Assembly(

@@ -19,6 +19,7 @@ from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
+from appliance.setup.first_start import FirstStart
 from appliance.web.app import make_app
 from appliance.web.certificate import CERTIFICATE
 from appliance.web.services import Services
@@ -40,6 +41,7 @@ def console(
     power: PowerWishes,
     imports: Imports,
     passed: Sequence[socket.socket],
+    first: FirstStart | None = None,
 ) -> tuple[Site, Run]:
     """The site, and the loop that watches over its certificate; ``passed`` sockets take the place of ``listen``."""
     listen = tuple(_split(each) for each in ground.config.web.listen)
@@ -65,6 +67,7 @@ def console(
         tls=tls,
         again=ground.again.set,
         config_path=ground.config_path,
+        first_start=first,
         room=lambda: ground.room.space,
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),
     )

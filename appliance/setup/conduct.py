@@ -21,6 +21,7 @@ from appliance.setup.checks import check, form_complaint
 from appliance.setup.configuration import CONSOLE_PORT, rules
 from appliance.setup.draft import Phase, Progress, whole
 from appliance.setup.hardware import check_disks, check_nics, lost
+from appliance.setup.summary import summary
 from appliance.setup.value import BY_DHCP, Account, SetUp
 from appliance.store import subnet_rules
 from appliance.store.store import Store
@@ -79,9 +80,8 @@ class Conduct:
         Raises Conflict ``setup-not-trying`` where no network waits for that (any more).
         """
         progress = await self._store.read(stored.progress)
-        if progress.phase != "trying" or progress.until is None:
+        if progress.phase != "trying" or progress.until is None or await self._appliance.trial() is None:
             raise _nothing_to_keep()
-        await self._appliance.keep_network()
         after = await self._move("trying", "finishing", "The network is kept; the rest is written")
         if after is None:
             raise _nothing_to_keep()
@@ -141,12 +141,21 @@ class Conduct:
         draft = await self._store.read(stored.draft)
         try:
             set_up = whole(draft, Account(progress.name))
+            await self._keep_network(set_up)
             await self._appliance.write(set_up)
             await self._done(set_up)
             await self._appliance.restart()
         except ApplianceError as error:
             log.warning("set-up: %s", error.message)
             await self._back("finishing", _said(error))
+
+    async def _keep_network(self, set_up: SetUp) -> None:
+        """To keep it may restart the daemon: then this is done again, and finds it kept.
+
+        Where it went back in the moment after it was confirmed, it is put on once more: somebody came over it.
+        """
+        if await self._appliance.trial() is not None or await self._appliance.try_network(set_up) is not None:
+            await self._appliance.keep_network()
 
     async def _done(self, set_up: SetUp) -> None:
         """The last transaction: how subnets are served, and that there is nothing more to ask."""
@@ -207,11 +216,3 @@ def _target(set_up: SetUp, here: str) -> str:
     """Where the console is afterwards; empty where that is where it is now, or where only the screen will know it."""
     address = set_up.management.address.partition("/")[0]
     return "" if address in (BY_DHCP, here) else f"{address}:{CONSOLE_PORT}"
-
-
-def summary(set_up: SetUp) -> str:
-    """In a few words."""
-    served = "no network is served yet"
-    if set_up.provisioning is not None:
-        served = f"{set_up.provisioning.nic} is served, mode {set_up.provisioning.dhcp}"
-    return f"{set_up.site.host_name}.{set_up.site.domain}, reached over {set_up.management.nic}; {served}"

@@ -1,7 +1,7 @@
 """The seed file: all of set-up in TOML, for an appliance that nobody is in front of. Pure."""
 
 from appliance.errors import ApplianceError
-from appliance.setup.checks import check
+from appliance.setup.checks import Complain, check
 from appliance.setup.value import SECTIONS, SetUp
 from appliance.toml_sections import Language, SectionReader
 
@@ -18,8 +18,11 @@ class SeedError(ApplianceError):
 _LANGUAGE = Language("seed", SeedError, SECTIONS)
 
 
-def parse(text: str, name: str) -> SetUp:
-    """The set-up in ``text``; ``name`` is the file's name for messages. Raises SeedError."""
+def read(text: str, name: str) -> tuple[SetUp, Complain]:
+    """The set-up in ``text``, and what makes errors with its lines; ``name`` is the file's name for messages.
+
+    Raises SeedError.
+    """
     reader = SectionReader(text, name, _LANGUAGE)
     sections = reader.sections()
     if "management" not in sections:
@@ -27,7 +30,12 @@ def parse(text: str, name: str) -> SetUp:
         raise SeedError("seed-invalid", f"{name}:1: [management] is missing", right, "management")
     set_up = SetUp(**sections)
     check(set_up, reader.error)
-    return set_up
+    return set_up, reader.error
+
+
+def parse(text: str, name: str) -> SetUp:
+    """The set-up alone; raises as ``read``."""
+    return read(text, name)[0]
 
 
 EXAMPLE = """\

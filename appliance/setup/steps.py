@@ -103,7 +103,7 @@ class SetUpSteps:
     async def _refuse_beside_another(self, nic: str) -> None:
         heard = self.heard(nic) or await self.look(nic)
         if heard.servers:
-            message = f"another DHCP server answers on {nic}: {', '.join(heard.servers)}"
+            message = f"Another DHCP server answers on {nic}: {', '.join(heard.servers)}"
             hint = "choose proxy, which works beside it, or say that it will be switched off"
             raise Conflict("dhcp-foreign", message, hint, "provisioning.dhcp")
 

@@ -40,6 +40,11 @@ def check_password(password: str, name: str) -> str:
     return password
 
 
+def hash_for_file(password: str) -> str:
+    """The hash of a password that is to stand in a file, such as a seed."""
+    return default_hasher().hash(_bytes(password))
+
+
 class Passwords:
     """Hashes and verifies in threads; argon2 releases the interpreter lock while it works."""
 

@@ -51,7 +51,7 @@ async def waiting(directory: Path, *, port: int = 0, first: bool = True) -> Asyn
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "0.0.0.0", port, ssl_context=given.tls.context)  # noqa: S104 - loopback's all
+            site = web.TCPSite(runner, "0.0.0.0", port, ssl_context=given.tls.context)
             await site.start()
             bound = runner.addresses[0][1]
             async with asyncio.TaskGroup() as tasks:

@@ -100,7 +100,7 @@ class Lookout:
     async def _look(self, outlook: Outlook) -> None:
         interface = outlook.subnet.interface
         try:
-            seen = await self._ask(interface)
+            seen = await giving(interface, self._mac)
         except OSError as error:
             if self._blind[interface].count(self._clock()):
                 log.warning("looking for other DHCP servers on %s: %s", interface, error)
@@ -117,21 +117,25 @@ class Lookout:
         if outlook.guarded:
             await self._remember(interface, 0.0 if outlook.held else now)
 
-    async def _ask(self, interface: str) -> set[IPv4Address]:
-        """Who gives addresses on the wire while this lasts, to a computer that does not exist or to any other."""
-        loop = asyncio.get_running_loop()
-        with udp_socket(interface, CLIENT_PORT) as opened:
-            ears = Ears(opened)
-            loop.add_reader(opened, ears.read)
-            try:
-                for pause in PAUSES:
-                    opened.send(discover_frame(own_address(opened), self._mac, secrets.randbits(32)))
-                    await asyncio.sleep(pause)
-            finally:
-                loop.remove_reader(opened)
-        if ears.failed is not None:
-            raise ears.failed
-        return ears.heard
+
+async def giving(interface: str, mac: str) -> set[IPv4Address]:
+    """Who gives addresses on the wire while this lasts, to a computer that does not exist or to any other.
+
+    `mac` is the hardware address of that computer. It takes five seconds; raises OSError where nobody can look.
+    """
+    loop = asyncio.get_running_loop()
+    with udp_socket(interface, CLIENT_PORT) as opened:
+        ears = Ears(opened)
+        loop.add_reader(opened, ears.read)
+        try:
+            for pause in PAUSES:
+                opened.send(discover_frame(own_address(opened), mac, secrets.randbits(32)))
+                await asyncio.sleep(pause)
+        finally:
+            loop.remove_reader(opened)
+    if ears.failed is not None:
+        raise ears.failed
+    return ears.heard
 
 
 class Ears:

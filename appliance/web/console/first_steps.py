@@ -274,10 +274,10 @@ async def arrive(request: web.Request) -> web.Response:
 
 
 async def _typed(request: web.Request, step: str) -> dict[str, str]:
-    """The fields of a step's form, without blanks around; a field that was sent several times has a line for each."""
+    """The fields of a step's form, without blanks around: of ticked boxes a line for each, of others the last value,
+    which is that of the button where a button has one.
+    """
     sent = await fields(request)
-    several = sent.getall if hasattr(sent, "getall") else None
-    return {
-        name: "\n".join(str(each).strip() for each in several(name, [])) if several else text(sent, name).strip()
-        for name in values.FIELDS[step]
-    }
+    several = {name: [each for key, each in sent.items() if key == name] for name in values.FIELDS[step]}
+    kept = {name: found if name == "data_disks" else found[-1:] for name, found in several.items()}
+    return {name: "\n".join(each.strip() for each in found if isinstance(each, str)) for name, found in kept.items()}

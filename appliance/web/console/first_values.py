@@ -30,10 +30,10 @@ FIELD_OF: Mapping[str, str] = {
 """Where an error stands whose field is not called as the value is."""
 LATER = "later"
 DHCP = {
-    "authoritative": "The appliance gives the addresses (authoritative)",
-    "proxy": "Another server gives the addresses, the appliance says what to boot (proxy)",
-    "reservations": "Only what has a reserved address is served (reservations)",
-    "off": "DHCP is silent (off)",
+    "authoritative": "authoritative: the appliance gives the addresses",
+    "proxy": "proxy: another server gives the addresses",
+    "reservations": "reservations: only who has a reserved address",
+    "off": "off: DHCP is silent",
 }
 UNKNOWN = {
     "enlist": "are enlisted, in maintenance",

@@ -1,0 +1,114 @@
+"""Set-up's seam to a real appliance: the privileged helper, and what needs no privilege."""
+
+import asyncio
+import zoneinfo
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Interface
+
+from appliance.errors import ApplianceError, Conflict
+from appliance.privileged.client import Privileged
+from appliance.privileged.verb import Done, Verb
+from appliance.privileged.verbs import configuration as configuration_verbs
+from appliance.privileged.verbs import disks as disk_verbs
+from appliance.privileged.verbs import network as network_verbs
+from appliance.privileged.verbs.data import Prepare
+from appliance.privileged.verbs.services import DAEMON, Restart
+from appliance.setup.appliance import Trial
+from appliance.setup.configuration import configuration
+from appliance.setup.hardware import Found, FoundDisk, FoundNic
+from appliance.setup.layout import layout
+from appliance.setup.value import BY_DHCP, SetUp
+
+Look = Callable[[str], Awaitable[set[str]]]
+"""Addresses of the DHCP servers that answer on an interface."""
+
+
+class HelperAppliance:
+    """See ``Appliance``."""
+
+    def __init__(self, helper: Privileged | None = None, look: Look | None = None) -> None:
+        """``look`` looks for DHCP servers; None: nobody can."""
+        self._helper, self._look = helper or Privileged(), look
+
+    async def found(self) -> Found:
+        """Asked of the kernel each time."""
+        status = await self._helper.call(network_verbs.Status())
+        disks = await self._helper.call(disk_verbs.List())
+        zones = await asyncio.to_thread(zoneinfo.available_timezones)
+        nics = tuple(_nic(each) for each in status.seen if each.is_nic)
+        return Found(nics, tuple(_disk(each) for each in disks), frozenset(zones))
+
+    async def servers(self, nic: str) -> tuple[str, ...]:
+        """Asks as a computer without an address does."""
+        if self._look is None:
+            return ()
+        try:
+            return tuple(sorted(await self._look(nic)))
+        except OSError as error:
+            raise ApplianceError("look-failed", f"{nic}: {error.strerror or error}", "plug a cable in") from error
+
+    async def try_network(self, set_up: SetUp) -> Trial | None:
+        """As the helper does it, with its own deadline."""
+        status = await self._helper.call(network_verbs.Status())
+        try:
+            tried = await self._helper.call(network_verbs.Apply(layout(set_up, status.layout)))
+        except Conflict as error:
+            if error.code != "network-same":
+                raise
+            return None
+        return Trial(tried.until)
+
+    async def trial(self) -> Trial | None:
+        """What waits to be confirmed."""
+        tried = (await self._helper.call(network_verbs.Status())).trial
+        return Trial(tried.until) if tried else None
+
+    async def keep_network(self) -> None:
+        """One that somebody else has confirmed meanwhile is kept as well."""
+        try:
+            await self._helper.call(network_verbs.Confirm())
+        except Conflict as error:
+            if error.code != "network-not-trying":
+                raise
+
+    async def write(self, set_up: SetUp) -> None:
+        """The configuration comes after the disks: with it the appliance counts as set up."""
+        site = set_up.site
+        verbs: tuple[Verb[Done], ...] = (
+            configuration_verbs.HostName(site.host_name),
+            configuration_verbs.TimeZone(site.time_zone),
+            configuration_verbs.TimeServers(site.time_servers, _served(set_up)),
+            Prepare(set_up.storage.data_disks),
+            configuration_verbs.Write(configuration(set_up)),
+            network_verbs.RenewFirewall(),
+        )
+        for verb in verbs:
+            await self._helper.call(verb)
+
+    async def restart(self) -> None:
+        """The helper answers before systemd stops us."""
+        await self._helper.call(Restart(DAEMON))
+
+
+def _nic(seen: network_verbs.Seen) -> FoundNic:
+    addresses = tuple(each for each in seen.addresses if ":" not in each)
+    return FoundNic(seen.name, seen.mac, seen.link, seen.speed or None, seen.driver, addresses)
+
+
+def _disk(state: disk_verbs.DiskState) -> FoundDisk:
+    return FoundDisk(
+        state.name,
+        state.size,
+        state.model,
+        state.serial,
+        state.wwn,
+        "; ".join(state.holds),
+        own=state.own,
+        removable=state.removable,
+    )
+
+
+def _served(set_up: SetUp) -> tuple[str, ...]:
+    """Networks that are given the time."""
+    text = set_up.provisioning_address
+    return (str(IPv4Interface(text).network),) if text not in ("", BY_DHCP) else ()
