@@ -1,6 +1,7 @@
 """What the screen knows when it is drawn. Pure."""
 
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ def spaced_fingerprint(digits: str) -> str:
 
 
 def wall_time(facts: Facts, at: float) -> str:
-    """``14:03:22`` of a Unix time, or the day too where that is not today."""
-    local, today = at + facts.utc_offset, (facts.at + facts.utc_offset) // 86400
-    seconds = int(local % 86400)
+    """``14:03:22`` of a Unix time, or its day and ``14:03`` where that is not today."""
+    local, today = at + facts.utc_offset, int((facts.at + facts.utc_offset) // 86400)
+    day, seconds = int(local // 86400), int(local % 86400)
     text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    days = int(today - local // 86400)
-    return text if days == 0 else f"{_ago(days)} {text[:5]}"
+    if day == today:
+        return text
+    return f"{'yesterday' if day == today - 1 else date.fromordinal(_EPOCH + day).isoformat()} {text[:5]}"
 
 
-def _ago(days: int) -> str:
-    return "yesterday" if days == 1 else f"{days} days ago"
+_EPOCH = date(1970, 1, 1).toordinal()

@@ -139,7 +139,7 @@ class Gatherer:
             async with asyncio.timeout(PATIENCE):
                 return await look()
         except ApplianceError as error:
-            warnings.append(f"{error.message}." + (f" {error.hint}." if error.hint else ""))
+            warnings.append(" ".join(f"{each[:1].upper()}{each[1:]}." for each in (error.message, error.hint) if each))
         except (OSError, ValueError, TimeoutError) as error:
             warnings.append(f"The {name} cannot be looked at: {error or 'no answer'}.")
         return otherwise

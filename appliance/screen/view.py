@@ -134,18 +134,22 @@ def _reached(facts: Facts, size: Size) -> list[Line]:
     urls = facts.urls or ("not reachable: no address (Enter, Network settings)",)
     lines = _labelled("Console", list(urls[:4]))
     if facts.fingerprint:
-        whole = spaced_fingerprint(facts.fingerprint)
-        lines += _labelled("Fingerprint", [whole[:48], whole[48:]] if size.columns < 95 + LABEL else [whole])
+        lines += _labelled("Fingerprint", _parted(spaced_fingerprint(facts.fingerprint), size.columns - LABEL))
     if facts.may_install:
         lines += _labelled("Installer", ["This appliance runs from a stick. Press I to install it onto a disk."])
     if facts.setup:
         link = setup_link(facts) or f"{facts.setup} (there is no address yet to open it at)"
         note = "Nobody has an account yet: open this link, which is good once. Q shows it as a QR code."
-        words = [link, *wrapped(note, max(size.columns - LABEL, 20))]
-        lines += [
-            replace(each, style=STRONG) if place == 0 else each for place, each in enumerate(_labelled("Set-up", words))
-        ]
+        room = max(size.columns - LABEL, 20)
+        lines += [replace(each, style=STRONG) for each in _labelled("Set-up", wrapped(link, room))]
+        lines += _labelled("", wrapped(note, room))
     return lines
+
+
+def _parted(fingerprint: str, columns: int) -> list[str]:
+    """In lines of 32, 16, 8 or 4 bytes: nobody compares one whose end is missing."""
+    bytes_each = next((count for count in (32, 16, 8) if count * 3 - 1 <= columns), 4)
+    return [fingerprint[place : place + bytes_each * 3] for place in range(0, len(fingerprint), bytes_each * 3)]
 
 
 def _labelled(label: str, values: list[str]) -> list[Line]:
