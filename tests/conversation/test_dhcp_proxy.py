@@ -24,8 +24,8 @@ def play() -> Playbook:
     return Playbook(replace(SUBNET, mode="proxy", ranges=()))
 
 
-def on_4011(source: IPv4Address) -> Arrival:
-    return Arrival("br0", SERVER, source, SERVER, PROXY_PORT)
+def on_4011(source: IPv4Address, source_port: int = 68) -> Arrival:
+    return Arrival("br0", SERVER, source, SERVER, PROXY_PORT, source_port)
 
 
 def test_offer_has_the_boot_file_and_no_address(play: Playbook) -> None:
@@ -51,12 +51,13 @@ def test_ipxe_gets_the_script_and_http_firmware_its_url(play: Playbook) -> None:
     assert Code.VENDOR_INFORMATION not in url.options
 
 
+@pytest.mark.parametrize("port", [68, 4011])
 @pytest.mark.parametrize("kind", [MessageKind.REQUEST, MessageKind.INFORM])
-def test_boot_server_port_acknowledges_by_unicast_from_itself(play: Playbook, kind: MessageKind) -> None:
-    (ack,) = play.receive(message(kind, ciaddr=address(77), options=PXE), on_4011(address(77)))
+def test_boot_server_port_acknowledges_by_unicast_from_itself(play: Playbook, kind: MessageKind, port: int) -> None:
+    (ack,) = play.receive(message(kind, ciaddr=address(77), options=PXE), on_4011(address(77), port))
     assert (kind_of(ack), ack.yiaddr, ack.file) == (MessageKind.ACK, NOWHERE, b"snponly.efi")
     sent = play.sent[-1]
-    assert (sent.port, sent.destination.address, sent.destination.port) == (PROXY_PORT, address(77), 68)
+    assert (sent.port, sent.destination.address, sent.destination.port) == (PROXY_PORT, address(77), port), "UEFI asks from its port 4011"
 
 
 def test_client_without_ciaddr_is_answered_at_its_source(play: Playbook) -> None:

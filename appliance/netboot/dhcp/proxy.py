@@ -6,7 +6,7 @@ from appliance.netboot.dhcp import reply
 from appliance.netboot.dhcp.effects import Send
 from appliance.netboot.dhcp.options import MessageKind
 from appliance.netboot.dhcp.packet import NOWHERE
-from appliance.netboot.dhcp.reply import CLIENT_PORT, Destination
+from appliance.netboot.dhcp.reply import Destination
 from appliance.netboot.dhcp.request import PROXY_PORT, SERVER_PORT, Request
 from appliance.netboot.firmware import BootFile
 
@@ -26,9 +26,12 @@ def proxy_answer(request: Request, network: IPv4Network, boot: BootFile) -> Send
 
 
 def _acknowledge(request: Request, network: IPv4Network, boot: BootFile) -> Send | None:
-    """By unicast, from the port that was asked, to a client that has its address already."""
+    """By unicast, from the port that was asked to the one that asked (PXE 2.1, section 2.2.4, step 6).
+
+    The client has its address already.
+    """
     client = request.packet.ciaddr if request.packet.ciaddr != NOWHERE else request.arrival.source
     if client not in network:
         return None
     data = reply.proxy(MessageKind.ACK, request, request.our_id, boot)
-    return Send(data, Destination(request.arrival.interface, client, CLIENT_PORT), PROXY_PORT)
+    return Send(data, Destination(request.arrival.interface, client, request.arrival.source_port), PROXY_PORT)

@@ -34,6 +34,8 @@ class Arrival(Struct, frozen=True):
     """The IP destination address: 255.255.255.255, or one of ours."""
     port: int = SERVER_PORT
     """Our port: 67, or 4011 of a proxy."""
+    source_port: int = 68
+    """The port that it came from: 68, but UEFI asks a proxy from its own port 4011."""
 
 
 class Request(Struct, frozen=True):

@@ -30,7 +30,7 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets; a rack that powers on at once sends thousands of packets in one second."""
 
 
-Received = tuple[bytes, list[tuple[int, int, bytes]], str]
+Received = tuple[bytes, list[tuple[int, int, bytes]], tuple[str, int]]
 """A datagram, what the kernel says beside it, and the address that it came from."""
 
 
@@ -107,13 +107,14 @@ class Wire:
             except OSError as error:  # the interface went down; it may come back
                 log.warning("reading DHCP on %s: %s", self.interface, error)
                 break
-            found.append((data, ancillary, source[0]))
+            found.append((data, ancillary, source))
         return found
 
     def arrival(self, received: Received, port: int) -> Arrival:
         """How it came in."""
-        _, ancillary, source = received
-        return Arrival(self.interface, self._local, address_of(source), self._destination(ancillary), port)
+        _, ancillary, (source, source_port) = received
+        to = self._destination(ancillary)
+        return Arrival(self.interface, self._local, address_of(source), to, port, source_port)
 
     def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> IPv4Address:
         for level, kind, value in ancillary:

@@ -116,9 +116,10 @@ def ask_boot_server(wire: Wire, kind: Kind, macs: tuple[str, str], addresses: tu
     """Ask a proxy on port 4011 what to boot; each pair is its own and ours. None when it does not answer.
 
     As PXE 2.1 section 2.2.4 has it: a REQUEST by unicast from the address that another server gave. None is taken.
+    It is sent as UEFI sends it, from port 4011, where the answer has to come.
     """
     transaction, (server, ours) = secrets.randbits(32), addresses
-    head = Ether(src=macs[1], dst=macs[0]) / IP(src=ours, dst=server) / UDP(sport=68, dport=4011)
+    head = Ether(src=macs[1], dst=macs[0]) / IP(src=ours, dst=server) / UDP(sport=4011, dport=4011)
     options = [("message-type", "request"), *_options(kind)[1:]]
     hardware = bytes.fromhex(macs[1].replace(":", ""))
     for _ in range(_TIMES):

@@ -10,7 +10,8 @@ from scapy.packet import Packet, bind_bottom_up
 from appliance.probe.observe.wire import NOWHERE
 from appliance.probe.observed import Bpdu, Offer
 
-bind_bottom_up(UDP, BOOTP, sport=4011, dport=68)  # answers of a proxy, which scapy does not take for DHCP
+for port in (68, 4011):  # answers of a proxy, to BIOS and to UEFI, which scapy does not take for DHCP
+    bind_bottom_up(UDP, BOOTP, sport=4011, dport=port)
 
 _OFFER, _ACK = 2, 5
 _PVST = 0x010B
