@@ -11,6 +11,7 @@ from appliance.machine import meaningful_serial, meaningful_uuid, parse_mac
 from appliance.netboot.control import (
     ActiveBody,
     MessagesBody,
+    NeighboursBody,
     ObeyBody,
     RedeemBody,
     ReportBody,
@@ -20,7 +21,7 @@ from appliance.netboot.router import solicitor
 from appliance.reconcile.inventory import checked
 from tests.fuzz.mutation import Chance
 
-BODIES = (RedeemBody, ReportBody, ActiveBody, ObeyBody, MessagesBody, SystemMessagesBody)
+BODIES = (RedeemBody, ReportBody, ActiveBody, ObeyBody, MessagesBody, NeighboursBody, SystemMessagesBody)
 MAC = "52:54:00:00:00:01"
 INVENTORY = {
     "firmware": "uefi",
@@ -38,6 +39,7 @@ SAID: tuple[dict[str, Any], ...] = (
     {"boot_id": "1", "hostname": "web1", "host_keys": ["ssh-ed25519 AAAA"], "addresses": ["10.77.0.50"]},
     {"attempt": "a", "status": "done", "message": "m"},
     {"text": "[    0.000000] Linux\n", "boot_id": "1"},
+    {"neighbours": [{"nic": MAC, "chassis": "00:1d:aa:00:00:01", "port": "Gi1/0/1", "system": "sw1", "vlan": 7}]},
     INVENTORY,
 )
 

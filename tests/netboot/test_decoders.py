@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError, Invalid
 from appliance.machine import MacAddress
-from appliance.netboot.control import ActiveBody, MessagesBody, ObeyBody, RedeemBody, ReportBody, SystemMessagesBody
+from appliance.netboot.control import (
+    ActiveBody,
+    MessagesBody,
+    NeighboursBody,
+    ObeyBody,
+    RedeemBody,
+    ReportBody,
+    SystemMessagesBody,
+)
 from appliance.netboot.dhcp.frame import arp_probe, arp_sender
 from appliance.netboot.dhcp.options import DecodeError, decode_encapsulated, decode_options, encode_option
 from appliance.netboot.dhcp.packet import BOOTREQUEST, Packet, decode, encode
@@ -35,7 +43,7 @@ OPTIONS = st.dictionaries(st.integers(1, 254).filter(lambda code: code != 52), s
 ARRIVAL = Arrival("br0", IPv4Address("10.77.0.1"), IPv4Address(0), IPv4Address("255.255.255.255"))
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 LABELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=63)
-BODIES = (RedeemBody, ReportBody, ActiveBody, ObeyBody, MessagesBody, SystemMessagesBody)
+BODIES = (RedeemBody, ReportBody, ActiveBody, ObeyBody, MessagesBody, NeighboursBody, SystemMessagesBody)
 SIZE = 1000
 
 
