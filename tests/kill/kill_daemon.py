@@ -110,8 +110,10 @@ class DaemonProcess:
         over = threading.Event()
 
         def follow() -> None:
-            while not over.is_set() and not (self._held and right()):
-                if self._held:
+            while not over.is_set():
+                if self._held:  # asked once: one that is held a moment later was not looked at yet
+                    if right():
+                        return
                     self.thaw()
                 time.sleep(INSTANT)
 

@@ -93,6 +93,26 @@ def test_a_cycle_is_one_although_the_daemon_dies_in_each_part_of_it(
 
 
 @pytest.mark.slow
+def test_power_comes_back_although_the_start_cannot_be_armed_and_the_daemon_dies_in_each_part(
+    world: World, switch: Switch, machine: PlayedMachine
+) -> None:
+    switch.button.running, switch.button.armable = True, False
+    reach(world, switch, machine, "idle")
+    task = world.user.post(f"/machines/{world.id_of(machine)}/power/network-once", confirm=None)
+    die_when(world, switch, lambda order: not order["sent"])
+    die_when(world, switch, lambda order: order["index"] == 0 and bool(order["sent"]))
+    die_when(world, switch, lambda order: order["index"] == 1 and not order["sent"])
+    die_when(world, switch, lambda order: order["index"] == 1 and bool(order["sent"]))
+    die_when(world, switch, lambda order: bool(order["unlike"]))
+    found = ended(world, switch, task)
+    assert (found["status"], found["code"]) == ("failed", "power-not-from-network")
+    assert "on again" in found["reason"]
+    assert (switch.button.pressed, switch.button.running) == (["off", "on"], True)
+    text = world.events(machine, "machine.power")[0]["text"]
+    assert text.endswith("was switched off and on again, but not into the network")
+
+
+@pytest.mark.slow
 def test_off_is_seen_before_it_is_told(world: World, switch: Switch, machine: PlayedMachine) -> None:
     switch.button.running = True
     tend(world, switch)
@@ -106,6 +126,7 @@ def test_a_deployment_leaves_a_broken_machine_only_once_that_is_off(
 ) -> None:
     name = world.deploy(machine)
     reach(world, switch, machine, "active")
+    until(lambda: not world.daemon.documents(OPEN), "its switch is still at work", 60)
     switch.button.pressed.clear()
     world.user.patch(f"/machines/{world.id_of(machine)}", broken=True)
     world.user.act(name, "release")
