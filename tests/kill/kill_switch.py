@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from kill_api import User
 from kill_machine import Phase, PlayedMachine
 from kill_network import Network
@@ -27,6 +28,8 @@ class Button:
     def __post_init__(self) -> None:
         self.pressed: list[str] = []
         """Each time that the power came or went."""
+        self.armable = True
+        """Whether the user of the controller may change what it boots from."""
         self.plan = MachinePlan(NAME, "bios", 64, (), (), self.machine.uuid, "P1")
 
     def _turn(self, running: bool) -> None:
@@ -50,6 +53,16 @@ class Button:
             self.machine.power_cut()
 
 
+class ButtonController(Controller):
+    """The lab's, with users who may not do everything."""
+
+    async def _change(self, request: web.Request) -> web.Response:
+        button: Any = self.machines[NAME]
+        if not button.armable:
+            raise web.HTTPForbidden
+        return await super()._change(request)
+
+
 class Switch:
     """Serves in a thread of its own until it is closed."""
 
@@ -68,7 +81,7 @@ class Switch:
 
         machines: Any = {NAME: self.button}
         with self._network.inside():
-            runner = self._loop.run_until_complete(Controller(machines, switch_on, self.key).serve())
+            runner = self._loop.run_until_complete(ButtonController(machines, switch_on, self.key).serve())
         self._loop.call_soon(self._ready.set)
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
