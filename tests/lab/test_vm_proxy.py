@@ -11,7 +11,7 @@ from appliance.lab.administrator import first_administrator
 from appliance.lab.artefacts import build
 from appliance.lab.lab import Lab, LabMachine
 from appliance.lab.operator import until
-from appliance.lab.plan import BRIDGE, LabPlan, plan_machine
+from appliance.lab.plan import APPLIANCE_ADDRESS, BRIDGE, LabPlan, plan_machine
 from appliance.lab.run import listen
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -70,3 +70,23 @@ async def test_secure_boot_with_our_boot_options_in_the_other_server(tmp_path: P
     assert "NBP filename is shimx64.efi" in said
     assert "Access Denied" not in said
     assert "script.served" in [each["kind"] for each in timeline]
+
+
+async def test_uefi_that_another_server_sends_to_our_port_4011(tmp_path: Path) -> None:
+    """As where PXE was set up for another product: the address comes with "PXEClient" and our address, and no file.
+
+    UEFI then leaves all proxies' offers alone, ours too, and asks the server that was named, from its own port 4011.
+    """
+    daemon = (await build()).plan()
+    with listen(None) as web:
+        lab = Lab(LabPlan((plan_machine(0, "uefi"),), daemon=daemon), web=web, base=tmp_path)
+        async with lab, first_administrator(lab, web.getsockname()[1]) as user, asyncio.timeout(SECONDS):
+            await user.api.patch(f"/network/subnets/{BRIDGE}", mode="proxy", confirm=BRIDGE)
+            named = f"dhcp-option-force=60,PXEClient\ndhcp-boot=,,{APPLIANCE_ADDRESS}\n"
+            async with neighbour(lab, tmp_path, named):
+                (machine,) = lab.machines
+                await machine.power_on()
+                await script_is_served(machine)
+                said = machine.serial_text()
+    assert f"Server IP address is {APPLIANCE_ADDRESS}" in said
+    assert "NBP filename is snponly.efi" in said

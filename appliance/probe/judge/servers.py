@@ -97,7 +97,7 @@ def boot_server(appliance: str, answer: Offer | None) -> Finding:
         Status.FAILED,
         f"{appliance} is a proxy and names no boot file on UDP port 4011",
         "Much PXE firmware asks a proxy there for its boot file, and gives up without an answer.",
-        "Let UDP 4011 in on the appliance's firewall, and UDP 68 on that of this computer.",
+        "Let UDP 4011 in on the appliance's firewall, and on that of this computer.",
         {"server": appliance},
     )
 
