@@ -126,9 +126,7 @@ class Conduct:
     async def _put_on(self, progress: Progress) -> None:
         await self._wait(ANSWER_SECONDS)
         try:
-            trial = await self._appliance.trial()
-            if trial is None:
-                trial = await self._appliance.try_network(await self._checked(progress.name))
+            trial = await self._appliance.try_network(await self._checked(progress.name))
         except ApplianceError as error:
             await self._back("trying", _said(error))
             return

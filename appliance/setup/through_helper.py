@@ -12,6 +12,7 @@ from appliance.privileged.verbs import configuration as configuration_verbs
 from appliance.privileged.verbs import disks as disk_verbs
 from appliance.privileged.verbs import network as network_verbs
 from appliance.privileged.verbs.data import Prepare
+from appliance.privileged.verbs.firewall import Renew
 from appliance.privileged.verbs.services import DAEMON, Restart
 from appliance.setup.appliance import Trial
 from appliance.setup.configuration import configuration
@@ -80,7 +81,7 @@ class HelperAppliance:
             configuration_verbs.TimeServers(site.time_servers, _served(set_up)),
             Prepare(set_up.storage.data_disks),
             configuration_verbs.Write(configuration(set_up)),
-            network_verbs.RenewFirewall(),
+            Renew(),
         )
         for verb in verbs:
             await self._helper.call(verb)

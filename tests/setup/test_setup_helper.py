@@ -1,0 +1,333 @@
+"""Set-up over the real privileged helper, on a computer of paper; and a seed on a real FAT file system."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from test_seed import HASH, TWO
+
+from appliance import config
+from appliance.errors import ApplianceError, Conflict, NotFound
+from appliance.events import Bus
+from appliance.privileged.client import Privileged
+from appliance.privileged.computer import Computer
+from appliance.privileged.network import settle
+from appliance.privileged.verbs.data import Prepare
+from appliance.privileged.verbs.network import Status
+from appliance.setup import left, seed_partition
+from appliance.setup.apply_seed import Places, apply
+from appliance.setup.seed import SeedError, parse
+from appliance.setup.steps import SetUpSteps
+from appliance.setup.through_helper import HelperAppliance
+from appliance.store import accounts, subnet_rules
+from appliance.store.store import open_store
+from appliance.web.passwords import Passwords, default_hasher
+from tests.privileged.paper_computer import Answers, Programs, computer, serving
+
+MACS = {"nic0": "52:54:00:aa:00:01", "nic1": "52:54:00:aa:00:02"}
+LINKS = json.dumps(
+    [
+        {"ifname": name, "link_type": "ether", "address": mac, "flags": ["LOWER_UP"], "addr_info": []}
+        for name, mac in MACS.items()
+    ]
+)
+DISKS = {
+    "blockdevices": [
+        {"name": "sda", "type": "disk", "size": 10**11, "serial": "OWN", "mountpoints": [],
+         "children": [{"name": "sda5", "type": "part", "mountpoints": ["/state"], "fstype": "ext4"}]},
+        {"name": "sdb", "type": "disk", "size": 10**12, "serial": "WD-1", "wwn": "0x1", "mountpoints": [None],
+         "children": [{"name": "sdb1", "type": "part", "mountpoints": [], "fstype": "xfs", "label": "old"}]},
+        {"name": "sdc", "type": "disk", "size": 10**12, "serial": "S", "wwn": "0x5002538f", "mountpoints": []},
+        {"name": "sdd", "type": "disk", "size": 10**12, "serial": "BUSY", "mountpoints": ["/srv"]},
+    ]
+}  # fmt: skip
+SEED = TWO.replace("52:54:00:AA:00:01", MACS["nic0"].upper())
+
+
+@dataclass
+class Flashed:
+    """A flashed appliance of paper."""
+
+    on: Computer
+    programs: Programs
+    helper: Privileged
+    appliance: HelperAppliance
+    places: Places
+
+    def ran(self, *programs: str) -> list[str]:
+        return [" ".join(argv) for argv in self.programs.ran if argv[0] in programs]
+
+    def configuration(self) -> Path:
+        return self.on.roots.state / "etc/qrm/appliance.toml"
+
+
+def answers(members: str = "") -> Answers:
+    group = [{"pv_name": each, "vg_name": "qrm"} for each in members.split()]
+    report = json.dumps({"report": [{"pv": [*group, {"pv_name": "/dev/sdz", "vg_name": "other"}]}]})
+    said: Answers = dict.fromkeys(["systemctl", "networkctl", "hostname", "nft", "wipefs", "vgcreate", "vgextend"], "")
+    return said | {"ip": LINKS, "lsblk": json.dumps(DISKS), "pvs": report, "ip link": "", "chronyc": ""}
+
+
+@asynccontextmanager
+async def flashed(directory: Path, said: Answers | None = None) -> AsyncIterator[Flashed]:
+    on, programs = computer(directory / "computer", said or answers())
+    for name in MACS:
+        (on.roots.sys / "class/net" / name / "device").mkdir(parents=True)
+    for zone in ("UTC", "Europe/Vienna"):
+        place = on.roots.share / "zoneinfo" / zone
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("TZif")
+    await settle(on)
+    programs.ran.clear()
+    places = Places(directory / "kept", directory / "daemon", (-1, -1))
+    async with serving(directory, on) as helper:
+        yield Flashed(on, programs, helper, HelperAppliance(helper), places)
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Flashed]:
+    async with flashed(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def partition(tmp_path: Path) -> Path:
+    """An empty seed partition."""
+    path = tmp_path / "seed.img"
+    path.write_bytes(b"\0" * (16 << 20))
+    subprocess.run(["mformat", "-i", path, "-v", "SEED", "::"], check=True)
+    return path
+
+
+def put(partition: Path, text: str) -> None:
+    file = partition.with_name("put.toml")
+    file.write_text(text)
+    subprocess.run(["mcopy", "-o", "-i", partition, file, "::seed.toml"], check=True)
+
+
+# -- the computer
+
+
+async def test_what_the_computer_has(box: Flashed) -> None:
+    found = await box.appliance.found()
+    assert [(each.name, each.mac, each.link) for each in found.nics] == [(n, m, True) for n, m in MACS.items()]
+    disks = {each.name: each for each in found.disks}
+    assert disks["sda"].own
+    assert "old" in disks["sdb"].content
+    assert not disks["sdc"].content
+    assert "Europe/Vienna" in found.zones
+
+
+async def test_the_network_is_tried_and_kept(box: Flashed) -> None:
+    set_up = parse(SEED.replace(MACS["nic0"].upper(), "nic0"), "x")
+    trial = await box.appliance.try_network(set_up)
+    assert trial
+    assert await box.appliance.trial() == trial
+    with pytest.raises(Conflict):
+        await box.appliance.try_network(set_up)
+    await box.appliance.keep_network()
+    await box.appliance.keep_network()
+    assert await box.appliance.trial() is None
+    assert await box.appliance.try_network(set_up) is None, "it is like this already"
+    status = await box.helper.call(Status())
+    assert status.layout.nat
+    assert [each.name for each in status.layout.with_role("provisioning")] == ["nic1"]
+
+
+async def test_all_that_is_written(box: Flashed) -> None:
+    await box.appliance.write(parse(SEED.replace(MACS["nic0"].upper(), "nic0"), "x"))
+    state = box.on.roots.state
+    assert config.parse(box.configuration().read_text(), "x").site.domain == "rack.example"
+    assert (state / "etc/hostname").read_text() == "boot\n"
+    assert str((state / "etc/localtime").readlink()).endswith("Europe/Vienna")
+    assert "ntp.example.com" in (state / "etc/chrony/sources.d/qrm.sources").read_text()
+    assert "allow 10.77.0.0/24" in (state / "etc/chrony/conf.d/qrm.conf").read_text()
+    assert box.ran("wipefs") == ["wipefs --all /dev/sdb1 /dev/sdb", "wipefs --all /dev/sdc"]
+    assert box.ran("vgcreate") == ["vgcreate --yes qrm /dev/sdb /dev/sdc"]
+    assert json.loads((state / "etc/qrm/storage.json").read_text()) == {"disks": ["WD-1", "0x5002538f"]}
+
+
+async def test_disks_that_are_in_the_group_stay_as_they_are(tmp_path: Path) -> None:
+    async with flashed(tmp_path, answers("/dev/sdb")) as box:
+        await box.helper.call(Prepare(("WD-1", "S")))
+        assert box.ran("wipefs", "vgextend") == ["wipefs --all /dev/sdc", "vgextend --yes qrm /dev/sdc"]
+        box.programs.ran.clear()
+        await box.helper.call(Prepare(("WD-1",)))
+        assert box.ran("wipefs", "vgextend", "vgcreate") == []
+
+
+@pytest.mark.parametrize(
+    ("disks", "code", "kind"),
+    [
+        (("S", "OWN"), "disk-own", Conflict),
+        (("S", "BUSY"), "disk-busy", Conflict),
+        (("S", "NONE"), "disk-unknown", NotFound),
+        (("S", ""), "disk-unknown", NotFound),
+        (("S", "/dev/sdb"), "disk-unknown", NotFound),
+    ],
+)
+async def test_disks_that_are_not_free_keep_all_from_being_cleared(
+    box: Flashed, disks: tuple[str, ...], code: str, kind: type[ApplianceError]
+) -> None:
+    with pytest.raises(kind) as caught:
+        await box.helper.call(Prepare(disks))
+    assert caught.value.code == code
+    assert box.ran("wipefs", "vgcreate", "vgextend") == []
+
+
+async def test_a_disk_that_something_holds_is_told_of(tmp_path: Path) -> None:
+    said = answers() | {"wipefs": ApplianceError("program-failed", "wipefs: /dev/sdc: Device or resource busy")}
+    async with flashed(tmp_path, said) as box:
+        with pytest.raises(Conflict, match="resource busy"):
+            await box.helper.call(Prepare(("S",)))
+        assert box.ran("vgcreate") == []
+
+
+async def test_without_disks_only_the_choice_is_kept(box: Flashed) -> None:
+    await box.helper.call(Prepare(()))
+    assert box.ran("lsblk", "wipefs", "vgcreate", "pvs") == []
+    assert (box.on.roots.state / "etc/qrm/storage.json").exists()
+
+
+async def test_where_nobody_can_look_nothing_is_heard(box: Flashed, tmp_path: Path) -> None:
+    async def deaf(_nic: str) -> set[str]:
+        raise OSError(100, "Network is down")
+
+    async with open_store(tmp_path / "store.db") as store:
+        steps = SetUpSteps(store, Bus(), lambda: 0.0, HelperAppliance(box.helper, deaf))
+        assert (await steps.look("nic1")).problem == "nic1: Network is down"
+
+
+# -- the seed
+
+
+async def test_a_seed_is_applied_once_and_its_secret_leaves_the_partition(box: Flashed, partition: Path) -> None:
+    put(partition, SEED)
+    assert "the seed was applied: boot.rack.example" in await apply(partition, box.places, box.appliance)
+    assert config.parse(box.configuration().read_text(), "x").subnet[0].interface == "nic1"
+    assert (await box.helper.call(Status())).trial is None, "nobody is there to confirm it"
+    assert HASH.encode() not in partition.read_bytes()
+    text = seed_partition.read(partition)
+    assert text is not None
+    assert 'name = "eva"' in text, "the rest is there to be read"
+    ran = len(box.programs.ran)
+    assert await apply(partition, box.places, box.appliance) == "this seed was applied already"
+    assert len(box.programs.ran) == ran
+
+
+async def test_a_seed_that_was_applied_loses_its_secret_although_the_power_went(box: Flashed, partition: Path) -> None:
+    put(partition, SEED)
+    before = partition.read_bytes()
+    await apply(partition, box.places, box.appliance)
+    partition.write_bytes(before)
+    assert await apply(partition, box.places, box.appliance) == "this seed was applied already"
+    assert HASH.encode() not in partition.read_bytes()
+
+
+async def test_what_belongs_to_the_daemon_is_taken_up_by_it(box: Flashed, partition: Path) -> None:
+    put(partition, SEED.replace("nat = true", 'dhcp = "reservations"'))
+    await apply(partition, box.places, box.appliance)
+    state_dir = box.places.state_dir
+    assert (state_dir / left.FILE).stat().st_mode & 0o777 == 0o600
+    assert state_dir.stat().st_mode & 0o777 == 0o700
+    async with open_store(state_dir / "store.db") as store:
+        assert await left.take_up(store, Bus(), state_dir, 1.0)
+        assert not (state_dir / left.FILE).exists()
+        (user,) = await store.read(accounts.users)
+        assert (user.name, user.role, user.password) == ("eva", "admin", HASH)
+        assert (await store.read(subnet_rules.every))["nic1"]["mode"] == "reservations"
+        assert not await left.take_up(store, Bus(), state_dir, 2.0)
+
+
+async def test_a_seed_makes_no_second_administrator(tmp_path: Path) -> None:
+    left.leave(parse(SEED, "x"), tmp_path, (-1, -1))
+    async with open_store(tmp_path / "store.db") as store:
+        await store.write(lambda db: accounts.add_user(db, accounts.User("ada", "x", "admin", 0.0)))
+        assert await left.take_up(store, Bus(), tmp_path, 1.0)
+        assert [each.name for each in await store.read(accounts.users)] == ["ada"]
+
+
+async def test_what_was_left_and_cannot_be_read_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    (tmp_path / left.FILE).write_text("{")
+    async with open_store(tmp_path / "store.db") as store:
+        assert not await left.take_up(store, Bus(), tmp_path, 1.0)
+
+
+async def test_the_hash_in_a_seed_lets_its_password_in() -> None:
+    hasher = default_hasher()
+    made = hasher.hash("correct horse battery")
+    stored = parse(SEED.replace(HASH, made), "x").account.password_hash
+    assert await Passwords(hasher).matches(stored, "correct horse battery")
+
+
+def _changed(old: str, new: str) -> str:
+    assert old in SEED
+    return SEED.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("[management", "seed.toml: "),
+        (_changed("nic1", "nic7"), "seed.toml:18: [provisioning] nic nic7 is not in this computer"),
+        (_changed(MACS["nic0"].upper(), "52:54:00:ff:ff:ff"), "seed.toml:12: [management] nic"),
+        (_changed("WD-1", "OWN"), "itself runs from"),
+        (_changed("WD-1", "WD-9"), "seed.toml:25: [storage] data_disks WD-9 is no disk"),
+        (_changed("Europe/Vienna", "Europe/Wien"), "seed.toml:8: [site] time_zone Europe/Wien"),
+    ],
+)
+async def test_a_wrong_seed_changes_nothing(box: Flashed, partition: Path, text: str, wrong: str) -> None:
+    put(partition, text)
+    before = partition.read_bytes()
+    with pytest.raises(SeedError) as caught:
+        await apply(partition, box.places, box.appliance)
+    assert wrong in caught.value.message
+    assert caught.value.hint
+    assert partition.read_bytes() == before
+    assert not box.configuration().exists()
+    assert not box.places.kept.exists()
+    assert not box.places.state_dir.exists()
+    assert box.ran("networkctl", "wipefs", "hostname") == []
+
+
+async def test_a_partition_without_a_seed(box: Flashed, partition: Path, tmp_path: Path) -> None:
+    assert "there is no seed.toml" in await apply(partition, box.places, box.appliance)
+    assert "there is no seed.toml" in await apply(tmp_path / "missing", box.places, box.appliance)
+
+
+async def test_a_seed_that_is_no_text(box: Flashed, partition: Path, tmp_path: Path) -> None:
+    for content in (b"\xff\xfe[", b"#" * (seed_partition.LARGEST + 1)):
+        (tmp_path / "x").write_bytes(content)
+        subprocess.run(["mcopy", "-o", "-i", partition, tmp_path / "x", "::seed.toml"], check=True)
+        with pytest.raises(ApplianceError) as caught:
+            await apply(partition, box.places, box.appliance)
+        assert caught.value.code == "seed-unreadable"
+
+
+async def test_a_seed_goes_on_where_a_power_cut_ended_it(tmp_path: Path, partition: Path) -> None:
+    put(partition, SEED)
+    said = answers() | {"vgcreate": ApplianceError("program-failed", "the power went")}
+    async with flashed(tmp_path, said) as box:
+        with pytest.raises(ApplianceError, match="power"):
+            await apply(partition, box.places, box.appliance)
+        assert HASH.encode() in partition.read_bytes()
+        box.programs.answers["vgcreate"] = ""
+        assert "applied: boot" in await apply(partition, box.places, box.appliance)
+
+
+def test_secrets_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seed_partition, "PIECE", 64)
+    secret = HASH[:40]
+    path = tmp_path / "partition"
+    for offset in range(0, 200, 7):
+        content = (b"x" * offset + secret.encode() + b"y" * 30 + secret.encode()).ljust(400, b"z")
+        path.write_bytes(content)
+        assert seed_partition.take_away(path, secret) == 2
+        after = path.read_bytes()
+        assert secret.encode() not in after
+        assert len(after) == len(content)
+        assert after[:offset] == b"x" * offset
