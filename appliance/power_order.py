@@ -108,6 +108,8 @@ class PowerOrder:
     """Whether the switch took it, as far as we know."""
     unlike: str = ""
     """What is unlike what was wanted of the start: why it is not from the network, or who else switched on."""
+    plain: bool = False
+    """Whether it is switched on although its start from the network could not be armed."""
     again: bool = False
     """Whether its power is taken away a second time, since it came on by itself."""
     task: TaskId | None = None
@@ -176,10 +178,10 @@ def _has_come_true(order: PowerOrder, seen: PowerState, observes: bool) -> bool:
 def came_on_by_itself(order: PowerOrder, seen: PowerState) -> bool:
     """On before it was told to be, since its power was taken: as firmware that restores power does it, or a person.
 
-    Where a command was sent of which nobody knows whether it arrived, it counts as ours; but none is sent before a
-    start from the network that is insisted on was armed.
+    Where a command was sent of which nobody knows whether it arrived, it counts as ours; but while a start from the
+    network cannot be armed none is sent, until that is had plainly.
     """
-    told = order.sent and (order.taken or not order.unlike)
+    told = order.sent and (order.taken or order.plain or not order.unlike)
     return order.stage is Stage.ON and order.index > 0 and seen is PowerState.ON and not told
 
 
@@ -223,7 +225,9 @@ BY_ITSELF = "it came on by itself before it was told to"
 
 def once_more(order: PowerOrder, now: float) -> PowerOrder:
     """The order from its first stage on, a second time."""
-    return replace(order, index=0, sent=0, sent_at=0.0, taken=False, stage_started=now, unlike="", again=True)
+    return replace(
+        order, index=0, sent=0, sent_at=0.0, taken=False, stage_started=now, unlike="", plain=False, again=True
+    )
 
 
 def given_up(order: PowerOrder, seen: PowerState, now: float) -> PowerOrder:

@@ -149,14 +149,14 @@ class PowerOrders:
         """Arm, and start; where that cannot be armed start all the same, sooner or later."""
 
         async def plainly(error: PowerError) -> bool:
-            await self._kept(replace(order, unlike=error.message))
-            return may_start_plainly(order, error.code not in _USELESS, self._clock())
+            plain = may_start_plainly(order, error.code not in _USELESS, self._clock())
+            return (await self._kept(replace(order, unlike=error.message, plain=plain))).plain
 
         await say("switching it on, into the network")
         if (error := await self._board.start_from_network(line, plainly)) is None:
-            return replace(order, unlike="")
+            return replace(order, unlike="", plain=False)
         await say(f"its start is as its firmware has it: {error.message}")
-        return replace(order, unlike=error.message)
+        return replace(order, unlike=error.message, plain=True)
 
     async def _pass(self, order: PowerOrder, stage: Stage, state: PowerState, line: Line, say: Say) -> None:
         if came_on_by_itself(order, state):

@@ -205,29 +205,47 @@ class Killed(BaseException):
 
 @dataclass
 class Dying(MemorySwitch):
-    """Refuses to be armed; its daemon is killed at its nth call."""
+    """Refuses to be armed; its daemon is killed right before its nth call, or once that has been carried out."""
 
     left: int = 0
+    after: bool = False
 
     def _take(self, what):
-        if self.left:
-            self.left -= 1
+        self.left -= 1
+        if not self.left and not self.after:
+            raise Killed
+        try:
+            super()._take(what)
+        except PowerError:
             if not self.left:
-                raise Killed
-        super()._take(what)
+                raise Killed from None
+            raise
+
+    def _turn(self, state):
+        super()._turn(state)
+        if not self.left:
+            raise Killed
+
+    async def observe(self):
+        await super().observe()
+        if not self.left:
+            raise Killed
+        return self.state
 
 
-@pytest.mark.parametrize("at", range(1, 11))
-async def test_a_killed_daemon_gives_the_power_back_all_the_same(switches, node, world, memory, at):
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, 10))
+async def test_a_killed_daemon_gives_the_power_back_all_the_same(switches, node, world, memory, at, after):
     machine = await node.seen()
     refusing = {"boot_network_once": REFUSED}
-    memory = switches.memory[machine.name] = Dying(PowerState.ON, refusing=refusing, left=at)
+    memory = switches.memory[machine.name] = Dying(PowerState.ON, refusing=refusing, left=at, after=after)
     task = await world.wishes.power(machine.id, PowerAction.NETWORK_ONCE, None, ADA)
     try:
         await switches.work()
     except BaseExceptionGroup:
         switches.__post_init__()
         await switches.work()
+    assert (memory.asked.count("off"), memory.left < 1) == (1 + (at == 3 and after), True)
     assert (memory.state, memory.booted) == (PowerState.ON, [None])
     assert await world.store.read(power.open_orders) == []
     ended = await world.task(task.id)

@@ -64,10 +64,9 @@ class Redfish:
                 await self._reset(system, CYCLE)
 
     async def check_start(self, network: bool, uefi: bool) -> None:
-        """Looks at what the system lists: an order that switches it on, and the network among its boot sources."""
-        async with self._system() as system:
-            await _reset_type(system, (*ON, "PushPowerButton"))
-            if network:
+        """Looks for the network among the boot sources; of resets some list only what the present state allows."""
+        if network:
+            async with self._system() as system:
                 next(document.boot_changes(system.document, uefi))
 
     async def boot_network_once(self, uefi: bool) -> None:
@@ -99,8 +98,12 @@ class Redfish:
         await self._reset(system, (*ON, "PushPowerButton") if off else ON)
 
     async def _reset(self, system: System, wanted: tuple[str, ...]) -> None:
-        chosen = await _reset_type(system, wanted)
-        target = document.path_of(document.reset_action(system.document).get("target"))
+        action = document.reset_action(system.document)
+        chosen = document.reset_type(wanted, await _possible(system.client, action))
+        if not chosen:
+            text = f"the controller can do none of {', '.join(wanted)} with this system"
+            raise PowerError("power-unsupported", text, "update the controller")
+        target = document.path_of(action.get("target"))
         await self._taken(system.client, await system.client.ask("POST", target, {"ResetType": chosen}))
 
     async def _change(self, system: System, change: Document) -> None:
@@ -145,15 +148,6 @@ async def found(client: Client, system: str) -> System:
 
 async def _state(system: System) -> PowerState:
     return document.power_state((await system.client.get(system.path)).document)
-
-
-async def _reset_type(system: System, wanted: tuple[str, ...]) -> str:
-    """The best of those that the controller can do; raises PowerError ``power-unsupported`` where it can do none."""
-    chosen = document.reset_type(wanted, await _possible(system.client, document.reset_action(system.document)))
-    if not chosen:
-        text = f"the controller can do none of {', '.join(wanted)} with this system"
-        raise PowerError("power-unsupported", text, "update the controller")
-    return chosen
 
 
 async def _possible(client: Client, action: Document) -> tuple[str, ...] | None:
