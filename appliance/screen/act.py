@@ -19,13 +19,17 @@ from appliance.config import Config
 from appliance.errors import ApplianceError, Denied
 from appliance.installer import act as installer
 from appliance.installer.disks import Disk
+from appliance.networking.plan import plan
 from appliance.privileged.client import Privileged
 from appliance.privileged.computer import Computer, running_as_root
 from appliance.privileged.table import TABLE
 from appliance.privileged.verb import Verb
+from appliance.privileged.verbs import network
+from appliance.privileged.verbs.journal import Lines
 from appliance.privileged.verbs.power import PowerOff, Reboot
+from appliance.privileged.verbs.reset import Factory
 from appliance.privileged.verbs.services import UNITS
-from appliance.screen import book, orders, sticks
+from appliance.screen import book, network_form, orders, sticks
 from appliance.screen.facts import Facts
 from appliance.screen.gather import Gatherer, in_thread
 from appliance.screen.limits import Attempts
@@ -37,8 +41,6 @@ R = TypeVar("R")
 LOG_LINES = 1000
 SHELL = ("/bin/bash", "--login")
 SHELL_IDLE_SECONDS = 900
-LOOK_SECONDS = 30.0
-"""Seconds that a program may take that only looks."""
 
 Say = Callable[[Outcome], None]
 Lend = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
@@ -94,11 +96,39 @@ class Acting:
 
     async def read_log(self, order: orders.ReadLog, facts: Facts, say: Say) -> Outcome:
         """The last lines of the journal."""
-        if order.unit and order.unit not in UNITS:
-            raise ApplianceError("unit-unknown", f"{order.unit} is no unit of the appliance")
-        words = ["journalctl", "--quiet", "--no-pager", "--output=short-iso", f"--lines={LOG_LINES}", "--boot=all"]
-        text = await command.said([*words, *([f"--unit={order.unit}"] if order.unit else [])], {}, LOOK_SECONDS)
-        return orders.LogRead(UNITS.get(order.unit, "the whole system"), tuple(text.splitlines()))
+        read = await self._privileged(Lines(order.unit, LOG_LINES), say)
+        return orders.LogRead(UNITS.get(order.unit, order.unit), tuple(read.lines))
+
+    async def factory_reset(self, order: orders.FactoryReset, facts: Facts, say: Say) -> Outcome:
+        """The next start begins with nothing."""
+        await self._privileged(Factory(), say)
+        return Finished(("The appliance restarts, and is as new then.",))
+
+    # -- the network
+
+    async def look_at_network(self, order: orders.LookAtNetwork, facts: Facts, say: Say) -> Outcome:
+        """How the console is reached; a change that waits to be confirmed, from wherever it came, comes first."""
+        status = await self._privileged(network.Status(), say)
+        if status.trial is not None:
+            return orders.NetworkTried(status.trial.until, plan(status.layout, status.trial.layout, "", {}).lines)
+        return network_form.look(status)
+
+    async def try_network(self, order: orders.TryNetwork, facts: Facts, say: Say) -> Outcome:
+        """Put the settings on for a minute."""
+        status = await self._privileged(network.Status(), say)
+        wanted = network_form.changed(status.layout, order.settings)
+        trial = await self._privileged(network.Apply(wanted), say)
+        return orders.NetworkTried(trial.until, plan(status.layout, wanted, "", {}).lines)
+
+    async def keep_network(self, order: orders.KeepNetwork, facts: Facts, say: Say) -> Outcome:
+        """What is tried lasts."""
+        await self._privileged(network.Confirm(), say)
+        return Finished(("The new settings are kept.",))
+
+    async def revert_network(self, order: orders.RevertNetwork, facts: Facts, say: Say) -> Outcome:
+        """What was before is in force again."""
+        await self._privileged(network.Revert(), say)
+        return Finished(("The settings of before are in force again.",))
 
     # -- people
 
@@ -207,7 +237,12 @@ async def _stoppable(work: "asyncio.Future[None]", wanted: threading.Event, disk
 ACTS: Mapping[type[Order], Callable[[Acting, Any, Facts, Say], Awaitable[Outcome]]] = {
     orders.Restart: Acting.restart,
     orders.SwitchOff: Acting.switch_off,
+    orders.FactoryReset: Acting.factory_reset,
     orders.ReadLog: Acting.read_log,
+    orders.LookAtNetwork: Acting.look_at_network,
+    orders.TryNetwork: Acting.try_network,
+    orders.KeepNetwork: Acting.keep_network,
+    orders.RevertNetwork: Acting.revert_network,
     orders.LookAtUsers: Acting.look_at_users,
     orders.ResetPassword: Acting.reset_password,
     orders.OpenShell: Acting.open_shell,

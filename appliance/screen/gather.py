@@ -17,6 +17,7 @@ from appliance import __version__, command
 from appliance.config import Config, load
 from appliance.errors import ApplianceError
 from appliance.privileged.computer import Computer
+from appliance.privileged.network_state import NetworkState
 from appliance.privileged.services import states
 from appliance.privileged.verbs.services import States
 from appliance.screen import book, judge
@@ -44,6 +45,18 @@ class Places:
     qrm_disks: Path = Path("/dev/disk/qrm")
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the files of the networks say."""
+
+    until: float | None = None
+    """Until when a change is tried, Unix time."""
+    told: list[str] = field(default_factory=list)
+    """What is to be known of the last change."""
+    managed: frozenset[str] = frozenset()
+    """Interfaces by which the console is reached."""
+
+
 @dataclass
 class Gatherer:
     """Looks again and again; remembers what hangs, so that nothing is asked twice at once."""
@@ -63,6 +76,8 @@ class Gatherer:
         told = await self._beside("store", lambda: _from_store(state_dir), _NOTHING, warnings)
         warnings += await self._beside("state partition", lambda: _room(state_dir), [], warnings)
         warnings += await self._beside("updates", lambda: self._update(words.get("rauc.slot", "")), [], warnings)
+        network = await self._beside("network settings", self._network, Network(), warnings)
+        warnings += network.told
         now = time.time()
         setup = "" if told[1] else _text(state_dir / "setup-url").partition("\n")[0].strip()
         return Facts(
@@ -71,12 +86,13 @@ class Gatherer:
             host=socket.gethostname(),
             version=__version__,
             slot=words.get("rauc.slot", ""),
-            urls=judge.urls(config.web.listen, links, routes),
+            urls=judge.urls(config.web.listen, links, routes, network.managed),
             fingerprint=_text(state_dir / "ca-fingerprint").strip(),
             setup=setup,
             services=await self._services(),
             events=told[0],
             warnings=tuple(warnings),
+            network_until=network.until,
             may_install="qrm.install" in words or (not told[1] and self.is_removable()),
             utc_offset=float(time.localtime(now).tm_gmtoff),
         )
@@ -107,6 +123,13 @@ class Gatherer:
             return False
         device = self.places.sys / "class/block" / disk.name
         return _text(device / "removable").strip() == "1" or "/usb" in str(device.resolve())
+
+    def _network(self) -> Network:
+        state = NetworkState(self.computer.roots)
+        trial, said = state.tried(), judge.taken_back(state.reverted(), time.time())
+        layout = trial.layout if trial else state.confirmed()
+        managed = frozenset(each.name for each in layout.with_role("management")) if layout else frozenset[str]()
+        return Network(trial.until if trial else None, [said] if said else [], managed)
 
     def _update(self, slot: str) -> list[str]:
         with suppress(FileNotFoundError):

@@ -1,9 +1,10 @@
 """What the answers of the system mean for whoever stands before the screen. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from appliance.privileged.verbs.network import Reverted
 from appliance.privileged.verbs.services import DAEMON, UnitState
 from appliance.screen.facts import Service
 from appliance.updates.record import Record, Stage
@@ -11,6 +12,8 @@ from appliance.updates.record import Record, Stage
 EXPECTED = (DAEMON, "systemd-networkd.service", "chrony.service")
 """Units that always run; the others rest until they are needed, or were never wanted."""
 HIDDEN = ("appliance-screen@",)
+TOLD_SECONDS = 3600.0
+"""For so long a change of the network that was taken back is news."""
 FULL_PART = 0.05
 """Less room than this part of the state partition is told."""
 FULL_BYTES = 256 << 20
@@ -59,25 +62,31 @@ def _service(unit: UnitState) -> Service:
     return Service(unit.unit, unit.about, state, unit.result if state == "failed" else "")
 
 
-def urls(listen: Sequence[str], links: Sequence[Link], routes: Sequence[Route]) -> tuple[str, ...]:
-    """Where browsers reach the console: the addresses that it listens on, that of the default route's card first."""
+def urls(
+    listen: Sequence[str], links: Sequence[Link], routes: Sequence[Route], managed: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Where browsers reach the console: the addresses that it listens on, that of the default route's card first.
+
+    ``managed`` are the interfaces that the firewall lets browsers in by; without any, all of them.
+    """
+    shown = [each for each in links if not managed or each.ifname in managed]
     found = list[str]()
     for each in listen:
         host, _, port = each.rpartition(":")
-        hosts = addresses(links, routes, host) if host in ("0.0.0.0", "[::]", "::") else [host]  # noqa: S104 - read only
+        hosts = addresses(shown, routes, host) if host in ("0.0.0.0", "[::]") else [host]  # noqa: S104 - read only
         suffix = "" if port == "443" else f":{port}"
         found += [f"https://{name}{suffix}" for name in hosts]
     return tuple(dict.fromkeys(found))
 
 
 def addresses(links: Sequence[Link], routes: Sequence[Route], host: str) -> list[str]:
-    """Global addresses of all interfaces as hosts of a URL; IPv6 ones only where ``host`` listens on those too."""
+    """Global addresses of interfaces as hosts of a URL; IPv6 ones only where ``host`` listens on those too."""
     default = [each.dev for each in routes if each.dst == "default"]
     order = sorted(links, key=lambda link: (link.ifname not in default, link.ifname))
     shown = [each for link in order for each in link.addr_info if each.scope == "global" and not each.temporary]
     fours = [each.local for each in shown if each.family == "inet"]
     sixes = [f"[{each.local}]" for each in shown if each.family == "inet6"]
-    return fours + (sixes if host != "0.0.0.0" else [])  # noqa: S104 - read only
+    return fours + (sixes if host == "[::]" else [])
 
 
 def command_line(text: str) -> Mapping[str, str]:
@@ -91,6 +100,13 @@ def room(free: int, total: int, place: str) -> str:
         return ""
     what = "is full" if free < 1 << 20 else f"is nearly full, {free >> 20} MiB are left"
     return f"The state partition ({place}) {what}. Delete images that nobody needs, or look at the log."
+
+
+def taken_back(reverted: Reverted | None, now: float) -> str:
+    """What is to be known of a change of the network that did not last; empty: nothing, or it is long ago."""
+    if reverted is None or not 0 <= now - reverted.at < TOLD_SECONDS:
+        return ""
+    return f"The last change of the network was taken back: {reverted.why}."
 
 
 def update(record: Record, slot: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.installer.disks import Disk
+from appliance.privileged.verbs.journal import KERNEL
 from appliance.privileged.verbs.services import DAEMON
 from appliance.screen import network_form
 from appliance.screen.facts import Facts
@@ -38,7 +39,6 @@ from appliance.screen.pages import Code, Confirm, Field, Form, Item, Menu, Page
 
 RESET_WORD = "erase everything"
 RESTORE_WORD = "restore"
-SYSTEM_LOG = "the whole system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ def _log_menu(value: object, facts: Facts) -> Menu:
     order = sorted(facts.services, key=lambda each: (_URGENT.index(each.state), each.unit != DAEMON))
     items = [Item(each.about, "read-log", each.unit, about=each.state) for each in order]
     items = items or [Item("netboot services and console", "read-log", DAEMON)]
-    return Menu("Log", (*items, Item(SYSTEM_LOG, "read-log", "")), ("Of what?",))
+    return Menu("Log", (*items, Item("kernel", "read-log", KERNEL)), ("Of what?",))
 
 
 def _read_log(value: object, facts: Facts) -> Begin:
-    return Begin("Log", ReadLog(str(value or "")))
+    return Begin("Log", ReadLog(str(value)))
 
 
 def users(seen: UsersSeen) -> Menu:

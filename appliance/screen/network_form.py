@@ -1,11 +1,55 @@
-"""The form for the management network: which card, and how it gets its address. Pure."""
+"""The form for the management network: which card, and how it gets its address. Pure.
+
+It shows a part of what a layout can be; bonds, VLANs, bridges and further networks stay as they are.
+"""
 
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError, ip_address
 
+from appliance.networking.edit import with_management
+from appliance.networking.layout import Interface, Layout, Method
+from appliance.privileged.verbs.network import NetworkStatus, Seen
 from appliance.screen.orders import Failed, NetworkSeen, Nic, Order, Settings, TryNetwork
 from appliance.screen.pages import Confirm, Field, Form
 
 _STATIC = ("method", "static")
+
+
+def look(status: NetworkStatus) -> NetworkSeen:
+    """What the form needs of all that is known of the networks."""
+    layout = status.layout
+    macs = {each.mac: each for each in status.seen if each.is_nic}
+    nics = [_nic(each, macs.get(each.mac)) for each in layout.interfaces if each.kind == "nic"]
+    return NetworkSeen(tuple(nics), _present(layout, {each.name: each for each in status.seen}))
+
+
+def _nic(known: Interface, seen: Seen | None) -> Nic:
+    return Nic(known.name, known.mac, bool(seen and seen.link), seen.addresses if seen else ())
+
+
+def _present(layout: Layout, seen: dict[str, Seen]) -> Settings:
+    """How the console is reached; where that is over several networks, the one that has an address, or a cable."""
+
+    def worth(each: Interface) -> tuple[bool, bool]:
+        found = seen.get(each.name)
+        return bool(found and found.addresses), bool(found and found.link)
+
+    found = max(layout.with_role("management"), key=worth, default=None)
+    if found is None:
+        return Settings("")
+    carriers = layout.carriers(found.name)
+    method = "static" if found.method == "static" else "dhcp"
+    address = found.addresses[0] if found.addresses else ""
+    return Settings(carriers[0].name if carriers else "", method, address, found.gateway, " ".join(found.dns))
+
+
+def changed(layout: Layout, settings: Settings) -> Layout:
+    """The layout with these settings for management. Raises NotFound ``interface-unknown``."""
+    addresses = (settings.address,) if settings.address else ()
+    method: Method = "static" if settings.method == "static" else "dhcp"
+    wanted = Interface(
+        "", method=method, addresses=addresses, gateway=settings.gateway, dns=tuple(servers(settings.dns))
+    )
+    return with_management(layout, settings.nic, wanted)
 
 
 def form(seen: NetworkSeen) -> Form:

@@ -52,17 +52,21 @@ def _width(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
+def _head(text: str, columns: int) -> str:
+    """As much of the beginning as fits."""
+    room = columns
+    for place, letter in enumerate(text):
+        room -= _width(letter)
+        if room < 0:
+            return text[:place]
+    return text
+
+
 def cut(text: str, columns: int) -> str:
     """The text, its end replaced by ``…`` where it is too wide."""
     if cells(text) <= columns:
         return text
-    kept, room = "", columns - 1
-    for letter in text:
-        room -= _width(letter)
-        if room < 0:
-            break
-        kept += letter
-    return f"{kept}…" if columns > 0 else ""
+    return f"{_head(text, columns - 1)}…" if columns > 0 else ""
 
 
 def padded(text: str, columns: int) -> str:
@@ -78,7 +82,7 @@ def ends(left: str, right: str, columns: int) -> str:
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """The text in lines of at most this width, broken at spaces; longer words are broken anywhere."""
+    """The text in lines of at most this width (2 or more), broken at spaces; longer words are broken anywhere."""
     lines, current = list[str](), ""
     for word in text.split(" "):
         joined = f"{current} {word}" if current else word
@@ -87,8 +91,8 @@ def wrapped(text: str, columns: int) -> list[str]:
             continue
         if current:
             lines.append(current)
-        while cells(word) > columns > 1:
-            head = cut(word, columns + 1)[:-1] if cells(word) > columns + 1 else word[: columns - 1]
+        while cells(word) > columns:
+            head = _head(word, columns) or word[0]
             lines.append(head)
             word = word[len(head) :]
         current = word

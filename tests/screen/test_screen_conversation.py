@@ -258,7 +258,12 @@ def test_a_shell_needs_a_name():
 
 def test_logs_begin_with_what_is_broken():
     person = Person().presses("enter").chooses("Log")
-    assert [item.value for item in person.ui.top.items] == ["chrony.service", "appliance.service", "ssh.service", ""]
+    assert [item.value for item in person.ui.top.items] == [
+        "chrony.service",
+        "appliance.service",
+        "ssh.service",
+        "kernel",
+    ]
     person.presses("enter")
     assert person.order == ReadLog("chrony.service")
     person.hears(LogRead("clock", tuple(f"line {number}" for number in range(100))))
