@@ -33,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -patience[item.path])
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """One process gets all tests that share the guest: it is booted once."""
+    from tests.guest.outside.scheduling import GuestScheduling
+
+    return GuestScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def _patience(item: pytest.Item) -> float:
     """Seconds that a test may take; one in Chromium or as root starts programs, and takes longer than most."""
     said = item.get_closest_marker("timeout")
@@ -93,12 +101,18 @@ def migrated_once() -> Iterator[None]:
             yield
 
 
+@pytest.fixture
+def stays() -> Callable[[], set[str]]:
+    """Names what a test may leave, by its end: nothing, but where a folder's own fixture says otherwise."""
+    return set
+
+
 @pytest.fixture(autouse=True)
-def nothing_leaks() -> Iterator[None]:
+def nothing_leaks(stays: Callable[[], set[str]]) -> Iterator[None]:
     """Set up before all else of one test, so that its other fixtures have ended when it looks again."""
     before = _all()
     yield
-    assert _left(before) == set(), "the test left these behind"
+    assert _left(before, lambda: _all() - stays()) == set(), "the test left these behind"
 
 
 @pytest.fixture

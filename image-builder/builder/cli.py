@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import cache, demo, output, programs, stack
+from . import appliance_cli, cache, demo, guest, output, programs, stack
 from .errors import BuildError
 from .progress import say
 from .run import explained
@@ -16,6 +16,8 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "stack": stack.build,
     "demo": demo.build,
 }
+OTHERS: dict[str, Callable[[Path], Path]] = {"guest": guest.build}
+"""Built only when they are asked for by name: no machine of a user boots them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     wanted = BUILDERS if given.what == "all" else [given.what]
     try:
-        result = {kind: str(_made(kind, given.cache.absolute(), given.output)) for kind in wanted}
+        result = {kind: str(_made(kind, given)) for kind in wanted}
     except BuildError as error:
         say(f"error: {error}")
         return 1
@@ -35,15 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _made(kind: str, kept: Path, put_into: Path | None) -> Path:
-    built = BUILDERS[kind](kept)
-    return output.put(built, put_into.absolute(), kind) if put_into else built
+def _made(kind: str, given: argparse.Namespace) -> Path:
+    if kind in appliance_cli.COMMANDS:
+        return appliance_cli.COMMANDS[kind](given)
+    built = {**BUILDERS, **OTHERS}[kind](given.cache.absolute())
+    return output.put(built, given.output.absolute(), kind) if given.output else built
 
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
     line = argparse.ArgumentParser(prog="build", description="Builds what machines boot.")
-    line.add_argument("what", choices=[*BUILDERS, "all"])
+    line.add_argument("what", choices=[*BUILDERS, *OTHERS, *appliance_cli.COMMANDS, "all"])
     line.add_argument("--cache", type=Path, default=cache.default_directory(), metavar="DIR")
     line.add_argument("--output", type=Path, metavar="DIR", help="copy what was built to DIR/<what>")
+    appliance_cli.add_options(line)
     return line
