@@ -8,13 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup lab test test-all bench fuzz check format clean
+.PHONY: help setup lab test test-all image bench fuzz check format clean
 
 help:
 	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
 	@echo "make test       the tests that gate a change                make test-all   every test"
 	@echo "make check      lint and types                              make bench      the benchmark table"
 	@echo "make setup      install what is missing                     make fuzz       ten million broken packets a protocol"
+	@echo "make image      the appliance's disk image                  (ARGS='--twice' builds it twice and compares)"
 
 # Debian packages are installed once, as root or through sudo; without either, the command to run is printed.
 setup: $(VENV)/.installed node_modules/.installed
@@ -55,6 +56,10 @@ test: setup check
 test-all: setup check
 	@$(TESTS) -m 'not vm' $(ARGS) || [ $$? = 5 ]
 	@$(VM_TESTS) -m vm $(VM_FILES) $(ARGS) || [ $$? = 5 ]
+
+# Prints the directory of the image; the seconds of each phase and the sizes come on stderr.
+image: setup
+	@$(BIN)/python image-builder/build appliance $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
