@@ -30,7 +30,7 @@ LAYERS = (
     WORDS,
     MIDDLE,
     {"reconcile"},
-    {"backup", "setup"},
+    {"backup", "health", "setup", "support"},
     {"web"},
     {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe", "screen", "installer"},
 )
@@ -40,7 +40,7 @@ SERVICES = {
     "power_key", "reserve", "state",
 }  # fmt: skip
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
-USES_SERVICES = {"backup", "privileged", "setup", "web"}
+USES_SERVICES = {"backup", "support", "privileged", "setup", "web"}
 """Rooms below the last layer that know some of them."""
 ELSEWHERE = {"agent", "resident"}
 PROGRAMS = {"command", "agent.run", "resident.system", "lab.process"}

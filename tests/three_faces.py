@@ -22,6 +22,21 @@ FIND = "find, machines list, deployments list, images list, kernels list"
 CAPABILITIES = (
     # -- access
     _row("make the first administrator", "POST /setup", "POST /setup", "setup"),
+    _row(
+        "set a flashed appliance up",
+        "POST /setup/site, POST /setup/networks, POST /setup/storage, POST /setup/ready",
+        "PUT /setup/site, PUT /setup/networks, PUT /setup/storage, POST /setup/begin", "setup",
+    ),
+    _row(
+        "see how far set-up is",
+        "GET /setup/account, GET /setup/site, GET /setup/networks, GET /setup/storage, GET /setup/ready, GET /setup/wait",
+        "GET /setup, GET /setup/progress", "setup",
+    ),
+    _row("look for another DHCP server while setting up", "POST /setup/look", "POST /setup/look", "setup"),
+    _row(
+        "keep the network that set-up tries", "POST /setup/confirm, POST /setup/arrive",
+        "POST /setup/confirm, POST /setup/arrive", "setup",
+    ),
     _row("log in", "POST /login", "POST /sessions", "login"),
     _row("log out", "POST /logout", "DELETE /sessions/current", "logout"),
     _row("see who I am", "GET /account", "GET /sessions/current", "login"),
@@ -50,6 +65,14 @@ CAPABILITIES = (
     _row("bring a certificate", "POST /settings/certificate", "PUT /certificate", "certificate set"),
     _row("go back to our certificate", "POST /settings/certificate/reset", "DELETE /certificate", "certificate reset"),
     # -- the appliance
+    _row("see how the appliance is", "GET /settings/health", "GET /appliance/health", "health"),
+    _row("see its packages", "GET /settings/health/licences", "GET /appliance/packages", "packages"),
+    _row(
+        "let a disk blink", "POST /settings/health/disks/{name}/identify", "POST /appliance/disks/{name}/identify",
+        "identify",
+    ),
+    _row("get help", "POST /settings/health/bundle", "POST /appliance/support-bundle", "support-bundle"),
+    _row("begin anew", "POST /settings/health/factory-reset", "POST /appliance/factory-reset", "factory-reset"),
     _row("see what backups there are", "GET /settings/backup", "GET /appliance/backup", "backup show"),
     _row("make a backup", "POST /settings/backup/download", "POST /appliance/backup", "backup download"),
     _row("bring a backup here", "POST /settings/backup/upload", "PUT /appliance/backup/upload", "backup upload"),
@@ -63,6 +86,15 @@ CAPABILITIES = (
         "remove a state of before a restore", "POST /settings/backup/old/{name}/delete",
         "DELETE /appliance/restore/old/{name}", "backup remove-old",
     ),
+    _row("see versions and updates", "GET /settings/updates", "GET /appliance/update", "update status"),
+    _row(
+        "bring an update", "POST /settings/updates/upload, POST /settings/updates/download",
+        "PUT /appliance/update/bundle, POST /appliance/update/download", "update install",
+    ),
+    _row("remove an update", "POST /settings/updates/discard", "DELETE /appliance/update/bundle", "update discard"),
+    _row("install an update", "POST /settings/updates/install", "POST /appliance/update/install", "update install"),
+    _row("restart into it", "POST /settings/updates/restart", "POST /appliance/update/restart", "update restart"),
+    _row("go back to the version before", "POST /settings/updates/back", "POST /appliance/update/back", "update back"),
     _row("see the settings", "GET /settings", "GET /settings", "settings"),
     # -- the fleet
     _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),
@@ -217,7 +249,7 @@ NOT_COMPARED = {
 }
 """Addresses of the console that stand in no row, each with why."""
 
-LOCAL = ("serve", "helper", "slot", "lab", "state", "probe", "config", "completion")
+LOCAL = ("serve", "helper", "slot", "lab", "state", "seed", "probe", "config", "completion")
 """Commands that are no clients of the API, by DESIGN.md."""
 
 ROLES_DIFFER = {
@@ -227,6 +259,7 @@ ROLES_DIFFER = {
     "see what an action would do to a machine": "the API says it to everybody, the console where one may go on",
     "see what an action would do to a deployment": "the same",
     "see what switching a subnet would do": "the same",
+    "keep the network that set-up tries": "who comes over the new network by the one-time link is logged in by it",
 }
 """Rows whose addresses do not all take the same least role, each with why."""
 

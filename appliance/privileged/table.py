@@ -4,12 +4,30 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from appliance.privileged import disks, journal, loader, power, reset, services, update
+from appliance.privileged import (
+    configuration,
+    data,
+    disks,
+    firewall,
+    hardware,
+    journal,
+    loader,
+    network,
+    power,
+    reset,
+    services,
+    update,
+)
 from appliance.privileged.computer import Act, Computer, Tell
 from appliance.privileged.verb import Verb
+from appliance.privileged.verbs import configuration as configuration_verbs
+from appliance.privileged.verbs import data as data_verbs
 from appliance.privileged.verbs import disks as disk_verbs
+from appliance.privileged.verbs import firewall as firewall_verbs
+from appliance.privileged.verbs import hardware as hardware_verbs
 from appliance.privileged.verbs import journal as journal_verbs
 from appliance.privileged.verbs import loader as loader_verbs
+from appliance.privileged.verbs import network as network_verbs
 from appliance.privileged.verbs import power as power_verbs
 from appliance.privileged.verbs import reset as reset_verbs
 from appliance.privileged.verbs import services as service_verbs
@@ -53,6 +71,17 @@ ROWS = (
     changes(power_verbs.PowerOff, power.power_off),
     reads(service_verbs.States, services.states),
     changes(service_verbs.Restart, services.restart),
+    reads(network_verbs.Status, network.status),
+    changes(network_verbs.Apply, network.apply),
+    changes(network_verbs.Confirm, network.confirm),
+    changes(network_verbs.Revert, network.revert),
+    changes(firewall_verbs.Renew, firewall.renew),
+    reads(configuration_verbs.Read, configuration.read),
+    changes(configuration_verbs.Write, configuration.write),
+    changes(configuration_verbs.HostName, configuration.host_name),
+    changes(configuration_verbs.TimeZone, configuration.time_zone),
+    changes(configuration_verbs.TimeServers, configuration.time_servers),
+    changes(data_verbs.Prepare, data.prepare),
     reads(update_verbs.Slots, update.slots),
     reads(update_verbs.Inspect, update.inspect),
     changes(update_verbs.Install, update.install),
@@ -62,6 +91,7 @@ ROWS = (
     reads(disk_verbs.ReadSmart, disks.smart),
     reads(disk_verbs.Identify, disks.identify),
     reads(journal_verbs.Lines, journal.lines),
+    reads(hardware_verbs.Look, hardware.look),
     changes(reset_verbs.Factory, reset.factory),
 )
 TABLE = {row.verb.name: row for row in ROWS}

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from appliance.accounts import Asker
-from appliance.errors import Conflict, Invalid, NotFound
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
 from appliance.machine import Machine
 from appliance.power_found import proposed
@@ -42,6 +43,18 @@ class PowerWishes:
             return machine, _present(db, machine)
 
         return await self._store.read(job)
+
+    async def secrets(self) -> list[str]:
+        """Every password that is stored, for whoever makes sure that none of them stands in a text."""
+
+        def job(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
+            return [(str(each.machine), power.secret(db, each.machine)) for each in power.every(db)]
+
+        found = []
+        for machine, sealed in await self._store.read(job):
+            with suppress(ApplianceError):  # sealed with a key that is gone: nobody can read it
+                found.append(self._sealer.open(sealed, machine))
+        return [each for each in found if each]
 
     async def set_switch(self, key: str, settings: PowerSettings, secret: str | None, by: Asker) -> Switch:
         """Say how the machine is switched. ``secret`` None keeps the password that is stored, empty takes it away.

@@ -7,20 +7,24 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from appliance.errors import NotFound
+from appliance.reconcile.updates import Updates
 from appliance.store.documents import one
 from appliance.web import live, metrics
 from appliance.web.api import routes as api
+from appliance.web.api.updates import UPDATES
 from appliance.web.arrival import ARRIVAL, Arrival
 from appliance.web.auth import ACCOUNTS, Accounts
 from appliance.web.backups import BACKUPS, Backups
 from appliance.web.certificate import CERTIFICATE, ConsoleCertificate
 from appliance.web.console import routes as console
 from appliance.web.doors import DOORS, EVERYBODY, open_door
+from appliance.web.health import HEALTH, Health, certificate_facts
 from appliance.web.keys import SERVICES
 from appliance.web.middleware import add_headers, errors, guard
 from appliance.web.passwords import Passwords, default_hasher
 from appliance.web.services import Services
 from appliance.web.setup import SETUP, Setup
+from appliance.web.support import SUPPORT, Support
 from appliance.web.users import USERS, Users
 
 LARGEST_BODY = 256 * 1024
@@ -38,9 +42,12 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     app[SETUP] = Setup(services.store, services.bus, services.clock, services.state_dir, passwords)
     if services.first_start is not None:
         app[ARRIVAL] = Arrival(services.store, services.bus, services.clock, services.first_start)
+    app[HEALTH] = Health(services, lambda: certificate_facts(services.tls))
+    app[SUPPORT] = Support(services, app[HEALTH])
     app[BACKUPS] = Backups(
         services.store, services.bus, services.clock, services.state_dir, services.config_path, services.again
     )
+    app[UPDATES] = Updates(services.store, services.bus, services.clock, services.state_dir, services.privileged)
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}
     open_door(app, "GET", "/healthz", _health, EVERYBODY)

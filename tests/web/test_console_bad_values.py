@@ -212,8 +212,8 @@ async def test_bad_values(ada: Visitor, form: Form) -> None:
     assert "\n".join(wrong) == ""
 
 
-TALKING = {"/login", "/setup"}
-"""Forms of the door have their own tests."""
+TALKING = {"/login", "/setup"} | {each.path for each in ROUTES if "/setup/" in each.path}
+"""Forms of the door, and of set-up in steps, have their own tests."""
 PLAIN = re.compile(r"/(end|forget|maintenance|mend|broken|cancel|reset|logout|end-rescue|\{action\})$")
 """Forms without anything to type; the actions of deployments are here by their names."""
 
@@ -235,11 +235,20 @@ UNTYPED = {
     "/network/subnets/{interface}/look",
     "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
+    "/settings/health/bundle",
+    "/settings/health/disks/{name}/identify",
+    "/settings/health/factory-reset",
     "/settings/backup/discard",
     "/settings/backup/dismiss",
     "/settings/backup/download",
     "/settings/backup/restore",
     "/settings/backup/upload",
     "/settings/backup/old/{name}/delete",
+    "/settings/updates/upload",
+    "/settings/updates/download",
+    "/settings/updates/discard",
+    "/settings/updates/install",
+    "/settings/updates/restart",
+    "/settings/updates/back",
 }
-"""The same page as another that is here, nothing to type, or a file: backups have tests of their own."""
+"""The same page as another that is here, nothing to type, or a file: backups and updates have tests of their own."""

@@ -1,8 +1,9 @@
 """The addresses of the API about the appliance itself: what an owner does once in a while."""
 
 from appliance.accounts import Role
-from appliance.web.api import backups
+from appliance.web.api import backups, health, support, tasks, updates
 from appliance.web.api.endpoint import Endpoint
+from appliance.web.api.shapes import Items
 
 ADMIN = Role.ADMIN
 
@@ -14,4 +15,22 @@ APPLIANCE: tuple[Endpoint, ...] = (
     Endpoint("POST", "/appliance/restore", backups.restore, 200, backups.RestoredOut, backups.RestoreIn, role=ADMIN),
     Endpoint("DELETE", "/appliance/restore/configuration", backups.dismiss, 204, role=ADMIN),
     Endpoint("DELETE", "/appliance/restore/old/{name}", backups.remove_old, 204, role=ADMIN),
+    Endpoint("GET", "/appliance/update", updates.show, 200, updates.UpdateStateOut, role=ADMIN),
+    Endpoint("PUT", "/appliance/update/bundle", updates.upload, 201, updates.BundleOut, bytes, role=ADMIN),
+    Endpoint("DELETE", "/appliance/update/bundle", updates.discard, 204, role=ADMIN),
+    Endpoint(
+        "POST", "/appliance/update/download", updates.download, 202, tasks.TaskDetail, updates.DownloadIn, role=ADMIN
+    ),
+    Endpoint(
+        "POST", "/appliance/update/install", updates.install, 202, tasks.TaskDetail, updates.InstallIn, role=ADMIN
+    ),
+    Endpoint("POST", "/appliance/update/restart", updates.restart, 204, role=ADMIN),
+    Endpoint("POST", "/appliance/update/back", updates.back, 204, None, updates.BackIn, role=ADMIN),
+    Endpoint("GET", "/appliance/health", health.show, 200, health.HealthOut, role=ADMIN),
+    Endpoint("GET", "/appliance/packages", health.packages, 200, Items[health.PackageOut], role=ADMIN),
+    Endpoint("POST", "/appliance/disks/{name}/identify", health.identify, 204, role=ADMIN),
+    Endpoint("POST", "/appliance/support-bundle", support.bundle, 200, bytes, role=ADMIN),
+    Endpoint(
+        "POST", "/appliance/factory-reset", health.factory_reset, 200, health.ResetOut, health.ResetIn, role=ADMIN
+    ),
 )

@@ -1,0 +1,1 @@
+"""How the appliance itself is: facts, and what they mean."""
