@@ -51,6 +51,7 @@ KINDS: dict[str, str] = {
     "state.changed": "a user made a backup, restored one, or removed an old state",
     "state.restored": "the state was restored from a backup",
     "state.room": "the disk that holds the state fills up, is full, or has room again",
+    "update.changed": "an update of the appliance was brought, installed, found good or given up",
     "daemon.started": "the daemon started",
     "daemon.trouble": "a service of the daemon has a problem",
 }

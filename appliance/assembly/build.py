@@ -18,6 +18,7 @@ from appliance.assembly.switching import Standings, lookout
 from appliance.config import Config
 from appliance.events import Bus
 from appliance.netboot.router import RouterAnswers
+from appliance.privileged.client import Privileged
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.bulk import job_kinds
 from appliance.reconcile.imports import Imports
@@ -31,6 +32,7 @@ from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.reconcile.updates import Updates
 from appliance.reconcile.upkeep import Upkeep
 from appliance.reconcile.watch import Watch
 from appliance.reconcile.wishes import Wishes
@@ -88,6 +90,7 @@ async def build(
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
     asked = NetworkParts(network, switches, Standings(switches, out))
     power = power_parts(on)
+    updates = Updates(store, bus, on.clock, on.state, Privileged())
     first = first_start(on)
     site, watch_certificate = console(on, wishes, asked, power.wishes, imports, passed, first)
     watched = replace(fleet, watch=watch, programs=programs)
@@ -99,13 +102,14 @@ async def build(
         "sightings": watch.run,
         "other DHCP servers": out.run,
         "console certificate": watch_certificate,
+        "updates": updates.run,
         **({"set-up": first.conduct.run} if first else {}),
         **power.loops,
     }
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),
-        loops={**_loops(on, {**job_kinds(wishes, on.clock), **power.jobs}), **loops},
+        loops={**_loops(on, {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs()}), **loops},
         imports=imports,
         fingerprint=authority.fingerprint,
         again=on.again,

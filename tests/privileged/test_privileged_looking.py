@@ -7,9 +7,10 @@ import pytest
 from paper_computer import computer, quiet
 
 from appliance.errors import ApplianceError, Invalid, NotFound
-from appliance.privileged import disks, journal, reset
+from appliance.privileged import disks, hardware, journal, reset
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.disks import Identify, List, ReadSmart
+from appliance.privileged.verbs.hardware import Clock, Hardware, Look, Memory, Temperature
 from appliance.privileged.verbs.journal import KERNEL, Lines
 from appliance.privileged.verbs.reset import Factory
 from appliance.updates.grubenv import SIZE, parse, render
@@ -165,3 +166,36 @@ async def test_notes_that_are_broken_are_written_anew_and_none_at_all_are_an_err
         await reset.factory(Factory(), on, quiet)
     assert caught.value.code == "boot-notes-unwritable"
     assert programs.ran == [], "and it does not restart for nothing"
+
+
+TRACKING = "C0000201,ntp.lab.test,3,1795200000.5,0.000123,0.0001,0.0002,-12.3,0.001,0.05,0.012,0.0011,64.2,Normal\n"
+
+
+async def test_what_the_computer_says_of_itself(tmp_path):
+    on, _ = paper(tmp_path, chronyc=TRACKING)
+    (on.roots.proc / "meminfo").write_text("MemTotal:       16000 kB\nMemFree: 1 kB\nMemAvailable:    8000 kB\n")
+    for number, (corrected, uncorrected) in enumerate([("2", "0"), ("3", "1")]):
+        controller = on.roots.sys / "devices" / "system" / "edac" / "mc" / f"mc{number}"
+        controller.mkdir(parents=True)
+        (controller / "ce_count").write_text(corrected)
+        (controller / "ue_count").write_text(uncorrected)
+    chip = on.roots.sys / "class" / "hwmon" / "hwmon0"
+    chip.mkdir(parents=True)
+    for name, text in {
+        "name": "coretemp\n", "temp1_input": "45000", "temp1_crit": "100000", "temp1_label": "Package id 0\n",
+        "temp2_input": "-128000", "temp3_input": "nothing",
+    }.items():  # fmt: skip
+        (chip / name).write_text(text)
+    found = await hardware.look(Look(), on, quiet)
+    assert found.memory == Memory(16000 * 1024, 8000 * 1024, 5, 1)
+    assert found.temperatures == [Temperature("coretemp Package id 0", 45.0, 100.0)]
+    assert found.clock == Clock(True, "ntp.lab.test", 0.000123)
+
+
+async def test_a_computer_that_says_nothing(tmp_path):
+    on, _ = computer(tmp_path)
+    assert await hardware.look(Look(), on, quiet) == Hardware(None, [], None)
+    assert hardware.parse_tracking("") is None
+    assert hardware.parse_tracking(TRACKING.replace("0.000123", "x")) is None
+    unset = hardware.parse_tracking(TRACKING.replace("Normal", "Not synchronised"))
+    assert unset == Clock(False, "", 0.000123)
