@@ -116,3 +116,11 @@ def with_nics(layout: Layout, macs: list[str]) -> Layout:
     free = (name for number in range(1000) if (name := f"nic{number}") not in taken)
     added = tuple(Interface(next(free), mac=mac) for mac in macs if mac not in known)
     return replace(layout, interfaces=(*layout.interfaces, *added)) if added else layout
+
+
+def settled(layout: Layout | None, macs: list[str]) -> Layout:
+    """What an appliance is to start with, whose NICs have these addresses, in the order of their slots."""
+    known = with_nics(layout or Layout(), macs)
+    if layout is not None and layout.interfaces:
+        return known
+    return first_layout({each.name: each.mac for each in known.interfaces})

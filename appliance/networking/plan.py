@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
+from appliance.networking.follow import moves
 from appliance.networking.layout import Interface, Layout
 from appliance.networking.render import hardware_address
 
@@ -35,15 +36,11 @@ def plan(old: Layout, new: Layout, here: str, live: Mapping[str, tuple[str, ...]
     ``live`` has the addresses that each interface has at this moment, with prefixes, those from DHCP included.
     """
     lines = (*_interfaces(old, new), *_nat(old, new))
-    moved = {each.name: new.top(each.name) for each in old.interfaces if each.roles and _moved(each.name, new)}
+    moved = moves(old, new)
     if not lines or not here:
         return Plan(lines, moves=moved)
     lost, target, confirm = _way(old, new, here, live)
     return Plan(lines, lost, target, confirm, moved)
-
-
-def _moved(name: str, new: Layout) -> bool:
-    return new.named(name) is not None and new.top(name) != name
 
 
 # -- words

@@ -22,6 +22,26 @@ def render(layout: Layout) -> dict[str, str]:
     return files
 
 
+def stale(old: Layout, new: Layout) -> list[str]:
+    """Bonds, VLANs and bridges of ``old`` that have to go: those that are not in ``new``, or are made otherwise there.
+
+    networkd changes none that exists. What stands on another one goes with it, and comes first.
+    """
+    gone: set[str] = set()
+    virtual = [each for each in old.interfaces if each.kind != "nic"]
+    while more := {each.name for each in virtual if each.name not in gone and _remade(old, new, each, gone)}:
+        gone |= more
+    carried = {each.name for each in virtual if each.kind == "vlan"}
+    return sorted(gone, key=lambda name: (name not in carried, name))
+
+
+def _remade(old: Layout, new: Layout, of: Interface, gone: set[str]) -> bool:
+    after = new.named(of.name)
+    if after is None or after.kind != of.kind or of.parent in gone:
+        return True
+    return _netdev(old, of) != _netdev(new, after) or of.parent != after.parent
+
+
 def _text(*sections: tuple[str, list[tuple[str, str]]]) -> str:
     parts = ["\n".join([f"[{head}]", *(f"{key}={value}" for key, value in lines)]) for head, lines in sections if lines]
     return HEAD + "\n\n".join(parts) + "\n"

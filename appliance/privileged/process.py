@@ -13,8 +13,11 @@ from pathlib import Path
 from appliance import journal
 from appliance.errors import ApplianceError
 from appliance.listening import passed_sockets
+from appliance.privileged import firewall, network
 from appliance.privileged.computer import Computer
 from appliance.privileged.server import IDLE_SECONDS, Server
+
+log = logging.getLogger("appliance.privileged")
 
 SOCKET_NAME = "helper"
 """``FileDescriptorName=`` in appliance-helper.socket."""
@@ -35,10 +38,36 @@ def serve(path: Path | None, user: str) -> int:
     return 0
 
 
+def settle_network(user: str) -> None:
+    """At boot, before the network starts; see ``network.settle``."""
+    os.umask(0o077)
+    journal.set_up(os.environ)
+    asyncio.run(network.settle(_computer(user)))
+
+
+def revert_network(user: str) -> None:
+    """When the time for a confirmation is over; see ``network.take_back``."""
+    os.umask(0o077)
+    journal.set_up(os.environ)
+    if asyncio.run(network.take_back(_computer(user), network.NOT_CONFIRMED)):
+        log.warning("the change of the network was taken back: %s", network.NOT_CONFIRMED)
+
+
+def put_firewall() -> None:
+    """At boot, before anything can come in; see ``firewall.renew_rules``."""
+    os.umask(0o077)
+    asyncio.run(firewall.renew_rules(Computer()))
+
+
+def _computer(user: str) -> Computer:
+    """With the daemon's group, for files that it reads."""
+    return Computer(group=_who_may_ask(user)[1])
+
+
 async def _live(server: Server, listening: socket.socket, idle: float | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
-    logging.getLogger("appliance.privileged").info("the privileged helper serves")
+    log.info("the privileged helper serves")
     await server.serve(listening, idle)
 
 

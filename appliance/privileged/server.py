@@ -111,6 +111,10 @@ class Server:
         except ApplianceError as error:
             log.warning("refused to process %s of user %s: %s: %s", peer.pid, peer.uid, error.code, error.message)
             end = error_line(error)
+        except OSError as error:  # of a verb: a disk that is full or broken
+            log.exception("a call failed")
+            text = f"the privileged helper: {error.strerror or error}: {error.filename or 'a file'}"
+            end = error_line(ApplianceError("helper-failed", text, "look at the disk of the appliance"))
         except Exception as error:  # a defect in one verb must not take the others down
             log.exception("a call failed")
             text = f"the privileged helper failed: {type(error).__name__}"
