@@ -91,8 +91,9 @@ def build(directory: Path, wanted: Wanted | None = None) -> Path:
     parts = Parts(appliance_base.build(directory), programs_tree, python, booted)
     key = name(wanted)
     made = cache.kept(directory, "appliance", key, lambda into, scratch: _build(into, scratch, parts, wanted, key))
-    os.utime(made)
-    _prune(directory, made)
+    for one in (made, parts.base, parts.python):
+        os.utime(one)
+        _prune(directory, one)
     return made
 
 
@@ -107,8 +108,9 @@ class Parts:
 
 
 def _prune(directory: Path, made: Path) -> None:
-    others = [path for path in directory.glob("appliance-" + "[0-9a-f]" * cache.KEY_LENGTH) if path != made]
-    for path in sorted(others, key=lambda one: one.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+    kind = made.name.rpartition("-")[0]
+    kept = [path for path in directory.glob(f"{kind}-" + "[0-9a-f]" * cache.KEY_LENGTH) if path != made]
+    for path in sorted(kept, key=lambda one: one.stat().st_mtime, reverse=True)[KEPT - 1 :]:
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Builds the appliance's image twice from the same packages, and says what differs."""
+"""Builds the appliance's image a second time from the same packages, and says what differs."""
 
 import hashlib
 import tarfile
@@ -15,24 +15,36 @@ REMAINDER: frozenset[str] = frozenset()
 
 
 def compare(directory: Path, wanted: appliance.Wanted) -> None:
-    """Build in two further caches that share the packages of `directory`. Raises BuildError naming what differs."""
+    """Build in `directory`, unless it has the image, and in a fresh cache with the same packages.
+
+    Raises BuildError naming what differs.
+    """
+    key = appliance.name(wanted)
+    first = _built(directory, wanted)
     with tempfile.TemporaryDirectory(prefix="qrm-twice-", dir=cache.scratch_base()) as scratch:
-        first, second = (_once(directory, Path(scratch) / number, wanted) for number in ("first", "second"))
+        second = _built(_fresh(directory, Path(scratch)), wanted)
+        if appliance.name(wanted) != key:
+            raise BuildError("Files of the project changed between the two builds. Leave them alone and try again.")
         differing = differences(*(_members(base, Path(scratch)) for _, base in (first, second)))
         if unexpected := sorted(differing - REMAINDER):
             raise BuildError(f"Two builds differ in {len(unexpected)} files: {', '.join(unexpected[:20])}")
         if not differing and _sha256(first[0]) != _sha256(second[0]):
-            raise BuildError("Two builds have the same files, and yet their images differ.")
+            raise BuildError("Two builds are made of the same files, and yet their images differ.")
     say(f"appliance: two builds are the same but for: {', '.join(sorted(differing)) or 'nothing'}")
 
 
-def _once(directory: Path, own: Path, wanted: appliance.Wanted) -> tuple[Path, Path]:
+def _fresh(directory: Path, scratch: Path) -> Path:
+    own = scratch / "cache"
     own.mkdir()
     for part in directory.iterdir():
         if not part.name.startswith(("appliance-", ".")):
             (own / part.name).symlink_to(part)
-    made = appliance.build(own, wanted)
-    return made / "appliance.raw.zst", appliance_base.build(own) / "base.tar.zst"
+    return own
+
+
+def _built(directory: Path, wanted: appliance.Wanted) -> tuple[Path, Path]:
+    made = appliance.build(directory, wanted)
+    return made / "appliance.raw.zst", appliance_base.build(directory) / "base.tar.zst"
 
 
 def _members(base: Path, scratch: Path) -> dict[str, str]:
