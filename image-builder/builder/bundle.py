@@ -65,20 +65,20 @@ def extract(stored: Path, offset: int, size: int, target: Path) -> None:
     """Write `size` bytes from `offset` of a compressed image to `target`, with holes for zeros."""
     with subprocess.Popen(["zstd", "-q", "-d", "-c", str(stored)], stdout=subprocess.PIPE) as process:
         assert process.stdout
-        _skip(process.stdout, offset)
+        for position in range(0, offset, CHUNK):
+            _read(process.stdout, min(CHUNK, offset - position))
         with target.open("wb") as file:
             file.truncate(size)
             for position in range(0, size, CHUNK):
-                data = process.stdout.read(min(CHUNK, size - position))
+                data = _read(process.stdout, min(CHUNK, size - position))
                 if data.strip(b"\0"):
                     file.seek(position)
                     file.write(data)
         process.kill()
 
 
-def _skip(stream: IO[bytes], count: int) -> None:
-    while count:
-        got = len(stream.read(min(CHUNK, count)))
-        if not got:
-            raise BuildError("The image ends before its root begins. Build it again.")
-        count -= got
+def _read(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise BuildError("The image ends before its root does. Build it again.")
+    return data

@@ -18,12 +18,13 @@ def test_the_root_is_taken_out_of_the_compressed_disk(tmp_path: Path) -> None:
     assert (tmp_path / "root.img").read_bytes() == content
 
 
-def test_an_image_that_is_cut_short_is_no_update(tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [100, 4096])
+def test_an_image_that_is_cut_short_is_no_update(tmp_path: Path, offset: int) -> None:
     raw = tmp_path / "disk.raw"
-    raw.write_bytes(b"short")
+    raw.write_bytes(bytes(105))
     subprocess.run(["zstd", "-q", raw], check=True)
     with pytest.raises(BuildError, match="ends before"):
-        bundle.extract(tmp_path / "disk.raw.zst", 4096, 10, tmp_path / "root.img")
+        bundle.extract(tmp_path / "disk.raw.zst", offset, 10, tmp_path / "root.img")
 
 
 def test_rauc_takes_the_bundle_for_this_product_only() -> None:
