@@ -27,18 +27,42 @@ def _trust_options(command: F) -> F:
 @click.command()
 @click.argument("url")
 @click.option("--user", default="admin", show_default=True, help="What the first administrator is to be called.")
+@click.option("--seed", "seed_file", type=click.Path(path_type=Path), help="Do all of a flashed appliance's set-up.")
+@click.option("--despite-dhcp", is_flag=True, help="Another DHCP server that is found will be switched off.")
+@click.option("--confirm", metavar="DISKS", help="Disks of the seed whose content goes, with commas between.")
 @_trust_options
-def setup(url: str, user: str, ca: Path | None, fingerprint: str | None) -> None:
+def setup(
+    url: str,
+    user: str,
+    seed_file: Path | None,
+    despite_dhcp: bool,
+    confirm: str | None,
+    ca: Path | None,
+    fingerprint: str | None,
+) -> None:
     """Make the first administrator of the appliance at URL, and log in.
 
     The one-time link of its log, or the token in it, and the new password are asked for, or read from standard input,
-    one a line.
+    one a line. With --seed the other steps are answered from a seed file (see qrm seed), whose account does not count,
+    and carried out; who is logged in there already is not asked for anything.
     """
+    from appliance.cli.setting_up import seed_of, set_up_by
+
     known, target = credentials.load(), normal_url(_without_link(url))
-    api, pem, pinned = _reached(target, ca, fingerprint, known)
+    wanted = seed_of(seed_file) if seed_file else None
+    server = known.servers.get(target)
+    if wanted is None or server is None or not server.token:
+        server = _first_administrator(target, user, _reached(target, ca, fingerprint, known))
+        _keep(known, server)
+    if wanted is not None:
+        _keep(known, set_up_by(server, wanted, despite_dhcp, confirm))
+
+
+def _first_administrator(target: str, user: str, reached: tuple[Api, str, bool]) -> Server:
+    api, pem, pinned = reached
     link = ask("Set-up link, or its token")
     body = {"token": link.rpartition("token=")[2].strip(), "name": user, "password": ask_new(user)}
-    _keep(known, Server(target, user, str(api.send("POST", "/setup", body)["token"]), pem, pinned))
+    return Server(target, user, str(api.send("POST", "/setup", body)["token"]), pem, pinned)
 
 
 def _without_link(url: str) -> str:

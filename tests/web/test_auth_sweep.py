@@ -14,12 +14,15 @@ from appliance.web.doors import DOORS, EVERYBODY
 PUBLIC = {
     ("GET", "/setup"),
     ("POST", "/setup"),
+    ("GET", "/setup/arrive"),
+    ("POST", "/setup/arrive"),
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/static/{version}/{name}"),
     ("GET", "/ca.pem"),
     ("GET", "/healthz"),
     ("POST", "/api/v1/setup"),
+    ("POST", "/api/v1/setup/arrive"),
     ("POST", "/api/v1/sessions"),
 }
 """Written down once more: an address is not made public by a slip."""
@@ -67,7 +70,7 @@ async def test_the_public_list_is_what_it_says(world: World) -> None:
 
 
 def test_the_document_tells_which_addresses_are_public() -> None:
-    """Strangers reach these two of the API and no others, and programs can read that."""
+    """Strangers reach these three of the API and no others, and programs can read that."""
     document = json.loads(openapi(BASE, ENDPOINTS))
     said = {
         (method.upper(), BASE + path)
@@ -75,7 +78,7 @@ def test_the_document_tells_which_addresses_are_public() -> None:
         for method, operation in methods.items()
         if operation.get("security") == []
     }
-    assert said == {("POST", f"{BASE}/setup"), ("POST", f"{BASE}/sessions")}
+    assert said == {("POST", f"{BASE}{each}") for each in ("/setup", "/setup/arrive", "/sessions")}
     assert said == {(method, path) for method, path in PUBLIC if path.startswith(BASE)}
 
 
