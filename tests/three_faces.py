@@ -249,7 +249,9 @@ NOT_COMPARED = {
 }
 """Addresses of the console that stand in no row, each with why."""
 
-LOCAL = ("serve", "helper", "slot", "lab", "state", "seed", "probe", "config", "completion")
+LOCAL = (
+    "serve", "helper", "slot", "lab", "state", "seed", "probe", "screen", "install", "config", "completion",
+)  # fmt: skip
 """Commands that are no clients of the API, by DESIGN.md."""
 
 ROLES_DIFFER = {

@@ -9,7 +9,6 @@ import click
 from appliance.cli.context import confirm_option, json_option
 from appliance.cli.output import as_json, clean, table
 from appliance.errors import ApplianceError, Conflict, NotFound
-from appliance.installer import act
 from appliance.installer.disks import Disk, size_words
 
 _FILE = click.Path(path_type=Path)
@@ -26,7 +25,9 @@ def install(source: Path, slot: str, wanted: str | None, confirm: str | None, js
 
     Everything on that disk is lost. A disk that holds data has to be confirmed with its serial number.
     """
-    disks = act.list_disks(source)
+    from appliance.installer.act import list_disks
+
+    disks = list_disks(source)
     if wanted is None:
         _show(disks, json_out)
         return
@@ -38,6 +39,8 @@ def install(source: Path, slot: str, wanted: str | None, confirm: str | None, js
 
 
 def _install(source: Path, slot: str, disk: Disk) -> None:
+    from appliance.installer import act
+
     with click.progressbar(length=1000, label=clean(str(disk))) as bar:
 
         def tell(part: float, doing: str) -> None:

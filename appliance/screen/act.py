@@ -186,7 +186,7 @@ class Acting:
         config = self.gatherer.places.configs[0]
         say(Progress(None, "reading and checking the whole backup"))
         done = await in_thread(lambda: sticks.bring_back(order.backup, order.passphrase, config, self.stick))
-        told = [f"This is the state of {done.contents.header.host} again. The services start now."]
+        told = [f"This is the state of {done.host} again. The services start now."]
         told += [f"The state that was there is in {done.aside}."] if done.aside else []
         told += [f"{name} has no content here: upload it again." for name in done.missing[:10]]
         return Finished(tuple(told))

@@ -1,80 +1,21 @@
 """``qrm screen``: what runs on the appliance's own terminals."""
 
-import asyncio
-import os
-import re
-import sys
-import termios
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from appliance.errors import ApplianceError
-from appliance.screen.act import Acting
-from appliance.screen.gather import Gatherer, Places
-from appliance.screen.live import Live
-from appliance.screen.pages import Front
-from appliance.screen.terminal import Terminal
-from appliance.screen.text import Size
-from appliance.screen.view import view
-
-_SIZE = re.compile(r"(\d{2,3})x(\d{1,3})")
-
 
 @click.command()
 @click.option("--once", is_flag=True, help="Print the first page as text and end.")
-@click.option("--size", "size_text", metavar="COLUMNSxROWS", help="Another size than the terminal has.")
+@click.option("--size", "size", metavar="COLUMNSxROWS", help="Another size than the terminal has.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Show nothing but ASCII.")
 @click.option("--config", "config", type=click.Path(path_type=Path), help="Another configuration file.")
-def screen(once: bool, size_text: str | None, ascii_only: bool, config: Path | None) -> int:
+def screen(once: bool, size: str | None, ascii_only: bool, config: Path | None) -> int:
     """Show the appliance's own screen on this terminal.
 
     It runs on tty1 and on the serial line by itself: address, fingerprint, set-up link, state of the services, and a
     menu for what helps when the console cannot be reached.
     """
-    places = _places(config, os.environ)
-    size = _size(size_text, ascii_only)
-    gatherer = Gatherer(places)
-    if once:
-        return _print_once(gatherer, size or Size(ascii_only=ascii_only))
-    return _live(gatherer, size)
+    from appliance.screen.start import start
 
-
-def _places(config: Path | None, environment: Mapping[str, str]) -> Places:
-    """systemd says where files are that live as long as the computer runs (systemd.exec(5), RuntimeDirectory=)."""
-    places = Places()
-    if config is not None:
-        places = replace(places, configs=(config,))
-    if directory := environment.get("RUNTIME_DIRECTORY"):
-        places = replace(places, attempts=Path(directory) / "attempts.json")
-    return places
-
-
-def _size(text: str | None, ascii_only: bool) -> Size | None:
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text)
-    if not found:
-        raise click.UsageError("--size is COLUMNSxROWS, such as 80x24")
-    return Size(int(found[1]), int(found[2]), ascii_only)
-
-
-def _print_once(gatherer: Gatherer, size: Size) -> int:
-    facts = asyncio.run(gatherer.look())
-    for line in view(Front(), facts, size):
-        click.echo(line.text.rstrip())
-    return 0
-
-
-def _live(gatherer: Gatherer, size: Size | None) -> int:
-    try:
-        terminal = Terminal(sys.stdin.fileno())
-    except (OSError, ValueError, termios.error) as error:
-        hint = "run it on a terminal, or print its first page: qrm screen --once"
-        raise ApplianceError("terminal-needed", "the screen needs a terminal", hint) from error
-    live = Live(terminal, gatherer.look, lambda order, facts, say: acting.carry(order, facts, say), size)
-    acting = Acting(gatherer, live.lent)
-    asyncio.run(live.run())
-    return 0
+    return start(once, size, ascii_only, config)

@@ -33,10 +33,13 @@ Look = Callable[[], Awaitable[Facts]]
 class Live:
     """One screen on one terminal."""
 
-    def __init__(self, terminal: Terminal, look: Look, carry: Carry, size: Size | None = None) -> None:
+    def __init__(
+        self, terminal: Terminal, look: Look, carry: Carry, size: Size | None = None, ascii_only: bool = False
+    ) -> None:
+        """``size`` and ``ascii_only`` overrule what the terminal says of itself."""
         self._terminal, self._look, self._carry = terminal, look, carry
-        self._fixed = size
-        self._size = size or terminal.size() or Size(ascii_only=True)
+        self._fixed, self._ascii_only = size, ascii_only
+        self._size = self._seen(size or terminal.size() or Size(ascii_only=True))
         self._ui, self._facts = Ui(), Facts()
         self._keyboard = Keyboard()
         self._answers = list[Position]()
@@ -106,15 +109,18 @@ class Live:
         found = ansi.answered(self._answers[-2:])
         if found is not None and self._terminal.is_serial:
             self._answers.clear()
-            self._size = found
+            self._size = self._seen(found)
             self._terminal.forget()
 
     def _resized(self) -> None:
         size = self._terminal.size()
         if size is not None and self._fixed is None:
-            self._size = replace(size, ascii_only=self._size.ascii_only)
+            self._size = self._seen(size)
         self._terminal.forget()
         self._draw()
+
+    def _seen(self, size: Size) -> Size:
+        return replace(size, ascii_only=size.ascii_only or self._ascii_only)
 
     async def _keep_looking(self) -> None:
         while True:

@@ -7,12 +7,10 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.backup.contents import read_header
-from appliance.backup.restore import Order as RestoreOrder
-from appliance.backup.restore import Outcome, restore
 from appliance.command import run
 from appliance.errors import ApplianceError
 from appliance.privileged.verbs.services import DAEMON
@@ -23,6 +21,18 @@ KINDS = ("vfat", "exfat", "ext4", "ext3", "ext2", "ntfs", "iso9660")
 PROGRAM_SECONDS = 60.0
 MOST = 50
 """Backups that are listed of one stick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What is to be told of a restore."""
+
+    host: str
+    """Whose state it is."""
+    aside: Path | None
+    """Where the state is now that was there before."""
+    missing: tuple[str, ...]
+    """Images and kernels whose content is not here."""
 
 
 def candidates(text: str) -> list[str]:
@@ -53,6 +63,8 @@ def find(place: Path) -> tuple[Backup, ...]:
 
 
 def _listed(device: str, place: Path) -> Iterator[tuple[float, Backup]]:
+    from appliance.backup.contents import read_header  # what restores is half of what the screen would load to start
+
     for path in sorted(place.glob(f"*{SUFFIX}"))[:MOST]:
         with suppress(ApplianceError, OSError):
             header = read_header(path)
@@ -73,15 +85,18 @@ def mounted(device: str, place: Path) -> Iterator[None]:
         run(["umount", str(place)], PROGRAM_SECONDS)
 
 
-def bring_back(backup: Backup, passphrase: str, config: Path, place: Path) -> Outcome:
+def bring_back(backup: Backup, passphrase: str, config: Path, place: Path) -> Restored:
     """Restore a backup from its stick while the daemon stands still; it is started again whatever comes of it.
 
     The configuration comes back with the state. Raises ApplianceError as ``restore`` does.
     """
+    from appliance.backup.restore import Order, restore
+
     with mounted(backup.device, place):
         run(["systemctl", "stop", DAEMON], PROGRAM_SECONDS)
         try:
-            wanted = RestoreOrder(place / backup.name, config, lambda: passphrase, time.time(), replace_config=True)
-            return restore(wanted)
+            wanted = Order(place / backup.name, config, lambda: passphrase, time.time(), replace_config=True)
+            done = restore(wanted)
+            return Restored(done.contents.header.host, done.aside, tuple(done.missing))
         finally:
             run(["systemctl", "--no-block", "start", DAEMON], PROGRAM_SECONDS)
