@@ -13,17 +13,17 @@ SHORTEST = 4
 
 _NAMES = (
     r"pass(?:word|phrase|wd)?|secret|token|nonce|chap\w*|authorization|cookie|api[_-]?key|psk|private[_-]?key|setup"
-    r"|credential\w*|community|bearer|basic"
+    r"|credential\w*|community|bearer|basic|again"
 )
 _KEY = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
 """As it is, and inside of JSON."""
 _HASH = r"\$(?:argon2\w*|[0-9][a-z]?|y|gy|7|sha1|md5)\$[^\s\"'<>]+"
 """Of a password: argon2, and what crypt(5) makes."""
 _NAMED = (
-    rf"(?i)((?:^|[\s\"'?&;,.(_-])(?:{_NAMES})[\"']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?"
+    rf"(?i)((?:^|\\[nrt]|[\s\"'?&;,.(_-])(?:{_NAMES})(?:_\w+)?[\"']?(?:\s*[=:]|\s+is(?=\s))\s*)(?:(?:bearer|basic)\s+)?"
     r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"',;&}\])]+)"
 )
-"""What follows a word that announces it."""
+"""What follows a word that announces it, at the beginning of a line of JSON too."""
 _TYPED = r"(?<![\w-])[0-9A-HJ-NP-TV-Za-hj-np-tv-z]{4}(?:-[0-9A-HJ-NP-TV-Za-hj-np-tv-z]{4}){3}(?![\w-])"
 """A code that people type, such as that of the set-up link."""
 _HEX = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32,}(?![0-9A-Fa-f])"
