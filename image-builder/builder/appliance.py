@@ -135,10 +135,6 @@ def _build(into: Path, scratch: Path, parts: Parts, wanted: Wanted, key: str) ->
 
 
 def _root(scratch: Path, parts: Parts, wanted: Wanted, key: str) -> tuple[list[dict[str, object]], int, int]:
-    places = Places(
-        links=[path.strip("/") for path in parse_words((RECIPE / "links.list").read_text())],
-        drop=parse_words((RECIPE / "drop.list").read_text()),
-    )
     ours = appliance_ours.files(scratch, parts.programs, parts.python, parts.booted)
     ours |= {f"{SHARE}/boot/{part}": File(parts.base / part) for part in appliance_base.LOADERS}
     ours[f"{SHARE}/version"] = File(_version(key).encode())
@@ -146,11 +142,19 @@ def _root(scratch: Path, parts: Parts, wanted: Wanted, key: str) -> tuple[list[d
         ours["etc/rauc/keyring.pem"] = File(wanted.keyring)
     with tarfile.open(scratch / "root.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         written = Written(archive, epoch())
-        write(parts.base / "base.tar.zst", places, ours, written)
+        write(parts.base / "base.tar.zst", places(), ours, written)
         packages = licences.listing(_packages(written.texts, parts.python))
         late = {f"{SHARE}/packages.json": File(json.dumps(packages, indent=1).encode())}
         written.add_ours(late)
     return packages, written.blocks, len(written.names)
+
+
+def places() -> Places:
+    """Where the files of the base go, as the recipe says."""
+    return Places(
+        links=[path.strip("/") for path in parse_words((RECIPE / "links.list").read_text())],
+        drop=parse_words((RECIPE / "drop.list").read_text()),
+    )
 
 
 def _version(key: str) -> str:

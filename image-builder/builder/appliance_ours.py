@@ -15,6 +15,7 @@ PROJECT = cache.SOURCE.parent
 RECIPE = cache.SOURCE / "appliance"
 UNITS = "usr/lib/systemd/system"
 SHARE = "usr/share/qrm"
+DOCUMENTS = {name: f"usr/share/doc/qrm-appliance/{name}" for name in ("README.md", "ARCHITECTURE.md", "LICENSE")}
 # Where a file of systemd/ goes, by the end of its name; a unit otherwise.
 FRAGMENTS = {
     ".sysctl.conf": "usr/lib/sysctl.d/60-{}.conf",
@@ -35,12 +36,15 @@ def sources() -> list[Path]:
     package = PROJECT / "appliance"
     if not (package / "web" / "static" / "vendor" / "icons.svg").is_file():
         raise BuildError("The console's npm packages are not installed: appliance/web/static/vendor. Say: make setup")
-    return sorted(
-        path
-        for folder in (package, PROJECT / "systemd", RECIPE / "root", RECIPE / "esp")
-        for path in folder.rglob("*")
-        if (path.is_file() or path.is_symlink()) and "__pycache__" not in path.parts
+    inside = (
+        path for folder in (package, PROJECT / "systemd", RECIPE / "root", RECIPE / "esp") for path in _all(folder)
     )
+    return sorted([*inside, *(PROJECT / name for name in DOCUMENTS)])
+
+
+def _all(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    return [path for path in found if "__pycache__" not in path.parts]
 
 
 def version() -> str:
@@ -70,6 +74,8 @@ def place(path: Path) -> str:
     top, rest = path.relative_to(PROJECT).parts[0], path.relative_to(PROJECT)
     if top == "appliance":
         return f"{SITE}/{rest}"
+    if top in DOCUMENTS:
+        return DOCUMENTS[top]
     if top == "systemd":
         return _fragment(str(rest.relative_to("systemd")))
     if path.is_relative_to(RECIPE / "esp"):

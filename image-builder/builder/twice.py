@@ -11,7 +11,7 @@ from .progress import say
 from .run import run
 
 REMAINDER: frozenset[str] = frozenset()
-"""Paths of the base that may differ, and do not matter: none is known."""
+"""Paths of the base that may differ in the image, and do not matter: none is known."""
 
 
 def compare(directory: Path, wanted: appliance.Wanted) -> None:
@@ -48,10 +48,11 @@ def _built(directory: Path, wanted: appliance.Wanted) -> tuple[Path, Path]:
 
 
 def _members(base: Path, scratch: Path) -> dict[str, str]:
-    plain = scratch / "plain.tar"
+    plain, places = scratch / "plain.tar", appliance.places()
     run(["zstd", "-q", "-d", "-f", base, "-o", plain], scratch / "twice.log")
     with tarfile.open(plain) as archive:
-        return {member.name: _digest(archive, member) for member in archive}
+        found = {member.name.removeprefix("./"): _digest(archive, member) for member in archive}
+    return {path: digest for path, digest in found.items() if places.of(path) is not None}
 
 
 def _digest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
