@@ -27,7 +27,7 @@ class SiteSection:
     preload: tuple[Path, ...] = ()
     """Directories with ``image.raw.zst`` and ``image.json``, added to the catalogue when it lacks them."""
     first_start: bool = False
-    """Whether this is the configuration that a flashed appliance begins with: the console then asks for all the rest."""
+    """Whether a flashed appliance begins with this configuration: the console then asks for all the rest."""
 
 
 @dataclass(frozen=True, slots=True)
