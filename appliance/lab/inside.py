@@ -54,7 +54,7 @@ class Inside:
         controller: AppRunner | None = None
         try:
             async with asyncio.TaskGroup() as self._owner:
-                await build_switch(self._plan.machines)
+                await build_switch(self._plan)
                 servers += await self._open_sockets()
                 controller = await self._controller()
                 await self._daemon_start({})

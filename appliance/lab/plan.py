@@ -13,6 +13,9 @@ Accelerator = Literal["tcg", "kvm"]
 
 GIB = 1 << 30
 BRIDGE = "br0"
+MANAGEMENT_BRIDGE = "br1"
+"""Of a lab whose appliance is one of its machines: where people are, with an address for them."""
+DESK_ADDRESS = "10.78.0.1"
 BRIDGE_MAC = "52:54:00:4c:00:00"
 APPLIANCE_ADDRESS = "10.77.0.1"
 PREFIX_LENGTH = 24
@@ -35,6 +38,7 @@ class Nic:
     tap: str
     connected: bool = True
     cable: bool = True
+    bridge: str = BRIDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,10 @@ class LabPlan:
     machines: tuple[MachinePlan, ...]
     daemon: DaemonPlan | None = None
     accelerator: Accelerator = "tcg"
+    appliance_apart: bool = False
+    """Whether the appliance is a computer of its own, one of the machines: then the lab leaves its address to it, and
+    has a management network besides.
+    """
 
 
 def firmware_of(choice: FirmwareChoice, index: int) -> Firmware:

@@ -51,6 +51,13 @@ def test_an_unplugged_interface_is_up_but_on_no_switch() -> None:
     assert not any("master" in command for command in commands)
 
 
+def test_an_appliance_apart_has_its_address_to_itself_and_people_a_network_of_their_own() -> None:
+    nics = (Nic("52:54:00:00:00:01", "tap0", bridge="br1"), Nic("52:54:00:00:00:02", "tap1"))
+    commands = switch_commands([replace(plan_machine(0, "bios"), nics=nics)], appliance_apart=True)
+    assert [each for each in commands if "address add" in each] == ["address add 10.78.0.1/24 dev br1"]
+    assert {"link set tap0 master br1", "link set tap1 master br0"} < set(commands)
+
+
 def test_only_an_ordinary_user_gets_a_user_namespace() -> None:
     assert "--user" not in unshare_argv(["x"], root=True)
     assert "--map-root-user" in unshare_argv(["x"], root=False)
