@@ -201,7 +201,7 @@ def _in_time(order: PowerOrder, now: float) -> Next:
 def sent(order: PowerOrder, now: float) -> PowerOrder:
     """The order, about to send the command of its stage. The first time its clock starts: it may have had to wait."""
     started = order.stage_started if order.sent else now
-    return replace(order, sent=order.sent + 1, sent_at=now, taken=False, stage_started=started)
+    return replace(order, sent=order.sent + 1, sent_at=now, taken=False, stage_started=started, unlike="", plain=False)
 
 
 def taken(order: PowerOrder) -> PowerOrder:

@@ -138,7 +138,7 @@ class PowerOrders:
         if stage is Stage.OFF and not order.sent and Stage.ON in STAGES[order.action]:
             await self._board.check_start(line, order.action is PowerAction.NETWORK_ONCE)
         after = await self._kept(sent(order, self._clock()))
-        if stage is Stage.ON and order.network:
+        if stage is Stage.ON and order.network and line.arms:
             after = await self._from_network(after, line, say)
         else:
             await say(f"switching it {_COMMAND[stage]}{'' if after.sent == 1 else ', once more'}")
@@ -154,7 +154,7 @@ class PowerOrders:
 
         await say("switching it on, into the network")
         if (error := await self._board.start_from_network(line, plainly)) is None:
-            return replace(order, unlike="", plain=False)
+            return order
         await say(f"its start is as its firmware has it: {error.message}")
         return replace(order, unlike=error.message, plain=True)
 

@@ -57,6 +57,11 @@ class Line:
         """Whether it can say if the machine is on."""
         return Ability.OBSERVE in abilities(self.switch.settings.kind)
 
+    @property
+    def arms(self) -> bool:
+        """Whether it can be told that a start is to be from the network."""
+        return Ability.NETWORK_ONCE in abilities(self.switch.settings.kind)
+
 
 @dataclass(slots=True)
 class _Held:

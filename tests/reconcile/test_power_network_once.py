@@ -7,13 +7,17 @@ from power_world import Switches
 
 from appliance.power.memory import MemorySwitch
 from appliance.power_order import PowerAction
-from appliance.power_switch import PowerError, PowerState
+from appliance.power_switch import PowerError, PowerKind, PowerSettings, PowerState
 from appliance.store import power
 from tests.people import ADA
 
 UNSUPPORTED = PowerError("power-unsupported", "the controller cannot make this system boot from the network")
 REFUSED = PowerError("power-refused", "the controller does not accept this user and password, or not for this")
 BUSY = PowerError("power-failed", "not now")
+
+
+class Killed(BaseException):
+    """kill -9, as far as what runs in the daemon is concerned."""
 
 
 @pytest.fixture
@@ -199,8 +203,40 @@ async def test_what_came_on_by_itself_while_it_could_not_be_armed_did_not_start_
     assert memory.booted == [None, False]
 
 
-class Killed(BaseException):
-    """kill -9, as far as what runs in the daemon is concerned."""
+async def test_a_start_that_was_armed_at_last_is_not_taken_for_a_plain_one_after_a_crash(switches, node, memory):
+    """Refused once, armed, and on: killed before anybody wrote down that the switch took it."""
+
+    @dataclass
+    class Dying(MemorySwitch):
+        async def boot_network_once(self, uefi):
+            if "boot_network_once" in self.asked:
+                self.refusing.clear()
+            await super().boot_network_once(uefi)
+
+        def _turn(self, state):
+            super()._turn(state)
+            if self.booted == [False] and self.asked.count("on") == 1:
+                raise Killed
+
+    memory = await put(switches, node, Dying(PowerState.ON, refusing={"boot_network_once": BUSY}))
+    with pytest.raises(BaseExceptionGroup):
+        await switches.ask(node, "network-once")
+    switches.__post_init__()
+    await switches.work()
+    assert (memory.booted, memory.asked.count("off")) == ([False], 1)
+    assert await switches.world.store.read(power.open_orders) == []
+
+
+async def test_a_switch_that_arms_nothing_is_not_told_to_and_nobody_wonders(switches, node, world):
+    await node.usable()
+    memory = await switches.add(node, settings=PowerSettings(PowerKind.WAKE_ON_LAN), secret="")
+    world.now += 600
+    await world.deploy()
+    await world.act("start")
+    memory.asked.clear()
+    await switches.turn()
+    assert memory.asked == ["on"]
+    assert (await told(world))[1] == "the deploy needs it, and it was off"
 
 
 @dataclass
