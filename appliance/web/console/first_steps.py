@@ -191,7 +191,7 @@ async def save_storage(request: web.Request) -> web.Response:
     except (Invalid, Conflict) as error:
         await first.steps.keep_typed("storage", typed)
         asked = "confirm" in await fields(request) or error.code != "confirmation-needed"
-        shown = error if asked else Conflict(error.code, "")
+        shown = error if asked else Conflict(error.code, error.message, field="storage.asked")
         return await _storage_page(request, first, await first.steps.draft(), shown)
     return see_other("/setup/ready")
 
