@@ -9,6 +9,7 @@ from appliance.lab.plan import (
     DESK_ADDRESS,
     MANAGEMENT_BRIDGE,
     PREFIX_LENGTH,
+    VISITOR_ADDRESS,
     LabPlan,
     MachinePlan,
     Nic,
@@ -22,12 +23,13 @@ def switch_commands(machines: Iterable[MachinePlan], *, appliance_apart: bool = 
     Without spanning tree and forward delay a port forwards at once; firmware gives DHCP only a few seconds. A bridge
     without an address of its own takes that of a port, and changes it whenever ports come and go.
     """
+    ours = VISITOR_ADDRESS if appliance_apart else APPLIANCE_ADDRESS
     desk = f"address add {DESK_ADDRESS}/{PREFIX_LENGTH} dev {MANAGEMENT_BRIDGE}"
-    ours = f"address add {APPLIANCE_ADDRESS}/{PREFIX_LENGTH} dev {BRIDGE}"
     return [
         "link set lo up",
         *_bridge_commands(BRIDGE),
-        *([*_bridge_commands(MANAGEMENT_BRIDGE), desk] if appliance_apart else [ours]),
+        f"address add {ours}/{PREFIX_LENGTH} dev {BRIDGE}",
+        *([*_bridge_commands(MANAGEMENT_BRIDGE), desk] if appliance_apart else []),
         *(line for machine in machines for nic in machine.nics for line in _port_commands(nic)),
     ]
 

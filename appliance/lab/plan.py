@@ -16,6 +16,8 @@ BRIDGE = "br0"
 MANAGEMENT_BRIDGE = "br1"
 """Of a lab whose appliance is one of its machines: where people are, with an address for them."""
 DESK_ADDRESS = "10.78.0.1"
+VISITOR_ADDRESS = "10.77.0.250"
+"""Of the lab itself on the machines' network, where the appliance is apart: it is a computer there like any other."""
 BRIDGE_MAC = "52:54:00:4c:00:00"
 APPLIANCE_ADDRESS = "10.77.0.1"
 PREFIX_LENGTH = 24

@@ -54,7 +54,10 @@ def test_an_unplugged_interface_is_up_but_on_no_switch() -> None:
 def test_an_appliance_apart_has_its_address_to_itself_and_people_a_network_of_their_own() -> None:
     nics = (Nic("52:54:00:00:00:01", "tap0", bridge="br1"), Nic("52:54:00:00:00:02", "tap1"))
     commands = switch_commands([replace(plan_machine(0, "bios"), nics=nics)], appliance_apart=True)
-    assert [each for each in commands if "address add" in each] == ["address add 10.78.0.1/24 dev br1"]
+    assert [each for each in commands if "address add" in each] == [
+        "address add 10.77.0.250/24 dev br0",
+        "address add 10.78.0.1/24 dev br1",
+    ]
     assert {"link set tap0 master br1", "link set tap1 master br0"} < set(commands)
 
 
