@@ -8,10 +8,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup lab test test-all image bench fuzz check format clean
+.PHONY: help setup lab guest test test-all image bench fuzz check format clean
 
 help:
 	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
+	@echo "make guest      a shell in the guest of tests/guest/        (ARGS=FILE runs the tests of a file in it)"
 	@echo "make test       the tests that gate a change                make test-all   every test"
 	@echo "make check      lint and types                              make bench      the benchmark table"
 	@echo "make setup      install what is missing                     make fuzz       ten million broken packets a protocol"
@@ -40,6 +41,9 @@ node_modules/.installed: package.json package-lock.json appliance/web/assets.py 
 lab: setup
 	@$(BIN)/qrm lab $(ARGS)
 
+guest: setup
+	@$(BIN)/python -m tests.guest $(ARGS)
+
 # Long files begin first (tests/conftest.py orders them), so that no core is idle at the end. Most tests wait for programs
 # that they started: one process more than there are cores keeps all of them busy.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
@@ -47,7 +51,7 @@ TESTS := $(PYTEST) -n $(shell echo $$(($$(nproc) + 1)))
 # Virtual machines keep every core busy, so they come after what measures time; status 5 is "none chosen by ARGS".
 VM_TESTS := $(PYTEST) -n $(shell nproc)
 # Where ARGS names none, their files are named: to read all others would take as long as one of their tests.
-VM_FILES := $(if $(findstring tests,$(ARGS)),,$(shell grep -rlE 'mark\.vm\b' --include='test_*.py' tests))
+VM_FILES := $(if $(findstring tests,$(ARGS)),,$(shell grep -rlE 'mark\.vm\b' --include='test_*.py' tests) tests/guest)
 
 test: setup check
 	@$(TESTS) -m 'not vm and not slow' $(ARGS) || [ $$? = 5 ]

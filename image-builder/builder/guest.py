@@ -13,7 +13,17 @@ RECIPE = cache.SOURCE / "guest"
 INSIDE = "/qrm-build"
 SQUASH = "-comp lz4 -b 256K -noappend -quiet -no-progress"
 """Under emulation the processor is slow and the disk is not."""
-LEFT_OUT = ("qrm-build", "proc/*", "sys/*", "dev/*", "run/*", "tmp/*", "boot/*", "var/cache/apt/archives/*")
+LEFT_OUT = (
+    "qrm-build",
+    "proc/*",
+    "sys/*",
+    "dev/*",
+    "run/*",
+    "tmp/*",
+    "boot/System*",
+    "boot/initrd*",
+    "var/cache/apt/archives/*",
+)
 
 
 def name() -> str:

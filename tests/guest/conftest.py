@@ -1,4 +1,4 @@
-"""Tests that are marked ``guest`` run inside one Debian 13 guest; those that take the fixture ``guest`` drive it from here.
+"""Tests marked ``guest`` run inside one Debian 13 guest; those that take the fixture ``guest`` drive it from here.
 
 On the host this file sends the former into the guest, which is booted once for all of them. Inside, with ``QRM_GUEST``
 set, they are ordinary tests, and their fixtures are ``scratch`` disks.

@@ -1,6 +1,6 @@
 """Runs programs in the guest for the host, and tells it what they say (``tests/guest/frames.py``).
 
-A program of its own, started by systemd: ``agent.py PORT``.
+A program of its own, started by systemd: ``agent.py NAME``, of the virtio port that leads to the host.
 """
 
 import os
@@ -133,6 +133,13 @@ class Agent:
         self._say({"job": job.number, "ended": job.process.wait()})
 
 
+def port(name: str) -> Path:
+    """The device of a virtio port; udev may not have named it yet."""
+    names = Path("/sys/class/virtio-ports").glob("*/name")
+    (found,) = (each.parent for each in names if each.read_text().strip() == name)
+    return Path("/dev") / found.name
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    Agent(os.open(Path(sys.argv[1]), os.O_RDWR)).run()
+    Agent(os.open(port(sys.argv[1]), os.O_RDWR)).run()

@@ -1,7 +1,7 @@
 """pytest inside the guest: runs one test after the other as the host asks, and sends every report back.
 
-``python3 -m tests.guest.inside.session OPTION... FILE...``: lines of JSON on standard input (``run``, ``next``: names of
-tests), and on standard output (``ready``, ``report``, ``unknown``, ``done``).
+``python3 -m tests.guest.inside.session OPTION... FILE...``: lines of JSON on standard input (``run``, ``next``: names
+of tests), and on standard output (``ready``, ``report``, ``unknown``, ``done``).
 """
 
 import json
@@ -14,10 +14,13 @@ import pytest
 
 
 class Conversation:
-    """The two ends of it; what tests print goes elsewhere."""
+    """Our standard input and output, kept for us: tests have none to read, and what they print goes elsewhere."""
 
     def __init__(self) -> None:
-        self._out = os.fdopen(os.dup(1), "w", buffering=1)
+        self._in, self._out = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w", buffering=1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
         os.dup2(2, 1)
 
     def say(self, message: dict[str, Any]) -> None:
@@ -26,7 +29,7 @@ class Conversation:
 
     def requests(self) -> Iterator[dict[str, Any]]:
         """What the host asks for, until it has no more."""
-        for line in sys.stdin:
+        for line in self._in:
             yield json.loads(line)
 
 
@@ -64,5 +67,5 @@ class OnDemand:
 if __name__ == "__main__":
     host = Conversation()
     # No terminal's width, no cache to write, and nothing that depends on who started it.
-    options = ["-o", "addopts=", "--strict-markers", "-p", "no:cacheprovider", "-q", *sys.argv[1:]]
+    options = ["-o", "addopts=", "--strict-markers", "-p", "no:cacheprovider", *sys.argv[1:]]
     sys.exit(pytest.main(options, plugins=[OnDemand(host)]))

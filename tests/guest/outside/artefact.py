@@ -27,7 +27,16 @@ def built() -> Path:
 
 def squash_source(into: IO[bytes]) -> None:
     """The project's files at this moment, as a file system for the guest."""
-    command: list[str | Path] = ["mksquashfs", PROJECT, path_of(into), "-noappend", "-quiet", "-no-progress", "-comp", "lz4"]
+    command: list[str | Path] = [
+        "mksquashfs",
+        PROJECT,
+        path_of(into),
+        "-noappend",
+        "-quiet",
+        "-no-progress",
+        "-comp",
+        "lz4",
+    ]
     command += ["-all-root", "-wildcards", "-e", *LEFT_OUT]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, pass_fds=[into.fileno()])
 

@@ -6,9 +6,10 @@ from pathlib import Path
 PROGRAM = "qemu-system-x86_64"
 KERNEL_ARGUMENTS = (
     "console=ttyS0,115200n8 quiet mitigations=off apparmor=0 selinux=0 audit=0 panic=-1 net.ifnames=0 "
-    "random.trust_cpu=on tsc=reliable systemd.show_status=auto"
+    "random.trust_cpu=on tsc=reliable systemd.default_timeout_start_sec=600 systemd.default_device_timeout_sec=600"
 )
-"""Nobody attacks the guest, and every check costs more under emulation."""
+"""Nobody attacks the guest, and every check costs more under emulation; its host may be busy with other tests."""
+WITHOUT_SHELL = "systemd.mask=serial-getty@ttyS0.service"
 MEMORY_MIB = 2048
 CPUS = 2
 SCSI_DISKS = 4
@@ -25,8 +26,8 @@ class Files:
     source: Path
     scratch: tuple[Path, ...]
     """Raw images of the disks that tests may do with as they like: SCSI_DISKS of them on SCSI, the last on NVMe."""
-    serial: Path
-    """What the guest says on its serial port is added to this file."""
+    serial: Path | None
+    """What the guest says on its serial port is added to this file; None is our terminal, with a shell on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ def command_line(files: Files, channels: Channels, accelerator: str = "tcg") -> 
         PROGRAM,
         *("-name", "guest,process=qrm-guest", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
         *("-machine", "q35", *_processor(accelerator), "-smp", str(CPUS), "-m", str(MEMORY_MIB)),
-        *("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", KERNEL_ARGUMENTS),
+        *("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", _arguments(files)),
         *("-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"file,id=serial,path={files.serial},append=on", "-serial", "chardev:serial"),
+        *_serial(files.serial),
         *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channels.agent}"),
         *("-device", "virtserialport,chardev=agent,name=qrm"),
         *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
@@ -54,6 +55,16 @@ def command_line(files: Files, channels: Channels, accelerator: str = "tcg") -> 
         *_scratch(files.scratch),
         *_nics(),
     ]
+
+
+def _arguments(files: Files) -> str:
+    return KERNEL_ARGUMENTS if files.serial is None else f"{KERNEL_ARGUMENTS} {WITHOUT_SHELL}"
+
+
+def _serial(log: Path | None) -> list[str]:
+    if log is None:
+        return ["-chardev", "stdio,id=serial,mux=on,signal=off", "-serial", "chardev:serial", "-mon", "chardev=serial"]
+    return ["-chardev", f"file,id=serial,path={log},append=on", "-serial", "chardev:serial"]
 
 
 def _processor(accelerator: str) -> list[str]:

@@ -110,7 +110,9 @@ class Guest:
         while self._hellos == before:
             self.take(end)
         self.boots += 1
-        state = self.run("systemctl is-system-running --wait || systemctl --failed --no-legend --plain", seconds=BOOT_SECONDS)
+        state = self.run(
+            "systemctl is-system-running --wait || systemctl --failed --no-legend --plain", seconds=BOOT_SECONDS
+        )
         if state.stdout.strip() != "running":
             raise GuestFailed(f"the guest did not come up in order:\n{state.stdout}")
 

@@ -41,24 +41,40 @@ class Machine:
         return agent_here
 
     def _started(self, channels: Channels) -> subprocess.Popen[bytes]:
-        files = [self._source, self._serial, *self._scratch]
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command_line(self._files(), channels, _accelerator())],
+            self._argv(channels, path_of(self._serial)),
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
-            pass_fds=[channels.agent, channels.qmp, *(file.fileno() for file in files)],
+            pass_fds=self._inherited(channels),
             start_new_session=True,  # Ctrl-C is for whoever runs the tests
         )
 
-    def _files(self) -> Files:
+    def attend(self) -> int:
+        """Run it on our terminal, with a shell, until it goes off; QEMU's exit status."""
+        agent_here, agent_there = socket.socketpair()
+        qmp_here, qmp_there = socket.socketpair()
+        with agent_here, agent_there, qmp_here, qmp_there:
+            channels = Channels(agent=agent_there.fileno(), qmp=qmp_there.fileno())
+            argv = self._argv(channels, None)
+            return subprocess.run(argv, pass_fds=self._inherited(channels), check=False).returncode
+
+    def _argv(self, channels: Channels, serial: Path | None) -> list[str]:
+        qemu = command_line(self._files(serial), channels, _accelerator())
+        return ["setpriv", "--pdeathsig", "KILL", "--", *qemu]
+
+    def _inherited(self, channels: Channels) -> list[int]:
+        files = [self._source, self._serial, *self._scratch]
+        return [channels.agent, channels.qmp, *(file.fileno() for file in files)]
+
+    def _files(self, serial: Path | None) -> Files:
         return Files(
             kernel=self._system / "vmlinuz",
             initrd=self._system / "initrd",
             root=self._system / "root.squashfs",
             source=path_of(self._source),
             scratch=tuple(map(path_of, self._scratch)),
-            serial=path_of(self._serial),
+            serial=serial,
         )
 
     @property

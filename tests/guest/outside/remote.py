@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,16 @@ LONGEST_SECONDS = 3600.0
 """A test may take as long as its own ``timeout`` in there says; the host's is the later one."""
 
 
+def new_machine() -> Machine:
+    """With the system that the image builder makes."""
+    return Machine(built())
+
+
 class Shared:
     """The guest of this session: booted when the first test wants it, again where it died, never twice at once."""
 
-    def __init__(self, options: Sequence[str], files: Sequence[str]) -> None:
+    def __init__(self, options: Sequence[str], files: Sequence[str], new: Callable[[], Machine] = new_machine) -> None:
+        self._new = new
         self._argv = ["python3", "-m", "tests.guest.inside.session", *options, *files]
         self._machine: Machine | None = None
         self._guest: Guest | None = None
@@ -30,7 +37,7 @@ class Shared:
         if self._hopeless:
             raise self._hopeless
         if self._guest is None:
-            self._machine = Machine(built())
+            self._machine = self._new()
             self._guest = Guest(self._machine)
         if not self._guest.on:
             try:
@@ -44,7 +51,7 @@ class Shared:
         """What this process holds for it, so that no test is blamed for that."""
         return self._machine.resources() if self._machine else set()
 
-    def reports(self, nodeid: str, following: str) -> Iterator[dict[str, object]]:
+    def reports(self, nodeid: str, following: str) -> Iterator[dict[str, Any]]:
         """Run one test in the guest; its reports, as pytest writes them down for other processes."""
         job = self._session()
         job.write(json.dumps({"run": nodeid, "next": following}) + "\n")
@@ -69,12 +76,13 @@ class Shared:
         self._machine = self._guest = None
 
 
-def _said(job: Job, seconds: float) -> dict[str, object]:
+def _said(job: Job, seconds: float) -> dict[str, Any]:
     line = job.line(seconds)
     if line is None:
         said = job.wait().stderr
         raise GuestFailed(f"pytest in the guest ended with status {job.status}:\n{said[-4000:]}")
-    return json.loads(line)
+    message: dict[str, Any] = json.loads(line)
+    return message
 
 
 def in_guest(item: pytest.Item) -> bool:
@@ -93,7 +101,7 @@ def run(shared: Shared, item: pytest.Item, nextitem: pytest.Item | None) -> None
 
     def pass_on() -> None:
         for data in shared.reports(item.nodeid, following):
-            item.ihook.pytest_runtest_logreport(report=pytest.TestReport._from_json(data))
+            item.ihook.pytest_runtest_logreport(report=report_of(data))
 
     trouble = (GuestDied, GuestFailed, TimeoutError, pytest.fail.Exception)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -103,6 +111,14 @@ def run(shared: Shared, item: pytest.Item, nextitem: pytest.Item | None) -> None
             raise call.excinfo.value
         item.ihook.pytest_runtest_logreport(report=_failure(item, call))
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def report_of(data: dict[str, Any]) -> pytest.TestReport:
+    """A report as it was; JSON makes lists of tuples, and pytest minds where a test was skipped and where it stands."""
+    for name in ("longrepr", "location"):
+        if isinstance(data[name], list):
+            data[name] = tuple(data[name])
+    return pytest.TestReport._from_json(data)
 
 
 def _failure(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:

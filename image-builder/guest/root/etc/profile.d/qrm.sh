@@ -1,2 +1,2 @@
 # A shell in the guest has what tests have.
-export PYTHONPATH=/opt/qrm-python:/qrm PYTHONPYCACHEPREFIX=/run/qrm-pycache
+export QRM_GUEST=1 PYTHONPATH=/opt/qrm-python:/qrm PYTHONPYCACHEPREFIX=/run/qrm-pycache
