@@ -15,7 +15,7 @@ from appliance.updates.bundle import NAME, Bundle, install_failure, parse_info, 
 from appliance.updates.record import Stage, Update
 from appliance.updates.slots import booted_of, other_of
 
-INCOMING = "var/lib/appliance/incoming"
+INCOMING = "var/lib/appliance/update"
 """On the state partition; the daemon writes there."""
 INSTALL_SECONDS = 3600.0
 """A slot written to the slowest disk that anybody would boot from."""

@@ -11,7 +11,7 @@ from appliance.errors import ApplianceError, Invalid
 from appliance.reconcile.imports import check_room
 from appliance.updates.bundle import LARGEST, NAME, Bundle
 
-DIRECTORY = "incoming"
+DIRECTORY = "update"
 ABOUT = "update.json"
 PART = "update.part"
 
@@ -27,7 +27,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class IncomingUpdate:
-    """Owns ``<state_dir>/incoming``; the privileged helper reads there."""
+    """Owns ``<state_dir>/update``; the privileged helper reads there."""
 
     def __init__(self, state_dir: Path) -> None:
         self._directory = state_dir / DIRECTORY

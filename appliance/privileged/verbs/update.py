@@ -26,7 +26,7 @@ class Slots(Verb[SlotsState], frozen=True):
 
 
 class Inspect(Verb[Bundle], frozen=True):
-    """What the bundle in the incoming directory is, once its signature is found good."""
+    """What the bundle that was brought is, once its signature is found good."""
 
     name: ClassVar[str] = "update.inspect"
     patience: ClassVar[float] = 300.0
