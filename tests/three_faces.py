@@ -79,6 +79,10 @@ CAPABILITIES = (
     _row("remove it again", "POST /settings/backup/discard", "DELETE /appliance/backup/upload", "backup discard"),
     _row("restore a backup", "POST /settings/backup/restore", "POST /appliance/restore", "backup restore"),
     _row(
+        "use the configuration of a backup", "POST /settings/backup/configuration",
+        "POST /appliance/restore/configuration", "backup use-configuration",
+    ),
+    _row(
         "forget the configuration of a backup", "POST /settings/backup/dismiss",
         "DELETE /appliance/restore/configuration", "backup dismiss-configuration",
     ),
@@ -235,6 +239,27 @@ CAPABILITIES = (
     _row("see what is not here", "GET /network/seen", "GET /network/sightings", "network seen list"),
     _row("see one that is not here", "GET /network/seen/{mac}", "GET /network/sightings/{mac}", "network seen show"),
     _row(
+        "see the appliance's own networks", "GET /network/interfaces", "GET /appliance/network",
+        "network interfaces list, network interfaces show",
+    ),
+    _row(
+        "change one of them", "POST /network/interfaces/new, POST /network/interfaces/{name}/edit",
+        "PUT /appliance/network/interfaces/{name}", "network interfaces set, network interfaces create",
+    ),
+    _row(
+        "take one of them away", "POST /network/interfaces/{name}/delete",
+        "DELETE /appliance/network/interfaces/{name}", "network interfaces delete",
+    ),
+    _row("let machines out by NAT", "POST /network/interfaces/nat", "PUT /appliance/network", "network interfaces nat"),
+    _row(
+        "keep a network that is tried", "POST /network/interfaces/confirm", "POST /appliance/network/confirm",
+        "network interfaces confirm",
+    ),
+    _row(
+        "take a network that is tried back", "POST /network/interfaces/revert", "POST /appliance/network/revert",
+        "network interfaces revert",
+    ),
+    _row(
         "forget one that is not here", "POST /network/seen/{mac}/forget", "DELETE /network/sightings/{mac}",
         "network seen delete",
     ),
@@ -342,6 +367,19 @@ FORMS = (
             "unknown_machines": ("unknown_machines", "--unknown-machines"),
             "other_servers": ("other_servers", "--other-servers"), "-confirm": ("confirm", "--confirm"),
         },
+    ),
+    *(
+        Form(
+            "network_interface_edit.html", "PUT /appliance/network/interfaces/{name}", f"network interfaces {verb}",
+            {
+                "name": ("other", "name"), "kind": ("kind", "other"), "-mac": ("mac", "other"),
+                "ports": ("ports", "--port"), "mode": ("mode", "--mode"), "parent": ("parent", "--parent"),
+                "tag": ("tag", "--tag"), "method": ("method", "--method"), "addresses": ("addresses", "--address"),
+                "gateway": ("gateway", "--gateway"), "dns": ("dns", "--dns"), "roles": ("roles", "--role"),
+                "-confirm": ("confirm", "--confirm"), "-only_plan": ("only_plan", "--only-plan"),
+            },
+        )
+        for verb in ("set", "create")
     ),
     Form("machine_rescue.html", "POST /machines/{key}/rescue", "machines rescue", {"ssh_keys": ("ssh_keys", "--key")}),
     Form(

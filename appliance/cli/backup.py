@@ -129,6 +129,19 @@ def restore(passphrase_file: Path | None, confirm: str | None) -> None:
         click.echo(f"{clean(name)} has no content here: upload it again", err=True)
 
 
+@backup.command("use-configuration")
+@confirm_option
+def use_configuration(confirm: str | None) -> None:
+    """Put the configuration file of the restored backup in force; the daemon starts anew with it.
+
+    Look at it first: qrm backup show. It is refused where it serves an interface that is not here.
+    """
+    texts = ["Subnets, domain and addresses of the console become those of the backup, and the daemon starts anew."]
+    confirmed(texts, "configuration", confirm)
+    api().send("POST", "/appliance/restore/configuration")
+    click.echo("the configuration of the backup is in force")
+
+
 @backup.command("dismiss-configuration")
 def dismiss_configuration() -> None:
     """Leave the configuration as it is, and forget the one of the backup."""

@@ -44,9 +44,7 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
         app[ARRIVAL] = Arrival(services.store, services.bus, services.clock, services.first_start)
     app[HEALTH] = Health(services, lambda: certificate_facts(services.tls))
     app[SUPPORT] = Support(services, app[HEALTH])
-    app[BACKUPS] = Backups(
-        services.store, services.bus, services.clock, services.state_dir, services.config_path, services.again
-    )
+    app[BACKUPS] = Backups(services)
     app[UPDATES] = Updates(services.store, services.bus, services.clock, services.state_dir, services.privileged)
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}

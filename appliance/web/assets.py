@@ -58,6 +58,7 @@ ICONS = (
     "undo-2",
     "upload",
     "download",
+    "check",
     "circle-check",
     "circle-dashed",
     "octagon-x",

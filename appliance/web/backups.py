@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,17 @@ from aiohttp import web
 from appliance.accounts import Asker, require_person
 from appliance.backup import incoming
 from appliance.backup.format import Header
-from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.events import Bus, Event
+from appliance.config import parse
+from appliance.config_subnets import interfaces_of
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.events import Event
+from appliance.network import interface_address
+from appliance.privileged.verbs.configuration import Write
+from appliance.privileged.verbs.services import DAEMON, Restart
 from appliance.reconcile import audit
 from appliance.reconcile.imports import check_room
 from appliance.reconcile.record import Tell, record
-from appliance.store.store import Store
+from appliance.web.services import Services
 
 # What makes and reads backups is imported when it is needed: an appliance at rest has no use for it.
 
@@ -60,18 +65,10 @@ class Standing:
 class Backups:
     """Every method that does something takes ``by``, who asked; raises ApplianceError."""
 
-    def __init__(
-        self,
-        store: Store,
-        bus: Bus,
-        clock: Callable[[], float],
-        state_dir: Path,
-        config: Path,
-        again: Callable[[], None],
-    ) -> None:
-        """``again`` has the daemon end and begin anew."""
-        self._store, self._bus, self._clock, self._again = store, bus, clock, again
-        self._state, self._config = state_dir, config
+    def __init__(self, services: Services) -> None:
+        self._store, self._bus, self._clock = services.store, services.bus, services.clock
+        self._state, self._config, self._again = services.state_dir, services.config_path, services.again
+        self._privileged = services.privileged
         self._busy = asyncio.Lock()
 
     async def standing(self) -> Standing:
@@ -129,7 +126,7 @@ class Backups:
             message = f"the upload could not be stored: {error.strerror}"
             raise ApplianceError("upload-failed", message, "free some space, then upload again") from error
         except ApplianceError as error:
-            raise _named(error, part.name) from error
+            raise _named(error, part) from error
         finally:
             part.unlink(missing_ok=True)
         return Uploaded(header, (base / incoming.UPLOADED).stat().st_size)
@@ -155,12 +152,41 @@ class Backups:
             try:
                 made = await asyncio.to_thread(prepare, self._state, path, lambda: passphrase or None, self._clock())
             except ApplianceError as error:
-                raise _named(error, path.name) from error
+                raise _named(error, path) from error
         host = made.contents.header.host
         with suppress(ApplianceError):  # a full disk is no reason to stay with the old state
             await self._note(by, "state.restore", f"brings the state of {host} back from a backup")
         self._again()
         return made.missing
+
+    async def use_configuration(self, by: Asker) -> None:
+        """Put the configuration file of the restored backup in force, and start anew with it.
+
+        Nobody has to: its networks may be those of another computer. Raises Denied for a token, NotFound, Conflict
+        ``configuration-unfit`` where an interface in it is not here, what is wrong with the file, and ApplianceError
+        ``helper-missing`` where files belong to somebody else.
+        """
+        require_person(by, "change the configuration")
+        offered = await asyncio.to_thread(incoming.offered_configuration, self._state)
+        if offered is None:
+            raise NotFound("configuration-missing", "no backup has left a configuration to use", "restore one first")
+        text = await asyncio.to_thread(self._fitting, offered)
+        await self._privileged.call(Write(text))
+        await asyncio.to_thread(incoming.dismiss_configuration, self._state)
+        await self._note(by, "state.configuration", "put the configuration of the backup in force")
+        await self._privileged.call(Restart(DAEMON))
+
+    def _fitting(self, offered: str) -> str:
+        """The file for this computer: our own state directory, and interfaces that are here."""
+        from appliance.backup.configfile import with_state_dir
+
+        text = with_state_dir(offered, self._state.resolve(), "the configuration of the backup")
+        missing = [name for name in interfaces_of(parse(text, "backup").subnet) if not _is_here(name)]
+        if missing:
+            message = f"this computer has no address on {', '.join(missing)}, which that configuration serves"
+            hint = "set up the networks of this appliance so that it has, or set up its subnets anew"
+            raise Conflict("configuration-unfit", message, hint)
+        return text
 
     async def dismiss_configuration(self, by: Asker) -> None:
         """Nobody wants the configuration file of the backup."""
@@ -211,9 +237,17 @@ _OF_FILE = ("backup-foreign", "backup-newer", "backup-damaged")
 _OF_PASSPHRASE = ("passphrase-needed", "passphrase-wrong")
 
 
-def _named(error: ApplianceError, name: str) -> ApplianceError:
+def _is_here(interface: str) -> bool:
+    try:
+        interface_address(interface)
+    except ApplianceError:
+        return False
+    return True
+
+
+def _named(error: ApplianceError, path: Path) -> ApplianceError:
     """What is wrong with what was sent, beside its field, without the name of our file, which tells nobody anything."""
-    text, hint = error.message.replace(name, "the backup"), error.hint
+    text, hint = error.message.replace(str(path), "the backup").replace(path.name, "the backup"), error.hint
     if error.code in _OF_FILE:
         return Invalid(error.code, text, hint, "file")
     if error.code in _OF_PASSPHRASE:

@@ -31,6 +31,9 @@ _STATUS_OF_CODE = {
     "body-too-large": 413,
     "live-too-many": 429,
     "login-busy": 503,
+    "helper-missing": 409,
+    "helper-gone": 503,
+    "helper-silent": 503,
     "store-failed": 503,
     "store-stuck": 503,
 }

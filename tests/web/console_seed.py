@@ -48,6 +48,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,
+        config_path=state_dir / "appliance.toml",
         domain="lab.test",
         fingerprint="5f" * 32,
         history=past(asyncio.get_running_loop().time()),

@@ -235,9 +235,16 @@ UNTYPED = {
     "/network/subnets/{interface}/look",
     "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
+    "/network/interfaces/new",
+    "/network/interfaces/nat",
+    "/network/interfaces/confirm",
+    "/network/interfaces/revert",
+    "/network/interfaces/{name}/edit",
+    "/network/interfaces/{name}/delete",
     "/settings/health/bundle",
     "/settings/health/disks/{name}/identify",
     "/settings/health/factory-reset",
+    "/settings/backup/configuration",
     "/settings/backup/discard",
     "/settings/backup/dismiss",
     "/settings/backup/download",
@@ -251,4 +258,5 @@ UNTYPED = {
     "/settings/updates/restart",
     "/settings/updates/back",
 }
-"""The same page as another that is here, nothing to type, or a file: backups and updates have tests of their own."""
+"""The same page as another that is here, nothing to type, or a file: backups, updates and the appliance's own networks have
+tests of their own."""

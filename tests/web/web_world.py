@@ -118,6 +118,7 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,
         state_dir=state_dir,
+        config_path=state_dir / "appliance.toml",
         domain="lab.test",
         fingerprint="ab" * 32,
         config={},

@@ -13,6 +13,7 @@ APPLIANCE: tuple[Endpoint, ...] = (
     Endpoint("PUT", "/appliance/backup/upload", backups.upload, 201, backups.UploadedOut, bytes, role=ADMIN),
     Endpoint("DELETE", "/appliance/backup/upload", backups.forget, 204, role=ADMIN),
     Endpoint("POST", "/appliance/restore", backups.restore, 200, backups.RestoredOut, backups.RestoreIn, role=ADMIN),
+    Endpoint("POST", "/appliance/restore/configuration", backups.use_configuration, 204, role=ADMIN),
     Endpoint("DELETE", "/appliance/restore/configuration", backups.dismiss, 204, role=ADMIN),
     Endpoint("DELETE", "/appliance/restore/old/{name}", backups.remove_old, 204, role=ADMIN),
     Endpoint("GET", "/appliance/update", updates.show, 200, updates.UpdateStateOut, role=ADMIN),

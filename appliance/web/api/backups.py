@@ -141,6 +141,12 @@ async def restore(request: web.Request) -> web.Response:
     return answer(RestoredOut(await request.app[BACKUPS].restore(sent.passphrase, request[USER])), 200)
 
 
+async def use_configuration(request: web.Request) -> web.Response:
+    """Put the configuration file of the restored backup in force; the daemon starts anew with it."""
+    await request.app[BACKUPS].use_configuration(request[USER])
+    return web.Response(status=204)
+
+
 async def dismiss(request: web.Request) -> web.Response:
     """Leave the configuration as it is, and forget the one of the backup."""
     await request.app[BACKUPS].dismiss_configuration(request[USER])

@@ -29,6 +29,7 @@ async def _page(request: web.Request, form: str = "", error: ApplianceError | No
         status=status_of(error) if error else 200,
         standing=await request.app[BACKUPS].standing(),
         config_path=services.config_path,
+        flashed=services.privileged.here,
         form=form,
         error=error,
         tab="backup",
@@ -75,6 +76,15 @@ async def restore(request: web.Request) -> web.Response:
     except ApplianceError as error:
         return await _page(request, "restore", error)
     return render(request, "restored.html", missing=missing)
+
+
+async def use_configuration(request: web.Request) -> web.Response:
+    """POST /settings/backup/configuration; everything begins anew behind the answer."""
+    try:
+        await request.app[BACKUPS].use_configuration(who(request))
+    except ApplianceError as error:
+        return await _page(request, "configuration", error)
+    return render(request, "restored.html", missing=[])
 
 
 async def dismiss(request: web.Request) -> web.Response:
