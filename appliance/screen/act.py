@@ -28,7 +28,8 @@ from appliance.privileged.verbs import network
 from appliance.privileged.verbs.journal import Lines
 from appliance.privileged.verbs.power import PowerOff, Reboot
 from appliance.privileged.verbs.reset import Factory
-from appliance.privileged.verbs.services import UNITS
+from appliance.privileged.verbs.services import DAEMON, UNITS
+from appliance.privileged.verbs.services import Restart as RestartUnit
 from appliance.screen import book, network_form, orders, sticks
 from appliance.screen.facts import Facts
 from appliance.screen.gather import Gatherer, in_thread
@@ -88,6 +89,11 @@ class Acting:
         """Restart it."""
         await self._privileged(Reboot(), say)
         return Finished(("The appliance restarts.",))
+
+    async def make_link(self, order: orders.MakeLink, facts: Facts, say: Say) -> Outcome:
+        """The daemon makes a fresh one when it starts."""
+        await self._privileged(RestartUnit(DAEMON), say)
+        return Finished(("The services start again; a fresh link is on the first page in a moment.",))
 
     async def switch_off(self, order: orders.SwitchOff, facts: Facts, say: Say) -> Outcome:
         """Switch it off."""
@@ -236,6 +242,7 @@ async def _stoppable(work: "asyncio.Future[None]", wanted: threading.Event, disk
 
 ACTS: Mapping[type[Order], Callable[[Acting, Any, Facts, Say], Awaitable[Outcome]]] = {
     orders.Restart: Acting.restart,
+    orders.MakeLink: Acting.make_link,
     orders.SwitchOff: Acting.switch_off,
     orders.FactoryReset: Acting.factory_reset,
     orders.ReadLog: Acting.read_log,

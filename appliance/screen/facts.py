@@ -44,6 +44,8 @@ class Facts:
     """SHA-256 of the certificate authority, 64 hex digits."""
     setup: str = ""
     """Path and query of the set-up link; empty once somebody has an account."""
+    setup_expired: bool = False
+    """Whether the link is good no more; the daemon makes another one when it starts."""
     services: tuple[Service, ...] = ()
     events: tuple[Happened, ...] = ()
     """Newest first."""
@@ -53,6 +55,8 @@ class Facts:
     """Unix time at which an unconfirmed change of the network is taken back."""
     may_install: bool = False
     """Whether this is the installer: it runs from a stick, or was started for it."""
+    is_installer: bool = False
+    """Whether it was started for nothing else: from the boot loader's menu."""
     utc_offset: float = 0.0
     """Seconds to add to Unix time for the time on the wall."""
 

@@ -26,9 +26,14 @@ from appliance.updates.record import parse as parse_record
 
 T = TypeVar("T")
 EVENTS = 40
+SETUP_SECONDS = 24 * 3600.0
+"""How long a set-up link is good; ``GOOD_FOR`` of ``web/setup``, which would bring a web server along."""
+PROGRAMS_SECONDS = 10.0
+"""What programs said is believed for so long: two screens look every few seconds, for years."""
 CONSOLE_PORT = 8443
 PATIENCE = 3.0
 """Seconds that one source may take; a disk that hangs keeps its thread, and nobody else."""
+_NO_SERVICES: tuple[Service, ...] = ()
 _NOTHING: tuple[tuple[Happened, ...], bool] = ((), False)
 
 
@@ -63,6 +68,7 @@ class Gatherer:
 
     places: Places = field(default_factory=Places)
     computer: Computer = field(default_factory=Computer)
+    _said: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _hanging: dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
 
     async def look(self) -> Facts:
@@ -70,8 +76,8 @@ class Gatherer:
         warnings = list[str]()
         config = await self._beside("configuration", self.config, Config(), warnings)
         state_dir = config.site.state_dir
-        links = await self._asked(["ip", "-json", "address", "show"], list[judge.Link], [], warnings)
-        routes = await self._asked(["ip", "-json", "route", "show", "default"], list[judge.Route], [], [])
+        links, routes, services, said = await self._kept("programs", self._from_programs)
+        warnings += said
         words = judge.command_line(_text(self.places.command_line))
         told = await self._beside("store", lambda: _from_store(state_dir), _NOTHING, warnings)
         warnings += await self._beside("state partition", lambda: _room(state_dir), [], warnings)
@@ -89,11 +95,13 @@ class Gatherer:
             urls=judge.urls(config.web.listen, links, routes, network.managed),
             fingerprint=_text(state_dir / "ca-fingerprint").strip(),
             setup=setup,
-            services=await self._services(),
+            setup_expired=bool(setup) and now - _changed(state_dir / "setup-url") >= SETUP_SECONDS,
+            services=services,
             events=told[0],
             warnings=tuple(warnings),
             network_until=network.until,
             may_install="qrm.install" in words or (not told[1] and self.is_removable()),
+            is_installer="qrm.install" in words,
             utc_offset=float(time.localtime(now).tm_gmtoff),
         )
 
@@ -137,11 +145,23 @@ class Gatherer:
             return [said] if said else []
         return []
 
+    async def _kept(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """What was said lately, or is said now."""
+        at, said = self._said.get(name, (-PROGRAMS_SECONDS, None))
+        if time.monotonic() - at >= PROGRAMS_SECONDS:
+            said = await ask()
+            self._said[name] = time.monotonic(), said
+        return cast("T", said)
+
+    async def _from_programs(self) -> tuple[list[judge.Link], list[judge.Route], tuple[Service, ...], list[str]]:
+        said = list[str]()
+        links = await self._asked(["ip", "-json", "address", "show"], list[judge.Link], [], said)
+        routes = await self._asked(["ip", "-json", "route", "show", "default"], list[judge.Route], [], [])
+        return links, routes, await self._protected("services", self._services, _NO_SERVICES, []), said
+
     async def _services(self) -> tuple[Service, ...]:
-        """None where no systemd runs."""
-        with suppress(ApplianceError, ValueError):
-            return judge.services(await states(States(), self.computer, lambda progress, message="": None))
-        return ()
+        """Raises ApplianceError where no systemd runs."""
+        return judge.services(await states(States(), self.computer, lambda progress, message="": None))
 
     async def _asked(self, argv: list[str], kind: type[T], otherwise: T, warnings: list[str]) -> T:
         async def ask() -> T:
@@ -207,6 +227,13 @@ def _room(state_dir: Path) -> list[str]:
         said = judge.room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, str(state_dir))
         return [said] if said else []
     return []
+
+
+def _changed(path: Path) -> float:
+    """When a file was written, Unix time."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _text(path: Path) -> str:

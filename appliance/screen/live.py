@@ -69,6 +69,7 @@ class Live:
 
     def _take(self) -> None:
         self._terminal.open()
+        self._resized()
         self._terminal.read(self._heard)
         self._ask()
 
@@ -123,6 +124,9 @@ class Live:
         return replace(size, ascii_only=size.ascii_only or self._ascii_only)
 
     async def _keep_looking(self) -> None:
+        self._facts = await self._look()
+        if self._facts.is_installer:
+            self._pressed(["i"])
         while True:
             self._facts = await self._look()
             self._draw()

@@ -26,6 +26,7 @@ from appliance.screen.orders import (
     LookAtNetwork,
     LookAtUsers,
     LookForBackups,
+    MakeLink,
     OpenShell,
     Order,
     ReadLog,
@@ -37,6 +38,8 @@ from appliance.screen.orders import (
 )
 from appliance.screen.pages import Code, Confirm, Field, Form, Item, Menu, Page
 
+KEEP_WORD = "keep"
+RESTART_WORD, OFF_WORD, INSTALL_WORD = "restart", "switch off", "install"
 RESET_WORD = "erase everything"
 RESTORE_WORD = "restore"
 
@@ -64,6 +67,7 @@ def main(facts: Facts) -> Menu:
     everything = (
         (facts.may_install, Item("Install onto a disk of this computer", "install")),
         (bool(facts.setup), Item("Set-up link as a QR code", "code")),
+        (facts.setup_expired, Item("Make a fresh set-up link", "fresh-link", about="restarts the services")),
         (True, Item("Network settings", "network")),
         (True, Item("Log", "log")),
         (not facts.setup, Item("Reset a password", "users")),
@@ -126,12 +130,12 @@ def _read_shell(form: Form) -> Order | Confirm | Failed:
 
 def _restart(value: object, facts: Facts) -> Confirm:
     lines = ("Machines that run go on running. Until the appliance is back, none of them can boot from it.",)
-    return Confirm("Restart", lines, Restart())
+    return Confirm("Restart", lines, Restart(), RESTART_WORD)
 
 
 def _switch_off(value: object, facts: Facts) -> Confirm:
     lines = ("Machines that run go on running. While the appliance is off, none of them can boot from it.",)
-    return Confirm("Switch off", lines, SwitchOff())
+    return Confirm("Switch off", lines, SwitchOff(), OFF_WORD)
 
 
 def _reset(value: object, facts: Facts) -> Confirm:
@@ -194,7 +198,7 @@ def _disk(value: object, facts: Facts) -> Confirm:
     assert isinstance(value, Disk)
     if not value.holds:
         lines = (str(value), "Nothing known is on it. It becomes the disk of the appliance.")
-        return Confirm("Install onto a disk", lines, InstallOnto(value))
+        return Confirm("Install onto a disk", lines, InstallOnto(value), INSTALL_WORD)
     found = tuple(f"  {each}" for each in value.holds[:8])
     more = (f"  and {len(value.holds) - 8} more",) if len(value.holds) > 8 else ()
     lines = (str(value), "All of this is lost:", *found, *more, f"Its serial number is {value.identifier}.")
@@ -205,6 +209,7 @@ CHOICES: dict[str, Choice] = {
     "install": lambda value, facts: Begin("Looking at the disks", LookAtDisks()),
     "disk": _disk,
     "code": lambda value, facts: Code(),
+    "fresh-link": lambda value, facts: Begin("Set-up link", MakeLink()),
     "network": lambda value, facts: Begin("Looking at the network", LookAtNetwork()),
     "log": _log_menu,
     "read-log": _read_log,

@@ -85,6 +85,11 @@ class ReadLog(Order):
 
 
 @dataclass(frozen=True, slots=True)
+class MakeLink(Order):
+    """Have the daemon make a set-up link that is good for another day."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restart(Order):
     """Restart the appliance."""
 

@@ -87,12 +87,15 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """What is about to happen; goes on when the word is typed, or where there is none, on ``y``."""
+    """What is about to happen; goes on when the word is typed.
+
+    There is always a word: noise of a serial line, or what another computer prints on it, must not restart anything.
+    """
 
     title: str
     lines: tuple[str, ...]
     order: Order
-    word: str = ""
+    word: str
     typed: str = ""
     wrong: bool = False
 
@@ -137,6 +140,7 @@ class Trial:
     until: float
     """Unix time."""
     lines: tuple[str, ...] = ()
+    typed: str = ""
 
 
 Page = Trial | Front | Code | Menu | Form | Confirm | Reader | Busy | Told

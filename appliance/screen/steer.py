@@ -72,7 +72,7 @@ def press(ui: Ui, key: Key, facts: Facts) -> Step:
     if isinstance(page, Busy):
         return _on_busy(ui, page, key)
     if isinstance(page, Trial):
-        return _on_trial(ui, key)
+        return _on_trial(ui, page, key)
     if key in ("esc", "ctrl-c"):
         return Step(ui.popped())
     return _on_page(ui, page, key, facts)
@@ -114,12 +114,14 @@ def _on_busy(ui: Ui, page: Busy, key: str) -> Step:
     return Step(ui)
 
 
-def _on_trial(ui: Ui, key: str) -> Step:
-    if key in ("k", "K"):
-        return _begun(ui.popped(), KeepNetwork(), "Keeping the settings")
-    if key in ("t", "T", "esc", "ctrl-c"):
+def _on_trial(ui: Ui, page: Trial, key: str) -> Step:
+    if key in ("esc", "ctrl-c"):
         return _begun(ui.popped(), RevertNetwork(), "Taking the settings back")
-    return Step(ui)
+    if key != "enter":
+        return Step(ui.swapped(replace(page, typed=_edited(page.typed, key))))
+    if page.typed.strip() == menu.KEEP_WORD:
+        return _begun(ui.popped(), KeepNetwork(), "Keeping the settings")
+    return Step(ui.swapped(replace(page, typed="")))
 
 
 def _on_menu(ui: Ui, page: Menu, key: str, facts: Facts) -> Step:
@@ -197,13 +199,11 @@ def _corrected(form: Form, failed: Failed) -> Form:
 
 
 def _on_confirm(ui: Ui, page: Confirm, key: str) -> Step:
-    if not page.word:
-        return _begun(ui.popped(), page.order, page.title) if key in ("y", "Y") else Step(ui)
-    if key == "enter":
-        if page.typed.strip() == page.word:
-            return _begun(ui.popped(), page.order, page.title)
-        return Step(ui.swapped(replace(page, typed="", wrong=True)))
-    return Step(ui.swapped(replace(page, typed=_edited(page.typed, key), wrong=False)))
+    if key != "enter":
+        return Step(ui.swapped(replace(page, typed=_edited(page.typed, key), wrong=False)))
+    if page.typed.strip() == page.word:
+        return _begun(ui.popped(), page.order, page.title)
+    return Step(ui.swapped(replace(page, typed="", wrong=True)))
 
 
 def _scrolled(page: Reader, key: str) -> Reader:

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import signal
 import struct
 import termios
 from collections.abc import Callable
@@ -50,9 +51,17 @@ class Terminal:
         wanted[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
         termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
         os.set_blocking(self._descriptor, False)
+        self._take_foreground()
         self._is_raw = True
         self._seen = []
         self._write(ansi.OPEN if self._serial else ansi.UTF8_LINUX + ansi.OPEN)
+
+    def _take_foreground(self) -> None:
+        """A shell that was killed leaves the terminal to a process group that is gone; reading would fail then."""
+        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # the kernel stops who takes it from the background
+        with suppress(OSError):
+            os.tcsetpgrp(self._descriptor, os.getpgrp())
+        signal.signal(signal.SIGTTOU, before)
 
     def close(self) -> None:
         """Give it back as it was. A line that nobody reads gets no farewell."""
@@ -71,8 +80,9 @@ class Terminal:
 
     def ask(self) -> None:
         """Ask it for its size and its letters; the answers come as keys. Draws over what is there."""
-        self._seen = []
-        self._write(ansi.ASK)
+        if self._is_raw and not self._waiting:
+            self._seen = []
+            self._write(ansi.ASK)
 
     def forget(self) -> None:
         """Something else may have written on it: the next drawing draws all."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from appliance.screen import qr
 from appliance.screen.facts import Facts, Service, setup_link, spaced_fingerprint, wall_time
+from appliance.screen.menu import KEEP_WORD
 from appliance.screen.pages import Busy, Code, Confirm, Field, Form, Front, Item, Menu, Page, Reader, Told, Trial
 from appliance.screen.text import (
     CHOSEN,
@@ -32,7 +33,7 @@ _KEYS = {
     Form: "Up, Down: move   Left, Right: other choice   Enter: next   Esc: back",
     Reader: "Up, Down, PgUp, PgDn: move   End: newest   Esc: back",
     Told: "Enter: back",
-    Trial: "K: keep them   T: take them back",
+    Trial: "Enter: keep them   Esc: take them back",
 }
 
 
@@ -89,7 +90,7 @@ def _keys(page: Page, facts: Facts) -> str:
             more = "   Q: QR code of the set-up link" if facts.setup else ""
             return "Enter: menu" + more + ("   I: install onto a disk" if facts.may_install else "")
         case Confirm():
-            return "Enter: go on   Esc: back" if page.word else "Y: yes   Esc: back"
+            return "Enter: go on   Esc: back"
         case Busy():
             return "Esc: stop it" if page.may_cancel else ""
         case _:
@@ -140,6 +141,8 @@ def _reached(facts: Facts, size: Size) -> list[Line]:
     if facts.setup:
         link = setup_link(facts) or f"{facts.setup} (there is no address yet to open it at)"
         note = "Nobody has an account yet: open this link, which is good once. Q shows it as a QR code."
+        if facts.setup_expired:
+            note = "This link was good for a day, which is over. The menu makes a fresh one."
         room = max(size.columns - LABEL, 20)
         lines += [replace(each, style=STRONG) for each in _labelled("Set-up", wrapped(link, room))]
         lines += _labelled("", wrapped(note, room))
@@ -236,8 +239,6 @@ def _field(field: Field, at: bool, size: Size) -> Line:
 
 def _confirm(page: Confirm, size: Size) -> list[Line]:
     lines = [*_heading(page.title), *_prose(page.lines, size), Line()]
-    if not page.word:
-        return [*lines, Line("Do it? Press Y.", STRONG)]
     lines += [Line(f"Type {page.word} to go on:", STRONG), Line(f"> {tail(clean(page.typed), size.columns - 4)}_")]
     if page.wrong:
         lines += [Line(), Line("! That is something else. Nothing was done.", WARN)]
@@ -268,4 +269,6 @@ def _trial(page: Trial, facts: Facts, size: Size) -> list[Line]:
     ask = f"Does the network work? In {_left(facts, page.until)} the settings of before come back by themselves."
     where = facts.urls or ("no address yet",)
     lines = [*_heading("The new settings are in use"), *_prose(page.lines, size), Line()]
-    return [*lines, *_labelled("Console", list(where)), Line(), *_prose((ask,), size, STRONG)]
+    lines += [*_labelled("Console", list(where)), Line(), *_prose((ask,), size), Line()]
+    typed = Line(f"> {tail(clean(page.typed), size.columns - 4)}_")
+    return [*lines, Line(f"Type {KEEP_WORD} to keep them:", STRONG), typed]

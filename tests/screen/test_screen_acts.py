@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
@@ -22,13 +23,15 @@ from appliance.privileged.verbs import network
 from appliance.privileged.verbs.journal import LastLines
 from appliance.privileged.verbs.power import PowerOff, Reboot
 from appliance.privileged.verbs.reset import Factory
-from appliance.screen import act, orders, sticks
+from appliance.privileged.verbs.services import Restart as RestartUnit
+from appliance.screen import act, gather, orders, sticks
 from appliance.screen.act import ACTS, Acting
 from appliance.screen.gather import Gatherer, Places, in_thread
 from appliance.screen.orders import Backup, Failed, Finished, NetworkTried, Order, Settings
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.schema import migrate
+from appliance.web.setup import GOOD_FOR
 
 MAC = "52:54:00:00:00:01"
 LAYOUT = Layout((Interface("nic0", mac=MAC, method="dhcp", roles=("management",)),))
@@ -87,9 +90,15 @@ def test_every_order_has_somebody_who_carries_it_out():
 
 @pytest.mark.parametrize(
     ("order", "verb"),
-    [(orders.Restart(), Reboot()), (orders.SwitchOff(), PowerOff()), (orders.FactoryReset(), Factory()),
-     (orders.KeepNetwork(), network.Confirm()), (orders.RevertNetwork(), network.Revert())],
-)  # fmt: skip
+    [
+        (orders.MakeLink(), RestartUnit("appliance.service")),
+        (orders.Restart(), Reboot()),
+        (orders.SwitchOff(), PowerOff()),
+        (orders.FactoryReset(), Factory()),
+        (orders.KeepNetwork(), network.Confirm()),
+        (orders.RevertNetwork(), network.Revert()),
+    ],
+)
 async def test_what_changes_the_system_is_a_verb(tmp_path, order, verb):
     person = Person(tmp_path)
     assert isinstance(await person.orders(order), Finished)
@@ -343,12 +352,26 @@ async def test_somebody_with_an_account_ends_the_offer_to_install(tmp_path, stor
         assert not (await person.acting.gatherer.look()).may_install
         (tmp_path / "cmdline").write_text("qrm.appliance=1 qrm.install=1 rauc.slot=B")
         facts = await person.acting.gatherer.look()
-        assert (facts.may_install, facts.slot) == (True, "B")
+        assert (facts.may_install, facts.is_installer, facts.slot) == (True, True, "B")
+
+
+async def test_programs_are_asked_every_few_seconds_only(tmp_path):
+    person = Person(tmp_path)
+    for _ in range(3):
+        await person.acting.gatherer.look()
+    assert [argv[0] for argv in person.ran] == ["systemctl"]
+
+
+async def test_a_link_of_yesterday_is_known_for_one(tmp_path):
+    gatherer, link = Person(tmp_path).acting.gatherer, tmp_path / "setup-url"
+    link.write_text("/setup?token=X\n")
+    assert not (await gatherer.look()).setup_expired
+    os.utime(link, (1.0, 1.0))
+    assert (await gatherer.look()).setup_expired
+    assert gather.SETUP_SECONDS == GOOD_FOR
 
 
 async def test_a_disk_that_hangs_is_asked_once(tmp_path, monkeypatch):
-    from appliance.screen import gather
-
     monkeypatch.setattr(gather, "PATIENCE", 0.05)
     asked, answer = [], threading.Event()
 

@@ -1,6 +1,8 @@
 """Conversations with the screen: keys and answers in, orders and lines out. No terminal, no computer."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from screen_person import NOW, SETUP, Person
 
 from appliance.installer.disks import Disk
@@ -21,6 +23,7 @@ from appliance.screen.orders import (
     LookAtNetwork,
     LookAtUsers,
     LookForBackups,
+    MakeLink,
     NetworkSeen,
     NetworkTried,
     Nic,
@@ -78,7 +81,20 @@ def test_every_choice_of_the_menu_leads_somewhere():
 
 def test_every_name_of_a_choice_is_in_the_table():
     """And nothing in the tables is out of reach."""
-    named = {"install", "disk", "code", "network", "log", "read-log", "users", "password", "shell", "backups", "backup"}
+    named = {
+        "install",
+        "disk",
+        "fresh-link",
+        "code",
+        "network",
+        "log",
+        "read-log",
+        "users",
+        "password",
+        "shell",
+        "backups",
+        "backup",
+    }
     assert set(CHOICES) == named | {"restart", "off", "reset"}
     assert set(FORMS) == {"network", "password", "shell", "backup"}
 
@@ -106,16 +122,16 @@ def test_keys_without_a_meaning_have_none(key):
 
 
 def test_a_restart_is_asked_once_more():
-    person = Person().presses("enter").chooses("Restart").sees("none of them can boot", "Press Y")
-    person.presses("enter", "n", "x")
+    person = Person().presses("enter").chooses("Restart").sees("none of them can boot", "Type restart to go on")
+    person.presses("enter", "y", "enter", "n").types("restart").presses("enter")
     assert person.orders == []
-    assert person.presses("y").order == Restart()
+    assert person.types("restart").presses("enter").order == Restart()
     person.presses("esc").sees("Please wait"), "there is no way back from here"
     person.hears(Finished(("The appliance restarts.",))).sees("The appliance restarts.")
 
 
 def test_switching_off_that_fails_says_why():
-    person = Person().presses("enter").chooses("Switch off").presses("Y")
+    person = Person().presses("enter").chooses("Switch off").types("switch off").presses("enter")
     assert person.order == SwitchOff()
     person.hears(Failed("no helper", "look at its journal")).sees("no helper", "look at its journal").presses("enter")
     assert person.ui.top.title == "Menu"
@@ -124,11 +140,35 @@ def test_switching_off_that_fails_says_why():
 def test_a_factory_reset_says_what_is_lost_and_takes_the_whole_word():
     person = Person().presses("enter").chooses("Factory reset")
     person.sees("all accounts and settings", "images and kernels", "Kept is the version", RESET_WORD)
-    person.presses("y", "enter").sees("That is something else. Nothing was done.")
+    person.types("y").presses("enter").sees("That is something else. Nothing was done.")
     person.types(RESET_WORD[:-1]).presses("enter")
     assert person.orders == []
     person.types("x").presses("backspace").types(RESET_WORD).presses("enter")
     assert person.order == FactoryReset()
+
+
+def test_an_expired_link_is_made_anew():
+    person = Person(setup=SETUP, setup_expired=True).sees("good for a day, which is over").presses("enter")
+    assert person.chooses("Make a fresh").order == MakeLink()
+    Person(setup=SETUP).presses("enter").sees_no("Make a fresh")
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="aeikoprstyY \r123456789xqm", max_size=120))
+def test_noise_of_a_line_restarts_nothing(noise):
+    """Nor does it keep a network: it looks at most."""
+    person = Person(setup=SETUP)
+    for letter in noise:
+        person.presses("enter" if letter == "\r" else letter)
+        while person.orders:
+            order = person.orders.pop()
+            assert isinstance(order, LookAtNetwork | TryNetwork | RevertNetwork | ReadLog | LookForBackups), order
+            if isinstance(order, LookAtNetwork):
+                person.hears(NetworkSeen(NICS, Settings("nic0")))
+            elif isinstance(order, TryNetwork):
+                person.hears(NetworkTried(NOW + 60))
+            else:
+                person.hears(Finished())
 
 
 # -- the network
@@ -190,13 +230,13 @@ def tried():
 
 def test_new_settings_are_kept_by_a_key_only():
     person = tried().sees("In 60 s the settings of before come back", "nic0 gets its address by DHCP")
-    person.presses("enter", " ", "x").waits(30).sees("In 30 s")
+    person.presses("enter", " ", "k", "enter").types("kee").presses("enter").waits(30).sees("In 30 s")
     assert person.orders == []
-    assert person.presses("k").order == KeepNetwork()
+    assert person.types("keep").presses("enter").order == KeepNetwork()
     person.hears(Finished(("The settings are kept.",))).sees("The settings are kept.").waits(60).sees("are kept")
 
 
-@pytest.mark.parametrize("key", ["t", "esc", "ctrl-c"])
+@pytest.mark.parametrize("key", ["esc", "ctrl-c"])
 def test_new_settings_are_taken_back_at_once(key):
     assert tried().presses(key).order == RevertNetwork()
 
@@ -327,14 +367,14 @@ def chosen(*disks):
 
 def test_an_empty_disk_is_asked_for_once():
     person = chosen(disk()).sees("Samsung SSD 870, serial S5Y1, 500.0 GB · empty").presses("enter")
-    assert person.sees("Nothing known is on it").presses("y").order == InstallOnto(disk())
+    assert person.sees("Nothing known is on it").types("install").presses("enter").order == InstallOnto(disk())
 
 
 def test_a_disk_with_data_takes_its_serial_number():
     full = disk(holds=("sdb1: 537.0 MB, FAT 'EFI'", "sdb2: 100.0 GB, LVM physical volume", "  vg-root: 20.0 GB, ext4"))
     person = chosen(full).sees("holds data").presses("enter")
     person.sees("All of this is lost", "LVM physical volume", "vg-root: 20.0 GB", "Type S5Y1 to go on")
-    person.presses("y", "enter").types("s5y1").presses("enter").sees("Nothing was done")
+    person.types("y").presses("enter").types("s5y1").presses("enter").sees("Nothing was done")
     assert person.orders == []
     assert person.types("S5Y1").presses("enter").order == InstallOnto(full)
 
@@ -346,7 +386,7 @@ def test_a_disk_that_cannot_be_used_says_why():
 
 
 def test_progress_is_shown_and_it_can_be_stopped():
-    person = chosen(disk()).presses("enter", "y")
+    person = chosen(disk()).presses("enter").types("install").presses("enter")
     person.orders.clear()
     person.hears(Progress(0.42, "copying root-a: 40 of 100 MiB")).sees(" 42%", "copying root-a", "Esc: stop it")
     assert person.presses("esc").order == Cancel()

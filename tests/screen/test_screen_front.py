@@ -125,7 +125,7 @@ PAGES = [
     Menu("Nothing", ()),
     Form("Form", "shell", FIELDS, ("intro " * 99,), at=1, error="error " * 60),
     Confirm("Confirm", ("line " * 80,), Restart(), "word", "w" * 200, True),
-    Confirm("Confirm", ("line",), Restart()),
+    Confirm("Confirm", ("line",), Restart(), "restart"),
     Reader("Reader", tuple(f"line {number}" for number in range(99)), 20, 5),
     Reader("Reader", ()),
     Busy("Busy", LookAtDisks(), "doing " * 40, 0.5),
