@@ -48,6 +48,7 @@ KINDS: dict[str, str] = {
     "certificate.changed": "another certificate was put in for the console",
     "setup.done": "the appliance was set up",
     "setup.failed": "a set-up was not carried out, or its network was taken back",
+    "appliance.network": "the appliance's own network was changed for a trial, kept or taken back",
     "state.changed": "a user made a backup, restored one, or removed an old state",
     "state.restored": "the state was restored from a backup",
     "state.room": "the disk that holds the state fills up, is full, or has room again",

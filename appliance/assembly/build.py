@@ -28,6 +28,7 @@ from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.observations import Observations
+from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
@@ -88,7 +89,8 @@ async def build(
     await apply()
     wishes = Wishes(store, bus, on.clock, on.subnets)
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
-    asked = NetworkParts(network, switches, Standings(switches, out))
+    own = OwnNetworks(store, bus, on.clock, Privileged())
+    asked = NetworkParts(network, switches, own, Standings(switches, out))
     power = power_parts(on)
     updates = Updates(store, bus, on.clock, on.state, Privileged())
     first = first_start(on)
@@ -101,6 +103,7 @@ async def build(
         "kept names": kept_names.run,
         "sightings": watch.run,
         "other DHCP servers": out.run,
+        "own networks": own.run,
         "console certificate": watch_certificate,
         "updates": updates.run,
         **({"set-up": first.conduct.run} if first else {}),

@@ -15,6 +15,7 @@ from appliance.console_tls import ConsoleTls
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -31,6 +32,7 @@ class NetworkParts:
 
     wishes: NetworkWishes
     switches: SubnetSwitches
+    own: OwnNetworks
     standing: Callable[[str], Standing]
 
 
@@ -55,6 +57,7 @@ def console(
         network_wishes=network.wishes,
         power_wishes=power,
         switches=network.switches,
+        own_networks=network.own,
         imports=imports,
         clock=ground.clock,
         state_dir=ground.state,

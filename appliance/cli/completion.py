@@ -57,6 +57,13 @@ def tags() -> Completes:
     return _completing(lambda begun: ((tag, f"{many}") for tag, many in _ask("/machines/summary")["tags"].items()))
 
 
+def interfaces() -> Completes:
+    """Completes the appliance's own interfaces."""
+    return _completing(
+        lambda begun: ((each["name"], each["kind"]) for each in _ask("/appliance/network")["interfaces"])
+    )
+
+
 def event_kinds() -> Completes:
     """Completes kinds of events."""
 

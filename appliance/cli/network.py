@@ -9,6 +9,7 @@ from appliance.cli.client import segment
 from appliance.cli.completion import values
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.interfaces import interfaces
 from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, fields, moment, table
 from appliance.cli.subnets import COMMANDS as SUBNET_COMMANDS
@@ -25,7 +26,7 @@ def network() -> None:
     """Subnets, leases, reservations, names, and what was seen on the network and is not here."""
 
 
-for _command in SUBNET_COMMANDS:
+for _command in (*SUBNET_COMMANDS, interfaces):
     network.add_command(_command)
 
 

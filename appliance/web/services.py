@@ -12,6 +12,7 @@ from appliance.privileged.client import Privileged
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.room import Space
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -31,6 +32,7 @@ class Services:
     network_wishes: NetworkWishes
     power_wishes: PowerWishes
     switches: SubnetSwitches
+    own_networks: OwnNetworks
     imports: Imports
     clock: Callable[[], float]
     state_dir: Path

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from paper_computer import computer, quiet
+from tests.privileged.paper_computer import computer, quiet
 
 from appliance.errors import ApplianceError
 from appliance.networking.layout import Interface, Layout

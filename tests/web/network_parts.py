@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 from appliance.events import Bus
@@ -10,9 +11,11 @@ from appliance.netboot.dhcp.rules import Rules
 from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.zone import Zone
+from appliance.privileged.client import Privileged
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -38,6 +41,7 @@ def network_parts(
         return replace(STANDING, fixed=switches.fixed(interface))
 
     return {
+        "own_networks": OwnNetworks(store, bus, clock, Privileged(Path("/nonexistent/helper.sock"))),
         "switches": switches,
         "network": NetworkViews(store, clock, served, ["off0"], zone, standing),
         "power_wishes": PowerWishes(store, bus, clock, Sealer(b"k" * KEY_BYTES)),

@@ -124,6 +124,8 @@ PAGES = (
     "/settings/backup",
     "/settings/backup/old/before-restore-20261120T184000Z/delete",
     "/settings/certificate/reset",
+    "/network/interfaces",
+    "/network/interfaces/new",
     "/settings/updates",
     "/settings/updates/restart",
     "/settings/updates/back",

@@ -1,6 +1,7 @@
 """The API's addresses of the network."""
 
-from appliance.web.api import network, subnet_rules
+from appliance.accounts import Role
+from appliance.web.api import interfaces, network, subnet_rules
 from appliance.web.api import network_shapes as shapes
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.listing import Page
@@ -40,4 +41,19 @@ NETWORK: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/network/sightings/{mac}", network.sighting, 200, shapes.SightingOut),
     Endpoint("DELETE", "/network/sightings/{mac}", network.forget_sighting, 204),
+    Endpoint("GET", "/appliance/network", interfaces.show, 200, interfaces.NetworkOut),
+    Endpoint(
+        "PUT", "/appliance/network", interfaces.put_layout, 200, interfaces.ChangeOut, interfaces.LayoutIn,
+        role=Role.ADMIN,
+    ),
+    Endpoint(
+        "PUT", "/appliance/network/interfaces/{name}", interfaces.put_interface, 200, interfaces.ChangeOut,
+        interfaces.InterfaceIn, role=Role.ADMIN,
+    ),
+    Endpoint(
+        "DELETE", "/appliance/network/interfaces/{name}", interfaces.delete_interface, 200, interfaces.ChangeOut,
+        query=interfaces.DELETE_QUERY, role=Role.ADMIN,
+    ),
+    Endpoint("POST", "/appliance/network/confirm", interfaces.confirm, 204, role=Role.ADMIN),
+    Endpoint("POST", "/appliance/network/revert", interfaces.revert, 204, role=Role.ADMIN),
 )  # fmt: skip

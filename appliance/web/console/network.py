@@ -23,6 +23,7 @@ TABS = (
     ("reservations", "Reservations", "/network/reservations"),
     ("names", "Names", "/network/names"),
     ("seen", "Seen, not here", "/network/seen"),
+    ("interfaces", "Interfaces", "/network/interfaces"),
 )
 OWNERS = {
     "machine": "a machine",

@@ -119,9 +119,16 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         may=_may(request),
         zone=zone_of(request),
         domain=request.app[SERVICES].domain,
+        trial=_trial(request),
         **values,
     )
     return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _trial(request: web.Request) -> float | None:
+    """Until when a change of the appliance's own network is tried; every page says so."""
+    trial = request.app[SERVICES].own_networks.trial
+    return trial.until if trial and request.get(USER) and trial.until > request.app[SERVICES].clock() else None
 
 
 def _may(request: web.Request) -> Callable[[str], bool]:

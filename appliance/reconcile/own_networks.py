@@ -1,0 +1,223 @@
+"""The appliance's own networks, for people and programs: shown, planned, tried, kept and taken back.
+
+The privileged helper does all of it, and systemd takes back what nobody confirms: this only asks, and tells.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from appliance.accounts import Asker
+from appliance.errors import ApplianceError, Conflict
+from appliance.events import Bus, Event
+from appliance.networking.check import check
+from appliance.networking.edit import with_interface, without_interface
+from appliance.networking.layout import Interface, Layout
+from appliance.networking.plan import Plan, plan
+from appliance.privileged.client import Privileged, missing
+from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
+from appliance.reconcile import audit
+from appliance.reconcile.record import Tell, record
+from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 1.0
+"""Between the wish and a change that cuts off who asked: the answer travels over the old network."""
+LATE_SECONDS = 3.0
+"""After the end of a trial, until it is asked what became of it."""
+KIND = "appliance.network"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is to show."""
+
+    here: bool
+    """Whether this computer is a flashed appliance."""
+    status: NetworkStatus | None = None
+    trouble: str = ""
+    """Why the status is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One layout to another, and what that means for who asks."""
+
+    before: Layout
+    after: Layout
+    plan: Plan
+
+
+class OwnNetworks:
+    """Every method that changes something takes ``by``, who asked; raises ApplianceError.
+
+    ``here`` is the address of ours that the request came to.
+    """
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], privileged: Privileged) -> None:
+        self._store, self._bus, self._clock, self._privileged = store, bus, clock, privileged
+        self._asked: Layout | None = None
+        self._wake = asyncio.Event()
+        self.trial: Trial | None = None
+        """What waits to be confirmed, as far as it is known here: every page says so."""
+
+    async def standing(self) -> Standing:
+        """How the networks are, asked each time."""
+        if not self._privileged.here:
+            return Standing(here=False)
+        try:
+            return Standing(True, await self._status())
+        except ApplianceError as error:
+            return Standing(True, trouble=error.message)
+
+    async def _status(self) -> NetworkStatus:
+        if not self._privileged.here:
+            raise missing()
+        found = await self._privileged.call(Status())
+        if self.trial != found.trial and self._asked is None:
+            self.trial = found.trial
+            self._wake.set()
+        return found
+
+    async def with_interface(self, wanted: Interface, here: str) -> Change:
+        """What it would mean to have an interface so; raises Invalid."""
+        return await self._change(lambda layout: with_interface(layout, wanted), here)
+
+    async def without_interface(self, name: str, here: str) -> Change:
+        """What it would mean to take an interface away; raises Invalid, NotFound."""
+        return await self._change(lambda layout: without_interface(layout, name), here)
+
+    async def with_layout(self, layout: Layout, here: str) -> Change:
+        """What it would mean to have all of them so; raises Invalid."""
+        return await self._change(lambda _: layout, here)
+
+    async def with_nat(self, nat: bool, here: str) -> Change:
+        """What it would mean to translate addresses, or not to."""
+        return await self._change(lambda layout: msgspec.structs.replace(layout, nat=nat), here)
+
+    async def interface(self, name: str) -> Interface | None:
+        """The confirmed interface of this name."""
+        return (await self._status()).layout.named(name)
+
+    async def _change(self, edit: Callable[[Layout], Layout], here: str) -> Change:
+        status = await self._status()
+        after = edit(status.layout)
+        check(after)
+        live = {each.name: each.addresses for each in status.seen}
+        return Change(status.layout, after, plan(status.layout, after, here, live))
+
+    async def apply(self, change: Change, confirm: str | None, by: Asker) -> float:
+        """Try it for a minute; Unix time at which it is taken back.
+
+        A change that cuts off who asks is put on a moment later, so that they hear of it. Raises Conflict
+        ``confirmation-needed``, ``network-trying``, ``network-same``.
+        """
+        _agreed(change.plan, confirm)
+        if self._asked is not None or (await self._status()).trial is not None:
+            hint = "confirm the last change or take it back first"
+            raise Conflict("network-trying", "another change of the network waits to be confirmed", hint)
+        await self._tell(by, "network.try", f"{by.name} tries another network", change.plan.lines, change)
+        if not change.plan.lost:
+            self.trial = await self._privileged.call(Apply(change.after))
+            self._wake.set()
+            return self.trial.until
+        self._asked = change.after
+        self._wake.set()
+        return self._clock() + ANSWER_SECONDS + 60
+
+    async def confirm(self, by: Asker) -> None:
+        """Keep what is tried; raises Conflict ``network-not-trying``."""
+        await self._require().call(Confirm())
+        self.trial = None
+        await self._tell(by, "network.keep", f"{by.name} keeps the network that was tried")
+
+    async def revert(self, by: Asker) -> None:
+        """Take back what is tried; raises Conflict ``network-not-trying``."""
+        await self._require().call(Revert())
+        self.trial = None
+        await self._tell(by, "network.take-back", f"{by.name} took a change of the network back")
+
+    def _require(self) -> Privileged:
+        if not self._privileged.here:
+            raise missing()
+        return self._privileged
+
+    async def _tell(
+        self, by: Asker, action: str, text: str, lines: tuple[str, ...] = (), change: Change | None = None
+    ) -> None:
+        now = self._clock()
+
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            before, after = (_plain(change.before), _plain(change.after)) if change else (None, None)
+            audit.note(db, by, action, ("appliance", "network", "network"), before, after, now=now)
+            tell(Event(KIND, now, text, "; ".join(lines)))
+
+        await record(self._store, self._bus, job)
+
+    # -- what goes on by itself
+
+    async def run(self) -> None:
+        """Put on what was asked for, and tell what became of it, until cancelled."""
+        while True:
+            self._wake.clear()
+            await self.step()
+            await self._wait(self._pause())
+
+    async def step(self) -> None:
+        """One round; what cannot be asked now is asked later."""
+        try:
+            if self._asked is not None:
+                await self._put_on(self._asked)
+            if self._privileged.here:
+                status = await self._status()
+                if status.reverted is not None:
+                    await self._tell_reverted(status.reverted)
+        except ApplianceError as error:
+            log.warning("the network of the appliance: %s", error.message)
+
+    def _pause(self) -> float | None:
+        """Seconds until there is something to look at; None while nothing is tried."""
+        if self.trial is None:
+            return None
+        return max(self.trial.until + LATE_SECONDS - self._clock(), LATE_SECONDS)
+
+    async def _put_on(self, layout: Layout) -> None:
+        try:
+            await asyncio.sleep(ANSWER_SECONDS)
+            self.trial = await self._privileged.call(Apply(layout))
+        finally:
+            self._asked = None
+
+    async def _wait(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _tell_reverted(self, of: Reverted) -> None:
+        """Once, whichever daemon hears of it first."""
+
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
+            known = db.execute("SELECT 1 FROM events WHERE kind = ? AND at = ?", (KIND, of.at)).fetchone()
+            if known is None:
+                tell(Event(KIND, of.at, "a change of the network was taken back", of.why))
+
+        await record(self._store, self._bus, job)
+
+
+def _agreed(of: Plan, confirm: str | None) -> None:
+    if not of.lines:
+        raise Conflict("network-same", "the network is like this already", "change something first")
+    if of.confirm and confirm != of.confirm:
+        raise Conflict("confirmation-needed", of.lost, f"confirm with {of.confirm!r}", "confirm")
+
+
+def _plain(of: Layout) -> dict[str, object]:
+    """By interface, so that the log has only what differs."""
+    return {"nat": of.nat, **{each.name: msgspec.to_builtins(each) for each in of.interfaces}}
