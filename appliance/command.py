@@ -121,10 +121,12 @@ async def heard(
 def attended(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a program on our own terminal, for a person, until it ends by itself; its exit code.
 
-    ``environment`` comes on top of ours. Raises ApplianceError ``program-missing``.
+    ``environment`` comes on top of ours. Its errors go to the terminal too, wherever ours go: a shell believes that
+    nobody is there otherwise. Raises ApplianceError ``program-missing``.
     """
     try:
-        return subprocess.run(argv, env={**os.environ, **environment}, check=False).returncode
+        done = subprocess.run(argv, env={**os.environ, **environment}, stderr=subprocess.STDOUT, check=False)
+        return done.returncode
     except FileNotFoundError as error:
         raise _missing(argv) from error
 

@@ -71,12 +71,12 @@ class Terminal:
         if not self._is_raw:
             return
         self._is_raw = False
+        with suppress(OSError, termios.error):
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)  # it was meant for us
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._kept)
         with suppress(OSError):
             os.write(self._descriptor, ansi.CLOSE)
-        with suppress(OSError, termios.error):
             os.set_blocking(self._descriptor, True)
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._kept)
-            termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     def ask(self) -> None:
         """Ask it for its size and its letters; the answers come as keys. Draws over what is there."""
