@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.guest.inside.disks import Disks
+from tests.guest.inside.session import PATIENCE_SECONDS
 from tests.guest.outside.guest import Guest
 from tests.guest.outside.remote import Shared, in_guest, inside, run
 
 SHARED = pytest.StashKey[Shared]()
-BOOT_ALLOWANCE_SECONDS = 600.0
-"""What the host grants a test above its own patience: it may be the one that the guest is booted for."""
+BOOT_ALLOWANCE_SECONDS = 1200.0
+"""What the host grants a test above its own patience: it may be the one that the guest is built and booted for."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.vm)
             item.add_marker(pytest.mark.slow)
             own = item.get_closest_marker("timeout")
-            patience = float(own.args[0] if own else item.config.getini("timeout"))
+            patience = float(own.args[0] if own else PATIENCE_SECONDS)
             item.add_marker(pytest.mark.timeout(patience + BOOT_ALLOWANCE_SECONDS), append=False)
 
 

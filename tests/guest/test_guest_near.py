@@ -44,6 +44,11 @@ def test_skips():
 def test_has_trouble(nobody_knows):
     pass
 
+@pytest.mark.timeout(0.5)
+def test_hangs():
+    import time
+    time.sleep(60)
+
 def test_dies():
     os.kill(os.getppid(), 9)
 
@@ -68,28 +73,28 @@ ONLY_PLUGIN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "pytest_
 
 
 @pytest.fixture
-def guest(tmp_path: Path) -> Iterator[Guest]:
-    near = Guest(NearMachine(tmp_path))  # type: ignore[arg-type]
-    near.boot()
-    yield near
-    near.kill()
+def near(tmp_path: Path) -> Iterator[Guest]:
+    made = Guest(NearMachine(tmp_path))  # type: ignore[arg-type]
+    made.boot()
+    yield made
+    made.kill()
 
 
-def test_a_program_says_how_it_ended(guest: Guest) -> None:
-    finished = guest.run("cat; echo wrong >&2; exit 3", given="given\n", check=False)
+def test_a_program_says_how_it_ended(near: Guest) -> None:
+    finished = near.run("cat; echo wrong >&2; exit 3", given="given\n", check=False)
     assert (finished.status, finished.stdout, finished.stderr) == (3, "given\n", "wrong\n")
     with pytest.raises(GuestFailed, match="status 3: wrong"):
-        guest.run("echo wrong >&2; exit 3")
+        near.run("echo wrong >&2; exit 3")
     with pytest.raises(GuestFailed, match="no-such-program"):
-        guest.run(["no-such-program"])
+        near.run(["no-such-program"])
 
 
-def test_much_is_said_and_nothing_lost(guest: Guest) -> None:
-    assert len(guest.run("head -c 3000000 /dev/zero | tr '\\\\0' x").stdout) == 3000000
+def test_much_is_said_and_nothing_lost(near: Guest) -> None:
+    assert len(near.run("head -c 3000000 /dev/zero | tr '\\\\0' x").stdout) == 3000000
 
 
-def test_two_programs_at_once(guest: Guest) -> None:
-    one, other = guest.start(["cat"]), guest.start("echo hello; exec cat")
+def test_two_programs_at_once(near: Guest) -> None:
+    one, other = near.start(["cat"]), near.start("echo hello; exec cat")
     assert other.line(30) == "hello"
     one.write("to one\n")
     assert one.line(30) == "to one"
@@ -99,26 +104,26 @@ def test_two_programs_at_once(guest: Guest) -> None:
     assert other.wait().status == -9
 
 
-def test_what_stays_in_the_background_is_not_waited_for(guest: Guest) -> None:
+def test_what_stays_in_the_background_is_not_waited_for(near: Guest) -> None:
     begun = time.monotonic()
-    assert guest.run("sleep 20 & echo $!").stdout.strip().isdigit()
+    assert near.run("sleep 20 & echo $!").stdout.strip().isdigit()
     assert time.monotonic() - begun < 15
 
 
-def test_time_runs_out(guest: Guest) -> None:
+def test_time_runs_out(near: Guest) -> None:
     with pytest.raises(TimeoutError, match="did not answer in time"):
-        guest.run("sleep 60", seconds=0.1)
+        near.run("sleep 60", seconds=0.1)
 
 
-def test_power_goes_and_comes_back(guest: Guest) -> None:
-    job = guest.start("sleep 60")
+def test_power_goes_and_comes_back(near: Guest) -> None:
+    job = near.start("sleep 60")
     with pytest.raises(GuestDied, match="went off by itself"):
-        guest.run("kill -9 $PPID; sleep 60")
-    assert not guest.on
+        near.run("kill -9 $PPID; sleep 60")
+    assert not near.on
     with pytest.raises(GuestDied):
         job.wait()
-    guest.boot()
-    assert guest.run("echo back").stdout == "back\n"
+    near.boot()
+    assert near.run("echo back").stdout == "back\n"
 
 
 @pytest.fixture(scope="module")
@@ -143,13 +148,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
         "no such thing in a guest",
         "ERROR test_b_guest.py::test_has_trouble",
         "fixture 'nobody_knows' not found",
+        "FAILED test_b_guest.py::test_hangs - Failed: Timeout",
         "FAILED test_b_guest.py::test_dies - GuestDied: the guest went off by itself",
         "PASSED test_b_guest.py::test_afterwards[a b]",
         "PASSED test_b_guest.py::test_afterwards[c::d]",
         "PASSED test_c_here.py::test_here",
         "what it printed",
         "At index 1 diff: 2 != 3",
-        "2 failed, 5 passed, 1 skipped, 1 error",
+        "3 failed, 5 passed, 1 skipped, 1 error",
     ],
 )
 def test_outcomes_of_the_guest_are_told_as_our_own(told: str, line: str) -> None:

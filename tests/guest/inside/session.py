@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+PATIENCE_SECONDS = 600
+
 
 class Conversation:
     """Our standard input and output, kept for us: tests have none to read, and what they print goes elsewhere."""
@@ -66,6 +68,15 @@ class OnDemand:
 
 if __name__ == "__main__":
     host = Conversation()
-    # No terminal's width, no cache to write, and nothing that depends on who started it.
-    options = ["-o", "addopts=", "--strict-markers", "-p", "no:cacheprovider", *sys.argv[1:]]
+    # No cache to write, and nothing that depends on who started it; all takes ten times as long under emulation.
+    options = [
+        "-o",
+        "addopts=",
+        "-o",
+        f"timeout={PATIENCE_SECONDS}",
+        "--strict-markers",
+        "-p",
+        "no:cacheprovider",
+        *sys.argv[1:],
+    ]
     sys.exit(pytest.main(options, plugins=[OnDemand(host)]))

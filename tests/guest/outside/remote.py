@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.guest.outside.artefact import built
 from tests.guest.outside.guest import Guest, GuestDied, GuestFailed, Job
 from tests.guest.outside.machine import Machine
 
-COLLECT_SECONDS = 240.0
+COLLECT_SECONDS = 600.0
 LONGEST_SECONDS = 3600.0
 """A test may take as long as its own ``timeout`` in there says; the host's is the later one."""
 
@@ -30,7 +31,8 @@ class Shared:
         self._machine: Machine | None = None
         self._guest: Guest | None = None
         self._hopeless: Exception | None = None
-        self._tests: tuple[int, Job] | None = None
+        self._tests: tuple[Job, int] | None = None
+        """pytest in the guest, and which boot of the guest it runs in."""
 
     def guest(self) -> Guest:
         """The guest, up. One that could not be booted is not tried again."""
@@ -53,21 +55,29 @@ class Shared:
 
     def reports(self, nodeid: str, following: str) -> Iterator[dict[str, Any]]:
         """Run one test in the guest; its reports, as pytest writes them down for other processes."""
-        job = self._session()
-        job.write(json.dumps({"run": nodeid, "next": following}) + "\n")
-        while "done" not in (message := _said(job, LONGEST_SECONDS)):
-            if "unknown" in message:
-                raise GuestFailed(f"the guest finds no test {nodeid}; {message['unknown']}")
-            yield message["report"]
+        job, boots = self._session()
+        # Whoever does not hear the test to its end must not take the rest of its words for those of the next one.
+        self._tests = None
+        try:
+            job.write(json.dumps({"run": nodeid, "next": following}) + "\n")
+            while "done" not in (message := _said(job, LONGEST_SECONDS)):
+                if "unknown" in message:
+                    raise GuestFailed(f"the guest finds no test {nodeid}; {message['unknown']}")
+                yield message["report"]
+            self._tests = job, boots
+        finally:
+            if self._tests is None:
+                with suppress(GuestDied):
+                    job.kill()
 
-    def _session(self) -> Job:
+    def _session(self) -> tuple[Job, int]:
         """pytest in the guest; a new one after the guest was booted anew."""
         guest = self.guest()
-        if self._tests is None or self._tests[0] != guest.boots or self._tests[1].status is not None:
+        if self._tests is None or self._tests[1] != guest.boots or self._tests[0].status is not None:
             job = guest.start(self._argv)
-            self._tests = (guest.boots, job)
             _said(job, COLLECT_SECONDS)
-        return self._tests[1]
+            self._tests = job, guest.boots
+        return self._tests
 
     def close(self) -> None:
         """No guest any more."""
