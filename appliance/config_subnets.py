@@ -1,5 +1,6 @@
 """The ``[[subnet]]`` sections of the configuration file: what stands in them, and what cannot be. Pure."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
@@ -10,6 +11,9 @@ from appliance.errors import ApplianceError
 
 Complain = Callable[[str, str | None, str, str, int], ApplianceError]
 """(section, key, what is wrong, what is right, which of the sections) -> the error with its file and line."""
+
+
+_PROXY = re.compile(r"http://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,160}[A-Za-z0-9])?)(?::([0-9]{1,5}))?/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class SubnetSection:
     """Addresses that one port of a relay (option 82) may have at the same time; any number when left out."""
     tftp_block_size: int = 1468
     """Most bytes in a TFTP block: what fits the smallest frame on the way to the clients, less 32 for the headers."""
+    package_proxy: str = ""
+    """HTTP proxy by which systems that are deployed there get their packages: ``http://10.77.0.3:3128``."""
     options: Mapping[str, str] = field(default_factory=dict)
     """``[subnet.options]``: DHCP options for every client that asks for them, by name or number."""
 
@@ -99,6 +105,7 @@ def check_subnets(sections: Sequence[SubnetSection], complain: Complain) -> None
         _check_addresses(section, index, complain)
         _check_numbers(section, index, complain)
         _check_options(section, index, complain)
+        _check_proxy(section, index, complain)
         if section.network:
             _check_remote(section, sections, index, complain)
 
@@ -153,6 +160,18 @@ def _check_options(section: SubnetSection, index: int, complain: Complain) -> No
         raise complain("subnet.options", error.name, error.wrong, error.right, index) from error
     if section.ntp and 42 in read:
         raise complain("subnet", "ntp", "stands beside ntp-servers among the options", "write one of the two", index)
+
+
+def is_package_proxy(text: str) -> bool:
+    """Whether it is an HTTP proxy, with nothing but host and port in it."""
+    found = _PROXY.fullmatch(text)
+    return found is not None and 1 <= int(found[2] or 80) <= 65535
+
+
+def _check_proxy(section: SubnetSection, index: int, complain: Complain) -> None:
+    if section.package_proxy and not is_package_proxy(section.package_proxy):
+        wrong = f"{section.package_proxy[:80]!r} is no HTTP proxy"
+        raise complain("subnet", "package_proxy", wrong, 'write it as "http://10.77.0.3:3128"', index)
 
 
 def _check_remote(section: SubnetSection, sections: Sequence[SubnetSection], index: int, complain: Complain) -> None:

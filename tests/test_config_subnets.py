@@ -55,6 +55,8 @@ def test_options_are_read_whatever_their_type():
         (NEAR + FAR + FAR.replace("/24", "/25"), 7, "network", "overlaps 10.78.0.0/24", "apart"),
         (NEAR + "relays = ['router']", 3, "relays", "not an IPv4 address", "10.77.0.1"),
         (NEAR + "leases_per_port = 0", 3, "leases_per_port", "out of bounds", "1 to"),
+        (NEAR + 'package_proxy = "10.77.0.3:3128"', 3, "package_proxy", "no HTTP proxy", "http://"),
+        (NEAR + 'package_proxy = "http://a:b@10.77.0.3"', 3, "package_proxy", "no HTTP proxy", "http://"),
         (NEAR + "tftp_block_size = 511", 3, "tftp_block_size", "out of bounds", "512 to 65464"),
         (NEAR + "tftp_block_size = 65465", 3, "tftp_block_size", "out of bounds", "512 to 65464"),
         (NEAR + "identify_by = 'name'", 3, "identify_by", "cannot be 'name'", "client-id"),

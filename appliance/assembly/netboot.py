@@ -74,6 +74,7 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         server=lambda address: files.site(address).server,
         control=lambda address: files.site(address).control,
         ca_pem=files.ca_pem.decode(),
+        package_proxies=_package_proxies(ground),
     )
     unknown = UnknownPolicies(ground.subnets)
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
@@ -85,6 +86,12 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         MachineNeighbours(ground.store, ground.bus, ground.clock),
         Polls(ground.store, ground.bell, ground.clock, ground.presence),
     )
+
+
+def _package_proxies(ground: Ground) -> dict[str, str]:
+    """By our address on the subnet: the one that its machines reach us at."""
+    of = {each.key: each.package_proxy.rstrip("/") for each in ground.config.subnet if each.package_proxy}
+    return {str(each.address.ip): of[each.interface] for each in ground.subnets if each.interface in of}
 
 
 def dhcp_server(

@@ -77,8 +77,9 @@ def apply(path: Path) -> None:
     from appliance.setup.apply_seed import apply as apply_seed
     from appliance.setup.through_helper import HelperAppliance
 
+    places = Places(owner=_owner())
     try:
-        click.echo(clean(asyncio.run(apply_seed(path, Places(owner=_owner()), HelperAppliance()))))
+        click.echo(clean(asyncio.run(apply_seed(path, places, HelperAppliance()))))
     except ApplianceError as error:
         _show(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
         raise
@@ -96,6 +97,5 @@ def _owner() -> tuple[int, int]:
 
 def _show(problem: str) -> None:
     """For the screen; the journal has it from systemd."""
-    with suppress(OSError):  # not root, or no appliance: the error is told in any case
-        PROBLEM.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # no appliance, or not root: the error is told in any case
         PROBLEM.write_text(f"{problem}\n")

@@ -3,8 +3,8 @@
 import math
 import secrets
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class SiteUrls:
     server: Callable[[str], str]
     control: Callable[[str], str]
     ca_pem: str
+    package_proxies: Mapping[str, str] = field(default_factory=dict)
+    """HTTP proxies for packages, by our address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,7 @@ class Agents:
             self._urls.server(server),
             self._urls.control(server),
             self._urls.ca_pem,
+            package_proxy=self._urls.package_proxies.get(server, ""),
             begun=tuple(attempts.latest_of(db, deployment.id)),
         )
         if attempt.step is not None and attempt.step.name == WRITE:

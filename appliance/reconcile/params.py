@@ -28,6 +28,8 @@ class Surroundings:
     ca_pem: str
     download_token: str = ""
     resident_token: str = ""
+    package_proxy: str = ""
+    """HTTP proxy by which systems on this subnet get their packages; empty: directly."""
     begun: tuple[str, ...] = ()
     """Earlier attempts of the deployment, whose mark may be on the disk."""
 
@@ -96,6 +98,7 @@ def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
         "ssh_keys": list(deployment.ssh_keys),
         "network": [{"mac": boot_mac, "method": "dhcp"}],
         "firmware": machine.firmware,
+        **({"package_proxy": around.package_proxy} if around.package_proxy else {}),
         "resident": {
             "server": around.server,
             "control": around.control,

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
-from urllib.parse import urlsplit
 
-from appliance.config_subnets import parse_range
+from appliance.config_subnets import is_package_proxy, parse_range
 from appliance.errors import ApplianceError, Invalid
 from appliance.machine import check_name, parse_mac
 from appliance.setup.value import BY_DHCP, Account, Management, Provisioning, SetUp, Site, Storage
@@ -165,16 +164,9 @@ def _check_apart(set_up: SetUp, provisioning: Provisioning, complain: Complain) 
 
 
 def _check_proxy(text: str, complain: Complain) -> None:
-    right = "write it as http://192.0.2.3:3128"
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme == "http" and bool(_HOST.fullmatch(parts.hostname or "")) and (parts.port or 80) > 0
-    except ValueError:
-        good = False
-    if not good or len(text) > 200 or re.search(r"[^\x21-\x7e]|[\"'\\]", text):
+    if not is_package_proxy(text):
+        right = "write host and port, and no more: http://192.0.2.3:3128"
         raise complain("provisioning", "package_proxy", f"{text[:80]!r} is no HTTP proxy", right)
-    if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
-        raise complain("provisioning", "package_proxy", "has more than host and port in it", right)
 
 
 def _check_dhcp(set_up: SetUp, provisioning: Provisioning, complain: Complain) -> None:

@@ -43,6 +43,8 @@ def _subnet(set_up: SetUp, provisioning: Provisioning) -> dict[str, Any]:
     own = _own(set_up)
     if own:
         values["ntp"] = [own]
+    if provisioning.package_proxy:
+        values["package_proxy"] = provisioning.package_proxy
     return values
 
 

@@ -29,8 +29,12 @@ class PaperAppliance:
     done: list[str] = field(default_factory=list)
     written: SetUp | None = None
     now_on: Trial | None = None
+    seconds: float = 60.0
+    """How long a network is tried."""
     changes: bool = True
     """Whether the wanted network is another one than the present."""
+    restarted: Callable[[], None] = lambda: None
+    """What a daemon does that has started anew."""
     fails: dict[str, ApplianceError] = field(default_factory=dict)
     """What goes wrong, by method."""
 
@@ -48,10 +52,12 @@ class PaperAppliance:
 
     async def try_network(self, set_up: SetUp) -> Trial | None:
         self._note("try")
-        self.now_on = Trial(self.clock() + 60) if self.changes else None
+        self.now_on = Trial(self.clock() + self.seconds) if self.changes else None
         return self.now_on
 
     async def trial(self) -> Trial | None:
+        if self.now_on is not None and self.clock() >= self.now_on.until:
+            self.now_on = None
         return self.now_on
 
     async def keep_network(self) -> None:
@@ -64,6 +70,7 @@ class PaperAppliance:
 
     async def restart(self) -> None:
         self._note("restart")
+        self.restarted()
 
     def with_disk(self, disk: FoundDisk) -> None:
         """Another one in the place of the one of the same name."""

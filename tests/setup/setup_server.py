@@ -38,13 +38,16 @@ class Waiting:
 
 
 @asynccontextmanager
-async def waiting(directory: Path, *, port: int = 0, first: bool = True) -> AsyncIterator[Waiting]:
+async def waiting(
+    directory: Path, *, port: int = 0, first: bool = True, hosts: tuple[str, ...] = ()
+) -> AsyncIterator[Waiting]:
     """Serve over TLS on loopback; ``first``: as the configuration of a flashed appliance has it."""
     async with open_store(directory / "store.db") as store:
         given, paper = services(store, directory, time.time), PaperAppliance(time.time)
         steps = SetUpSteps(store, given.bus, time.time, paper)
         start = FirstStart(steps, Conduct(store, given.bus, time.time, paper))
-        given = replace(given, first_start=start if first else None)
+        given = replace(given, first_start=start if first else None, hosts=hosts)
+        paper.restarted = lambda: object.__setattr__(given, "first_start", None)  # its configuration is another now
         link = await prepare_setup(store, directory, time.time()) or ""
         app = make_app(given, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         assert given.tls is not None

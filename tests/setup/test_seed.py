@@ -142,7 +142,7 @@ WRONG = [
     (TWO.replace('"10.77.0.1/24"', '"dhcp"'), 17, "cannot be authoritative", "proxy"),
     (TWO.replace("nat = true", 'gateway = "10.78.0.1"'), 21, "outside 10.77.0.0/24", "leave it out"),
     (TWO.replace("http://10.77.0.3:3128", "10.77.0.3"), 22, "no HTTP proxy", "http://"),
-    (TWO.replace("http://10.77.0.3", "http://eva:secret@10.77.0.3"), 22, "more than host and port", "http://"),
+    (TWO.replace("http://10.77.0.3", "http://eva:secret@10.77.0.3"), 22, "no HTTP proxy", "host and port"),
     (TWO.replace("3128", "3128000"), 22, "no HTTP proxy", "http://"),
     (TWO.replace(HASH, "correct horse battery"), 3, "no argon2id hash", "qrm seed hash"),
     (TWO.replace("m=65536", "m=4000000"), 3, "cannot be", "qrm seed hash"),

@@ -9,6 +9,7 @@ from ..efi_entry import put_after_network
 from ..installed import identity
 from ..installed.cloudinit import write_seed
 from ..installed.netconfig import nics_of, write_network
+from ..installed.packages import write_proxy
 from ..installed.residentfiles import install_resident
 from ..installed.root import Root
 from ..installed.system import BootSource, find_boot, find_system, opened
@@ -45,9 +46,12 @@ def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:
     host_keys = identity.write_host_keys(root)
     way = write_network(root, nics)
     write_seed(root, attempt, hostname, keys, nics)
+    proxy = params.text("package_proxy", "")
+    proxied = not proxy or write_proxy(root, proxy)
     resident = params.has("resident") and install_resident(root, params.inner("resident"))
     relabels = identity.relabel_if_needed(root)
-    return {"ssh_host_keys": host_keys, "network": way, "resident": resident, "relabels": relabels}
+    made = {"ssh_host_keys": host_keys, "network": way, "resident": resident, "relabels": relabels}
+    return made if proxied else {**made, "package_proxy": False}
 
 
 def esp_of(table: Table | None) -> str | None:
@@ -59,6 +63,7 @@ def esp_of(table: Table | None) -> str | None:
 def _notes(written: dict[str, Any], boot: BootSource | None) -> list[str]:
     said = (
         (written["network"] == "none", "the image has no network configuration that this agent knows"),
+        (written.get("package_proxy") is False, "no package proxy: the image has neither apt nor dnf"),
         (not written["resident"], "no resident: the image lacks systemd or Python"),
         (not written["ssh_host_keys"], "no SSH host keys: the image has no /etc/ssh"),
         (boot is None, "the image's boot configuration was not understood; it will start through its boot loader"),
