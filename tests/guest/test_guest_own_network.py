@@ -55,11 +55,10 @@ def test_what_nobody_confirms_goes_back_by_itself_with_helper_and_daemon_dead(ap
 @pytest.mark.timeout(600)
 def test_a_bridge_around_the_way_here_keeps_address_and_sessions(appliance: None) -> None:
     """A connection that was there before goes on while the NIC is put under a bridge, and is taken out again."""
-    with socket.create_server((net.OURS, 7000)) as listening:
-        argv = ["ip", "netns", "exec", "other", "socat", "-", f"TCP:{net.OURS}:7000"]
+    with socket.create_server((net.OURS, 8443)) as listening:
+        argv = ["ip", "netns", "exec", "other", "socat", "-", f"TCP:{net.OURS}:8443"]
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
             assert client.stdin
-            net.run("nft", "delete", "table", "inet", "qrm", check=False)
             session, _ = listening.accept()
             with session:
                 session.settimeout(120)

@@ -1,7 +1,7 @@
 """An appliance's network in the guest: its units, its state directory, and a neighbour with a DHCP server.
 
-``python3 -m tests.guest.inside.own_network begin|apply KIND|confirm|state``: for the host, which may take the power away in
-between. ``begin`` is what a start of the appliance does; where there is a confirmed network already, nothing is forgotten.
+``python3 -m tests.guest.inside.own_network begin|apply KIND|confirm|state``: for the host, which may take power away
+in between. ``begin`` is what a start of the appliance does; where there is a confirmed network already, it is kept.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.networking.edit import with_interface, without_interface
+from appliance.networking.edit import with_interface
 from appliance.networking.layout import Interface, Layout
 from appliance.privileged.client import Privileged
 from appliance.privileged.verb import Verb
@@ -196,8 +196,9 @@ def main() -> None:
         case ["state"]:
             until(lambda: addresses("nic0") or addresses("br0"), "an address")
             found = status()
-            sys.stdout.write(json.dumps({"trying": found.trial is not None, "fixed": is_fixed(), "links": sorted(links()),
-                                         "why": found.reverted.why if found.reverted else ""}) + "\n")  # fmt: skip
+            why = found.reverted.why if found.reverted else ""
+            said = {"trying": found.trial is not None, "fixed": is_fixed(), "links": sorted(links()), "why": why}
+            sys.stdout.write(json.dumps(said) + "\n")
 
 
 if __name__ == "__main__":
