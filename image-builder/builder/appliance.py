@@ -140,6 +140,7 @@ def _root(scratch: Path, parts: Parts, wanted: Wanted, key: str) -> tuple[list[d
     ours[f"{SHARE}/version"] = File(_version(key).encode())
     if wanted.keyring:
         ours["etc/rauc/keyring.pem"] = File(wanted.keyring)
+    ours = {place: file for path, file in ours.items() if (place := places().of(path))}
     with tarfile.open(scratch / "root.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         written = Written(archive, epoch())
         write(parts.base / "base.tar.zst", places(), ours, written)

@@ -1,5 +1,7 @@
 """Where files of the installed system go, and which links switch units on."""
 
+from builder import appliance, appliance_ours
+from builder.appliance_ours import RECIPE
 from builder.appliance_places import Places, installed, target
 
 PLACES = Places(links=("etc/qrm", "etc/hostname", "etc/lvm/backup"), drop=("var/log/*.log", "usr/lib/grub/*"))
@@ -40,3 +42,20 @@ def test_a_template_is_switched_on_for_its_default_instance_only() -> None:
     assert installed("x@.service", text + "DefaultInstance=tty1\n") == {
         "etc/systemd/system/a.target.requires/x@tty1.service": "/usr/lib/systemd/system/x@.service"
     }
+
+
+def test_files_of_ours_are_laid_out_as_those_of_packages() -> None:
+    """A file below a link would otherwise take the link's place, or be hidden by it."""
+    places = appliance.places()
+    overlay = [appliance_ours.place(path) for path in appliance_ours.sources() if path.is_relative_to(RECIPE / "root")]
+    assert "etc/lvm/devices/system.devices" in overlay
+    assert places.of("etc/lvm/devices/system.devices") == "usr/share/factory/state/etc/lvm/devices/system.devices"
+    assert all(places.of(path) for path in overlay), "drop.list drops a file of ours"
+
+
+def test_scripts_of_the_appliance_are_executable_and_units_name_them() -> None:
+    scripts = set((RECIPE / "root" / "usr/lib/qrm").iterdir())
+    assert all(path.stat().st_mode & 0o111 == 0o111 for path in scripts)
+    rest = [path for path in (RECIPE / "root").rglob("*") if path.is_file() and path not in scripts]
+    used = "".join(path.read_text() for path in rest)
+    assert {path.name for path in scripts if f"/usr/lib/qrm/{path.name}" not in used} == set()
