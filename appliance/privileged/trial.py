@@ -69,11 +69,15 @@ def booted(on: Computer) -> str:
 
 
 def _variables(on: Computer) -> dict[str, str] | None:
-    """The boot loader's; None where they are lost."""
+    """The boot loader's; None where they are lost. Raises ApplianceError ``grubenv-unreadable`` without the ESP."""
+    path = on.roots.boot / GRUBENV
     try:
-        return parse((on.roots.boot / GRUBENV).read_bytes())
-    except (OSError, ApplianceError) as error:
-        log.warning("the variables of the boot loader: %s", error)
+        return parse(path.read_bytes())
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}"
+        raise ApplianceError("grubenv-unreadable", text, "nothing is decided about updates until it can") from error
+    except ApplianceError as error:
+        log.warning("%s", error.message)
         return None
 
 

@@ -160,3 +160,14 @@ async def test_a_broken_record_or_lost_variables_do_not_keep_it_from_starting(bo
     (box.computer.roots.boot / "efi/qrm/grubenv").write_bytes(b"")
     assert await settle(box.computer) == Record()
     assert box.told() == ["rauc status mark-good rootfs.0"]
+
+
+async def test_without_the_boot_loaders_variables_nothing_is_decided_until_they_can_be_read(box: Box) -> None:
+    await installed(box)
+    (box.computer.roots.boot / "efi/qrm/grubenv").unlink()
+    with pytest.raises(ApplianceError, match="cannot be read"):
+        await settle(box.computer)
+    assert box.stage is Stage.TRYING
+    box.boots("A", ORDER="B A", B_OK="1", B_TRY="3")
+    await settle(box.computer)
+    assert box.stage is Stage.FELL_BACK
