@@ -12,6 +12,7 @@ from appliance.cli.context import api, confirm_option, json_option
 from appliance.cli.output import as_json, clean, decimal_size, fields, moment
 from appliance.cli.secret_input import ask, ask_new, first_line
 from appliance.cli.uploading import uploading
+from appliance.errors import Invalid
 
 LONG = 600.0
 """Seconds that a restore may take before it answers: the whole store is read and checked."""
@@ -81,11 +82,15 @@ def download(file: Path, passphrase_file: Path | None, force: bool) -> None:
 
 
 @backup.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 def upload(file: Path) -> None:
     """Bring the backup FILE to the appliance; nothing changes until it is restored."""
-    size = file.stat().st_size
-    with file.open("rb") as content, uploading(file.name, size) as begin:
+    try:
+        size = file.stat().st_size
+        opened = file.open("rb")
+    except OSError as error:
+        raise Invalid("file-unreadable", f"{file}: {error.strerror}", "name a backup") from error
+    with opened as content, uploading(file.name, size) as begin:
 
         def chunks() -> Iterator[bytes]:
             return file_chunks(content, begin())

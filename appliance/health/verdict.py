@@ -10,6 +10,7 @@ from appliance.updates.record import Stage
 from appliance.updates.slots import Slot
 
 DAY = 86400.0
+GIB = 1 << 30
 CERTIFICATE_SOON, CERTIFICATE_NOW = 30 * DAY, 7 * DAY
 """Before its end."""
 FULL, NEARLY = 0.90, 0.80
@@ -154,7 +155,7 @@ def _memory(facts: Facts) -> Iterator[Finding]:
         text = f"Memory had {memory.corrected} errors since the start, all corrected."
         yield _warning("memory", text, "Some are normal over months. Replace the module if they grow daily.")
     share = memory.available / memory.total if memory.total else 0.0
-    text = f"{size(memory.available)} of {size(memory.total)} of memory are available."
+    text = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB of memory are available."
     if share < LITTLE_MEMORY:
         yield _warning("memory", text, "Stop virtual machines that are not needed, or add memory.")
     else:
