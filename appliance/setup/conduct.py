@@ -140,6 +140,7 @@ class Conduct:
         try:
             set_up = whole(draft, Account(progress.name))
             await self._keep_network(set_up)
+            await self._choose_rules(set_up)
             await self._appliance.write(set_up)
             await self._done(set_up)
             await self._appliance.restart()
@@ -155,13 +156,23 @@ class Conduct:
         if await self._appliance.trial() is not None or await self._appliance.try_network(set_up) is not None:
             await self._appliance.keep_network()
 
+    async def _choose_rules(self, set_up: SetUp) -> None:
+        """How subnets are served, before the configuration names them.
+
+        A daemon that dies and starts with it must not give addresses where it was told not to.
+        """
+
+        def job(db: sqlite3.Connection) -> None:
+            for interface, chosen in rules(set_up).items():
+                subnet_rules.choose(db, interface, chosen)
+
+        await self._store.write(job)
+
     async def _done(self, set_up: SetUp) -> None:
-        """The last transaction: how subnets are served, and that there is nothing more to ask."""
+        """There is nothing more to ask."""
         now = self._clock()
 
         def job(db: sqlite3.Connection, tell: Tell) -> None:
-            for interface, chosen in rules(set_up).items():
-                subnet_rules.choose(db, interface, chosen)
             before = stored.progress(db)
             stored.put_progress(db, replace(before, phase="done", message="The appliance is set up", failed=False))
             tell(Event("setup.done", now, f"{set_up.account.name} set the appliance up: {summary(set_up)}"))
