@@ -164,12 +164,11 @@ def _version(key: str) -> str:
 
 
 def _packages(texts: dict[str, str], python: Path) -> list[tuple[str, str, str, list[str]]]:
+    copyrights = {path.split("/")[3]: text for path, text in texts.items() if path.endswith("/copyright")}
+    installed = licences.debian(licences.parse_status(texts.get("var/lib/dpkg/status", "")), copyrights)
     rows = [("qrm", "qrm-appliance", appliance_ours.version(), ["Apache-2.0"]), *appliance_ours.console_packages()]
-    for package, version in licences.parse_status(texts.get("var/lib/dpkg/status", "")).items():
-        text = texts.get(f"usr/share/doc/{package}/copyright", "")
-        rows.append(("debian", package, version, licences.of_copyright(text) or licences.common(text)))
     metadata = (path.read_text() for path in python.glob("*.dist-info/METADATA"))
-    return [*rows, *(("python", *licences.of_metadata(text)) for text in metadata)]
+    return [*rows, *installed, *(("python", *licences.of_metadata(text)) for text in metadata)]
 
 
 def mke2fs(

@@ -1,15 +1,47 @@
 """Packages of a system with their versions and licences, from what the packages themselves say. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 _SHORT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+_-]*( (and|or|with) .*)?(,.*)?$")
 
 
-def parse_status(text: str) -> dict[str, str]:
-    """Name -> version of the installed packages in dpkg's status file."""
+@dataclass(frozen=True)
+class Package:
+    """An installed Debian package, and the source package that it was built from."""
+
+    name: str
+    version: str
+    source: str
+
+
+def parse_status(text: str) -> list[Package]:
+    """The installed packages in dpkg's status file."""
     stanzas = (_fields(stanza) for stanza in text.split("\n\n"))
-    return {one["Package"]: one["Version"] for one in stanzas if one.get("Status", "").endswith(" installed")}
+    installed = (one for one in stanzas if one.get("Status", "").endswith(" installed"))
+    return [Package(one["Package"], one["Version"], _source(one)) for one in installed]
+
+
+def _source(fields: dict[str, str]) -> str:
+    # "Source: linux (6.12-1)" where name or version differ.
+    return fields.get("Source", fields["Package"]).partition(" ")[0]
+
+
+def debian(packages: Sequence[Package], copyrights: Mapping[str, str]) -> list[tuple[str, str, str, list[str]]]:
+    """Rows for `listing`; `copyrights` by package name.
+
+    Of packages made from one source often one alone has the file, and the others point at it.
+    """
+    own = {one.name: _stated(copyrights.get(one.name, "")) for one in packages}
+    shared: dict[str, set[str]] = {}
+    for one in packages:
+        shared.setdefault(one.source, set()).update(own[one.name])
+    return [("debian", one.name, one.version, own[one.name] or sorted(shared[one.source])) for one in packages]
+
+
+def _stated(copyright_file: str) -> list[str]:
+    return of_copyright(copyright_file) or common(copyright_file)
 
 
 def _fields(stanza: str) -> dict[str, str]:

@@ -8,7 +8,14 @@ def test_only_installed_packages_count() -> None:
         "Package: bash\nStatus: install ok installed\nVersion: 5.2-1\nDescription: shell\n more: not a field\n\n"
         "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n"
     )
-    assert licences.parse_status(text) == {"bash": "5.2-1"}
+    assert licences.parse_status(text) == [licences.Package("bash", "5.2-1", "bash")]
+
+
+def test_packages_of_one_source_share_its_licences() -> None:
+    stanza = "Package: {}\nStatus: install ok installed\nSource: {}\nVersion: 1\n\n"
+    text = stanza.format("a", "both (2)") + stanza.format("b", "both") + stanza.format("c", "other")
+    rows = licences.debian(licences.parse_status(text), {"a": "Format: x\nLicense: MIT\n", "c": "no form"})
+    assert rows == [("debian", "a", "1", ["MIT"]), ("debian", "b", "1", ["MIT"]), ("debian", "c", "1", [])]
 
 
 def test_a_machine_readable_copyright_names_its_licences_once() -> None:
