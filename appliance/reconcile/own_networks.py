@@ -6,8 +6,9 @@ The privileged helper does all of it, and systemd takes back what nobody confirm
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -16,12 +17,14 @@ from appliance.errors import ApplianceError, Conflict
 from appliance.events import Bus, Event
 from appliance.networking.check import check
 from appliance.networking.edit import with_interface, without_interface
+from appliance.networking.follow import moves
 from appliance.networking.layout import Interface, Layout
 from appliance.networking.plan import Plan, plan
 from appliance.privileged.client import Privileged, missing
 from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
 from appliance.reconcile import audit
 from appliance.reconcile.record import Tell, record
+from appliance.store.renaming import rename_interfaces
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ ANSWER_SECONDS = 1.0
 LATE_SECONDS = 3.0
 """After the end of a trial, until it is asked what became of it."""
 KIND = "appliance.network"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,12 @@ class OwnNetworks:
 
     async def confirm(self, by: Asker) -> None:
         """Keep what is tried; raises Conflict ``network-not-trying``."""
-        await self._require().call(Confirm())
+        privileged = self._require()
+        status = await self._status()
+        await privileged.call(Confirm())
         self.trial = None
-        await self._tell(by, "network.keep", f"{by.name} keeps the network that was tried")
+        moved = moves(status.layout, status.trial.layout) if status.trial else {}
+        await self._tell(by, "network.keep", f"{by.name} keeps the network that was tried", moved=moved)
 
     async def revert(self, by: Asker) -> None:
         """Take back what is tried; raises Conflict ``network-not-trying``."""
@@ -148,11 +155,13 @@ class OwnNetworks:
         return self._privileged
 
     async def _tell(
-        self, by: Asker, action: str, text: str, lines: tuple[str, ...] = (), change: Change | None = None
-    ) -> None:
+        self, by: Asker, action: str, text: str, lines: tuple[str, ...] = (), change: Change | None = None,
+        moved: Mapping[str, str] = NOTHING,
+    ) -> None:  # fmt: skip
         now = self._clock()
 
         def job(db: sqlite3.Connection, tell: Tell) -> None:
+            rename_interfaces(db, moved)
             before, after = (_plain(change.before), _plain(change.after)) if change else (None, None)
             audit.note(db, by, action, ("appliance", "network", "network"), before, after, now=now)
             tell(Event(KIND, now, text, "; ".join(lines)))

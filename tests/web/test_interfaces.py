@@ -3,13 +3,16 @@
 import html
 import re
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
 
 import pytest
 from aiohttp import FormData
 
+from appliance.lease import Lease, LeaseState
 from appliance.networking.layout import Interface, Layout
 from appliance.privileged.client import Privileged
 from appliance.reconcile import own_networks
+from appliance.store import leases, subnet_rules
 from tests.privileged.paper_computer import serving
 from tests.privileged.paper_network import FIRST, MACS, STATIC, PaperNetwork
 
@@ -112,6 +115,20 @@ async def test_bridges_come_and_go(api, net):
     assert net.state.confirmed() == FIRST
     assert (await api.api("DELETE", f"{NETWORK}/interfaces/br0", 404))["code"] == "interface-unknown"
     assert (await api.api("DELETE", f"{NETWORK}/interfaces/nic0", 422))["code"] == "network-invalid"
+
+
+async def test_leases_and_rules_go_on_under_the_name_of_the_bridge(api, net):
+    lease = Lease("52:54:00:00:00:99", IPv4Address("10.77.0.60"), "nic1", b"", "", 1.0, 2e9, LeaseState.BOUND)
+
+    def job(db):
+        leases.put(db, [lease])
+        subnet_rules.choose(db, "nic1", {"mode": "proxy"})
+
+    await api.services.store.write(job)
+    await put(api, "br0", kind="bridge", ports=["nic1"])
+    await api.api("POST", f"{NETWORK}/confirm", 204)
+    assert [each.interface for each in await api.services.store.read(leases.every)] == ["br0"]
+    assert await api.services.store.read(subnet_rules.every) == {"br0": {"mode": "proxy"}}
 
 
 async def test_all_of_it_at_once(api, net):
