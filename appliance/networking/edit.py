@@ -120,7 +120,24 @@ def with_nics(layout: Layout, macs: list[str]) -> Layout:
 
 def settled(layout: Layout | None, macs: list[str]) -> Layout:
     """What an appliance is to start with, whose NICs have these addresses, in the order of their slots."""
-    known = with_nics(layout or Layout(), macs)
-    if layout is not None and layout.interfaces:
-        return known
-    return first_layout({each.name: each.mac for each in known.interfaces})
+    before = layout or Layout()
+    known = with_nics(before, macs)
+    if not before.interfaces:
+        return first_layout({each.name: each.mac for each in known.interfaces})
+    return known if known is before or _is_reachable(before, macs) else _reachable_anew(before, known)
+
+
+def _is_reachable(layout: Layout, macs: list[str]) -> bool:
+    """Whether some NIC is there that a management network rests on."""
+    managed = (nic for each in layout.with_role("management") for nic in layout.carriers(each.name))
+    return any(nic.mac in macs for nic in managed)
+
+
+def _reachable_anew(before: Layout, known: Layout) -> Layout:
+    """In another computer, or after its cards were exchanged: NICs that are new ask for an address, for management."""
+
+    def after(each: Interface) -> Interface:
+        is_new = before.named(each.name) is None
+        return replace(each, method="dhcp", roles=("management",)) if is_new else each
+
+    return replace(known, interfaces=tuple(after(each) for each in known.interfaces))

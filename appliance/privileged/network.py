@@ -1,7 +1,9 @@
 """Carries out the verbs of ``verbs/network.py``, in the steps that ``network_state`` writes down."""
 
+import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.networking.check import check
@@ -18,6 +20,8 @@ from appliance.privileged.network_state import NetworkState
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
 from appliance.privileged.verbs.services import DAEMON
+
+log = logging.getLogger("appliance.privileged")
 
 TIMER = "appliance-network-revert.timer"
 NOT_CONFIRMED = f"nobody confirmed it within {SECONDS} seconds"
@@ -52,6 +56,7 @@ async def apply(verb: Apply, on: Computer, tell: Tell, clock: Clock = time.time)
         try:
             state.write_files(verb.layout)
             await _load(on, before, verb.layout)
+            await put_rules(on, verb.layout)
         except (ApplianceError, OSError) as error:
             await _take_back(on, state, f"it could not be put on: {error}", clock)
             raise
@@ -80,7 +85,8 @@ async def confirm(verb: Confirm, on: Computer, tell: Tell) -> Done:
         before = state.confirmed() or Layout()
         state.keep()
         await _finish(on, state, _served(before) != _served(trial.layout))
-        await on.run(["systemctl", "stop", TIMER])
+        with suppress(ApplianceError):  # it would find nothing to take back
+            await on.run(["systemctl", "stop", TIMER])
     return Done()
 
 
@@ -126,14 +132,15 @@ async def take_back(on: Computer, why: str, wait: bool = True, clock: Clock = ti
 
 
 async def _take_back(on: Computer, state: NetworkState, why: str, clock: Clock) -> None:
-    """Removes the mark last: cut off anywhere, it is done again."""
+    """Removes the mark last: cut off anywhere, or where networkd does not do it, it is done again."""
     trial, before = state.tried(), state.confirmed() or Layout()
     state.write_files(before)
+    await _load(on, trial.layout if trial else before, before)
     try:
-        await _load(on, trial.layout if trial else before, before)
-    finally:
-        # The files are right: a networkd that does not run at the moment reads them when it starts.
-        _forget(state, why, clock)
+        await put_rules(on, before)
+    except ApplianceError as error:
+        log.error("the rules of before are not on: %s", error.message)  # the network is, and that is the way back
+    _forget(state, why, clock)
 
 
 def _forget(state: NetworkState, why: str, clock: Clock) -> None:
@@ -150,12 +157,14 @@ async def _load(on: Computer, before: Layout, after: Layout) -> None:
     for name in gone:
         if name in present:
             await on.run(["ip", "link", "delete", "dev", name])
-    if gone:
-        # `networkctl reload` makes what is new, but keeps its memory of what was made before (systemd 257).
-        await on.run(["systemctl", "restart", "systemd-networkd.service"])
-    else:
-        await on.run(["networkctl", "reload"])
-    await put_rules(on, after)
+    if not gone:
+        try:
+            await on.run(["networkctl", "reload"])
+            return
+        except ApplianceError as error:
+            log.warning("networkd is restarted, since it does not reload: %s", error.message)
+    # `networkctl reload` makes what is new, but keeps its memory of what was made before (systemd 257).
+    await on.run(["systemctl", "restart", "systemd-networkd.service"])
 
 
 async def settle(on: Computer, clock: Clock = time.time) -> Layout:

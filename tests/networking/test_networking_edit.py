@@ -8,6 +8,7 @@ from appliance.networking.check import check
 from appliance.networking.edit import (
     first_layout,
     replace,
+    settled,
     with_interface,
     with_management,
     with_nics,
@@ -71,6 +72,16 @@ def test_an_appliance_begins_with_dhcp_everywhere():
     check(layout)
     assert all(each.method == "dhcp" and each.roles == ("management",) for each in layout.interfaces)
     assert with_nics(Layout(), []) == Layout()
+
+
+def test_in_another_computer_the_console_is_reached_over_its_nics():
+    moved = settled(TWO, [MAC.format(7)])
+    check(moved)
+    assert moved.named("nic2") == Interface("nic2", mac=MAC.format(7), method="dhcp", roles=("management",))
+    assert moved.interfaces[:2] == TWO.interfaces
+    assert settled(TWO, [MAC.format(0), MAC.format(7)]).named("nic2").roles == (), "the way of before is there"
+    assert settled(TWO, [MAC.format(0)]) == TWO
+    assert settled(None, [MAC.format(0)]) == first_layout({"nic0": MAC.format(0)})
 
 
 def test_new_nics_get_the_next_names_and_old_ones_keep_theirs():

@@ -104,7 +104,7 @@ async def test_bonds_and_bridges_that_go_or_change_are_deleted_in_the_kernel(net
     assert net.on == render(BRIDGED)
 
 
-@pytest.mark.parametrize("program", ["networkctl", "nft", "systemctl restart systemd-networkd"])
+@pytest.mark.parametrize("program", ["nft", "systemctl restart systemd-networkd"])
 async def test_what_networkd_or_the_firewall_do_not_take_is_taken_back_at_once(net, program):
     await net.apply(BRIDGED)
     await net.confirm()
@@ -118,6 +118,25 @@ async def test_what_networkd_or_the_firewall_do_not_take_is_taken_back_at_once(n
     assert "could not be put on" in status.reverted.why
     net.fails = set()
     await net.apply(change)
+
+
+async def test_a_networkd_that_does_not_reload_is_restarted(net):
+    net.fails = {"networkctl"}
+    await net.apply(FIXED)
+    assert net.on == render(FIXED)
+
+
+async def test_a_networkd_that_cannot_be_told_is_told_until_it_hears(net):
+    """What the timer starts fails then, and systemd starts it again; the change is not forgotten before."""
+    await net.apply(FIXED)
+    net.fails = {"networkctl", "systemctl restart systemd-networkd"}
+    with pytest.raises(ApplianceError):
+        await net.elapse()
+    assert net.state.is_trying
+    net.fails = {"nft"}
+    assert await net.elapse()
+    assert net.on == render(FIRST)
+    assert not net.state.is_trying
 
 
 async def test_one_change_at_a_time(net):
