@@ -34,6 +34,9 @@ CHUNK = 4 << 20
 """Bytes that are read and written at once."""
 PROGRAM_SECONDS = 120.0
 
+ENVIRONMENT_FILE = "::/QRM/GRUBENV"
+"""On the ESP; in capitals, so that it has no long name there."""
+
 Tell = Callable[[float, str], None]
 """Told how far it is (0 to 1), and what goes on."""
 Wanted = Callable[[], bool]
@@ -190,8 +193,8 @@ def _write_environment(target: Disk, plan: Plan) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file, back = Path(directory, "grubenv"), Path(directory, "back")
         file.write_bytes(environment_block(ENVIRONMENT))
-        run(["mcopy", "-o", "-i", where, str(file), "::/qrm/grubenv"], PROGRAM_SECONDS)
-        run(["mcopy", "-o", "-i", where, "::/qrm/grubenv", str(back)], PROGRAM_SECONDS)
+        run(["mcopy", "-o", "-i", where, str(file), ENVIRONMENT_FILE], PROGRAM_SECONDS)
+        run(["mcopy", "-o", "-i", where, ENVIRONMENT_FILE, str(back)], PROGRAM_SECONDS)
         if back.read_bytes() != file.read_bytes():
             raise _untrue(target)
 

@@ -45,6 +45,8 @@ class Places:
     """The first that is there counts."""
     command_line: Path = Path("/proc/cmdline")
     record: Path = Path("/state/updates/record.json")
+    seed_problem: Path = Path("/run/appliance/seed-problem")
+    """Why a seed was not applied, in one line."""
     attempts: Path = Path("/run/appliance-screen/attempts.json")
     sys: Path = Path("/sys")
     qrm_disks: Path = Path("/dev/disk/qrm")
@@ -84,6 +86,8 @@ class Gatherer:
         warnings += await self._beside("updates", lambda: self._update(words.get("rauc.slot", "")), [], warnings)
         network = await self._beside("network settings", self._network, Network(), warnings)
         warnings += network.told
+        if seed := _text(self.places.seed_problem).partition("\n")[0].strip():
+            warnings.append(f"The seed was not applied: {seed}")
         now = time.time()
         setup = "" if told[1] else _text(state_dir / "setup-url").partition("\n")[0].strip()
         return Facts(

@@ -64,9 +64,14 @@ class Person:
         (tmp_path / "cmdline").write_text("quiet qrm.appliance=1" if appliance else "quiet")
         (tmp_path / "appliance.toml").write_text(f'[site]\nstate_dir = "{tmp_path}"\n')
         places = Places(
-            configs=(tmp_path / "appliance.toml",), command_line=tmp_path / "cmdline", record=tmp_path / "record.json",
-            attempts=tmp_path / "run/attempts.json", sys=tmp_path / "sys", qrm_disks=tmp_path / "disks",
-        )  # fmt: skip
+            configs=(tmp_path / "appliance.toml",),
+            command_line=tmp_path / "cmdline",
+            record=tmp_path / "record.json",
+            seed_problem=tmp_path / "seed-problem",
+            attempts=tmp_path / "run/attempts.json",
+            sys=tmp_path / "sys",
+            qrm_disks=tmp_path / "disks",
+        )
         computer = Computer(Roots.below(tmp_path / "roots"), run)
         self.acting = Acting(Gatherer(places, computer), self.lend, helper or Helper(), computer, tmp_path / "stick")
         self.said = []
@@ -353,6 +358,12 @@ async def test_somebody_with_an_account_ends_the_offer_to_install(tmp_path, stor
         (tmp_path / "cmdline").write_text("qrm.appliance=1 qrm.install=1 rauc.slot=B")
         facts = await person.acting.gatherer.look()
         assert (facts.may_install, facts.is_installer, facts.slot) == (True, True, "B")
+
+
+async def test_a_seed_that_was_not_applied_is_told(tmp_path):
+    (tmp_path / "seed-problem").write_text("seed.toml:3: [account] name is missing\n")
+    warnings = (await Person(tmp_path).acting.gatherer.look()).warnings
+    assert "The seed was not applied: seed.toml:3: [account] name is missing" in warnings
 
 
 async def test_programs_are_asked_every_few_seconds_only(tmp_path):
