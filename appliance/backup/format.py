@@ -6,6 +6,7 @@ the order of the manifest.
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -13,8 +14,8 @@ import msgspec
 from appliance.errors import ApplianceError
 
 MAGIC = b"QRMSTATE"
-FORMAT = 2
-"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, what has not is still 1."""
+FORMAT = 3
+"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, 3 NETWORK; else it is 1."""
 LONGEST_HEADER = 64 * 1024
 LARGEST_MANIFEST = 64 << 20
 
@@ -23,8 +24,10 @@ CONFIG = "config.toml"
 STORE = "state/store.db"
 POWER_KEY = "state/power.key"
 """What opens the passwords of power switches: only in a backup that has a passphrase."""
+NETWORK = "network.json"
+"""The networks of a flashed appliance, as its API takes them: offered after a restore, never put on by itself."""
 _NAME = re.compile(
-    r"config\.toml|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
+    r"config\.toml|network\.json|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
     r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd)"
 )
 """Everything that a member may be called: nothing else is ever written to a disk."""
@@ -104,6 +107,13 @@ class Manifest(msgspec.Struct, frozen=True):
     """Everything that follows in the tar, in its order."""
     uploads: list[Upload]
     """What the store names; those that are not included have to be there already or be uploaded again."""
+
+
+def lowest_format(names: Collection[str]) -> int:
+    """The form of a backup with members of these names: as old a program as can shall read it."""
+    if NETWORK in names:
+        return 3
+    return 2 if POWER_KEY in names else 1
 
 
 def encode_header(header: Header) -> bytes:

@@ -24,6 +24,8 @@ UPLOADED = "backup.qrmstate"
 """The backup that was uploaded, until it is restored or removed."""
 OFFERED = "offered.toml"
 """In the state directory: the configuration file of the backup that was restored, until somebody decides about it."""
+OFFERED_NETWORK = "offered-network.json"
+"""The same of the networks of the appliance that the backup is of."""
 NEW, WHOLE, ASIDE = "new", "whole", "aside"
 _PLACING = "placing"
 _BEFORE = re.compile(r"before-restore-[0-9]{8}T[0-9]{6}Z(-[0-9]+)?")
@@ -130,9 +132,17 @@ def offered_configuration(state_dir: Path) -> str | None:
     return None
 
 
+def offered_network(state_dir: Path) -> str | None:
+    """The networks of the backup that was restored last, as the API takes them, until that was decided too."""
+    with suppress(FileNotFoundError):
+        return (state_dir / OFFERED_NETWORK).read_text(errors="replace")
+    return None
+
+
 def dismiss_configuration(state_dir: Path) -> None:
-    """Nobody wants it."""
+    """Nobody wants them."""
     (state_dir / OFFERED).unlink(missing_ok=True)
+    (state_dir / OFFERED_NETWORK).unlink(missing_ok=True)
 
 
 def room_taken(path: Path) -> int:

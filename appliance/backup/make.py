@@ -45,6 +45,8 @@ class Order:
     passphrase: str | None = None
     with_images: bool = False
     force: bool = False
+    network: bytes | None = None
+    """The networks of a flashed appliance, JSON, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def make(order: Order) -> tuple[Header, Manifest]:
     # The name of the file first: whoever may not write there need not wait for a copy of the store.
     with whole_file(order.target, replace=order.force) as file, snapshot(state_dir) as store, ExitStack() as opened:
         parts = [_part(layout.CONFIG, io.BytesIO(config)), _part(layout.STORE, store.file)]
+        parts += [_part(layout.NETWORK, io.BytesIO(order.network))] if order.network is not None else []
         parts += [_part(f"state/{name}", io.BytesIO(key)) for name, key in keys.items()]
         named = list(uploads.named(store.images, store.kernels, state_dir))
         inside = _opened(named, state_dir, opened) if order.with_images else {}
@@ -80,7 +83,7 @@ def make(order: Order) -> tuple[Header, Manifest]:
         parts += inside.values()
         members = [each.member for each in parts]
         manifest = Manifest(str(order.config.absolute()), str(state_dir), members, listed)
-        header = _header(order, store.schema, fingerprint, layout.FORMAT if power_key.NAME in keys else 1)
+        header = _header(order, store.schema, fingerprint, layout.lowest_format([each.name for each in members]))
         _write(file, header, order.passphrase, manifest, parts)
     return header, manifest
 

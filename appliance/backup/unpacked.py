@@ -16,6 +16,7 @@ from appliance.backup import format as layout
 from appliance.backup import uploads
 from appliance.backup.contents import Contents
 from appliance.backup.format import Header, Member, Upload, damaged
+from appliance.backup.incoming import OFFERED_NETWORK
 from appliance.backup.overtaken import end_overtaken
 from appliance.backup.snapshot import ROOM, trouble
 from appliance.backup.staging import CONFIG
@@ -56,7 +57,8 @@ class Unpacking:
                 os.fsync(file.fileno())
 
     def _place(self, member: Member) -> Path:
-        return self._directory / CONFIG if member.name == layout.CONFIG else uploads.place(self._directory, member)
+        beside = {layout.CONFIG: CONFIG, layout.NETWORK: OFFERED_NETWORK}
+        return self._directory / beside.get(member.name, uploads.place(self._directory, member))
 
 
 def check_schema(header: Header, name: str) -> None:

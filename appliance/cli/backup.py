@@ -46,6 +46,11 @@ def show(json_out: bool) -> None:
     if found["configuration"] is not None:
         click.echo("the configuration file of the backup, which is not in use:\n")
         click.echo("\n".join(clean(line) for line in found["configuration"].splitlines()))
+    if found["network"] is not None:
+        click.echo(
+            "\nthe networks of that appliance, which are not in use; PUT /api/v1/appliance/network takes them:\n"
+        )
+        as_json(found["network"])
 
 
 def _uploaded(found: dict[str, Any]) -> None:

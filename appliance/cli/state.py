@@ -3,9 +3,11 @@
 import asyncio
 import functools
 import getpass
+import json
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ def backup(
     if target.is_dir():
         target /= f"{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}{SUFFIX}"
     passphrase = check_passphrase(_new_passphrase(passphrase_file)) if encrypt or passphrase_file else None
-    _, manifest = make(Order(config, target, host, now, passphrase, with_images, force))
+    _, manifest = make(Order(config, target, host, now, passphrase, with_images, force, _network(config)))
     click.echo(f"{clean(target)}: {_bytes(target.stat().st_size)}, {'encrypted' if passphrase else 'not encrypted'}")
     left = [each for each in manifest.uploads if not each.included]
     if with_images and left:
@@ -136,6 +138,13 @@ def reset_password(user: str, config: Path) -> None:
     if not has_admin:
         hint = "restore a backup from when there was one: qrm state restore FILE"
         click.echo(f"nobody here is an administrator any more; {hint}", err=True)
+
+
+def _network(config: Path) -> bytes | None:
+    """The networks of a flashed appliance, which stand beside its configuration; None elsewhere."""
+    with suppress(OSError, ValueError, KeyError):
+        return json.dumps(json.loads((config.parent / "network.json").read_text())["layout"]).encode()
+    return None
 
 
 def _new_passphrase(file: Path | None) -> str:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from appliance.accounts import Asker, require_person
@@ -20,6 +21,7 @@ from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Event
 from appliance.network import interface_address
 from appliance.privileged.verbs.configuration import Write
+from appliance.privileged.verbs.network import Status
 from appliance.privileged.verbs.services import DAEMON, Restart
 from appliance.reconcile import audit
 from appliance.reconcile.imports import check_room
@@ -60,6 +62,8 @@ class Standing:
     old: list[OldState]
     configuration: str | None
     """The configuration file of the backup that was restored, while nobody has decided about it."""
+    network: str | None
+    """The same of the networks of that appliance, as ``PUT /appliance/network`` takes them."""
 
 
 class Backups:
@@ -77,7 +81,8 @@ class Backups:
 
     def _standing(self) -> Standing:
         old = [OldState(name, incoming.room_taken(self._state / name)) for name in incoming.old_states(self._state)]
-        return Standing(self._uploaded(), old, incoming.offered_configuration(self._state))
+        configuration, network = incoming.offered_configuration(self._state), incoming.offered_network(self._state)
+        return Standing(self._uploaded(), old, configuration, network)
 
     def _uploaded(self) -> Uploaded | None:
         from appliance.backup.contents import read_header
@@ -101,11 +106,20 @@ class Backups:
             raise Invalid(error.code, error.message, error.hint, "passphrase") from None
         base = await asyncio.to_thread(incoming.directory, self._state)
         target = base / f"{incoming.DOWNLOAD}{os.urandom(8).hex()}"
-        order = Order(self._config, target, socket.gethostname(), self._clock(), passphrase)
+        order = Order(
+            self._config, target, socket.gethostname(), self._clock(), passphrase, network=await self._network()
+        )
         async with self._busy:
             await asyncio.to_thread(make, order)
         await self._note(by, "state.backup", "made a backup of the state")
         return target
+
+    async def _network(self) -> bytes | None:
+        """Our networks, for whoever restores; a backup is made without them where nobody can tell."""
+        with suppress(ApplianceError):
+            if self._privileged.here:
+                return msgspec.json.encode((await self._privileged.call(Status())).layout)
+        return None
 
     async def receive(self, chunks: AsyncIterator[bytes], expected: int, by: Asker) -> Uploaded:
         """Store an upload until it is decided about; one that waited gives way.

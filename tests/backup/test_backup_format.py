@@ -39,7 +39,7 @@ def test_a_foreign_file_is_told(start):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (changed(format=3, cipher="of the future"), "backup-newer"),
+        (changed(format=4, cipher="of the future"), "backup-newer"),
         (changed(format="one"), "backup-damaged"),
         (changed(cipher="none"), "backup-damaged"),
         (changed(authority="short"), "backup-damaged"),

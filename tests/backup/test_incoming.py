@@ -9,6 +9,7 @@ from backup_world import IMAGE, NOW, PASSPHRASE, State, is_whole, spoil, users
 
 from appliance.backup import incoming
 from appliance.backup import prepare as preparing
+from appliance.backup.contents import read_header
 from appliance.errors import ApplianceError, NotFound
 
 
@@ -159,3 +160,17 @@ def test_a_note_that_was_tampered_with_leads_nowhere(old, new, backup):
     name = incoming.bring_in(old.directory)
     assert name == "before-restore-19700101T000000Z"
     assert is_whole(old.directory, "nina", new.fingerprint)
+
+
+def test_the_networks_of_another_appliance_are_offered_and_go_nowhere_by_themselves(old, new, tmp_path):
+    layout = b'{"interfaces": [{"name": "nic0", "method": "dhcp"}]}'
+    backup = new.backup(tmp_path / "with.qrmstate", PASSPHRASE, network=layout)
+    assert read_header(backup).format == 3, "a program that does not know of networks refuses it"
+    assert read_header(new.backup(tmp_path / "without.qrmstate")).format == 1
+    prepare(old, backup)
+    assert incoming.offered_network(old.directory) is None
+    incoming.bring_in(old.directory)
+    assert incoming.offered_network(old.directory) == layout.decode()
+    incoming.dismiss_configuration(old.directory)
+    assert incoming.offered_network(old.directory) is None
+    assert incoming.offered_configuration(old.directory) is None

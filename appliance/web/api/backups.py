@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -64,6 +64,8 @@ class BackupsOut(msgspec.Struct):
     """Newest first."""
     configuration: str | None
     """The configuration file of the backup that was restored last, until somebody decides about it."""
+    network: dict[str, Any] | None
+    """The networks of that appliance, as ``PUT /appliance/network`` takes them; other hardware has other NICs."""
 
 
 class RestoredOut(msgspec.Struct):
@@ -80,7 +82,8 @@ async def show(request: web.Request) -> web.Response:
 
 def _out(of: Standing) -> BackupsOut:
     old = [OldStateOut(each.name, each.size) for each in of.old]
-    return BackupsOut(uploaded_out(of.uploaded) if of.uploaded else None, old, of.configuration)
+    network = msgspec.json.decode(of.network, type=dict[str, Any]) if of.network else None
+    return BackupsOut(uploaded_out(of.uploaded) if of.uploaded else None, old, of.configuration, network)
 
 
 def uploaded_out(of: Uploaded) -> UploadedOut:
