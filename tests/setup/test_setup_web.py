@@ -14,6 +14,7 @@ from aiohttp import ClientSession, FormData, TCPConnector
 from paper import EMPTY, FULL
 from setup_server import Waiting, waiting
 
+from appliance.errors import ApplianceError
 from appliance.web.auth import COOKIE
 from tests.web.console_client import said
 
@@ -85,13 +86,22 @@ class Person:
         await self.post("/setup/networks", NETWORKS)
         await self.post("/setup/storage", {})
 
-    async def until(self, phase: str) -> dict[str, Any]:
+    async def trying(self) -> dict[str, Any]:
+        """The progress, once the network is on."""
         async with asyncio.timeout(20):
-            while True:
-                found: dict[str, Any] = await self.api("GET", "/setup/progress")
-                if found["phase"] == phase and (phase != "trying" or found["until"]):
-                    return found
+            while not (found := await self.api("GET", "/setup/progress"))["until"]:
+                assert found["phase"] == "trying"
                 await asyncio.sleep(0.01)
+        assert 0 < found["left"] <= 60
+        return dict(found)
+
+    async def done(self) -> None:
+        """Until the daemon has started with its new configuration."""
+        async with asyncio.timeout(20):
+            while self.serving.services.first_start is not None:
+                await asyncio.sleep(0.01)
+        gone = await self.api("GET", "/setup/progress", 404)
+        assert gone["code"] == "setup-without-steps"
 
 
 @asynccontextmanager
@@ -248,7 +258,7 @@ async def test_what_is_on_a_disk_is_named_and_typed(eva: Person) -> None:
 async def test_a_moved_console_is_confirmed_by_who_arrives_there(eva: Person) -> None:
     await eva.answer()
     assert await eva.post("/setup/ready", {}) == "/setup/wait"
-    progress = await eva.until("trying")
+    progress = await eva.trying()
     assert progress["target"] == "192.0.2.10:8443"
     page = await eva.get("/setup/wait")
     (token,) = set(re.findall(r"https://192\.0\.2\.10:8443/setup/arrive\?token=([0-9a-f]{64})", page))
@@ -261,16 +271,27 @@ async def test_a_moved_console_is_confirmed_by_who_arrives_there(eva: Person) ->
     assert eva.serving.paper.done[-1] == "try", "to look at the page keeps nothing"
     assert await stranger.post("/setup/arrive", {"token": token}) == "/setup/wait"
     assert stranger.cookie, "whoever has the link is who began"
-    await stranger.until("done")
+    await stranger.done()
     assert eva.serving.paper.written
-    await stranger.post("/setup/arrive", {"token": token}, 403)
     assert await stranger.get("/setup", 303) == "/"
+
+
+async def test_a_link_is_good_once(eva: Person) -> None:
+    eva.serving.paper.fails["write"] = ApplianceError("helper-gone", "it ended in the middle")
+    await eva.answer()
+    begun = await eva.api("POST", "/setup/begin", 202)
+    await eva.trying()
+    await eva.api("POST", "/setup/arrive", 201, token=begun["token"])
+    async with asyncio.timeout(20):
+        while not (await eva.api("GET", "/setup/progress"))["failed"]:
+            await asyncio.sleep(0.01)
+    await eva.api("POST", "/setup/arrive", 403, token=begun["token"])
 
 
 async def test_only_the_newest_link_is_good(eva: Person) -> None:
     await eva.answer()
     begun = await eva.api("POST", "/setup/begin", 202)
-    await eva.until("trying")
+    await eva.trying()
     await eva.get("/setup/wait")
     await eva.api("POST", "/setup/arrive", 403, token=begun["token"])
 
@@ -280,14 +301,12 @@ async def test_a_console_that_stays_is_confirmed_from_where_it_is(eva: Person) -
     await eva.post("/setup/networks", NETWORKS | {"management_by": "dhcp"})
     await eva.post("/setup/storage", {})
     assert (await eva.api("POST", "/setup/begin", 202))["progress"]["target"] == ""
-    await eva.until("trying")
+    await eva.trying()
     assert await eva.post("/setup/confirm", {}) == "/setup/wait"
-    await eva.until("done")
+    await eva.done()
 
 
 async def test_why_it_was_not_carried_out_stands_on_the_last_step(eva: Person) -> None:
-    from appliance.errors import ApplianceError
-
     eva.serving.paper.fails["try"] = ApplianceError("network-invalid", "nic0 has no address", "write one")
     await eva.answer()
     await eva.post("/setup/ready", {})
@@ -320,9 +339,9 @@ async def test_programs_answer_the_same_steps(eva: Person) -> None:
     found = await eva.api("PUT", "/setup/storage", data_disks=[FULL.serial], confirm=FULL.serial)
     assert found["open"] == "ready"
     await eva.api("POST", "/setup/begin", 202)
-    await eva.until("trying")
+    await eva.trying()
     assert (await eva.api("POST", "/setup/confirm"))["phase"] == "finishing"
-    await eva.until("done")
+    await eva.done()
 
 
 async def test_elsewhere_set_up_is_the_one_step_as_it_was(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.shapes import SessionOut
 from appliance.web.arrival import ARRIVAL, first_start
 from appliance.web.auth import client_address, program_of
-from appliance.web.keys import USER
+from appliance.web.keys import SERVICES, USER
 
 T = TypeVar("T")
 Line = Annotated[str, msgspec.Meta(max_length=200)]
@@ -144,6 +144,8 @@ class ProgressOut(msgspec.Struct):
     phase: Phase
     until: float | None
     """When the network goes back by itself; Unix time."""
+    left: float | None
+    """Seconds until then, by the appliance's clock."""
     target: str
     """Host and port of the console afterwards; empty where it stays."""
     message: str
@@ -173,11 +175,12 @@ class SetupOut(msgspec.Struct):
     disks: list[FoundDiskOut]
 
 
-def _progress(of: Progress) -> ProgressOut:
-    return ProgressOut(of.phase, of.until, of.target, of.message, of.failed)
+def _progress(request: web.Request, of: Progress) -> ProgressOut:
+    left = None if of.until is None else max(0.0, of.until - request.app[SERVICES].clock())
+    return ProgressOut(of.phase, of.until, left, of.target, of.message, of.failed)
 
 
-def _out(draft: Draft, progress: Progress, found: Found) -> SetupOut:
+def _out(draft: Draft, progress: ProgressOut, found: Found) -> SetupOut:
     return SetupOut(
         accepted=list(accepted(draft)),
         open=open_step(draft),
@@ -185,7 +188,7 @@ def _out(draft: Draft, progress: Progress, found: Found) -> SetupOut:
         management=_shaped(draft.management, ManagementIn),
         provisioning=_shaped(draft.provisioning, ProvisioningIn),
         storage=_shaped(draft.storage, StorageIn),
-        progress=_progress(progress),
+        progress=progress,
         nics=[FoundNicOut(n.name, n.mac, n.link, n.speed, n.model, list(n.addresses)) for n in found.nics],
         disks=[_disk(each) for each in found.disks],
     )
@@ -207,12 +210,13 @@ async def show(request: web.Request) -> web.Response:
 
 async def _shown(request: web.Request) -> web.Response:
     steps = first_start(request).steps
-    return answer(_out(await steps.draft(), await steps.progress(), await steps.found()))
+    progress = _progress(request, await steps.progress())
+    return answer(_out(await steps.draft(), progress, await steps.found()))
 
 
 async def progress(request: web.Request) -> web.Response:
     """How far it has gone; 404 ``setup-without-steps`` once all is done."""
-    return answer(_progress(await first_start(request).steps.progress()))
+    return answer(_progress(request, await first_start(request).steps.progress()))
 
 
 async def put_site(request: web.Request) -> web.Response:
@@ -257,13 +261,13 @@ async def begin(request: web.Request) -> web.Response:
     """Carry out what was answered: the network first, on trial."""
     first, _ = first_start(request), await body(request, BeginIn)
     begun = await first.conduct.begin(request[USER], local_address(request))
-    return answer(BegunOut(_progress(begun), await request.app[ARRIVAL].token()), 202)
+    return answer(BegunOut(_progress(request, begun), await request.app[ARRIVAL].token()), 202)
 
 
 async def confirm(request: web.Request) -> web.Response:
     """Keep the network that is on trial, and carry out the rest."""
     first, _ = first_start(request), await body(request, BeginIn)
-    return answer(_progress(await first.conduct.confirm()))
+    return answer(_progress(request, await first.conduct.confirm()))
 
 
 async def arrive(request: web.Request) -> web.Response:

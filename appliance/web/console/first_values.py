@@ -30,9 +30,9 @@ FIELD_OF: Mapping[str, str] = {
 """Where an error stands whose field is not called as the value is."""
 LATER = "later"
 DHCP = {
-    "authoritative": "authoritative: the appliance gives the addresses",
-    "proxy": "proxy: another server gives the addresses",
-    "reservations": "reservations: only who has a reserved address",
+    "authoritative": "authoritative: we give the addresses",
+    "proxy": "proxy: another server gives them",
+    "reservations": "reservations: reserved addresses only",
     "off": "off: DHCP is silent",
 }
 UNKNOWN = {

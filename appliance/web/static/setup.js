@@ -87,12 +87,19 @@ async function wireWaiting() {
     }
     if (progress.phase === "asking" || progress.phase === "done") return location.assign("/setup");
     wait.querySelector("[data-message]").textContent = `${progress.message}.`;
+    showLeft(wait.querySelector("[data-left]"), progress.left);
     if (progress.phase === "finishing" && wait.dataset.phase !== "finishing") return location.reload();
     if (progress.phase === "trying" && progress.until && !wait.dataset.target && !confirmed) {
       confirmed = true;
       await fetch("/setup/confirm", { method: "POST" }).catch(() => null);
     }
   }
+}
+
+function showLeft(line, left) {
+  line.hidden = left === null;
+  line.querySelector("progress").value = left ?? 0;
+  line.querySelector(".note").textContent = `${Math.ceil(left ?? 0)} s until it goes back`;
 }
 
 // Null while nobody answers; where there is no set-up any more, all is done.
