@@ -1,22 +1,18 @@
 """LIO in the guest through rtslib: a target with CHAP for one initiator, logged in to by open-iscsi."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.guest.inside.disks import Disks
+from tests.guest.inside.programs import run
 
 pytestmark = pytest.mark.guest
 TARGET, INITIATOR = "iqn.2026-11.test.guest:web1", "iqn.2026-11.test.guest:initiator"
 PORTAL = "127.0.0.1:3260"
 SECRET = "a-secret-of-16ch"
-
-
-def run(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 def node(*arguments: str) -> str:

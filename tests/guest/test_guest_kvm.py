@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.guest.inside.programs import run
+
 pytestmark = pytest.mark.guest
 INIT = "#!/bin/sh\n/bin/busybox echo the nested guest runs $(/bin/busybox uname -r)\n/bin/busybox poweroff -f\n"
 
@@ -32,5 +34,5 @@ def test_a_nested_guest_reaches_userspace(tmp_path: Path) -> None:
     argv = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "256", "-nodefaults", "-display", "none"]
     argv += ["-serial", "stdio", "-no-reboot", "-kernel", str(kernel), "-initrd", str(initrd(tmp_path))]
     argv += ["-append", "console=ttyS0 quiet panic=-1"]
-    said = subprocess.run(argv, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    said = run(*argv)
     assert f"the nested guest runs {kernel.name.removeprefix('vmlinuz-')}" in said

@@ -1,10 +1,11 @@
 """systemd-networkd in the guest: two cables in one bond, a VLAN on it, and somebody who answers there."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.guest.inside.programs import run
 
 pytestmark = pytest.mark.guest
 NETWORKS = Path("/etc/systemd/network")
@@ -16,10 +17,6 @@ OURS = {
     "vlan.network": "[Match]\nName=storage\n[Network]\nAddress=192.0.2.1/24\nLinkLocalAddressing=no\n",
 }
 OTHER = ["ip", "netns", "exec", "other"]
-
-
-def run(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """RAUC in the guest: the program that updates are installed with, and what it signs them by."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.guest.inside.programs import run
+
 pytestmark = pytest.mark.guest
 MANIFEST = "[update]\ncompatible=guest\nversion=1\n[bundle]\nformat=verity\n[image.rootfs]\nfilename=rootfs.img\n"
-
-
-def run(*argv: str, cwd: Path) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True, cwd=cwd).stdout
 
 
 def test_a_bundle_is_made_and_its_signature_checked(tmp_path: Path) -> None:

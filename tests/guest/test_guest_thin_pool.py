@@ -1,18 +1,14 @@
 """Device-mapper in the guest: a thin pool, a volume in it, a snapshot that keeps what the volume had."""
 
 import json
-import subprocess
 
 import pytest
 
 from tests.guest.inside.disks import Disks
+from tests.guest.inside.programs import run
 
 pytestmark = pytest.mark.guest
 GROUP = "guestpool"
-
-
-def run(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 def test_a_snapshot_of_a_thin_volume_keeps_what_was_there(disks: Disks) -> None:

@@ -4,10 +4,11 @@ As a program (``python3 -m tests.guest.inside.disks``): takes apart what is on t
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.guest.inside.programs import run
 
 BY_ID = Path("/dev/disk/by-id")
 SCSI = [BY_ID / f"scsi-0QEMU_QEMU_HARDDISK_scratch{number}" for number in range(4)]
@@ -50,14 +51,6 @@ def release(node: dict[str, Any]) -> None:
         run("umount", "--lazy", place)
     if node["type"] not in ("disk", "part", "loop") and Path(node["name"]).exists():
         run("dmsetup", "remove", "--retry", node["name"])
-
-
-def run(*argv: str) -> str:
-    """The output of a program that has to succeed."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 if __name__ == "__main__":
