@@ -59,6 +59,7 @@ ICONS = (
     "upload",
     "download",
     "check",
+    "heart-pulse",
     "circle-check",
     "circle-dashed",
     "octagon-x",

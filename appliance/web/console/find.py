@@ -57,6 +57,9 @@ ACTS = (
     Act("/settings/log-ins", "All log-ins", "user", "sessions", Role.ADMIN),
     Act("/settings/certificate", "Certificate", "settings", "tls https key", Role.ADMIN),
     Act("/settings/audit", "Audit log", "scroll-text", "who changed what history", Role.ADMIN),
+    Act("/settings/health", "Health of the appliance", "heart-pulse", "disks smart support bundle clock", Role.ADMIN),
+    Act("/settings/health/factory-reset", "Factory reset", "rotate-ccw", "forget erase anew", Role.ADMIN),
+    Act("/settings/backup", "Back up and restore", "download", "backup state", Role.ADMIN),
     Act("/help", "Help", "circle-question-mark", "words keys glossary", Role.VIEWER),
     Act("/docs/api", "API documentation", "book-open", "openapi rest help", Role.VIEWER),
 )
