@@ -68,6 +68,8 @@ class Acting:
             return Failed(error.message, error.hint, error.field)
         except OSError as error:
             return Failed(f"{error.filename or 'the computer'}: {error.strerror or error}", "look at the log")
+        except Exception as error:  # a defect in one order must not take the screen away
+            return Failed(f"this failed: {type(error).__name__}: {error}", "this is a defect of the appliance")
 
     async def _privileged(self, verb: Verb[R], say: Say) -> R:
         """The result of a verb of the privileged helper; raises ApplianceError."""
@@ -193,6 +195,7 @@ class Acting:
         say(Progress(None, "reading and checking the whole backup"))
         done = await in_thread(lambda: sticks.bring_back(order.backup, order.passphrase, config, self.stick))
         told = [f"This is the state of {done.host} again. The services start now."]
+        told += [] if done.configuration else ["The configuration of this appliance stayed as it was."]
         told += [f"The state that was there is in {done.aside}."] if done.aside else []
         told += [f"{name} has no content here: upload it again." for name in done.missing[:10]]
         return Finished(tuple(told))

@@ -187,8 +187,10 @@ class Gatherer:
                 return await look()
         except ApplianceError as error:
             warnings.append(" ".join(f"{each[:1].upper()}{each[1:]}." for each in (error.message, error.hint) if each))
-        except (OSError, ValueError, TimeoutError) as error:
-            warnings.append(f"The {name} cannot be looked at: {error or 'no answer'}.")
+        except TimeoutError:
+            warnings.append(f"The {name} cannot be looked at: no answer.")
+        except Exception as error:  # whatever a broken system answers: the rest of it is shown
+            warnings.append(f"The {name} cannot be looked at: {error or type(error).__name__}.")
         return otherwise
 
 

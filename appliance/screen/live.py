@@ -124,11 +124,12 @@ class Live:
         return replace(size, ascii_only=size.ascii_only or self._ascii_only)
 
     async def _keep_looking(self) -> None:
-        self._facts = await self._look()
-        if self._facts.is_installer:
-            self._pressed(["i"])
+        began = False
         while True:
             self._facts = await self._look()
+            if self._facts.is_installer and not began:
+                self._pressed(["i"])
+            began = True
             self._draw()
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -178,7 +178,8 @@ def _confirm_restore(backup: Backup, passphrase: str) -> Confirm:
     lines = (
         f"{backup.name}: {backup.about}.",
         "The present state is moved aside and the one of the backup takes its place, with its accounts and passwords. "
-        "It is read and checked as a whole first. The services of the appliance stop meanwhile.",
+        "It is read and checked as a whole first. The services of the appliance stop meanwhile. The configuration "
+        "comes back where there is none yet.",
     )
     return Confirm("Restore a backup", lines, RestoreBackup(backup, passphrase), RESTORE_WORD)
 

@@ -31,6 +31,8 @@ class Restored:
     """Whose state it is."""
     aside: Path | None
     """Where the state is now that was there before."""
+    configuration: bool
+    """Whether the configuration came back, too."""
     missing: tuple[str, ...]
     """Images and kernels whose content is not here."""
 
@@ -88,15 +90,18 @@ def mounted(device: str, place: Path) -> Iterator[None]:
 def bring_back(backup: Backup, passphrase: str, config: Path, place: Path) -> Restored:
     """Restore a backup from its stick while the daemon stands still; it is started again whatever comes of it.
 
-    The configuration comes back with the state. Raises ApplianceError as ``restore`` does.
+    A configuration that is there stays: that of another computer names other network cards. Raises ApplianceError as
+    ``restore`` does.
     """
+    from appliance.backup.contents import read_manifest
     from appliance.backup.restore import Order, restore
 
     with mounted(backup.device, place):
+        read_manifest(place / backup.name, lambda: passphrase)  # a wrong passphrase is no reason to stop anything
         run(["systemctl", "stop", DAEMON], PROGRAM_SECONDS)
         try:
-            wanted = Order(place / backup.name, config, lambda: passphrase, time.time(), replace_config=True)
+            wanted = Order(place / backup.name, config, lambda: passphrase, time.time())
             done = restore(wanted)
-            return Restored(done.contents.header.host, done.aside, tuple(done.missing))
+            return Restored(done.contents.header.host, done.aside, done.config_written, tuple(done.missing))
         finally:
             run(["systemctl", "--no-block", "start", DAEMON], PROGRAM_SECONDS)

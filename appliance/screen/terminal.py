@@ -49,6 +49,7 @@ class Terminal:
         wanted[0] |= termios.IGNBRK  # a break on a serial line is noise, or asks for another speed
         wanted[1] &= ~termios.OPOST
         wanted[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        wanted[6][termios.VMIN], wanted[6][termios.VTIME] = 1, 0  # to read nothing is to be hung up
         termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
         os.set_blocking(self._descriptor, False)
         self._take_foreground()
@@ -76,6 +77,7 @@ class Terminal:
             termios.tcsetattr(self._descriptor, termios.TCSANOW, self._kept)
         with suppress(OSError):
             os.write(self._descriptor, ansi.CLOSE)
+        with suppress(OSError):
             os.set_blocking(self._descriptor, True)
 
     def ask(self) -> None:
@@ -94,11 +96,6 @@ class Terminal:
             return
         self._write(ansi.drawn(self._seen, lines))
         self._seen = lines
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether something is still on its way: what changed meanwhile has to be drawn again."""
-        return bool(self._waiting)
 
     def _write(self, data: bytes) -> None:
         self._waiting += data
