@@ -3,6 +3,7 @@
 import select
 import socket
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ class Guest:
         """How often it came up; whoever has something running in it compares."""
 
     def boot(self) -> None:
-        """Switch it on and wait until all its units have started. Raises GuestDied, GuestFailed, TimeoutError."""
+        """Switch it on and wait until all its units have started or failed. Raises GuestDied, TimeoutError."""
         self._line, self._lines = self.machine.on(), Lines()
         self._come_up()
 
@@ -114,8 +115,9 @@ class Guest:
         state = self.run(
             "systemctl is-system-running --wait || systemctl --failed --no-legend --plain", seconds=BOOT_SECONDS
         )
+        # What a test needs and did not start fails that test; others shall not suffer for it.
         if state.stdout.strip() != "running":
-            raise GuestFailed(f"the guest did not come up in order:\n{state.stdout}")
+            warnings.warn(f"the guest did not come up in order:\n{state.stdout}", stacklevel=2)
 
     def reboot(self) -> None:
         """Shut it down in good order, and wait until it is up again."""
