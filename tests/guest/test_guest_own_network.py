@@ -43,6 +43,8 @@ def test_what_nobody_confirms_goes_back_by_itself_with_helper_and_daemon_dead(ap
     put_on(kind)
     net.run("systemctl", "kill", "--signal=KILL", "appliance-helper.service", check=False)
     net.run("systemctl", "stop", "appliance-helper.socket", check=False)
+    assert net.run("systemctl", "is-active", "appliance-network-revert.timer").strip() == "active"
+    net.elapse()
     net.until(net.is_fixed, f"{kind} is taken back")
     net.run("systemctl", "start", "appliance-helper.socket")
     found = net.status()

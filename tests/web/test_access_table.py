@@ -33,7 +33,7 @@ OWN = {
 }
 """What everybody may change: what is their own."""
 OF_ADMINISTRATORS = re.compile(
-    r"/api/v1/(users|audit|certificate|appliance|setup)\b|/settings/|/setup/"
+    r"/api/v1/(users|audit|certificate|appliance|setup)\b|/settings/|/setup/|/network/interfaces\b"
     r"|/api/v1/machines/\{key\}/power(/certificate)?$|/machines/\{key\}/power-settings"
 )
 FORMS = re.compile(

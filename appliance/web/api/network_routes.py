@@ -41,7 +41,7 @@ NETWORK: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/network/sightings/{mac}", network.sighting, 200, shapes.SightingOut),
     Endpoint("DELETE", "/network/sightings/{mac}", network.forget_sighting, 204),
-    Endpoint("GET", "/appliance/network", interfaces.show, 200, interfaces.NetworkOut),
+    Endpoint("GET", "/appliance/network", interfaces.show, 200, interfaces.NetworkOut, role=Role.ADMIN),
     Endpoint(
         "PUT", "/appliance/network", interfaces.put_layout, 200, interfaces.ChangeOut, interfaces.LayoutIn,
         role=Role.ADMIN,

@@ -146,7 +146,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/network/seen", network.seen),
     Route("GET", "/network/seen/{mac}", network.show_seen),
     Route("POST", "/network/seen/{mac}/forget", network.forget_seen, Role.OPERATOR),
-    Route("GET", "/network/interfaces", interfaces.index),
+    Route("GET", "/network/interfaces", interfaces.index, Role.ADMIN),
     Route("GET", "/network/interfaces/new", interfaces.new, Role.ADMIN),
     Route("POST", "/network/interfaces/new", interfaces.create, Role.ADMIN),
     Route("POST", "/network/interfaces/nat", interfaces.nat, Role.ADMIN),
