@@ -3,14 +3,21 @@
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from appliance.screen import ansi
 from appliance.screen.text import Line, Size
+
+
+def is_line(name: str) -> bool:
+    """Whether a terminal of this name is a line to somewhere else, and neither a console nor a pseudo-terminal."""
+    return not re.fullmatch(r"/dev/(pts/|tty|vc/)\d+", name)
 
 
 class Terminal:
@@ -22,17 +29,18 @@ class Terminal:
         self._kept = termios.tcgetattr(descriptor)
         self._waiting = b""
         self._seen: list[Line] = []
-        self._serial = self._window() is None
+        self._serial = self._window() is None or is_line(os.ttyname(descriptor))
         self._is_raw = False
 
     @property
     def is_serial(self) -> bool:
-        """Whether it does not know its own size, so that it has to be asked."""
+        """Whether nobody here knows what is at its other end, so that it has to be asked."""
         return self._serial
 
     def size(self) -> Size | None:
-        """Its size as the kernel knows it; None for a serial line."""
-        return self._window()
+        """Its size as the kernel knows it, which for a serial line is nothing, or what somebody once set."""
+        found = self._window()
+        return found and replace(found, ascii_only=self._serial)
 
     def _window(self) -> Size | None:
         with suppress(OSError):

@@ -15,6 +15,7 @@ from appliance.screen import ansi, judge, limits, network_form
 from appliance.screen.keys import Keyboard, Position
 from appliance.screen.limits import Failures
 from appliance.screen.orders import Settings
+from appliance.screen.terminal import is_line
 from appliance.screen.text import STRONG, Line, Size, cells, clean, cut, ends, padded, plain_ascii, tail, wrapped
 from appliance.updates.record import Record, Stage, Try, Update
 
@@ -103,6 +104,15 @@ def test_only_what_changed_is_sent():
 )
 def test_answers_of_a_serial_line_are_believed_where_they_can_be_true(answers, size):
     assert ansi.answered(answers) == size
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("/dev/tty1", False), ("/dev/pts/3", False), ("/dev/ttyS0", True), ("/dev/ttyUSB0", True), ("/dev/hvc0", True)],
+)
+def test_a_serial_line_is_known_by_its_name(name, is_one):
+    """systemd may have given it a size, which tells nothing of what is at its other end."""
+    assert is_line(name) is is_one
 
 
 # -- judgements
