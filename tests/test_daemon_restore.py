@@ -9,7 +9,7 @@ import time
 import pytest
 from daemon_namespace import Daemon
 from test_daemon_reservations import API, PASSWORD, Administrator
-from test_daemon_stuck_disk import lease
+from test_daemon_stuck_disk import lease, until
 
 PASSPHRASE = "a horse on a bicycle"
 SECONDS = 60
@@ -68,7 +68,7 @@ def test_a_second_appliance_goes_on_where_the_first_one_was(two, tmp_path):
     first.start()
     admin = Administrator(first)
     first.boot()
-    assert "leased 10.77.0.50" in lease(first)
+    until(lambda: "leased 10.77.0.50" in lease(first), first.words)
     (machine,) = admin.ask("GET", "/machines")["items"]
     backup = tmp_path / "first.qrmstate"
     fetch(first, admin, backup)
@@ -92,7 +92,7 @@ def test_a_second_appliance_goes_on_where_the_first_one_was(two, tmp_path):
     (known,) = admin.ask("GET", "/machines")["items"]
     assert known["id"] == machine["id"]
     assert authority(second) == authority(first)
-    assert "leased 10.77.0.50" in lease(second), "the lease is known"
+    until(lambda: "leased 10.77.0.50" in lease(second), second.words)  # the lease is known
     left = admin.ask("GET", "/appliance/backup")
     assert left["uploaded"] is None
     assert "10.77.0.50-10.77.0.99" in left["configuration"]
