@@ -239,8 +239,10 @@ async def begin(request: web.Request) -> web.Response:
 
 
 async def wait(request: web.Request) -> web.Response:
-    """GET /setup/wait: what goes on, and the way to where the console is then."""
-    first = first_start(request)
+    """GET /setup/wait: what goes on, and the way to where the console is then; the overview once all is done."""
+    first = request.app[SERVICES].first_start
+    if first is None:
+        return see_other("/")
     progress = await first.steps.progress()
     if progress.phase in ("asking", "done"):
         return await next_step(request)
