@@ -9,6 +9,7 @@ import click
 
 from appliance.cli import credentials, trust
 from appliance.cli.client import Api, api_of, fetch_authority, normal_url
+from appliance.cli.context import confirm_option
 from appliance.cli.credentials import Credentials, Server
 from appliance.cli.errors import Refused
 from appliance.cli.secret_input import ask, ask_new
@@ -29,7 +30,7 @@ def _trust_options(command: F) -> F:
 @click.option("--user", default="admin", show_default=True, help="What the first administrator is to be called.")
 @click.option("--seed", "seed_file", type=click.Path(path_type=Path), help="Do all of a flashed appliance's set-up.")
 @click.option("--despite-dhcp", is_flag=True, help="Another DHCP server that is found will be switched off.")
-@click.option("--confirm", metavar="DISKS", help="Disks of the seed whose content goes, with commas between.")
+@confirm_option
 @_trust_options
 def setup(
     url: str,
