@@ -23,7 +23,8 @@ CLOCKS = {"now", "today", "utcnow"}
 MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network", "privileged"}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
-    "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram", "screencode",
+    "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
+    "screencode",
     "power_switch", "power_order", "power_known", "power_found", "toml_sections", "updates", "__init__",
 }  # fmt: skip
 LAYERS = (

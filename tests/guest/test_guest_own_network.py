@@ -82,8 +82,9 @@ def test_a_bridge_around_the_way_here_keeps_address_and_sessions(appliance: None
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["address", "all"])
 def test_a_power_cut_takes_back_what_was_not_confirmed(guest: Guest, kind: str) -> None:
-    begin = f"mkdir -p /state && mount {DISK} /state && cd /qrm && python3 -m tests.guest.inside.own_network begin"
-    guest.run(f"mkfs.ext4 -q {DISK} && {begin}", seconds=300)
+    there = f"until [ -b {DISK} ]; do sleep 0.1; done"
+    begin = f"{there}; mkdir -p /state; mount {DISK} /state; cd /qrm; python3 -m tests.guest.inside.own_network begin"
+    guest.run(f"{there}; mkfs.ext4 -q {DISK}; {begin}", seconds=300)
     guest.run(f"cd /qrm && python3 -m tests.guest.inside.own_network apply {kind}", seconds=300)
     guest.power_cut()
     guest.run(begin, seconds=300)

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-from tests.privileged.paper_computer import computer, quiet
-
 from appliance.errors import ApplianceError
 from appliance.networking.layout import Interface, Layout
 from appliance.privileged import network
 from appliance.privileged.network_state import NetworkState
 from appliance.privileged.verbs.network import Apply, Confirm, Revert, Status
+from tests.privileged.paper_computer import computer, quiet
 
 MACS = ("52:54:00:00:00:00", "52:54:00:00:00:01")
 NOW = 1_700_000_000.0

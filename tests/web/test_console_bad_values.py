@@ -258,5 +258,5 @@ UNTYPED = {
     "/settings/updates/restart",
     "/settings/updates/back",
 }
-"""The same page as another that is here, nothing to type, or a file: backups, updates and the appliance's own networks have
-tests of their own."""
+"""The same page as another that is here, nothing to type, or a file: backups, updates and own networks have tests of
+their own."""
