@@ -139,6 +139,19 @@ def offered_network(state_dir: Path) -> str | None:
     return None
 
 
+def forget_configuration(state_dir: Path) -> None:
+    """It is in force now."""
+    (state_dir / OFFERED).unlink(missing_ok=True)
+
+
+def sweep_downloads(state_dir: Path, before: float) -> None:
+    """Remove backups that were made to be sent before this moment (Unix time), and never were."""
+    for left in (state_dir / DIRECTORY).glob(f"{DOWNLOAD}*"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < before:
+                left.unlink()
+
+
 def dismiss_configuration(state_dir: Path) -> None:
     """Nobody wants them."""
     (state_dir / OFFERED).unlink(missing_ok=True)

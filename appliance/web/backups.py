@@ -28,6 +28,9 @@ from appliance.reconcile.imports import check_room
 from appliance.reconcile.record import Tell, record
 from appliance.web.services import Services
 
+LEFT_SECONDS = 600.0
+"""After which a backup that nobody fetched is one whose reader went away while it was made."""
+
 # What makes and reads backups is imported when it is needed: an appliance at rest has no use for it.
 
 
@@ -110,6 +113,7 @@ class Backups:
             self._config, target, socket.gethostname(), self._clock(), passphrase, network=await self._network()
         )
         async with self._busy:
+            await asyncio.to_thread(incoming.sweep_downloads, self._state, order.now - LEFT_SECONDS)
             await asyncio.to_thread(make, order)
         await self._note(by, "state.backup", "made a backup of the state")
         return target
@@ -163,13 +167,11 @@ class Backups:
             raise Conflict("backup-busy", "a backup is being made or restored", "wait until that is done")
         async with self._busy:
             path = incoming.refuse_without(await asyncio.to_thread(incoming.uploaded, self._state))
+            await self._note_if_possible(by, "state.restore", "asked for the state of the backup to be brought back")
             try:
                 made = await asyncio.to_thread(prepare, self._state, path, lambda: passphrase or None, self._clock())
             except ApplianceError as error:
                 raise _named(error, path) from error
-        host = made.contents.header.host
-        with suppress(ApplianceError):  # a full disk is no reason to stay with the old state
-            await self._note(by, "state.restore", f"brings the state of {host} back from a backup")
         self._again()
         return made.missing
 
@@ -186,7 +188,7 @@ class Backups:
             raise NotFound("configuration-missing", "no backup has left a configuration to use", "restore one first")
         text = await asyncio.to_thread(self._fitting, offered)
         await self._privileged.call(Write(text))
-        await asyncio.to_thread(incoming.dismiss_configuration, self._state)
+        await asyncio.to_thread(incoming.forget_configuration, self._state)
         await self._note(by, "state.configuration", "put the configuration of the backup in force")
         await self._privileged.call(Restart(DAEMON))
 
@@ -212,6 +214,14 @@ class Backups:
         require_person(by, "remove an old state")
         await asyncio.to_thread(incoming.remove_old_state, self._state, name)
         await self._note(by, "state.remove-old", f"removed the old state {name}")
+
+    async def _note_if_possible(self, by: Asker, action: str, text: str) -> None:
+        """A full disk is no reason to stay with the old state; that somebody may do this no more is one."""
+        try:
+            await self._note(by, action, text)
+        except ApplianceError as error:
+            if error.code not in ("store-failed", "store-stuck"):
+                raise
 
     async def _note(self, by: Asker, action: str, text: str) -> None:
         now = self._clock()

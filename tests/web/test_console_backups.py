@@ -1,5 +1,6 @@
 """Backups in the console, the API and qrm: made, brought, restored; and what each of them refuses."""
 
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -184,3 +185,24 @@ async def test_no_room_is_said_before_anything_is_touched(
     page = await ada.post("/settings/backup/restore", 507, {"passphrase": PASSPHRASE})
     assert "needs 90 MB" in said(page)
     assert not (ada.services.state_dir / "incoming" / "whole").exists()
+
+
+async def test_whoever_may_no_more_restores_nothing(
+    ada: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bring(ada, await make(ada, tmp_path))
+
+    async def refused(*_: object) -> None:
+        raise Denied("login-needed", "this log-in has ended meanwhile", "log in again")
+
+    monkeypatch.setattr(Backups, "_note", refused)
+    await ada.post("/settings/backup/restore", 401, {"passphrase": PASSPHRASE})
+    assert not (ada.services.state_dir / "incoming" / "whole").exists()
+
+
+async def test_what_nobody_fetched_goes_with_the_next_backup(ada: Visitor, tmp_path: Path) -> None:
+    left = incoming.directory(ada.services.state_dir) / f"{incoming.DOWNLOAD}0123"
+    left.write_bytes(b"x")
+    os.utime(left, (0, 0))
+    await make(ada, tmp_path)
+    assert not left.exists()
