@@ -106,9 +106,9 @@ def _body(page: Page, facts: Facts, size: Size) -> list[Line]:
         case Menu():
             return _menu(page, size)
         case Form():
-            return _form(page, size)
+            return _with_end(_form(page, size), size)
         case Confirm():
-            return _confirm(page, size)
+            return _with_end(_confirm(page, size), size)
         case Reader():
             return _reader(page, size)
         case Busy():
@@ -116,7 +116,7 @@ def _body(page: Page, facts: Facts, size: Size) -> list[Line]:
         case Told():
             return [*_heading(page.title), *_prose(page.lines, size, PLAIN if page.good else WARN)]
         case Trial():
-            return _trial(page, facts, size)
+            return _with_end(_trial(page, facts, size), size)
 
 
 # -- the front
@@ -191,6 +191,11 @@ def _code(facts: Facts, size: Size) -> list[Line]:
 
 def _heading(title: str) -> list[Line]:
     return [Line(), Line(title, STRONG), Line()]
+
+
+def _with_end(lines: list[Line], size: Size) -> list[Line]:
+    """On a small terminal the heading and the end: that is where something is typed."""
+    return lines if len(lines) <= size.rows else [*lines[1:2], *lines[len(lines) - max(size.rows - 1, 0) :]]
 
 
 def _prose(texts: tuple[str, ...], size: Size, style: str = PLAIN) -> list[Line]:

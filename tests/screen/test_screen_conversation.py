@@ -41,6 +41,7 @@ from appliance.screen.orders import (
     UsersSeen,
 )
 from appliance.screen.pages import Busy, Confirm, Front, Menu
+from appliance.screen.text import Size
 
 NICS = (Nic("nic0", "52:54:00:00:00:01", True, ("192.168.1.50/24",)), Nic("nic1", "52:54:00:00:00:02", False))
 STICK = Backup("/dev/sdb1", "rack7.qrmstate", "the state of rack7, of 2026-11-20 12:00", False)
@@ -393,6 +394,12 @@ def test_progress_is_shown_and_it_can_be_stopped():
     person.sees("stopping").presses("esc")
     assert person.orders == [], "once is enough"
     person.hears(Failed("the installation was stopped; the disk does not boot")).sees("does not boot")
+
+
+def test_on_a_small_terminal_the_line_to_type_in_is_in_sight():
+    full = disk(holds=tuple(f"sdb{number}: 1.0 GB, ext4" for number in range(8)))
+    person = Person(size=Size(60, 12), may_install=True).presses("i").hears(DisksSeen((full,))).presses("enter")
+    person.types("S5").sees("Install onto a disk", "Type S5Y1 to go on", "> S5_")
 
 
 def test_many_things_on_a_disk_leave_room_for_the_word():
