@@ -6,11 +6,15 @@ The record and the boot loader's variables say what became of an update; here bo
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import msgspec
 
 from appliance.errors import ApplianceError
 from appliance.privileged.computer import Computer
 from appliance.state import write_whole
 from appliance.updates import record as records
+from appliance.updates.boot_choice import is_good
 from appliance.updates.grubenv import parse
 from appliance.updates.record import Record, Settled
 from appliance.updates.slots import Slot, booted_letter, parse_status
@@ -50,8 +54,15 @@ def keep_record(on: Computer, record: Record) -> None:
 
 
 async def slots_of(on: Computer) -> list[Slot]:
-    """Raises ApplianceError ``update-status``, and as ``rauc status`` does."""
-    return parse_status(await on.run(["rauc", "status", "--detailed", "--output-format=json"]))
+    """Raises ApplianceError ``update-status``, and as ``rauc status`` does.
+
+    RAUC calls a slot bad as soon as a try of it is counted; here it is good as long as it may be started at all.
+    """
+    found = parse_status(await on.run(["rauc", "status", "--detailed", "--output-format=json"]))
+    with suppress(ApplianceError):
+        if (variables := _variables(on)) is not None:
+            return [msgspec.structs.replace(slot, good=is_good(variables, slot.letter)) for slot in found]
+    return found
 
 
 async def installing(on: Computer) -> bool:

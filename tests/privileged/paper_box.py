@@ -58,7 +58,7 @@ class Box:
         """It is started from a slot."""
         roots = self.computer.roots
         roots.proc.joinpath("cmdline").write_text(f"root=PARTUUID=1 rauc.slot={letter} quiet\n")
-        known = {"ORDER": "A B", "A_OK": "1", "A_TRY": "1", "B_OK": "0", "B_TRY": "0", **variables}
+        known = {"ORDER": "A B", "A_OK": "1", "A_TRY": "1", "B_OK": "1", "B_TRY": "0", **variables}
         (roots.boot / "efi/qrm/grubenv").write_bytes(render(known))
         self.programs.answers["rauc status --detailed"] = status(letter)
         self.programs.ran.clear()

@@ -125,7 +125,7 @@ async def test_a_new_version_that_does_not_hold_is_tried_again_and_then_given_up
     told = box.computer.roots.run / MAY_GO_BACK
     assert told.is_file(), "the daemon may go back to the store of before"
     assert record.last.reason == "not so: DHCP is served (nothing is bound to UDP port 67)"
-    box.boots("A", A_TRY="1")
+    box.boots("A", A_TRY="1", B_OK="0")
     await settle(box.computer)
     assert await judge(box.computer, bad, never, deadline=0.0), "what ran for years is not restarted for a bad day"
     assert box.told() == ["rauc status mark-good rootfs.0"]
@@ -152,6 +152,15 @@ async def test_going_back_by_hand_is_noted_first(box: Box) -> None:
     assert last is not None
     assert (last.slot, last.version, last.back, last.stage) == ("A", "0.4.0", True, Stage.TRYING)
     assert box.told() == ["rauc status mark-active rootfs.0"]
+
+
+async def test_a_slot_is_good_as_long_as_it_may_be_started(box: Box) -> None:
+    box.boots("B", ORDER="B A", A_TRY="2", B_TRY="1")
+    assert [slot.good for slot in (await update.slots(Slots(), box.computer, quiet)).slots] == [True, True]
+    box.boots("B", A_OK="0")
+    assert [slot.good for slot in (await update.slots(Slots(), box.computer, quiet)).slots] == [False, True]
+    with pytest.raises(Conflict, match="nothing that could be started"):
+        await update.back(Back("A"), box.computer, quiet)
 
 
 async def test_a_broken_record_or_lost_variables_do_not_keep_it_from_starting(box: Box) -> None:
