@@ -57,7 +57,9 @@ def test_boot_server_port_acknowledges_by_unicast_from_itself(play: Playbook, ki
     (ack,) = play.receive(message(kind, ciaddr=address(77), options=PXE), on_4011(address(77), port))
     assert (kind_of(ack), ack.yiaddr, ack.file) == (MessageKind.ACK, NOWHERE, b"snponly.efi")
     sent = play.sent[-1]
-    assert (sent.port, sent.destination.address, sent.destination.port) == (PROXY_PORT, address(77), port), "UEFI asks from its port 4011"
+    assert (sent.port, sent.destination.address, sent.destination.port) == (PROXY_PORT, address(77), port), (
+        "UEFI asks from its port 4011"
+    )
 
 
 def test_client_without_ciaddr_is_answered_at_its_source(play: Playbook) -> None:
