@@ -1,5 +1,6 @@
 """RAUC in the guest: the program that updates are installed with, and what it signs them by."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_a_bundle_is_made_and_its_signature_checked(tmp_path: Path) -> None:
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *key, cwd=tmp_path)
     content = tmp_path / "content"
     content.mkdir()
-    (content / "rootfs.img").write_bytes(bytes(65536))
+    (content / "rootfs.img").write_bytes(os.urandom(65536))  # a bundle of zeros would be too small to have hashes
     (content / "manifest.raucm").write_text(MANIFEST)
     run("rauc", "bundle", "--cert=cert.pem", "--key=key.pem", "content", "update.raucb", cwd=tmp_path)
     assert "Compatible: \t'guest'" in run("rauc", "info", "--keyring=cert.pem", "update.raucb", cwd=tmp_path)
