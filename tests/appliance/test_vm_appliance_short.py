@@ -10,7 +10,7 @@ from appliance.lab import ssh
 from appliance.lab.operator import BOOT_SECONDS, DEPLOY_SECONDS, Operator
 from appliance.lab.plan import plan_machine
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PASSWORD = "a long one, for this appliance only"
 SEED = f"""
