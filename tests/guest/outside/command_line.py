@@ -6,7 +6,8 @@ from pathlib import Path
 PROGRAM = "qemu-system-x86_64"
 KERNEL_ARGUMENTS = (
     "console=ttyS0,115200n8 quiet mitigations=off apparmor=0 selinux=0 audit=0 panic=-1 net.ifnames=0 "
-    "random.trust_cpu=on tsc=reliable systemd.default_timeout_start_sec=600 systemd.default_device_timeout_sec=600"
+    "random.trust_cpu=on tsc=reliable systemd.default_timeout_start_sec=600 systemd.default_device_timeout_sec=600 "
+    "udev.event_timeout=600"
 )
 """Nobody attacks the guest, and every check costs more under emulation; its host may be busy with other tests."""
 WITHOUT_SHELL = "systemd.mask=serial-getty@ttyS0.service"

@@ -112,6 +112,8 @@ class Guest:
         while self._hellos == before:
             self.take(end)
         self.boots += 1
+        # Drivers are loaded behind the units' backs, KVM's among them.
+        self.run("udevadm settle --timeout=600", seconds=BOOT_SECONDS)
         state = self.run(
             "systemctl is-system-running --wait || systemctl --failed --no-legend --plain", seconds=BOOT_SECONDS
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.guest.outside.artefact import PROJECT
 
 AGENT = "import sys; from tests.guest.inside.agent import Agent; Agent(int(sys.argv[1])).run()"
-SYSTEMCTL = "#!/bin/sh\necho running\n"
+UP = "#!/bin/sh\necho running\n"
 
 
 class NearMachine:
@@ -21,8 +21,9 @@ class NearMachine:
         self._line: socket.socket | None = None
         programs = directory / "bin"
         programs.mkdir(exist_ok=True)
-        (programs / "systemctl").write_text(SYSTEMCTL)
-        (programs / "systemctl").chmod(0o755)
+        for name in ("systemctl", "udevadm"):
+            (programs / name).write_text(UP)
+            (programs / name).chmod(0o755)
         path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._environment = {**os.environ, "PATH": path, "PYTHONPATH": str(PROJECT)}
 
