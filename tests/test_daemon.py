@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sqlite3
 import ssl
@@ -45,7 +46,7 @@ def test_the_set_up_link_is_private_and_not_in_the_log(daemon):
     link = daemon.path / "state" / "setup-url"
     assert link.stat().st_mode & 0o777 == 0o600
     secret = link.read_text().split("token=")[-1].split()[0]
-    assert len(secret) >= 32
+    assert re.fullmatch(r"([0-9A-Z]{4}-){3}[0-9A-Z]{4}", secret), "80 bits, to be typed from a screen"
     assert secret not in daemon.words()
     modes = {name: (daemon.path / "state" / name).stat().st_mode & 0o077 for name in PRIVATE}
     assert set(modes.values()) == {0}

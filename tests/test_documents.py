@@ -223,7 +223,7 @@ def test_command_lines_are_found():
 
 def test_files_that_the_readme_names_are_there():
     steps = chapter(README, "The real thing")
-    named = set(re.findall(r"(?<![\w/])(?:systemd|image-builder|docs)/[\w./-]*\w", steps))
+    named = set(re.findall(r"(?<![\w/])(?:systemd|image-builder|docs)/[\w./@-]*\w", steps))
     named |= {target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target}
     assert {"systemd/appliance.service", "image-builder/build", "ARCHITECTURE.md"} <= named
     assert {name for name in named if not (ROOT / name).exists()} == set()

@@ -29,7 +29,8 @@ CAPABILITIES = (
     ),
     _row(
         "see how far set-up is",
-        "GET /setup/account, GET /setup/site, GET /setup/networks, GET /setup/storage, GET /setup/ready, GET /setup/wait",
+        "GET /setup/account, GET /setup/site, GET /setup/networks, GET /setup/storage, GET /setup/ready, "
+        "GET /setup/wait",
         "GET /setup, GET /setup/progress", "setup",
     ),
     _row("look for another DHCP server while setting up", "POST /setup/look", "POST /setup/look", "setup"),

@@ -78,7 +78,7 @@ def identify(disk: str) -> None:
 @click.command("factory-reset")
 @confirm_option
 def factory_reset(confirm: str | None) -> None:
-    """Forget everything, as if the appliance were flashed anew. It restarts at once."""
+    """Forget everything, as if the appliance were flashed anew; it restarts at once."""
     connected = api()
     name = connected.get("/appliance/health")["name"]
     confirmed(LOST, name, confirm)

@@ -18,7 +18,7 @@ def slot() -> None:
 
 @slot.command()
 def settle() -> None:
-    """Say whether what runs is on trial, and whether an update fell back. Before the daemon starts."""
+    """Say whether what runs is on trial, and whether an update fell back, before the daemon starts."""
     from appliance import journal
     from appliance.privileged.computer import Computer
     from appliance.privileged.trial import settle as settled

@@ -118,7 +118,7 @@ def _restart(connected: Api) -> None:
 @update.command()
 @confirm_option
 def back(confirm: str | None) -> None:
-    """Have the version before started next, with the state that it can read. Nothing restarts."""
+    """Have the version before started next, with the state that it can read; nothing restarts."""
     connected = api()
     slots = connected.get("/appliance/update")["slots"]
     other = next((each["letter"] for each in slots if not each["running"] and each["good"]), None)

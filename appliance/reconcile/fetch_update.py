@@ -1,6 +1,8 @@
 """Fetches an update by HTTP: whatever names resolve to and wherever redirects lead, never from the appliance itself."""
 
+import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urljoin
@@ -43,7 +45,9 @@ async def fetching(
 
     Raises Invalid for an address that is not asked, ApplianceError ``fetch-failed``.
     """
-    connector = aiohttp.TCPConnector(resolver=_Resolver(check_ip), use_dns_cache=False)
+    # Read now: aiohttp was imported without them, since nobody else here asks them (`qrm serve`).
+    authorities = await asyncio.to_thread(ssl.create_default_context)
+    connector = aiohttp.TCPConnector(ssl=authorities, resolver=_Resolver(check_ip), use_dns_cache=False)
     async with aiohttp.ClientSession(connector=connector, timeout=LIMITS, trust_env=False) as http:
         response = await _asked(http, url, check)
         async with response:

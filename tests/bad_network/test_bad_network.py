@@ -5,22 +5,29 @@ The kernel's own netem would do it too; where there is none, `lossy` is the cabl
 
 import os
 import re
+import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.lab.plan import FirmwareChoice, MachinePlan, Nic, plan_machines
+from appliance.lab.qemu import Channels, command_line, factory_variables, variables_file
 from tests.daemon_namespace import Daemon, Namespace
 from tests.exhaustion.siege import Machine
 
 SEED = 7
 SECONDS = 100
+LONG = 500
+"""Seconds that real firmware may take; it waits long for what is lost."""
 PROGRAM = Path(__file__).with_name("lossy.py")
 CABLE = """
 link add br1 type bridge stp_state 0 forward_delay 0
@@ -81,25 +88,41 @@ def test_a_machine_has_its_address_its_programs_and_its_script_each_time(
     assert max(took) < SECONDS
 
 
+@contextmanager
+def running(namespace: Namespace, machine: MachinePlan, directory: Path) -> Iterator[None]:
+    """The machine, switched on; nobody looks at its screen."""
+    if name := variables_file(machine):
+        shutil.copyfile(factory_variables(machine), directory / name)
+    with ExitStack() as open_sockets:
+        pairs = [socket.socketpair() for _ in range(2)]
+        for each in (end for pair in pairs for end in pair):
+            open_sockets.enter_context(each)
+        qmp, serial = (theirs.fileno() for _, theirs in pairs)
+        argv = command_line(machine, directory, Channels(qmp=qmp, serial=serial))
+        with namespace.popen(*argv, pass_fds=(qmp, serial)) as process:
+            try:
+                yield
+            finally:
+                process.kill()
+
+
 @pytest.mark.vm
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_the_rom_of_a_real_machine_loads_the_whole_stack(appliance: Daemon, namespace: Namespace) -> None:
-    """SeaBIOS and QEMU's iPXE, from the first DISCOVER to the last byte of the initrd."""
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("firmware", ["bios", "uefi", "uefi-http"])
+def test_real_firmware_loads_the_whole_stack(
+    appliance: Daemon, namespace: Namespace, tmp_path: Path, firmware: FirmwareChoice
+) -> None:
+    """From the first DISCOVER to the last byte of the initrd: QEMU's iPXE; OVMF's PXE, and its HTTP boot."""
     sent = re.compile(r"/stack/\w+/initrd \((\d{7}) bytes")
+    (planned,) = plan_machines(1, firmware)
+    machine = replace(planned, disks=(), nics=(Nic("52:54:00:aa:bb:01", "tap0"),))
     with bad_cable(namespace):
         namespace.run("ip", "tuntap", "add", "tap0", "mode", "tap")
         namespace.run("ip", "link", "set", "tap0", "master", "br1")
         namespace.run("ip", "link", "set", "tap0", "up")
-        with namespace.popen(
-            *("qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults", "-boot", "n"),
-            *("-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"),
-            *("-device", "virtio-net-pci,netdev=net,mac=52:54:00:aa:bb:01"),
-        ) as machine:
-            try:
-                _until(lambda: sent.search(_fetched(appliance)), appliance)
-            finally:
-                machine.kill()
+        with running(namespace, machine, tmp_path):
+            _until(lambda: sent.search(_fetched(appliance)), appliance, LONG)
 
 
 def _fetched(appliance: Daemon) -> str:
@@ -108,8 +131,8 @@ def _fetched(appliance: Daemon) -> str:
         return "\n".join(bytes(row[0]).decode() for row in db.execute("SELECT doc FROM events"))
 
 
-def _until(look: Any, appliance: Daemon) -> None:
-    end = time.monotonic() + SECONDS
+def _until(look: Any, appliance: Daemon, seconds: float) -> None:
+    end = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < end, _fetched(appliance)[-2000:] + appliance.words()[-2000:]
         time.sleep(0.5)

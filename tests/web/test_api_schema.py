@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from web_world import World, open_world
 
+from appliance.certificates import authority
 from appliance.store.store import READERS
 from appliance.web.api.routes import BASE, ENDPOINTS
 
@@ -76,7 +78,10 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(tmp_path_factory.mktemp("state")) as running:
+    state = tmp_path_factory.mktemp("state")
+    (state / "appliance.toml").write_text(f'[site]\nstate_dir = "{state}"\n')
+    authority(state, time.time())
+    with Served(state) as running:
         yield running
 
 

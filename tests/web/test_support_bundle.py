@@ -139,7 +139,7 @@ async def test_what_cannot_be_had_is_named_and_the_rest_comes(admin: World, monk
     monkeypatch.setattr(Support, "_metrics", broken)
     async with admin.client.post("/api/v1/appliance/support-bundle", headers=admin.headers) as response:
         assert response.status == 200, await response.text()
-        assert response.content_type == "application/gzip"
+        assert response.content_type == "application/octet-stream"
         assert response.headers["Cache-Control"] == "no-store"
         found = opened(await response.read())
     assert "metrics.txt" not in found

@@ -13,4 +13,4 @@ async def bundle(request: web.Request) -> web.Response:
     content = await request.app[SUPPORT].bundle(request[USER])
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(request.app[SERVICES].clock()))
     headers = {"Content-Disposition": f'attachment; filename="support-{moment}.tar.gz"', "Cache-Control": "no-store"}
-    return web.Response(body=content, content_type="application/gzip", headers=headers)
+    return web.Response(body=content, content_type="application/octet-stream", headers=headers)
