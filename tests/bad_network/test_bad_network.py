@@ -3,6 +3,7 @@
 The kernel's own netem would do it too; where there is none, `lossy` is the cable.
 """
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from appliance.lab.artefacts import BUILDER
 from appliance.lab.plan import FirmwareChoice, MachinePlan, Nic, plan_machines
 from appliance.lab.qemu import Channels, command_line, factory_variables, variables_file
 from tests.daemon_namespace import Daemon, Namespace
@@ -65,7 +67,9 @@ def bad_cable(namespace: Namespace) -> Iterator[None]:
 
 @pytest.fixture
 def appliance(daemon: Daemon) -> Daemon:
-    """Started, with something large to send."""
+    """Started, with something large to send, and real boot programs: a ROM brings its own iPXE, UEFI fetches one."""
+    said = subprocess.run([BUILDER, "programs"], check=True, stdout=subprocess.PIPE).stdout
+    shutil.copytree(json.loads(said)["programs"], daemon.path / "programs", dirs_exist_ok=True)
     with (daemon.path / "stack/initrd").open("r+b") as large:
         large.truncate(LARGE)
     daemon.start()
