@@ -11,7 +11,7 @@ from appliance.cli.main import COMMANDS, cli
 
 HEAVY = {"aiohttp", "asyncio", "rich", "cryptography", "sqlite3", "msgspec", "uvloop", "jinja2", "scapy", "tftpy"}
 
-WORK_ON_THE_APPLIANCE = {"state", "lab"}
+WORK_ON_THE_APPLIANCE = {"state", "lab", "seed", "slot"}
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - WORK_ON_THE_APPLIANCE))

@@ -330,7 +330,7 @@ async def test_an_image_that_cannot_fit_is_refused_before_it_is_written(
         asked.append(expected)
         raise OSError(errno.ENOSPC, "there is no room")
 
-    monkeypatch.setattr("appliance.reconcile.imports._check_room", no_room)
+    monkeypatch.setattr("appliance.reconcile.imports.check_room", no_room)
     assert "there is no room" in said(await fleet.post("/images/new", 507, upload("mine", content)))
     assert len(content) <= asked[0] < len(content) + 1000
     assert sorted(fleet.services.imports.images.iterdir()) == before
