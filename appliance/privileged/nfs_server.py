@@ -1,0 +1,73 @@
+"""The kernel's NFS server (nfsd(7)): where it listens, who is connected, how a client or file system is cut off."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from appliance.errors import ApplianceError
+from appliance.privileged import durable
+from appliance.privileged.computer import Computer
+from appliance.privileged.nfs_table import state
+from appliance.privileged.own_addresses import check_served
+
+UNIT, PORT = "nfs-server.service", 2049
+_LISTENER = re.compile(rf"tcp:([0-9.]+):{PORT}")
+_CLIENT = re.compile(r'^address: "([0-9.]+):[0-9]+"', re.MULTILINE)
+
+
+def _kernel(on: Computer) -> Path:
+    return on.roots.proc / "fs" / "nfsd"
+
+
+def runs(on: Computer) -> bool:
+    """Whether anybody can be answered."""
+    return (durable.read(_kernel(on) / "threads") or "0").strip() != "0"
+
+
+async def served(on: Computer) -> tuple[str, ...]:
+    """Addresses that it listens at."""
+    return tuple(_LISTENER.findall(await on.run(["nfsdctl", "listener"]))) if runs(on) else ()
+
+
+async def serve(on: Computer, address: str) -> None:
+    """Listen at this address of ours, too; raises Conflict ``address-not-served``, ApplianceError ``nfs-not-serving``.
+
+    A server that runs is never started anew for that: whoever has files open would have to wait.
+    """
+    already = await served(on)
+    if address in already:
+        return
+    await check_served(on, address)
+    durable.write(state(on) / "nfsd.conf", f"[nfsd]\nhost={','.join((*already, address))}\n")
+    if runs(on):
+        await on.run(["nfsdctl", "listener", f"+tcp:{address}:{PORT}"])
+    else:
+        await on.run(["systemctl", "restart", UNIT], 120.0)
+    if address not in await served(on):
+        text = f"the NFS server does not listen at {address}"
+        raise ApplianceError("nfs-not-serving", text, f"why is told by: journalctl -u {UNIT} -u nfs-mountd")
+
+
+def connected(on: Computer) -> set[str]:
+    """Addresses of machines that have anything mounted."""
+    infos = [durable.read(each) or "" for each in _kernel(on).glob("clients/*/info")]
+    return {address for info in infos for address in _CLIENT.findall(info)}
+
+
+def cut_off(on: Computer, place: Path) -> None:
+    """Take away what clients hold open, locked or delegated in the file system at a place."""
+    if runs(on):
+        _say(_kernel(on) / "unlock_filesystem", f"{place}\n")
+
+
+def expire(on: Computer, address: str) -> None:
+    """Forget a client with everything that it holds; what is still granted to it, it opens again by itself."""
+    for info in _kernel(on).glob("clients/*/info"):
+        if address in _CLIENT.findall(durable.read(info) or ""):
+            _say(info.parent / "ctl", "expire\n")
+
+
+def _say(file: Path, text: str) -> None:
+    """The client or the server may end in that moment: whether anything is held is seen when it is unmounted."""
+    with suppress(OSError):
+        file.write_text(text)
