@@ -37,7 +37,8 @@ class Privileged:
         """The result of a verb; ``hears`` is told (0 to 1 or None, message) while it goes on.
 
         A cancelled call closes the connection, which ends the verbs that may be left in the middle. Raises what the
-        verb raised, and ApplianceError: ``helper-missing`` where there is none, ``helper-gone`` when it went away in
+        verb raised, and ApplianceError: ``helper-missing`` where there is none, ``helper-down`` where there is one that
+        nobody answers for, ``helper-gone`` when it went away in
         the middle (what it did is then unknown, and has to be asked), ``helper-silent``, ``helper-broken``.
         """
         request = request_line(verb)
@@ -59,7 +60,7 @@ class Privileged:
             if error.errno == errno.EACCES:
                 text = f"{self._path} is closed to this user"
                 raise ApplianceError("helper-closed", text, "ask as root, or as the user of the daemon") from error
-            raise missing() from error
+            raise (_down(self._path, error) if self.here else missing()) from error
 
 
 async def _next(reader: asyncio.StreamReader, verb: Verb[R]) -> Line:
@@ -85,6 +86,13 @@ def missing() -> ApplianceError:
         "network, updates, disks and power of an appliance that was installed as a package belong to its administrator"
     )
     return ApplianceError("helper-missing", text, hint)
+
+
+def _down(path: Path, error: OSError) -> ApplianceError:
+    """The socket is left over: the unit that listened there has failed or was stopped (ECONNREFUSED, unix(7))."""
+    text = f"the privileged helper of this appliance does not run: {path}: {error.strerror or error}"
+    hint = "restart the appliance; why it failed is told by: journalctl -u appliance-helper.socket -u appliance-helper"
+    return ApplianceError("helper-down", text, hint)
 
 
 def _gone(verb: Verb[R]) -> ApplianceError:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from appliance import command
+from appliance.privileged.lio import Lio
+from appliance.privileged.targets import Targets
 
 
 class Says(Protocol):
@@ -64,6 +66,8 @@ class Computer:
     roots: Roots = field(default_factory=Roots)
     run: Says = _run
     follow: Follows = _follow
+    targets: Targets = field(default_factory=Lio)
+    """iSCSI targets, in the kernel."""
     group: int = -1
     """The group that may read what the daemon has to read; -1 leaves files to who wrote them (chown(2))."""
 

@@ -1,5 +1,6 @@
 """Carries out the verbs of ``verbs/configuration.py``: files on the state partition, where links in ``/etc`` lead."""
 
+import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,8 @@ from appliance.privileged import durable
 from appliance.privileged.computer import Computer, Roots, Tell
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.configuration import Configured, HostName, Read, TimeServers, TimeZone, Write
+
+log = logging.getLogger("appliance.privileged")
 
 NAME = "appliance.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 section 2.1
@@ -65,9 +68,17 @@ def configured(roots: Roots) -> Config:
 
 
 def follow_networks(on: Computer, moved: Mapping[str, str]) -> bool:
-    """Subnets go on under the interface's new name; whether anything had to be changed for that."""
+    """Subnets go on under the interface's new name; whether anything had to be changed for that.
+
+    What the daemon would not take is never written: it sets a subnet aside that lost its interface, and goes on.
+    """
     text = durable.read(_file(on.roots))
     if text is None or (after := followed(text, moved)) == text:
+        return False
+    try:
+        config.parse(after, NAME)
+    except ConfigError as error:
+        log.error("the configuration stays as it is, since its subnets cannot follow the network: %s", error.message)
         return False
     _write(on, after)
     return True
@@ -111,8 +122,9 @@ async def time_servers(verb: TimeServers, on: Computer, tell: Tell) -> Done:
 
 
 def _server(text: str) -> str:
-    with suppress(ValueError):
-        return str(ip_address(text))
+    if not _has_zone(text):
+        with suppress(ValueError):
+            return str(ip_address(text))
     if not _HOST.fullmatch(text):
         what = f"{text[:80]!r} is no name or address of a time server"
         raise Invalid("time-server-invalid", what, "write it as pool.ntp.org or 192.0.2.1", "servers")
@@ -120,8 +132,13 @@ def _server(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError:
-        what = f"{text[:80]!r} is no network"
-        raise Invalid("time-server-invalid", what, "write it as 10.77.0.0/24", "serve") from None
+    if not _has_zone(text):
+        with suppress(ValueError):
+            return str(ip_network(text))
+    what = f"{text[:80]!r} is no network"
+    raise Invalid("time-server-invalid", what, "write it as 10.77.0.0/24", "serve")
+
+
+def _has_zone(text: str) -> bool:
+    """Of an IPv6 address; Python takes any characters for one, new lines with them (RFC 4007 section 11)."""
+    return "%" in text

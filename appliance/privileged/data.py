@@ -1,84 +1,136 @@
-"""Carries out the verb of ``verbs/data.py``, through wipefs(8) and lvm(8)."""
+"""Carries out the verbs of ``verbs/data.py``, through wipefs(8) and lvm(8)."""
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import logging
+import os
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from appliance.errors import ApplianceError, Conflict, NotFound
-from appliance.privileged import durable
+from appliance.errors import ApplianceError, Conflict
+from appliance.privileged import durable, free_disks
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.verb import Done
-from appliance.privileged.verbs.data import GROUP, Chosen, Prepare
+from appliance.privileged.verbs.data import GROUP, Choice, Chosen, Prepare
+from appliance.privileged.verbs.lvm_tags import POOL
+
+log = logging.getLogger(__name__)
 
 FILE = "storage.json"
 """What was chosen, beside the configuration."""
-_REPORT = ["--reportformat", "json", "--options", "pv_name,vg_name"]
+METADATA = ["--metadatasize", "16m"]
+"""What LVM notes of a group has to fit twice into this part of each disk: enough for ten thousand volumes."""
+_REPORT = ["--reportformat", "json", "--options", "pv_name,vg_name,vg_uuid,vg_tags"]
+
+
+async def choice(verb: Choice, on: Computer, tell: Tell) -> Chosen:
+    """As ``prepare`` wrote it down; raises ApplianceError ``storage-unreadable``."""
+    place = on.roots.state / "etc" / "qrm" / FILE
+    text = durable.read(place)
+    try:
+        return msgspec.json.decode(text, type=Chosen) if text else Chosen()
+    except msgspec.DecodeError as error:
+        hint = "remove it: then it counts as if nobody had chosen disks yet"
+        raise ApplianceError("storage-unreadable", f"{place}: {error}", hint) from error
 
 
 async def prepare(verb: Prepare, on: Computer, tell: Tell) -> Done:
-    """Everything is looked at before the first disk is cleared."""
-    found = await _listed(on) if verb.disks else []
-    devices = [_device(found, each) for each in verb.disks]
-    members = await _members(on) if devices else set()
-    new = [each for each in devices if _path(each) not in members]
-    for number, device in enumerate(new):
-        tell(number / len(new), f"clearing {device['name']}")
-        await _clear(on, device)
-    if new:
-        command = "vgextend" if members else "vgcreate"
-        await on.run([command, "--yes", GROUP, *(_path(each) for each in new)], 60.0)
+    """What was chosen is kept once it is there."""
+    if verb.disks:
+        await _of_disks(verb, on, tell)
+    else:
+        await _of_the_rest(on, tell)
     text = msgspec.json.encode(Chosen(verb.disks)).decode()
     durable.write(on.roots.state / "etc" / "qrm" / FILE, f"{text}\n")
     return Done()
 
 
-async def _listed(on: Computer) -> list[Mapping[str, Any]]:
-    columns = "NAME,TYPE,SERIAL,WWN,MOUNTPOINTS"
-    said = await on.run(["lsblk", "--json", "--tree", "--output", columns])
-    return [each for each in json.loads(said or "{}").get("blockdevices") or [] if each.get("type") == "disk"]
+async def _of_disks(verb: Prepare, on: Computer, tell: Tell) -> None:
+    """Everything is looked at before the first disk is cleared."""
+    found = await free_disks.listed(on)
+    devices = [free_disks.disk(found, each) for each in verb.disks]
+    members = await _members(on)
+    new = [each for each in devices if free_disks.path(each) not in members]
+    await _check_in_no_pool(on, new)
+    for number, device in enumerate(new):
+        tell(number / len(new), f"clearing {device['name']}")
+        await free_disks.clear(on, device)
+    if new:
+        command = "vgextend" if members else "vgcreate"
+        await on.run([command, "--yes", *METADATA, GROUP, *map(free_disks.path, new)], 60.0)
 
 
-def _device(listed: list[Mapping[str, Any]], identifier: str) -> Mapping[str, Any]:
-    """The one disk of this name; raises where it is not there, or not free."""
-    named = [each for each in listed if identifier in (each.get("serial"), each.get("wwn"))]
-    if not identifier or len(named) != 1:
-        what = f"{identifier[:80]!r} is {'more than one disk' if named else 'no disk'} of this computer"
-        raise NotFound("disk-unknown", what, "load the list of disks anew", "disks")
-    places = _mounted(named[0])
-    if places & {"/", "/state"}:
-        raise Conflict("disk-own", f"the appliance runs from {identifier}", "choose another disk", "disks")
-    if places:
-        what = f"{identifier} is in use: mounted on {sorted(places)[0]}"
-        raise Conflict("disk-busy", what, "choose another disk", "disks")
-    return named[0]
+async def _check_in_no_pool(on: Computer, devices: Sequence[free_disks.Device]) -> None:
+    """Raises Conflict ``disk-busy`` where one is part of a pool of another name."""
+    rows = _rows(await on.run(["pvs", *_REPORT]))
+    ours = free_disks.real(each["pv_name"] for each in rows if _is_pool(each))
+    for device in devices:
+        free_disks.check_in_no_pool(device, ours)
 
 
-def _mounted(device: Mapping[str, Any]) -> set[str]:
-    places = {str(each) for each in device.get("mountpoints") or [] if each}
-    return places.union(*(_mounted(each) for each in device.get("children") or []))
+def _is_pool(row: Mapping[str, str]) -> bool:
+    return POOL in row.get("vg_tags", "").split(",")
 
 
-def _path(device: Mapping[str, Any]) -> str:
-    return str(Path("/dev") / Path(str(device["name"])).name)
+async def _of_the_rest(on: Computer, tell: Tell) -> None:
+    """The group of the appliance's own disk; one that is there stays as it is, whatever it is made of.
 
-
-async def _members(on: Computer) -> set[str]:
-    """Devices that are in the data group already."""
-    report = json.loads(await on.run(["pvs", *_REPORT]) or "{}").get("report") or [{}]
-    return {str(each.get("pv_name")) for each in report[0].get("pv") or [] if each.get("vg_name") == GROUP}
-
-
-async def _clear(on: Computer, device: Mapping[str, Any]) -> None:
-    """Signatures of the partitions first: a table that is made again would find them where they were.
-
-    wipefs(8) opens without being shared: what anything holds (a RAID, another volume group) it leaves as it is.
+    Nothing is cleared: nobody was asked. After a factory reset the partition still holds the group with all its data,
+    and only LVM's list of devices, which was on the state partition, has to learn of it again.
     """
-    parts = [each for each in device.get("children") or [] if each.get("type") == "part"]
+    if (path := free_disks.own(on)) is None:
+        tell(None, "the appliance's own disk has nothing left for a data group: disks can be given to it later")
+        return
+    if await _members(on):
+        return
+    match await _signatures(on, path):
+        case []:
+            tell(None, "making the data group on what the appliance's own disk has left")
+            await on.run(["vgcreate", "--yes", *METADATA, GROUP, path], 60.0)
+        case ["LVM2_member"]:
+            await _learn(on, path)
+        case found:
+            raise _foreign(path, ", ".join(found))
+
+
+async def _learn(on: Computer, path: str) -> None:
+    """Have LVM's list of devices name a disk again, and the others of its group, of which the first one tells.
+
+    Debian's package has no program lvmdevices: it is a command of lvm(8) only, as vgimportdevices is. Where LVM keeps
+    no list (lvm.conf(5), use_devicesfile) it knows all disks there are, and refuses; that is how a developer's is.
+    """
+    why = ""
     try:
-        await on.run(["wipefs", "--all", *(_path(each) for each in (*parts, device))])
+        await on.run(["lvm", "lvmdevices", "--yes", "--adddev", path])
     except ApplianceError as error:
-        what = f"{device['name']} could not be cleared: {error.message}"
-        raise Conflict("disk-busy", what, "something uses it: choose another disk", "disks") from error
+        log.info("LVM's list of devices stays as it is: %s", why := error.message)
+    if (group := (await _members(on)).get(path)) is None:
+        raise _foreign(path, f"a volume group of somebody else{f' ({why})' if why else ''}")
+    if not why:
+        await on.run(["lvm", "vgimportdevices", "--yes", "--select", f"vg_uuid={group}"])
+
+
+async def _signatures(on: Computer, path: str) -> list[str]:
+    """What is recognised on a device, each kind once."""
+    said = json.loads(await on.run(["wipefs", "--no-act", "--json", path]) or "{}")
+    return sorted({str(each.get("type")) for each in said.get("signatures") or []})
+
+
+def _foreign(path: str, what: str) -> Conflict:
+    hint = f"choose disks for the data group; or look at it, and where it is not wanted: wipefs --all {path}"
+    return Conflict("disk-busy", f"{path}, what the appliance's own disk has left, holds {what}", hint, "disks")
+
+
+async def _members(on: Computer) -> dict[str, str]:
+    """Devices that are in the data group already, and the UUID of that."""
+    return _of_group(await on.run(["pvs", *_REPORT]))
+
+
+def _of_group(said: str) -> dict[str, str]:
+    """LVM calls a device as it likes; we by the kernel's name."""
+    return {os.path.realpath(each["pv_name"]): each["vg_uuid"] for each in _rows(said) if each["vg_name"] == GROUP}
+
+
+def _rows(said: str) -> list[dict[str, str]]:
+    report = json.loads(said or "{}").get("report") or [{}]
+    return list(report[0].get("pv") or [])

@@ -12,7 +12,8 @@ from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.disks import DiskState, Identify, List, ReadSmart, Smart
 
-_COLUMNS = "NAME,TYPE,MODEL,SERIAL,WWN,SIZE,TRAN,ROTA,RM,PTTYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPENAME,MOUNTPOINTS"
+COLUMNS = "NAME,TYPE,MODEL,SERIAL,WWN,SIZE,TRAN,ROTA,RM,PTTYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPENAME,MOUNTPOINTS"
+"""What lsblk(8) is asked for of each device."""
 _NO_DISKS = ("loop", "ram", "zram", "nbd", "fd", "md", "dm-", "sr", "mtdblock")
 _OURS = ("/", "/state", "/boot/efi")
 """Where the appliance's own disk is mounted."""
@@ -22,7 +23,7 @@ BURSTS, BURST_SECONDS, BURST_BYTES = 20, 0.5, 4 << 20
 
 async def disks(verb: List, on: Computer, tell: Tell) -> list[DiskState]:
     """Raises ApplianceError as ``command.said`` does."""
-    found = json.loads(await on.run(["lsblk", "--json", "--bytes", "--output", _COLUMNS]) or "{}")
+    found = json.loads(await on.run(["lsblk", "--json", "--bytes", "--output", COLUMNS]) or "{}")
     return [_state(each) for each in found.get("blockdevices") or [] if _is_disk(each)]
 
 
@@ -32,8 +33,8 @@ def _is_disk(device: Mapping[str, Any]) -> bool:
 
 
 def _state(device: Mapping[str, Any]) -> DiskState:
-    below = list(_below(device))
-    places = {str(place) for each in below for place in each.get("mountpoints") or [] if place}
+    found = list(below(device))
+    places = {str(place) for each in found for place in each.get("mountpoints") or [] if place}
     return DiskState(
         name=str(device["name"]),
         model=_word(device.get("model")),
@@ -43,16 +44,21 @@ def _state(device: Mapping[str, Any]) -> DiskState:
         transport=_word(device.get("tran")),
         rotational=device.get("rota") in (True, 1, "1"),
         removable=device.get("rm") in (True, 1, "1"),
-        holds=[_content(each) for each in below if each is not device or each.get("fstype")],
+        holds=contents(device),
         own=bool(places & set(_OURS)),
     )
 
 
-def _below(device: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def contents(device: Mapping[str, Any]) -> list[str]:
+    """What is on it, one line for each partition or file system; nothing where nothing known is."""
+    return [_content(each) for each in below(device) if each is not device or each.get("fstype")]
+
+
+def below(device: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The device and everything on it, from top to bottom."""
     yield device
     for child in device.get("children") or []:
-        yield from _below(child)
+        yield from below(child)
 
 
 def _content(device: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from appliance.on_disk import sync
+
 
 def write(path: Path, text: str, mode: int = 0o644, group: int = -1) -> None:
     """The file has either its old or its new text, whenever power fails; when this returns, the new one.
@@ -66,12 +68,3 @@ def make_directory(directory: Path) -> None:
             os.mkdir(each)
             os.chmod(each, 0o755)  # noqa: S103 - networkd, chrony and others read theirs
             sync(each.parent)
-
-
-def sync(directory: Path) -> None:
-    """What was made, renamed and removed in a directory is on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

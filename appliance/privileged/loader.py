@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from appliance.errors import ApplianceError, Conflict
+from appliance.privileged.boot_notes import notes_at_rest
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.trial import installing
 from appliance.privileged.verbs.loader import Renew
@@ -92,12 +93,13 @@ async def renew(verb: Renew, on: Computer, tell: Tell) -> list[str]:
 
 @asynccontextmanager
 async def _at_rest(on: Computer) -> AsyncIterator[None]:
-    """The ESP, not mounted meanwhile."""
-    await on.run(["systemctl", "stop", *MOUNTS])
-    try:
-        yield
-    finally:
-        await on.run(["systemctl", "start", MOUNTS[0]])
+    """The ESP, not mounted meanwhile. Raises Conflict ``update-busy`` where notes are written to it."""
+    with notes_at_rest(on):
+        try:
+            await on.run(["systemctl", "stop", *MOUNTS])
+            yield
+        finally:  # a mount that is busy fails the stop, and the automount that was to follow it is gone already
+            await on.run(["systemctl", "start", MOUNTS[0]])
 
 
 def renew_esp(device: Device, wanted: Mapping[str, bytes]) -> list[str]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from appliance.config_fitting import served
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.networking.check import check
 from appliance.networking.edit import settled
@@ -12,8 +13,9 @@ from appliance.networking.follow import moves
 from appliance.networking.layout import Interface, Layout
 from appliance.networking.plan import SECONDS
 from appliance.networking.render import stale
+from appliance.networking.served import ended_by
 from appliance.privileged.computer import Computer, Tell
-from appliance.privileged.configuration import follow_networks
+from appliance.privileged.configuration import configured, follow_networks
 from appliance.privileged.firewall import put_rules
 from appliance.privileged.network_seen import look
 from appliance.privileged.network_state import NetworkState
@@ -23,6 +25,7 @@ from appliance.privileged.verbs.services import DAEMON
 
 log = logging.getLogger("appliance.privileged")
 
+NETWORKD = "systemd-networkd.service"
 TIMER = "appliance-network-revert.timer"
 NOT_CONFIRMED = f"nobody confirmed it within {SECONDS} seconds"
 RESTARTED = "the appliance was restarted before anybody confirmed it"
@@ -50,6 +53,8 @@ async def apply(verb: Apply, on: Computer, tell: Tell, clock: Clock = time.time)
         if verb.layout == before:
             raise Conflict("network-same", "the network is like this already", "change something first")
         _check_nics(before, verb.layout)
+        if not verb.unserve:
+            await _check_served(on, before, verb.layout)
         await on.run(["systemctl", "restart", TIMER])
         trial = Trial(verb.layout, clock() + SECONDS)
         state.begin(trial, moves(before, verb.layout))
@@ -73,6 +78,15 @@ def _check_nics(before: Layout, after: Layout) -> None:
         name, mac = min(strange)
         hint = f"the NICs are {', '.join(f'{each} ({its})' for each, its in sorted(nics(before)))}"
         raise Invalid("network-invalid", f"the appliance has no NIC {name} with the address {mac}", hint, f"{name}.mac")
+
+
+async def _check_served(on: Computer, before: Layout, after: Layout) -> None:
+    """The daemon sets aside what does not fit; nobody is to find that out from machines that do not boot."""
+    live = {each.name: each.addresses for each in await look(on, before)}
+    ended = ended_by(served(configured(on.roots)), before, after, live)
+    if ended:
+        what = "; ".join(f"machines on {subnet} would not be served any more: {why}" for subnet, why in ended.items())
+        raise Conflict("network-unserved", what, "change or remove these subnets first, or agree to that")
 
 
 async def confirm(verb: Confirm, on: Computer, tell: Tell) -> Done:
@@ -127,7 +141,11 @@ async def take_back(on: Computer, why: str, wait: bool = True, clock: Clock = ti
         if not state.is_trying:
             await _finish(on, state, restart=True)
             return False
+        trial, before = state.tried(), state.confirmed() or Layout()
         await _take_back(on, state, why, clock)
+        if trial is None or _served(trial.layout) != _served(before):
+            # It may have been started while the change was on, and have read addresses that are gone.
+            await on.run(["systemctl", "--no-block", "restart", DAEMON])
         return True
 
 
@@ -164,7 +182,7 @@ async def _load(on: Computer, before: Layout, after: Layout) -> None:
         except ApplianceError as error:
             log.warning("networkd is restarted, since it does not reload: %s", error.message)
     # `networkctl reload` makes what is new, but keeps its memory of what was made before (systemd 257).
-    await on.run(["systemctl", "restart", "systemd-networkd.service"])
+    await on.run(["systemctl", "restart", NETWORKD])
 
 
 async def settle(on: Computer, clock: Clock = time.time) -> Layout:
@@ -179,6 +197,7 @@ async def settle(on: Computer, clock: Clock = time.time) -> Layout:
         layout = settled(before, [each.mac for each in seen])
         state.write_files(layout)
         if state.is_trying:
+            await _tell_networkd(on, state, layout)
             _forget(state, RESTARTED, clock)
         if kept := state.unfinished():
             follow_networks(on, kept.moves)
@@ -186,6 +205,16 @@ async def settle(on: Computer, clock: Clock = time.time) -> Layout:
             state.finish(layout)
         await _name(on, {each.name: each.mac for each in seen}, layout)
     return layout
+
+
+async def _tell_networkd(on: Computer, state: NetworkState, layout: Layout) -> None:
+    """Where this comes late, since it failed before: networkd runs already, with the files of the trial."""
+    try:
+        await on.run(["systemctl", "is-active", "--quiet", NETWORKD])
+    except ApplianceError:
+        return
+    trial = state.tried()
+    await _load(on, trial.layout if trial else layout, layout)
 
 
 async def _name(on: Computer, present: dict[str, str], layout: Layout) -> None:

@@ -5,52 +5,35 @@ The record and the boot loader's variables say what became of an update; here bo
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
 
 from appliance.errors import ApplianceError
+from appliance.privileged import boot_notes, durable
 from appliance.privileged.computer import Computer
-from appliance.state import write_whole
+from appliance.privileged.update_record import change_record, kept_record, make_public
 from appliance.updates import record as records
 from appliance.updates.boot_choice import is_good
-from appliance.updates.grubenv import parse
-from appliance.updates.record import Record, Settled
+from appliance.updates.record import Record, Settled, Update
 from appliance.updates.slots import Slot, booted_letter, parse_status
-from appliance.updates.verdict import DEADLINE_SECONDS, Finding, decided, reasons
+from appliance.updates.verdict import DEADLINE_SECONDS, Finding, deadline_of, decided, reasons
 
 log = logging.getLogger(__name__)
 
-RECORD = "updates/record.json"
-"""On the state partition; everybody may read it."""
 MAY_GO_BACK = "appliance-slot/may-go-back"
 """Below /run: there while the daemon may take a store that a newer version wrote back to the copy of before."""
-GRUBENV = "efi/qrm/grubenv"
-"""Below /boot, on the ESP, which is mounted while it is used."""
+SLOTS = "appliance-slot/slots.json"
+"""Below /run: what RAUC said of the slots before it began to write."""
 LOOK_EVERY = 2.0
-"""Seconds between two looks at what has to hold."""
+"""Seconds between two looks at what has to hold, and between two tries of what failed."""
+NOTE_EVERY = 30.0
+"""Seconds between two tries to keep a verdict that the disk had no room for."""
+LEAST_SECONDS = 60.0
+"""For so long RAUC and systemd are told again, even where the time is up."""
 Look = Callable[[], Awaitable[list[Finding]]]
-
-
-def kept_record(on: Computer) -> Record:
-    """The record of updates; an empty one where there was none, or where it cannot be read."""
-    try:
-        return records.parse((on.roots.state / RECORD).read_bytes())
-    except FileNotFoundError:
-        return Record()
-    except ApplianceError as error:
-        log.warning("%s", error.message)
-        return Record()
-
-
-def keep_record(on: Computer, record: Record) -> None:
-    """Raises ApplianceError ``state-unwritable``."""
-    path = on.roots.state / RECORD
-    path.parent.mkdir(mode=0o755, exist_ok=True)
-    path.parent.chmod(0o755)  # whatever our umask is: the daemon reads it
-    write_whole(path, records.render(record), 0o644)
-    path.chmod(0o644)
+Wait = Callable[[float], Awaitable[None]]
 
 
 async def slots_of(on: Computer) -> list[Slot]:
@@ -58,11 +41,23 @@ async def slots_of(on: Computer) -> list[Slot]:
 
     RAUC calls a slot bad as soon as a try of it is counted; here it is good as long as it may be started at all.
     """
-    found = parse_status(await on.run(["rauc", "status", "--detailed", "--output-format=json"]))
+    try:
+        text = await told_of_slots(on)
+    except ApplianceError:  # while it writes it says "already processing a different method"
+        before = durable.read(on.roots.run / SLOTS) if await installing(on) else None
+        if before is None:
+            raise
+        text = before
+    found = parse_status(text)
     with suppress(ApplianceError):
-        if (variables := _variables(on)) is not None:
+        if (variables := boot_notes.variables(on)) is not None:
             return [msgspec.structs.replace(slot, good=is_good(variables, slot.letter)) for slot in found]
     return found
+
+
+async def told_of_slots(on: Computer) -> str:
+    """What RAUC says of them, as JSON; raises as ``rauc status`` does."""
+    return await on.run(["rauc", "status", "--detailed", "--output-format=json"])
 
 
 async def installing(on: Computer) -> bool:
@@ -79,19 +74,6 @@ def booted(on: Computer) -> str:
     return booted_letter((on.roots.proc / "cmdline").read_text())
 
 
-def _variables(on: Computer) -> dict[str, str] | None:
-    """The boot loader's; None where they are lost. Raises ApplianceError ``grubenv-unreadable`` without the ESP."""
-    path = on.roots.boot / GRUBENV
-    try:
-        return parse(path.read_bytes())
-    except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}"
-        raise ApplianceError("grubenv-unreadable", text, "nothing is decided about updates until it can") from error
-    except ApplianceError as error:
-        log.warning("%s", error.message)
-        return None
-
-
 def at_home(on: Computer) -> bool:
     """Whether what runs is what proved good last, or came with the flashed disk."""
     record = kept_record(on)
@@ -101,17 +83,30 @@ def at_home(on: Computer) -> bool:
 async def settle(on: Computer) -> Record:
     """Early at a start: find out what it means, and set the tries back unless what runs is on trial."""
     letter = booted(on)
-    before = kept_record(on)
-    found = records.settled(before, letter, _variables(on), time.time())
-    if found.record != before:
-        keep_record(on, found.record)
+    found = _settled(on, letter)
     _tell_daemon(on, may_go_back=records.may_go_back(found.record, letter))
-    if not letter:
-        return found.record
-    names = {slot.letter: slot.name for slot in await slots_of(on)}
-    for words in _orders(found, letter):
+    orders = _orders(found, letter) if letter else []
+    # Where there is nothing to tell RAUC it is not asked: what fails here is begun anew, and that counts one more try.
+    names = {slot.letter: slot.name for slot in await slots_of(on)} if orders else {}
+    for words in orders:
         await on.run(["rauc", "status", words[0], names[words[1]]])
     return found.record
+
+
+def _settled(on: Computer, letter: str) -> Settled:
+    """What this start means, noted where there is room for it: without, the next start finds the same."""
+    found, variables, now = Settled(Record()), boot_notes.variables(on), time.time()
+
+    def meant(record: Record) -> Record:
+        nonlocal found
+        found = records.settled(record, letter, variables, now)
+        return found.record
+
+    try:
+        change_record(on, meant)
+    except ApplianceError as error:
+        log.warning("what this start means for updates is not noted: %s", error.message)
+    return found
 
 
 def _orders(found: Settled, letter: str) -> list[tuple[str, str]]:
@@ -130,8 +125,7 @@ def _tell_daemon(on: Computer, *, may_go_back: bool) -> None:
     path = on.roots.run / MAY_GO_BACK
     path.unlink(missing_ok=True)
     if may_go_back:
-        path.parent.mkdir(mode=0o755, exist_ok=True)
-        path.parent.chmod(0o755)
+        make_public(on, path.parent.name)
         path.touch()
 
 
@@ -139,37 +133,105 @@ def _reason(record: Record) -> str:
     return record.last.reason if record.last else ""
 
 
-async def judge(
-    on: Computer, look: Look, wait: Callable[[float], Awaitable[None]], deadline: float = DEADLINE_SECONDS
-) -> bool:
-    """Once everything should run: mark what is on trial good, or note why not and restart. Whether it is good.
+def deadline(on: Computer) -> float:
+    """Seconds that what runs has until it is not good, by how long this start has taken so far (``/proc/uptime``)."""
+    return deadline_of(float((on.roots.proc / "uptime").read_text().split()[0]))
+
+
+async def judge(on: Computer, look: Look, wait: Wait, deadline: float = DEADLINE_SECONDS) -> bool:
+    """Once everything should run: mark what is on trial good, or note why not and restart. False: it restarts.
 
     GRUB counts the tries: after the third it starts the version before. What is not on trial is left alone: a computer
     that lost its libvirt on some day is not to be restarted for it, with all that runs on it. But where the other slot
     runs in place of the good one, and cannot serve, a restart is the better try.
+
+    Raises ApplianceError where RAUC or systemd could not be told until the time was up; it may be asked once more.
     """
-    record, letter = kept_record(on), booted(on)
-    update = record.going_on
-    on_trial = update is not None and update.slot == letter
-    if not on_trial and (update is not None or record.home in ("", letter)):
+    record, letter, until = kept_record(on), booted(on), time.monotonic() + deadline
+    update = records.on_trial(record, letter)
+    if update is None and (record.going_on is not None or record.home in ("", letter)):
         return True
     told = reasons(await _waited(look, wait, deadline))
-    if on_trial:
-        # Before the boot loader is told: a good version of which that is not known would be tried once more.
-        keep_record(on, records.judged(record, told, time.time()))
+    if update is None:
+        return not told or kept_record(on) != record or await _restarts(on, letter, told, wait)
+    verdict = _Verdict(on, letter, update, told)
+    # Before the boot loader is told: a good version of which that is not known would be tried once more.
+    kept = verdict.kept()
+    if not verdict.holds:
+        return True
     if told:
-        log.warning("slot %s is not good, restarting: %s", letter, "; ".join(told))
-        await on.run(["systemctl", "--no-block", "reboot"])
-        return False
-    if on_trial:
-        names = {slot.letter: slot.name for slot in await slots_of(on)}
-        await on.run(["rauc", "status", "mark-good", names[letter]])
-        log.info("slot %s is good", letter)
+        return await _restarts(on, letter, told, wait)
+    await _insisted(lambda: _mark_good(on, letter), wait, until)
+    while not kept:
+        await wait(NOTE_EVERY)
+        kept = verdict.kept()
     return True
 
 
-async def _waited(look: Look, wait: Callable[[float], Awaitable[None]], deadline: float) -> list[Finding]:
+class _Verdict:
+    """What is noted of the update that was judged; others may have begun something else meanwhile."""
+
+    def __init__(self, on: Computer, letter: str, update: Update, told: Sequence[str]) -> None:
+        self._on, self._letter, self._update, self._told = on, letter, update, told
+        self.holds = True
+        """Whether that update was still on trial when it was to be noted."""
+
+    def kept(self) -> bool:
+        """Note it; False: it could not be. What has no room stays the verdict all the same."""
+        try:
+            change_record(self._on, self._noted)
+        except (ApplianceError, OSError) as error:
+            log.warning("the verdict on slot %s is not noted yet: %s", self._letter, error)
+            return False
+        return True
+
+    def _noted(self, record: Record) -> Record:
+        found = records.on_trial(record, self._letter)
+        self.holds = found is not None and found.begun == self._update.begun
+        return records.judged(record, self._told, time.time()) if self.holds else record
+
+
+async def _mark_good(on: Computer, letter: str) -> None:
+    names = {slot.letter: slot.name for slot in await slots_of(on)}
+    await on.run(["rauc", "status", "mark-good", names[letter]])
+    log.info("slot %s is good", letter)
+
+
+async def _restarts(on: Computer, letter: str, told: Sequence[str], wait: Wait) -> bool:
+    """Always False."""
+    log.warning("slot %s is not good, restarting: %s", letter, "; ".join(told))
+    await _insisted(lambda: on.run(["systemctl", "--no-block", "reboot"]), wait, time.monotonic())
+    return False
+
+
+async def _insisted(act: Callable[[], Awaitable[object]], wait: Wait, until: float) -> None:
+    """Do it, again where it fails, for a minute at least. Raises ApplianceError once the time is up."""
+    until, failed = max(until, time.monotonic() + LEAST_SECONDS), ""
+    while True:
+        try:
+            await act()
+        except ApplianceError as error:
+            if time.monotonic() >= until:
+                raise
+            if error.message != failed:
+                failed = error.message
+                log.warning("it is tried again: %s", failed)
+        else:
+            return
+        await wait(LOOK_EVERY)
+
+
+async def _waited(look: Look, wait: Wait, deadline: float) -> list[Finding]:
     began = time.monotonic()
-    while not decided(findings := await look(), began, time.monotonic(), deadline):
+    while not decided(findings := await _looked(look), began, time.monotonic(), deadline):
         await wait(LOOK_EVERY)
     return findings
+
+
+async def _looked(look: Look) -> list[Finding]:
+    """Whatever a look meets is one more reason, and no end of judging."""
+    try:
+        return await look()
+    except Exception as error:
+        log.warning("a look at what has to hold failed", exc_info=error)
+        return [Finding("all of it can be looked at", f"{type(error).__name__}: {error}"[:300])]

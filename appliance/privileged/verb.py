@@ -12,7 +12,7 @@ class Verb(msgspec.Struct, Generic[R], frozen=True, forbid_unknown_fields=True):
     """Something that the helper can do, with the values that it needs; ``R`` is the type of the result.
 
     A subclass names itself in ``name`` (area and verb, ``power.reboot``) and has plain values only. What may stand in
-    them is checked once more by the function that carries it out: who asks may be somebody who took the daemon over.
+    them is checked once more by the function that carries it out: a mistake in the daemon is to become a refusal.
     """
 
     name: ClassVar[str]

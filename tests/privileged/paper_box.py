@@ -1,5 +1,6 @@
 """A flashed appliance of paper: two slots, variables of a boot loader, an update, and RAUC as a test wants it."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 from appliance.errors import ApplianceError
 from appliance.privileged import update
 from appliance.privileged.computer import Computer
-from appliance.privileged.trial import kept_record
+from appliance.privileged.update_record import change_record, kept_record
 from appliance.updates.bundle import NAME
 from appliance.updates.grubenv import render
-from appliance.updates.record import Stage
+from appliance.updates.record import Record, Stage
 from tests.privileged.paper_computer import computer
 
 INFO = json.dumps({"compatible": "qrm-appliance-amd64", "version": "0.5.0", "build": "b1", "images": []})
@@ -30,12 +31,19 @@ def status(booted: str) -> str:
     return json.dumps({"booted": booted, "boot_primary": "rootfs.0", "slots": slots})
 
 
+def keep_record(on: Computer, record: Record) -> None:
+    """Have this be what is remembered."""
+    change_record(on, lambda _: record)
+
+
 class Box:
     """A flashed appliance of paper, with an update uploaded."""
 
     def __init__(self, directory: Path) -> None:
         self.lines = ["  0% Installing", " 60% Copying image to rootfs.1", "100% Installing done."]
         self.failure: ApplianceError | None = None
+        self.begun = asyncio.Event()
+        """RAUC has begun to write, where a test lets that last."""
         on, self.programs = computer(directory, {"rauc status": "", "systemctl": "", "busctl": '{"data":"idle"}'})
         self.programs.answers["rauc info"] = INFO
         self.computer = Computer(on.roots, on.run, self.follow)

@@ -38,7 +38,11 @@ class PaperNetwork:
         self.on: dict[str, str] = {}
         """The files that networkd has read."""
         self.timer = False
+        self.networkd = False
+        """Whether it runs when ``settle`` looks."""
         self.restarts: list[str] = []
+        self.addresses: dict[str, str] = {}
+        """Those of interfaces that have another one than 192.0.2.5."""
         self.fails: set[str] = set()
         """Beginnings of command lines that fail."""
         self.computer, self.programs = computer(directory, {"": self.answer})
@@ -66,6 +70,8 @@ class PaperNetwork:
                 self.links.pop(name)
             case ["networkctl", "reload"] | ["systemctl", "restart", "systemd-networkd.service"]:
                 self.reads()
+            case ["systemctl", "is-active", *_] if not self.networkd:
+                raise ApplianceError("program-failed", "inactive")
             case ["systemctl", "restart", network.TIMER]:
                 self.timer = True
             case ["systemctl", "stop", network.TIMER]:
@@ -75,8 +81,9 @@ class PaperNetwork:
         return ""
 
     def _link(self, name: str) -> dict[str, object]:
+        address = self.addresses.get(name, "192.0.2.5")
         return {"ifname": name, "link_type": "ether", "address": self.links[name], "flags": ["UP", "LOWER_UP"],
-                "addr_info": [{"local": "192.0.2.5", "prefixlen": 24, "scope": "global"}]}  # fmt: skip
+                "addr_info": [{"local": address, "prefixlen": 24, "scope": "global"}]}  # fmt: skip
 
     def reads(self) -> None:
         """networkd reads its files, and makes what they name."""
@@ -97,6 +104,10 @@ class PaperNetwork:
         place.write_text(text)
         return place
 
+    def configuration(self) -> str:
+        """The daemon's configuration file."""
+        return (self.roots.state / "etc" / "qrm" / "appliance.toml").read_text()
+
     async def boot(self) -> Layout:
         """The appliance starts: nothing is on, and no timer runs."""
         self.on, self.timer = {}, False
@@ -105,9 +116,9 @@ class PaperNetwork:
         self.reads()
         return found
 
-    async def apply(self, layout: Layout):
+    async def apply(self, layout: Layout, unserve: bool = False):
         """The verb."""
-        return await network.apply(Apply(layout), self.computer, quiet, clock=lambda: NOW)
+        return await network.apply(Apply(layout, unserve), self.computer, quiet, clock=lambda: NOW)
 
     async def confirm(self):
         """The verb."""

@@ -75,7 +75,9 @@ async def test_time_servers_and_whom_we_answer(on):
     )
     assert (chrony / "conf.d" / "qrm.conf").read_text() == "allow 10.77.0.0/24\n"
     assert (await configuration.read(Read(), on, quiet)).time_servers == ("pool.ntp.org", "2001:db8::1")
-    for servers, serve in ((("a b",), ()), (("x\ny",), ()), ((), ("10.0.0.1/8",)), ((), ("all\n",)), (("a",) * 17, ())):
+    zones = ((("fe80::1%x\nserver evil",), ()), ((), ("fe80::%x\nallow all/64",)))
+    names = ((("a b",), ()), (("x\ny",), ()), ((), ("10.0.0.1/8",)), ((), ("all\n",)), (("a",) * 17, ()))
+    for servers, serve in (*names, *zones):
         with pytest.raises(Invalid):
             await configuration.time_servers(TimeServers(servers, serve), on, quiet)
 

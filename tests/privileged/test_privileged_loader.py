@@ -1,5 +1,6 @@
 """Boot loaders on a disk of paper: what differs is written, read back, and written once."""
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from paper_computer import computer, quiet
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Conflict
 from appliance.privileged import loader
+from appliance.privileged.boot_notes import notes_at_rest, notes_used
 from appliance.privileged.verbs.loader import Renew
 from appliance.updates.bios_loader import core_sector
 from appliance.updates.fat import Stage, Write
@@ -141,3 +143,29 @@ def test_a_device_that_ends_is_told(flashed: Flashed, tmp_path: Path) -> None:
     device.put(stage)
     assert device.read(0, 1) == b"x"
     os.close(descriptor)
+
+
+async def test_a_mount_that_is_busy_is_there_again(flashed: Flashed) -> None:
+    flashed.programs.answers["systemctl stop"] = ApplianceError("program-failed", "target is busy")
+    with pytest.raises(ApplianceError, match="busy"):
+        await flashed.renew()
+    assert flashed.programs.ran[-1] == ["systemctl", "start", loader.MOUNTS[0]]
+
+
+async def test_the_esp_is_taken_from_nobody_who_writes_notes_and_they_wait_for_it(flashed: Flashed) -> None:
+    async with notes_used(flashed.computer):
+        with pytest.raises(Conflict, match="are being written"):
+            await flashed.renew()
+    assert not [argv for argv in flashed.programs.ran if argv[0] == "systemctl"]
+    used = asyncio.Event()
+
+    async def note() -> None:
+        async with notes_used(flashed.computer):
+            used.set()
+
+    async with asyncio.TaskGroup() as group:
+        with notes_at_rest(flashed.computer):
+            group.create_task(note())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(used.wait(), 0.05)
+        await used.wait()

@@ -9,9 +9,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from paper_box import keep_record
 from paper_computer import computer
 
-from appliance import certificates
+from appliance import certificates, server_tls
 from appliance.errors import ApplianceError
 from appliance.privileged import looks, trial
 from appliance.privileged.computer import Computer
@@ -28,16 +29,16 @@ def configured(on: Computer, text: str, place: str = looks.CONFIGURED) -> None:
 
 
 @asynccontextmanager
-async def console(tmp_path: Path, status: int) -> AsyncIterator[int]:
-    """A console that answers with this status; its port."""
+async def console(tmp_path: Path, status: int, said: str = '{"status": "ok", "serves": []}') -> AsyncIterator[int]:
+    """A console that answers so; its port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 %d Words\r\nContent-Length: 0\r\n\r\n" % status)
+        writer.write(b"HTTP/1.1 %d Words\r\nContent-Length: %d\r\n\r\n%s" % (status, len(said), said.encode()))
         writer.close()
 
     authority = certificates.authority(tmp_path, 1_800_000_000.0)
-    tls: ssl.SSLContext = certificates.ServerTls(authority, ["localhost"], 1_800_000_000.0).context
+    tls: ssl.SSLContext = server_tls.ServerTls(authority, ["localhost"], 1_800_000_000.0).context
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
@@ -55,15 +56,30 @@ async def test_all_that_has_to_hold(tmp_path: Path) -> None:
     on, programs = computer(tmp_path / "box", {"virsh": "10.0", "journalctl": ""})
     (on.roots.proc / "net").mkdir()
     (on.roots.proc / "net/udp").write_text(UDP.format(67))
-    async with console(tmp_path, 200) as port:
+    async with console(tmp_path, 200, '{"status": "ok", "serves": ["dhcp", "tftp"]}') as port:
         configured(on, site(tmp_path, f"0.0.0.0:{port}", SUBNET))
         assert await wrong(on) == {"TFTP is served": "nothing is bound to UDP port 69"}
-        configured(on, site(tmp_path, f"127.0.0.1:{port}", SUBNET + "[tftp]\nenabled = false\n"))
+    async with console(tmp_path, 200, '{"status": "ok", "serves": ["dhcp"]}') as port:
+        configured(on, site(tmp_path, f"127.0.0.1:{port}", SUBNET))
         assert await wrong(on) == {}
         assert [found.criterion for found in await looks.look(on)] == [
-            "the console answers", "the state can be read", "libvirt connects", "DHCP is served",
+            "the console answers", "the state can be read", "DHCP is served", "libvirt connects",
         ]  # fmt: skip
     assert ["virsh", "--connect", "qemu:///system", "version"] in programs.ran
+
+
+async def test_what_users_switched_off_or_what_is_set_aside_needs_no_port(tmp_path: Path) -> None:
+    on, _ = computer(tmp_path / "box", {"virsh": "10.0"})
+    async with console(tmp_path, 200) as port:
+        configured(on, site(tmp_path, f"127.0.0.1:{port}", SUBNET))
+        assert await wrong(on) == {}
+
+
+async def test_a_daemon_that_does_not_say_what_it_serves_is_not_good(tmp_path: Path) -> None:
+    on, _ = computer(tmp_path / "box", {"virsh": "10.0"})
+    async with console(tmp_path, 200, '{"status": "ok"}') as port:
+        configured(on, site(tmp_path, f"127.0.0.1:{port}", SUBNET))
+        assert list(await wrong(on)) == ["the daemon says what it serves"]
 
 
 async def test_before_set_up_there_is_nothing_to_serve(tmp_path: Path) -> None:
@@ -74,7 +90,9 @@ async def test_before_set_up_there_is_nothing_to_serve(tmp_path: Path) -> None:
 
 
 async def test_a_daemon_that_does_not_start_says_why_in_the_journal(tmp_path: Path) -> None:
-    on, _ = computer(tmp_path / "box", {"virsh": "", "journalctl": "qrm: store-newer: the state was written by\n"})
+    # Its own last words: with --unit= come those of systemd about it, which are always the last.
+    said = {"journalctl _SYSTEMD_UNIT=appliance.service": "qrm: store-newer: the state was written by\n"}
+    on, _ = computer(tmp_path / "box", {"virsh": ""} | said)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         configured(on, site(tmp_path, f"127.0.0.1:{taken.getsockname()[1]}"))
@@ -105,5 +123,5 @@ def test_boot_loaders_are_renewed_by_what_proved_good_alone(
     on, _ = computer(tmp_path)
     (on.roots.proc / "cmdline").write_text(f"rauc.slot={letter}")
     assert trial.at_home(on)
-    trial.keep_record(on, begin(Record(), Update("B", "0.5.0", "A", "0.4.0", 1.0, stage), 1.0))
+    keep_record(on, begin(Record(), Update("B", "0.5.0", "A", "0.4.0", 1.0, stage), 1.0))
     assert trial.at_home(on) is expected

@@ -5,11 +5,13 @@ import os
 import pytest
 from paper_network import CONFIGURATION, FIRST, FIXED, MACS, NOW, STATIC, PaperNetwork
 
+from appliance.config import parse
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.networking.edit import replace, with_interface, without_interface
 from appliance.networking.layout import Interface, Layout
 from appliance.networking.render import PREFIX, render
 from appliance.privileged import durable, network
+from appliance.privileged.verbs.network import Trial
 from appliance.privileged.verbs.services import DAEMON
 
 BRIDGED = with_interface(FIRST, Interface("br0", "bridge", ports=("nic1",)))
@@ -190,6 +192,94 @@ async def test_the_subnets_follow_into_a_bridge_and_back_out_and_the_daemon_star
     await net.apply(with_interface(SERVED, replace(STATIC, addresses=("192.0.2.6/24",))))
     await net.confirm()
     assert net.restarts == [DAEMON] * 3, "nothing that it serves has changed"
+
+
+ELSEWHERE = with_interface(SERVED, replace(SERVED.interfaces[1], addresses=("10.88.0.1/24",)))
+TAGGED = Interface("nic0.7", "vlan", parent="nic0", tag=7, method="static", addresses=("10.77.0.1/24",),
+                   roles=("provisioning",))  # fmt: skip
+ENDS = {
+    "another network": (SERVED, ELSEWHERE, "is outside 10.88.0.0/24"),
+    "no address": (SERVED, with_interface(SERVED, Interface("nic1", mac=MACS[1])), "no IPv4 address"),
+    "an address of DHCP": (
+        SERVED, with_interface(SERVED, replace(SERVED.interfaces[1], method="dhcp", addresses=())), "nobody can tell",
+    ),
+    "another role": (SERVED, with_interface(SERVED, replace(SERVED.interfaces[1], roles=("storage",))), "firewall"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_a_change_after_which_machines_are_not_served_is_agreed_to_first(net, name):
+    before, after, why = ENDS[name]
+    net.state.finish(before)
+    net.addresses["nic1"] = "10.77.0.1"
+    place = net.configure()
+    with pytest.raises(Conflict) as caught:
+        await net.apply(after)
+    assert caught.value.code == "network-unserved"
+    assert why in caught.value.message
+    assert not net.state.is_trying
+    await net.apply(after, unserve=True)
+    await net.confirm()
+    assert net.state.confirmed() == after
+    assert parse(place.read_text(), "").subnet[0].interface == "nic1", "the file stays, and the daemon sets it aside"
+
+
+async def test_a_vlan_that_is_served_is_not_taken_away_unsaid(net):
+    tagged = with_interface(FIXED, TAGGED)
+    net.state.finish(tagged)
+    text = net.configure(CONFIGURATION.replace('"nic1"', '"nic0.7"')).read_text()
+    with pytest.raises(Conflict, match=r"no such interface as nic0\.7"):
+        await net.apply(without_interface(tagged, "nic0.7"))
+    await net.apply(without_interface(tagged, "nic0.7"), unserve=True)
+    await net.confirm()
+    assert net.configure(text).read_text() == text
+
+
+async def test_two_that_are_served_and_come_into_one_leave_a_file_that_the_daemon_takes(net):
+    both = with_interface(with_interface(SERVED, TAGGED), replace(TAGGED, addresses=("10.78.0.1/24",)))
+    net.state.finish(both)
+    place = net.configure(CONFIGURATION + '[[subnet]]\ninterface = "nic0.7"\n')
+    merged = with_interface(both, Interface("br0", "bridge", ports=("nic1", "nic0.7")))
+    with pytest.raises(Conflict, match=r"nic0\.7"):
+        await net.apply(merged)
+    await net.apply(merged, unserve=True)
+    await net.confirm()
+    assert [each.interface for each in parse(place.read_text(), "").subnet] == ["br0", "nic0.7"]
+
+
+async def test_what_the_daemon_would_not_take_is_never_written(net):
+    """Names that stand twice: of a change that an older version put on trial."""
+    net.state.finish(SERVED)
+    text = CONFIGURATION + '[[subnet]]\ninterface = "nic0"\n'
+    place = net.configure(text)
+    net.state.begin(Trial(BRIDGED, NOW), {"nic0": "br0", "nic1": "br0"})
+    await net.confirm()
+    assert place.read_text() == text
+    assert net.state.unfinished() is None
+
+
+async def test_a_daemon_that_read_tried_addresses_reads_them_again(net):
+    """It may have been restarted in that minute; where nothing that is served differs it is left alone."""
+    net.state.finish(SERVED)
+    net.configure()
+    await net.apply(ELSEWHERE, unserve=True)
+    await net.elapse()
+    assert net.restarts == [DAEMON]
+    await net.apply(with_interface(SERVED, replace(STATIC, addresses=("192.0.2.6/24",))))
+    await net.revert()
+    assert net.restarts == [DAEMON]
+
+
+async def test_a_start_that_takes_back_late_tells_networkd(net):
+    """It failed before, and networkd went on without it: with the files of the trial."""
+    net.state.finish(SERVED)
+    net.state.write_files(SERVED)
+    bridged = with_interface(SERVED, Interface("br0", "bridge", ports=("nic1",)))
+    await net.apply(bridged)
+    net.networkd = True
+    await network.settle(net.computer, clock=lambda: NOW)
+    assert net.on == render(SERVED)
+    assert "br0" not in net.links
 
 
 async def test_a_state_that_cannot_be_read_is_said_and_a_trial_that_cannot_goes(net):

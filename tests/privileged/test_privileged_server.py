@@ -235,40 +235,45 @@ async def test_the_client_says_where_there_is_no_helper(tmp_path):
         assert not Privileged(path).here
 
 
+async def test_a_helper_that_failed_is_no_other_kind_of_computer(tmp_path):
+    path = tmp_path / "helper.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(path))
+    with pytest.raises(ApplianceError, match="does not run") as caught:
+        await Privileged(path).call(Reboot())
+    assert caught.value.code == "helper-down"
+    assert "not a flashed appliance" not in str(caught.value)
+
+
 async def test_the_client_sends_no_more_than_the_helper_takes(tmp_path):
     with pytest.raises(Invalid, match="at most"):
         await Privileged(tmp_path / "x").call(Echo("x" * LARGEST_REQUEST))
 
 
-async def test_a_helper_that_ends_in_the_middle_is_said_to_be_gone(tmp_path):
-    """As after kill -9: the kernel closes the connection."""
-    for last_words in (b"", b'{"progress": 0.1, "message": "x"}\n', b'{"result": "wo'):
+@pytest.mark.parametrize(
+    ("last_words", "code"),
+    [
+        (b"", "helper-gone"),
+        (b'{"progress": 0.1, "message": "x"}\n', "helper-gone"),
+        (b'{"result": "wo', "helper-gone"),
+        (b"nonsense\n", "helper-broken"),
+        (b'{"result": 7}\n', "helper-broken"),
+        (b'{"error": "x"}\n', "helper-broken"),
+    ],
+)
+async def test_a_helper_without_a_whole_answer_is_said_to_be_gone_or_broken(tmp_path, last_words, code):
+    """Gone, as after kill -9, where the kernel closes the connection; broken, where it is no answer of ours."""
 
-        async def end(reader, writer, last_words=last_words):
-            await reader.readline()
-            writer.write(last_words)
-            writer.close()
+    async def answer(reader, writer):
+        await reader.readline()
+        writer.write(last_words)
+        writer.close()
 
-        path = tmp_path / f"{len(last_words)}.sock"
-        async with await asyncio.start_unix_server(end, str(path)):
-            with pytest.raises(ApplianceError) as caught:
-                await Privileged(path).call(Echo("word"))
-        assert caught.value.code == "helper-gone"
-
-
-async def test_an_answer_that_is_none_of_ours_is_said_to_be_broken(tmp_path):
-    for number, line in enumerate((b"nonsense\n", b'{"result": 7}\n', b'{"error": "x"}\n')):
-
-        async def answer(reader, writer, line=line):
-            await reader.readline()
-            writer.write(line)
-            writer.close()
-
-        path = tmp_path / f"{number}.sock"
-        async with await asyncio.start_unix_server(answer, str(path)):
-            with pytest.raises(ApplianceError) as caught:
-                await Privileged(path).call(Echo("word"))
-        assert caught.value.code == "helper-broken"
+    path = tmp_path / "helper.sock"
+    async with await asyncio.start_unix_server(answer, str(path)):
+        with pytest.raises(ApplianceError) as caught:
+            await Privileged(path).call(Echo("word"))
+    assert caught.value.code == code
 
 
 async def test_it_ends_when_nobody_calls_and_not_before(world, tmp_path):

@@ -36,3 +36,9 @@ def test_the_network_is_taken_back_before_networkd_reads_anything():
 def test_only_root_and_the_daemon_s_group_reach_the_helper():
     lines = (UNITS / "appliance-helper.socket").read_text().splitlines()
     assert {"SocketUser=root", "SocketGroup=appliance", "SocketMode=0660"} <= set(lines)
+
+
+def test_no_limit_closes_the_helper_for_good():
+    """systemd.unit(5), systemd.socket(5): each of both would take the socket along, and with it the console's hands."""
+    assert "StartLimitIntervalSec=0" in (UNITS / "appliance-helper.service").read_text().splitlines()
+    assert "TriggerLimitIntervalSec=0" in (UNITS / "appliance-helper.socket").read_text().splitlines()

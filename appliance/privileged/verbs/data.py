@@ -7,7 +7,7 @@ import msgspec
 from appliance.privileged.verb import Done, Verb
 
 GROUP = "qrm"
-"""The volume group that is made of whole disks."""
+"""The volume group that is made of whole disks, or of what the appliance's own disk has left."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -17,8 +17,17 @@ class Chosen(msgspec.Struct, frozen=True):
     """Serial numbers or WWNs; none: what is left of the appliance's own disk."""
 
 
+class Choice(Verb[Chosen], frozen=True):
+    """What was chosen last; nothing where nobody has chosen."""
+
+    name: ClassVar[str] = "data.choice"
+
+
 class Prepare(Verb[Done], frozen=True):
     """Clear whole disks and put them into the data group; those that are in it already stay as they are.
+
+    Without disks the group is made of what the appliance's own disk has left, if it has; nothing is cleared for that,
+    and a group that is there already stays as it is.
 
     Raises NotFound ``disk-unknown``, Conflict ``disk-own`` or ``disk-busy``; nothing is cleared then.
     """

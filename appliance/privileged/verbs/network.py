@@ -62,13 +62,15 @@ class Status(Verb[NetworkStatus], frozen=True):
 class Apply(Verb[Trial], frozen=True):
     """Put a layout on, for 60 seconds or until it is confirmed.
 
-    Raises Conflict ``network-trying`` while another one waits for that, ``network-same``, Invalid ``network-invalid``
-    or ``network-unreachable``.
+    Raises Conflict ``network-trying`` while another one waits for that, ``network-same``, ``network-unserved``, Invalid
+    ``network-invalid`` or ``network-unreachable``.
     """
 
     name: ClassVar[str] = "network.apply"
 
     layout: Layout
+    unserve: bool = False
+    """Whether somebody agreed that subnets are not served any more which the change would leave without a network."""
 
 
 class Confirm(Verb[Done], frozen=True):

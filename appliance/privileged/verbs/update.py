@@ -42,6 +42,13 @@ class Install(Verb[Done], frozen=True):
     """As ``Inspect`` told it: what was agreed to."""
 
 
+class Stop(Verb[Done], frozen=True):
+    """End the writing of an update for certain; the slot that it was written to is not started any more."""
+
+    name: ClassVar[str] = "update.stop"
+    patience: ClassVar[float] = 180.0
+
+
 class Back(Verb[Done], frozen=True):
     """Have the other slot started next, and let it give up what was stored since it ran."""
 
