@@ -6,15 +6,11 @@ The agent shares no code with the daemon; what one sends here, the other one rea
 import dataclasses
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "agent"))
-
 from agent_bench import MIB, Bench
 from fake_appliance import FakeAppliance
 

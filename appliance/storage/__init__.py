@@ -1,0 +1,1 @@
+"""Pools and their volumes behind one seam: LVM, a directory, nothing but memory."""

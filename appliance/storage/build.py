@@ -1,0 +1,44 @@
+"""The table of drivers: from what is kept of a pool to the pool itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.storage.directory import DirectoryPool
+from appliance.storage.driver import Hears, PoolDriver, unheard
+from appliance.storage.lvm import Asks, LvmPool
+from appliance.storage.memory import Memory, MemoryPool
+from appliance.volume import PoolKind
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What drivers need of the computer that they are on."""
+
+    helper: Asks
+    """The privileged helper, which reaches LVM."""
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+    memories: dict[str, Memory] = field(default_factory=dict)
+    """Pools of kind ``memory``, by their places; gone with the process."""
+
+    def memory(self, place: str) -> Memory:
+        """The one of that place, made when it is first asked for."""
+        return self.memories.setdefault(place, Memory())
+
+
+def driver(kind: PoolKind, place: str, on: Surroundings, hears: Hears = unheard) -> PoolDriver:
+    """The pool of that kind at ``place``: the UUID of a volume group, the path of a directory, a word.
+
+    ``hears`` is told how far a copy is, where it takes a while. Nothing is opened, nothing asked.
+    """
+    return DRIVERS[kind](place, on, hears)
+
+
+DRIVERS: Mapping[PoolKind, Callable[[str, Surroundings, Hears], PoolDriver]] = {
+    PoolKind.LVM_THIN: lambda place, on, hears: LvmPool(on.helper, place, on.clock, hears),
+    PoolKind.LVM_THICK: lambda place, on, hears: LvmPool(on.helper, place, on.clock, hears),
+    PoolKind.DIRECTORY: lambda place, on, hears: DirectoryPool(Path(place), on.clock, hears=hears),
+    PoolKind.MEMORY: lambda place, on, hears: MemoryPool(on.memory(place), on.clock),
+}
+"""One line for each kind."""

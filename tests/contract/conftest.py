@@ -1,0 +1,5 @@
+"""The promises of storage are asked by several files: their assertions say as much as those of a test."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contract.storage_promises")
