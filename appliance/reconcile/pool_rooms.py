@@ -1,0 +1,115 @@
+"""The pools that are known, each with its driver and one lock: who changes a pool, or a volume in it, has it alone."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from appliance.errors import ApplianceError, NotFound
+from appliance.events import Bus, Event
+from appliance.pool import LVM, KnownPool
+from appliance.privileged.verbs.lvm import Group, Report
+from appliance.reconcile.record import Tell, record
+from appliance.reconcile.surviving import Surviving
+from appliance.storage.build import Surroundings, driver
+from appliance.storage.driver import Hears, PoolDriver, unheard
+from appliance.store.store import Store
+from appliance.volume import PoolId
+
+log = logging.getLogger(__name__)
+
+WHY_MENDED = "the appliance, its helper or its power was cut off in the middle of a change"
+
+
+class Rooms:
+    """Cheap to build: nothing is opened before somebody asks for it."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], on: Surroundings) -> None:
+        self._store, self._bus, self._clock = store, bus, clock
+        self.on = on
+        self._locks: defaultdict[PoolId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._mended: set[PoolId] = set()
+
+    def driver(self, pool: KnownPool, hears: Hears = unheard) -> PoolDriver:
+        """For looking; for changes take it from ``held``. Raises NotFound ``pool-missing`` while it is being made."""
+        if not pool.place:
+            raise NotFound("pool-missing", f"{pool.name} is not made yet", "wait for its task to end")
+        return driver(pool.kind, pool.place, self.on, hears)
+
+    @asynccontextmanager
+    async def held(self, pool: KnownPool, hears: Hears = unheard) -> AsyncIterator[PoolDriver]:
+        """Its driver, for the length of the with-block to nobody else.
+
+        What an earlier daemon was cut off at is mended before the first change of this one.
+        """
+        async with self._locks[pool.id]:
+            found = self.driver(pool, hears)
+            if pool.id not in self._mended:
+                with Surviving(log, f"{pool.name} could not be mended"):  # else one volume would hold up all others
+                    await self._mend(pool, found)
+            yield found
+
+    @asynccontextmanager
+    async def alone(self, pool: KnownPool) -> AsyncIterator[None]:
+        """The same for changes of the pool as a whole, which may not be there yet."""
+        async with self._locks[pool.id]:
+            yield
+
+    async def mend(self, pool: KnownPool) -> None:
+        """Now; raises what the driver raises."""
+        async with self._locks[pool.id]:
+            await self._mend(pool, self.driver(pool))
+
+    async def _mend(self, pool: KnownPool, found: PoolDriver) -> None:
+        """It counts as tried where the pool is there: what is open, or on a missing disk, cannot be mended now."""
+        try:
+            said = await found.mend()
+        except ApplianceError as error:
+            if error.code != "pool-missing":
+                self._mended.add(pool.id)
+            raise
+        self._mended.add(pool.id)
+        if said:
+            now = self._clock()
+            events = [Event("pool.mended", now, f"{pool.name}: {each}", WHY_MENDED, detail=of(pool)) for each in said]
+            await record(self._store, self._bus, lambda _, tell: _told(tell, events))
+
+    def missed(self, pool: KnownPool) -> None:
+        """It is not there: once it is back, its volumes have to be made usable again."""
+        self._mended.discard(pool.id)
+
+    def is_mended(self, pool: KnownPool) -> bool:
+        """Whether that was done since the daemon started."""
+        return pool.id in self._mended
+
+    def is_busy(self, pool: KnownPool) -> bool:
+        """Whether somebody has it; who looks now and then does not wait for what may take hours."""
+        return self._locks[pool.id].locked()
+
+    async def groups(self) -> list[Group]:
+        """All volume groups that LVM uses, ours and others; none on a computer without the privileged helper."""
+        try:
+            return await self.on.helper.call(Report())
+        except ApplianceError as error:
+            if error.code != "helper-missing":
+                raise
+            return []
+
+    async def group(self, pool: KnownPool) -> Group:
+        """The volume group of a pool; raises NotFound ``pool-missing``."""
+        found = [each for each in await self.groups() if each.uuid == pool.place] if pool.kind in LVM else []
+        if not found:
+            text = f"the volume group of {pool.name} is not there"
+            raise NotFound("pool-missing", text, "see that its disks are connected")
+        return found[0]
+
+
+def _told(tell: Tell, events: Iterable[Event]) -> None:
+    for each in events:
+        tell(each)
+
+
+def of(pool: KnownPool) -> dict[str, object]:
+    """What events say of the pool that they are about."""
+    return {"pool": pool.id, "pool_name": pool.name}
