@@ -1,0 +1,89 @@
+"""Uploading images and kernels in a real browser: piece by piece, over a line that is lost, in a later visit."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from browsing import ON_ONE_LOOP, Tab, new_tab, serving_on_one_loop
+from playwright.async_api import Browser, Route, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120), ON_ONE_LOOP]
+PIECES = "**/uploads/**/*"
+
+
+@asynccontextmanager
+async def open_tab(browser: Browser, directory: Path, path: str) -> AsyncIterator[Tab]:
+    directory.mkdir()
+    async with serving_on_one_loop(directory, fleet=False) as console, new_tab(browser, console) as tab:
+        await tab.page.goto(console.url + path)
+        yield tab
+
+
+def a_file(directory: Path) -> Path:
+    file = directory / "disk.raw"
+    file.write_bytes(os.urandom(18_000 * 512))
+    return file
+
+
+async def upload(tab: Tab, name: str, **files: Path) -> None:
+    await tab.page.fill("#name", name)
+    for field, file in files.items():
+        await tab.page.set_input_files(f"#{field}", file)
+    await tab.page.get_by_role("button", name="Upload", exact=True).click()
+
+
+async def test_a_lost_line_is_gone_on_with(browser: Browser, tmp_path: Path) -> None:
+    file, pieces = a_file(tmp_path), list[str]()
+
+    async def cut_second(route: Route) -> None:
+        if place := route.request.headers.get("content-range"):
+            pieces.append(place)
+        await (route.abort("connectionreset") if len(pieces) == 2 and place else route.continue_())
+
+    async with open_tab(browser, tmp_path / "state", "/images/new") as tab:
+        await tab.page.route(PIECES, cut_second)
+        await upload(tab, "web", file=file)
+        await expect(tab.page.locator("h1")).to_have_text("web", timeout=60_000)
+        assert (tmp_path / "state/images/1").read_bytes() == file.read_bytes()
+    assert len(pieces) == 3
+    assert pieces[1] == pieces[2], "the lost one is sent once more, and nothing else"
+
+
+async def test_a_later_visit_goes_on_and_another_file_is_refused(browser: Browser, tmp_path: Path) -> None:
+    file, pieces = a_file(tmp_path), list[str]()
+
+    async def cut(route: Route) -> None:
+        if place := route.request.headers.get("content-range"):
+            pieces.append(place)
+        await (route.abort("connectionreset") if len(pieces) > 1 and place else route.continue_())
+
+    async with open_tab(browser, tmp_path / "state", "/images/new") as tab:
+        await tab.page.route(PIECES, cut)
+        await upload(tab, "web", file=file)
+        await expect(tab.page.locator("[data-upload-note]")).to_contain_text("The line was lost", timeout=60_000)
+        await tab.page.unroute(PIECES)
+        await tab.page.goto(tab.console.url + "/images")
+        await expect(tab.page.locator("#arriving-web")).to_contain_text("8.4 MB of 9.2 MB, by admin")
+        other = tmp_path / "other.raw"
+        other.write_bytes(b"x" * 1024)
+        await tab.page.goto(tab.console.url + "/images/new")
+        await upload(tab, "web", file=other)
+        await expect(tab.page.locator("[data-upload-error]")).to_contain_text("Another file is half uploaded")
+        await upload(tab, "web", file=file)
+        await expect(tab.page.locator("h1")).to_have_text("web", timeout=60_000)
+        assert (tmp_path / "state/images/1").read_bytes() == file.read_bytes()
+
+
+async def test_a_kernel_comes_with_its_initrd_and_what_is_none_is_said(browser: Browser, tmp_path: Path) -> None:
+    initrd, vmlinuz = a_file(tmp_path), tmp_path / "vmlinuz"
+    vmlinuz.write_bytes(b"#!/bin/sh")
+    async with open_tab(browser, tmp_path / "state", "/kernels/new") as tab:
+        await upload(tab, "six", vmlinuz=vmlinuz, initrd=initrd)
+        await expect(tab.page.locator("[data-upload-error]")).to_contain_text("no Linux kernel", timeout=60_000)
+        vmlinuz.write_bytes(bytes(0x202) + b"HdrS" + bytes(1000))
+        await upload(tab, "six", vmlinuz=vmlinuz)
+        await expect(tab.page.locator("tbody tr", has_text="six")).to_contain_text("just now", timeout=60_000)
+        assert (tmp_path / "state/kernels/1.vmlinuz").read_bytes() == vmlinuz.read_bytes()
+        assert (tmp_path / "state/kernels/1.initrd").read_bytes() == initrd.read_bytes()
