@@ -22,8 +22,10 @@ export function wireKeys() {
   });
 }
 
+// The box of a dialog that has just closed keeps the focus for a moment; nobody types there any more.
 function isSearch(event) {
-  const typing = event.target.closest("input, textarea, select");
+  const field = event.target.closest("input, textarea, select");
+  const typing = field?.getClientRects().length > 0;
   return event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
 }
 
