@@ -8,12 +8,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup lab guest test test-all image bench fuzz check format clean
+.PHONY: help setup lab guest test test-all test-appliance image bench fuzz check format clean
 
 help:
 	@echo "make lab        the virtual data centre, until Ctrl-C       (ARGS='--check' runs the main job by itself)"
 	@echo "make guest      a shell in the guest of tests/guest/        (ARGS=FILE runs the tests of a file in it)"
 	@echo "make test       the tests that gate a change                make test-all   every test"
+	@echo "make test-appliance    the acceptance test of the flashed image, part of test-all"
 	@echo "make check      lint and types                              make bench      the benchmark table"
 	@echo "make setup      install what is missing                     make fuzz       ten million broken packets a protocol"
 	@echo "make image      the appliance's disk image                  (ARGS='--twice' builds it twice and compares)"
@@ -60,6 +61,10 @@ test: setup check
 test-all: setup check
 	@$(TESTS) -m 'not vm' $(ARGS) || [ $$? = 5 ]
 	@$(VM_TESTS) -m vm $(VM_FILES) $(ARGS) || [ $$? = 5 ]
+
+# The flashed image in virtual machines, with bare machines beside it: set-up, updates, restore, trouble.
+test-appliance: setup
+	@$(VM_TESTS) -m vm tests/appliance $(ARGS)
 
 # Prints the directory of the image; the seconds of each phase and the sizes come on stderr.
 image: setup

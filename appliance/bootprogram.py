@@ -7,7 +7,7 @@ tried next is known only from the machine's asking again.
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from appliance.errors import Invalid
 
@@ -71,8 +71,9 @@ PROGRAMS: Final = {
 }
 """By name."""
 
-CHOICES: Final = tuple(each.name for each in PROGRAMS.values() if each.firmware in (BIOS, UEFI))
+Choice = Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi", "shimx64.efi"]
 """What users choose from; for 64-bit ARM there is one only."""
+CHOICES: Final[tuple[str, ...]] = get_args(Choice)
 
 ORDER: Final = {BIOS: (UNDIONLY, IPXE_BIOS), UEFI: (SNPONLY, SHIM, IPXE_UEFI), UEFI_ARM64: (ARM64,)}
 """What is tried of itself, by the kind of firmware: the next one after a round in which the last did not start."""

@@ -2,32 +2,43 @@
 
 from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END
-from typing import BinaryIO, Literal, NewType
+from typing import BinaryIO, Final, Literal, NewType, get_args
 
 from appliance.errors import Invalid
 from appliance.machine import check_length
 
 ImageId = NewType("ImageId", int)
 KernelId = NewType("KernelId", int)
-ImageFormat = Literal["raw", "raw.zst"]
+ImageFormat = Literal["raw", "raw.zst", "qcow2", "tar", "squashfs"]
+FORMATS: Final[tuple[str, ...]] = get_args(ImageFormat)
+"""What an image may come as; tar also packed, with gzip, xz or zstd."""
+"""As stored: a disk, as it is or packed, or the files of a root file system. What comes as qcow2 is stored as raw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A disk that machines run, as stored."""
+    """What machines run, as stored: a disk, or a root file system."""
 
     id: ImageId
     name: str
     description: str
     format: ImageFormat
     size: int
-    """Bytes on the machine's disk."""
+    """Bytes on the machine's disk; of a root file system, those of its files."""
     stored_size: int
     """Bytes as stored and sent."""
     stored_sha256: str
     sector_size: int
     """Logical sector size, in bytes, that its partition table was written for."""
     created: float
+    architecture: str = ""
+    """As Debian names it (``amd64``), read from the content; empty where it cannot be told."""
+    distribution: str = ""
+    """As its os-release names it; empty where that cannot be told without starting it."""
+    firmware: tuple[str, ...] = ()
+    """What can boot the disk, as far as that shows: ``bios``, ``uefi``."""
+    holds: str = ""
+    """What begins the disk: ``gpt``, ``mbr``, ``iso9660``; empty: none of these, or no disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,19 @@ class Kernel:
     created: float
     builtin: bool = False
     """True for the maintenance stack's own, which cannot be deleted."""
+
+
+DISKS = frozenset({"raw", "raw.zst"})
+"""Formats of images that are written to a disk as they are."""
+
+
+def disk_obstacle(image: Image) -> str:
+    """Why an image cannot be written to a machine's disk, in words; empty where it can."""
+    if image.format not in DISKS:
+        return f"it is a root file system ({image.format}), and what is written is a whole disk"
+    if image.holds == "iso9660" and not image.firmware:
+        return "it is a disc for drives (ISO 9660), and no disk boots it"
+    return ""
 
 
 LONGEST_DESCRIPTION = 1000

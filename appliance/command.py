@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO
 
 from appliance.errors import ApplianceError
 
@@ -56,6 +58,32 @@ def first_bytes(argv: Sequence[str], count: int, seconds: float = 30.0) -> bytes
     return found
 
 
+@contextlib.contextmanager
+def streamed(argv: Sequence[str], seconds: float, given: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
+    """A program's standard output, to be read in pieces; it is ended with the block, or after ``seconds``.
+
+    It reads the file ``given``, or nothing. Whoever reads has to tell an output that is whole from one that is not.
+    Raises ApplianceError ``program-missing``.
+    """
+    try:
+        process = subprocess.Popen(
+            argv, stdin=given or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+    late = threading.Timer(seconds, process.kill)
+    late.start()
+    try:
+        with process:
+            assert process.stdout
+            try:
+                yield process.stdout
+            finally:
+                process.kill()
+    finally:
+        late.cancel()
+
+
 async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: float = 30.0) -> str:
     """Standard output of a program that ends well within ``seconds``; the loop goes on in the meantime.
 
@@ -63,17 +91,7 @@ async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: flo
     questions on, and is ended, with all that it started, when time is up or when the caller is cancelled. Raises as
     ``run`` does; a failure ends with what it wrote to standard error.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise _missing(argv) from error
+    process = await _started(argv, environment, subprocess.PIPE)
     try:
         async with asyncio.timeout(seconds):
             out, words = await process.communicate()
@@ -87,26 +105,23 @@ async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: flo
 
 
 async def heard(
-    argv: Sequence[str], environment: Mapping[str, str], hears: Callable[[str], None], seconds: float = 30.0
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    hears: Callable[[str], None],
+    seconds: float = 30.0,
+    end: bytes = b"\n",
 ) -> str:
-    """As ``said``; ``hears`` gets each line as soon as it is there. What it complains of is among the lines."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise _missing(argv) from error
+    """As ``said``; ``hears`` gets each line as soon as it is there. What it complains of is among the lines.
+
+    ``end`` is what ends a line: of programs that write one over the other, a carriage return.
+    """
+    process = await _started(argv, environment, subprocess.STDOUT)
     assert process.stdout
-    lines: list[str] = []
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
     try:
         async with asyncio.timeout(seconds):
-            async for line in process.stdout:
-                lines.append(line.decode(errors="replace").rstrip("\r\n"))
+            while line := await _line(process.stdout, end):
+                lines.append(line.decode(errors="replace").strip("\r\n"))
                 hears(lines[-1])
             await process.wait()
     except TimeoutError as error:
@@ -114,8 +129,21 @@ async def heard(
     finally:
         await _end(process)
     if process.returncode:
-        raise _failed(argv, "\n".join(lines[-20:]).strip() or f"exit code {process.returncode}")
+        raise _failed(argv, "\n".join([*lines][-20:]).strip() or f"exit code {process.returncode}")
     return "\n".join(lines)
+
+
+_KEPT_LINES = 10_000
+"""Of what a program says; the last ones, whatever it is fed."""
+
+
+async def _line(stream: asyncio.StreamReader, end: bytes) -> bytes:
+    try:
+        return await stream.readuntil(end)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await stream.read(error.consumed or 1)
 
 
 def attended(argv: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -127,6 +155,21 @@ def attended(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         done = subprocess.run(argv, env={**os.environ, **environment}, stderr=subprocess.STDOUT, check=False)
         return done.returncode
+    except FileNotFoundError as error:
+        raise _missing(argv) from error
+
+
+async def _started(argv: Sequence[str], environment: Mapping[str, str], complaints: int) -> asyncio.subprocess.Process:
+    """In a session of its own, with nothing to read; ``complaints`` as ``stderr`` of subprocess has it."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
     except FileNotFoundError as error:
         raise _missing(argv) from error
 

@@ -1,13 +1,12 @@
 """The configuration file: TOML in, one frozen dataclass per section out, errors with file, line and key."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
-from appliance.config_subnets import SubnetSection, check_networks, check_subnets
+from appliance.config_subnets import SubnetSection, check_subnets
 from appliance.errors import ApplianceError
 from appliance.toml_sections import Language, SectionReader
 
@@ -88,47 +87,23 @@ class Config:
     web: WebSection = field(default_factory=WebSection)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """A configuration, and on which line of which file everything in it stands."""
-
-    config: Config
-    _reader: SectionReader
-
-    def check_ranges(self, interfaces: Mapping[str, IPv4Interface]) -> None:
-        """Raise ConfigError where ranges or networks do not fit the addresses that interfaces really have.
-
-        Sections of interfaces that are not among these are left alone.
-        """
-        check_networks(self.config.subnet, interfaces, self._reader.error)
-
-
-def read(path: Path) -> ConfigFile:
+def load(path: Path) -> Config:
     """The configuration in ``path``; raises ConfigError for a file that cannot be read or is not right."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError("config-unreadable", f"{path}: {reason}", "name the file with --config FILE") from error
-    return _read_text(text, str(path))
-
-
-def load(path: Path) -> Config:
-    """The configuration in ``path`` alone; raises as ``read``."""
-    return read(path).config
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> Config:
     """The configuration in ``text``; ``name`` is the file's name for messages."""
-    return _read_text(text, name).config
-
-
-def _read_text(text: str, name: str) -> ConfigFile:
     reader = SectionReader(text, name, _LANGUAGE)
     config = Config(**reader.sections())
     check_subnets(config.subnet, reader.error)
     _check_numbers(reader, config)
-    return ConfigFile(config, reader)
+    return config
 
 
 _SECTIONS: dict[str, type[Any]] = {

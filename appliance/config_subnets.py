@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
+from appliance.bootprogram import Choice
 from appliance.dhcp_options import OptionError, read_options
 from appliance.errors import ApplianceError
 
@@ -40,7 +41,7 @@ class SubnetSection:
     ntp: tuple[str, ...] = ()
     unknown_machines: Literal["enlist", "local-disk", "ignore"] | None = None
     serve_non_pxe: bool | None = None
-    boot_program: Literal["undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi", "shimx64.efi"] | None = None
+    boot_program: Choice | None = None
     """What firmware that can run it is sent first, such as ``shimx64.efi`` where all machines have Secure Boot on; the
     usual program when left out."""
     other_servers: Literal["refuse", "ignore"] | None = None

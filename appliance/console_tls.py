@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from appliance import OWN_CERTIFICATE
-from appliance.certificates import ServerTls
 from appliance.chains import WARN_SECONDS, Chain, day, read_chain
 from appliance.errors import ApplianceError, Invalid
+from appliance.server_tls import ServerTls
 from appliance.state import write_whole, writing
 
 FILE = "console-certificate.pem"
@@ -33,7 +33,7 @@ class ConsoleTls:
     def __init__(self, own: ServerTls, directory: Path, names: Sequence[str], clock: Callable[[], float]) -> None:
         """``names`` are those that our own certificate is for."""
         self._own, self._path, self._clock = own, directory / FILE, clock
-        self.own_names = tuple(names)
+        self._fixed = self.own_names = tuple(names)
         self.chain: Chain | None = None
         """What was uploaded and is in use."""
         self.trouble = ""
@@ -52,6 +52,11 @@ class ConsoleTls:
     def names(self) -> tuple[str, ...]:
         """All names and addresses in the certificates that are in use."""
         return self.own_names + (self.chain.names if self.chain else ())
+
+    def follow(self, addresses: Sequence[str]) -> None:
+        """Have our own certificate for the names of the start and for these addresses, at once."""
+        self.own_names = tuple(dict.fromkeys([*self._fixed, *addresses]))
+        self._own.rename(self.own_names, self._clock())
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         if self._chosen is not None and name != OWN_CERTIFICATE:

@@ -1,35 +1,37 @@
 """The daemon's life: read, build, bind everything, serve anything, say ready, stop cleanly."""
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from ipaddress import IPv4Interface
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
 
-from appliance import __version__, journal
+from appliance import __version__, journal, last_run
 from appliance.assembly.build import build
 from appliance.assembly.parts import Assembly, Site
 from appliance.backup.incoming import bring_in
-from appliance.config import Config, read
-from appliance.config_subnets import interfaces_of
+from appliance.config import load
+from appliance.config_fitting import Fit, fit
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
-from appliance.network import interface_address
+from appliance.netboot.dhcp.wire import INTERFACE_GONE
+from appliance.network import first_addresses
 from appliance.notify import ServiceNotifier
-from appliance.reconcile.record import record
+from appliance.reconcile.record import Tell, record
 from appliance.reserve import Reserve
-from appliance.setup.left import take_up
 from appliance.state import state_directory
+from appliance.store import events
 from appliance.store.store import Store, open_store
 from appliance.web.setup import LINK_FILE, prepare_setup
 
@@ -52,6 +54,9 @@ Each statement of a job needs one: with Python's five milliseconds a hall that b
 the disk.
 """
 
+ARENA_MAX = -8
+"""Of mallopt(3), as malloc.h has it."""
+
 Listening = tuple[web.AppRunner, Site, list[socket.socket]]
 
 
@@ -70,6 +75,7 @@ def serve(path: Path) -> int:
     # aiohttp's access log would write one-time links and poll ids; its errors are wanted.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     passed = passed_sockets(os.environ, "web")
+    _share_one_heap()
     try:
         raise_descriptor_limit()
         sys.setswitchinterval(TURN_SECONDS)
@@ -82,18 +88,40 @@ def serve(path: Path) -> int:
     return 0
 
 
+def _share_one_heap() -> None:
+    """Threads take their memory from one heap: of their own ones each of the store's would keep some hundred kB.
+
+    A C library without such heaps has no word for it.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
+
+
 def _served(path: Path, passed: Sequence[socket.socket]) -> bool:
     """Serve on the state as it is; whether to begin anew, on another one."""
-    file = read(path)
-    config = file.config
-    interfaces = {name: interface_address(name) for name in interfaces_of(config.subnet)}
-    file.check_ranges(interfaces)
-    state_dir = config.site.state_dir
+    config = load(path)
+    found = fit(config, first_addresses() if config.subnet else {})
+    state_dir = found.config.site.state_dir
     with state_directory(state_dir):
         Reserve(state_dir).give_up_if_full()
         if aside := bring_in(state_dir):
             log.warning("the state was restored from a backup; the one that was there is in %s", state_dir / aside)
-        return uvloop.run(_live(path, config, interfaces, [each.dup() for each in passed]))
+        began = time.time()
+        try:
+            again = uvloop.run(_live(path, found, [each.dup() for each in passed]))
+        except BaseException as error:
+            if not _is_gone(_first(error)):
+                last_run.fail(state_dir, _first(error), began)
+                raise
+            log.warning("%s: beginning anew without what is served there", _first(error))
+            again = True
+        last_run.end(state_dir)
+        return again
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Whether an interface was removed that machines are served on: all the rest can go on."""
+    return isinstance(error, ApplianceError) and error.code == INTERFACE_GONE
 
 
 def _ended_badly(error: BaseException) -> int:
@@ -111,24 +139,22 @@ def _may_go_back() -> bool:
     return told is not None and Path(told).is_file()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended the rest."""
-    error: BaseException = group
+def _first(error: BaseException) -> BaseException:
+    """The error that ended the rest, of a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-async def _live(
-    path: Path, config: Config, interfaces: Mapping[str, IPv4Interface], passed: Sequence[socket.socket]
-) -> bool:
+async def _live(path: Path, found: Fit, passed: Sequence[socket.socket]) -> bool:
     """``path`` is where the configuration was read."""
+    config = found.config
     bus, notifier = Bus(), ServiceNotifier(os.environ)
     async with AsyncExitStack() as bound:
         with notifier.starting():
             opening = open_store(config.site.state_dir / "store.db", may_go_back=_may_go_back())
             store = await bound.enter_async_context(opening)
-            assembly = await build(path, config, interfaces, store, bus, passed)
+            assembly = await build(path, found, store, bus, passed)
             for server in assembly.servers:
                 await server.start()
                 bound.callback(server.close)
@@ -136,12 +162,11 @@ async def _live(
             await assembly.imports.sweep()
             await assembly.imports.preload(config.site.preload)
             await assembly.imports.tell_missing()
-            await take_up(store, bus, config.site.state_dir, time.time())
             link = await prepare_setup(store, config.site.state_dir, time.time())
         setup = config.site.state_dir / LINK_FILE if link else None
 
         async def started() -> None:
-            await _tell_started(store, bus, assembly.fingerprint, setup)
+            await _tell_started(store, bus, assembly.fingerprint, setup, config.site.state_dir)
 
         return await _serve(bound, assembly, listening, notifier, started)
 
@@ -188,7 +213,7 @@ async def _serve(
     """Until we are asked to stop, or to begin anew: then True."""
     jobs = {type(server).__name__ + f" {number}": server.run for number, server in enumerate(assembly.servers)}
     polls = {f"polls of {site.name}": site.polls.run for _, site, _ in listening if site.polls is not None}
-    again = False
+    again, stop = False, _stop_asked()
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, run in {**jobs, **polls, **assembly.loops}.items():
@@ -198,7 +223,7 @@ async def _serve(
                     bound.callback((await _listen(runner, site, each)).close)
             await started()
             tasks.create_task(notifier.watchdog(), name="watchdog")
-            tasks.create_task(_until(_stop_asked(), notifier), name="signals")
+            tasks.create_task(_until(stop, notifier), name="signals")
             tasks.create_task(_again(assembly.again), name="another state")
             notifier.tell("READY=1", "STATUS=serving")
     except* _AgainError:
@@ -234,11 +259,21 @@ async def _again(asked: asyncio.Event) -> None:
     raise _AgainError
 
 
-async def _tell_started(store: Store, bus: Bus, fingerprint: str, setup: Path | None) -> None:
+async def _tell_started(store: Store, bus: Bus, fingerprint: str, setup: Path | None, state_dir: Path) -> None:
     """``setup`` is the file with the set-up link, if there is one."""
-    event = Event("daemon.started", time.time(), f"version {__version__} started")
+    now, boot = time.time(), last_run.boot_id(os.environ)
+    before = await asyncio.to_thread(last_run.left, state_dir)
+    if before is not None:
+        log.warning("%s", last_run.interruption(before, boot, None, now).text)
+
+    def job(db: sqlite3.Connection, tell: Tell) -> None:
+        if before is not None:
+            tell(last_run.interruption(before, boot, events.last_at(db), now))
+        tell(Event("daemon.started", now, f"version {__version__} started"))
+
     try:
-        await record(store, bus, lambda _, tell: tell(event))
+        await record(store, bus, job)
+        await asyncio.to_thread(last_run.begin, state_dir, last_run.Run(now, boot))  # machines wait for no disk
     except ApplianceError as error:
         log.warning("the start is in no timeline: %s", error.message)  # a full disk must not keep machines from booting
     log.info("version %s serves", __version__)

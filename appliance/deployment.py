@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from appliance.catalogue import Image, ImageId
+from appliance.catalogue import Image, ImageId, disk_obstacle
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import DeploymentId
@@ -154,6 +154,7 @@ def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes:
     smallest that fits. ``least_bytes`` is what the deployment requires, beside what the image needs. Raises Conflict
     with the reason for every disk that does not do.
     """
+    check_image(image, "disk")
     disks: Sequence[dict[str, Any]] = (machine.inventory or {}).get("disks") or []
     if wanted is not None:
         named = [disk for disk in disks if wanted in (disk.get("serial"), disk.get("wwn"))]
@@ -238,6 +239,7 @@ def choose_machine(
     Machines that gave a sign since ``recent`` (Unix time) come first: the others wait for somebody to switch them on.
     Raises Conflict naming, for every machine, why it does not do.
     """
+    check_image(image, deployment.delivery)
     wanted = deployment.wanted_machine
     pool = [m for m in machines if wanted in (None, m.id)]
     if not pool:
@@ -267,6 +269,15 @@ def _memory(machine: Machine) -> int:
 
 
 DELIVERIES = ("disk",)
+
+
+def check_image(image: Image, delivery: str) -> None:
+    """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image."""
+    obstacle = disk_obstacle(image) if delivery == "disk" else ""
+    if obstacle:
+        raise Conflict(
+            "image-not-deployable", f"image {image.name} cannot be deployed to a disk: {obstacle}", "", "image"
+        )
 
 
 def check_delivery(delivery: str) -> str:

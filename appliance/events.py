@@ -42,22 +42,33 @@ KINDS: dict[str, str] = {
     "kernel.changed": "a kernel was added or deleted",
     "task.changed": "a task was asked for, or has ended",
     "network.changed": "a user changed a reservation, a lease, a name or how a subnet is served",
+    "network.link": "an interface that machines are served on lost its link, or has it again",
+    "network.aside": "a subnet does not fit the appliance's networks and is not served, or fits again",
+    "pool.changed": "a user made, extended, checked, repaired or retired a pool of storage",
+    "pool.grown": "a pool was given more of what its volume group had left",
+    "pool.room": "a pool fills up, is full, or has room again",
+    "pool.mended": "what was cut off in a pool was finished or taken back",
+    "pool.trouble": "a pool or a volume in it cannot be used, or can again",
+    "volume.changed": "a volume was made, changed or deleted, or that failed",
     "user.login": "somebody logged in, or failed to",
     "user.changed": "a user was made, changed or deleted",
     "token.changed": "an API token was made or deleted",
-    "certificate.changed": "another certificate was put in for the console",
+    "certificate.changed": "another certificate was put in for the console, or its own is for other addresses",
     "setup.done": "the appliance was set up",
     "setup.failed": "a set-up was not carried out, or its network was taken back",
     "appliance.network": "the appliance's own network was changed for a trial, kept or taken back",
+    "appliance.ssh": "a user changed whose keys are let into the appliance itself by SSH",
+    "appliance.settings": "a user changed the settings of the appliance: its names, clock, subnets or data disks",
     "state.changed": "a user made a backup, restored one, or removed an old state",
     "state.restored": "the state was restored from a backup",
     "state.room": "the disk that holds the state fills up, is full, or has room again",
     "update.changed": "an update of the appliance was brought, installed, found good or given up",
     "daemon.started": "the daemon started",
+    "daemon.interrupted": "the daemon ended by itself, was killed, or its computer lost power, while it ran",
     "daemon.trouble": "a service of the daemon has a problem",
 }
 
-PRIVATE = frozenset(kind for kind in KINDS if kind.startswith(("user.", "token.")))
+PRIVATE = frozenset(kind for kind in KINDS if kind.startswith(("user.", "token.", "appliance.ssh")))
 """Kinds of which only administrators hear: who logs in from where, and who may do what."""
 
 

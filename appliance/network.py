@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.command import run
-from appliance.errors import ApplianceError
+from appliance.networking.reached import Held
 
 
 class _Address(msgspec.Struct):
@@ -15,6 +15,14 @@ class _Address(msgspec.Struct):
     prefixlen: int = 0
     scope: str = ""
     family: str = ""
+    temporary: bool = False
+    deprecated: bool = False
+    tentative: bool = False
+
+    @property
+    def lasts(self) -> bool:
+        """Whether somebody could be told to use it (RFC 4862 section 5.5, RFC 8981 for those that are temporary)."""
+        return self.scope == "global" and not (self.temporary or self.deprecated or self.tentative)
 
 
 class _Link(msgspec.Struct):
@@ -22,21 +30,23 @@ class _Link(msgspec.Struct):
     addr_info: list[_Address] = []
 
 
-def interface_address(name: str) -> IPv4Interface:
-    """The first global IPv4 address of an interface, with its prefix.
-
-    Raises ApplianceError ``interface-missing`` or ``interface-without-address``.
-    """
+def first_addresses() -> dict[str, IPv4Interface | None]:
+    """Every interface with its first global IPv4 address, if it has one; raises ApplianceError."""
     links = msgspec.json.decode(run(["ip", "-json", "address", "show"]), type=list[_Link])
-    found = next((link for link in links if link.ifname == name), None)
-    if found is None:
-        hint = "this computer has " + ", ".join(sorted(link.ifname for link in links))
-        raise ApplianceError("interface-missing", f"[[subnet]] {name}: there is no such interface", hint)
-    for address in found.addr_info:
-        if address.family == "inet" and address.scope == "global":
-            return IPv4Interface(f"{address.local}/{address.prefixlen}")
-    hint = f"give it one, for example: ip address add 10.77.0.1/24 dev {name}"
-    raise ApplianceError("interface-without-address", f"[[subnet]] {name} has no IPv4 address", hint)
+    return {link.ifname: _first(link) for link in links}
+
+
+def _first(link: _Link) -> IPv4Interface | None:
+    for each in link.addr_info:
+        if each.family == "inet" and each.scope == "global":
+            return IPv4Interface(f"{each.local}/{each.prefixlen}")
+    return None
+
+
+def held() -> list[Held]:
+    """The addresses of all interfaces that others may use for a while; raises ApplianceError."""
+    links = msgspec.json.decode(run(["ip", "-json", "address", "show", "up"]), type=list[_Link])
+    return [Held(link.ifname, each.local) for link in links for each in link.addr_info if each.lasts]
 
 
 def hardware_address(interface: str, address: str, table: Path = Path("/proc/net/arp")) -> str:

@@ -2,11 +2,12 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
+
+from appliance import ssh_keys
 
 _HOST_KEY = re.compile(r"((?:ssh|ecdsa)-[a-z0-9-]{1,40}) ([A-Za-z0-9+/]{40,2000}={0,2})")
 LARGEST_HOST_KEYS = 8
@@ -46,8 +47,7 @@ def closed(rescue: Rescue) -> Rescue:
 def fingerprint(key: str) -> str:
     """SHA-256 of a public key as OpenSSH writes it, such as ``SHA256:... (ssh-ed25519)``."""
     kind, blob = key.split()[:2]
-    digest = base64.b64encode(hashlib.sha256(base64.b64decode(blob)).digest()).decode().rstrip("=")
-    return f"SHA256:{digest} ({kind})"
+    return f"{ssh_keys.fingerprint(base64.b64decode(blob))} ({kind})"
 
 
 def _host_keys(said: object) -> tuple[str, ...]:

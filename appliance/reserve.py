@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from appliance.errors import ApplianceError
-from appliance.state import sync_directory
+from appliance.on_disk import sync
 
 NAME = "reserve"
 LARGEST = 64 << 20
@@ -58,7 +58,7 @@ class Reserve:
         """Let the room go; the store can have it at once."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-            sync_directory(self._directory)
+            sync(self._directory)
 
     def give_up_if_full(self) -> None:
         """Before a start: a store that is opened writes a little, and without that nothing would boot."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.errors import ApplianceError
+from appliance.on_disk import put
 
 
 @contextmanager
@@ -76,15 +77,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     Raises ApplianceError ``state-unwritable``.
     """
     with writing(path):
-        part = path.with_name(path.name + ".part")
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_directory(path.parent)
+        put(path, content, mode)
 
 
 def keep_public(path: Path, content: bytes) -> None:
@@ -101,12 +94,3 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:  # not there yet, or nothing that can be read
         return None
-
-
-def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

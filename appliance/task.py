@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 from appliance.deployment import Deployment, Wanted, detached
 from appliance.errors import Conflict
+from appliance.intake import IMAGE_ADD, IMAGE_FETCH, KERNEL_ADD
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import (
     CONFIGURE,
@@ -36,6 +37,9 @@ CANCELLED = "cancelled"
 """Code of an attempt, and of a task, that somebody cancelled."""
 OVERTAKEN = "overtaken"
 """Code of a task whose wish was followed by another one before anything of it began."""
+
+UPDATE_INSTALL, UPDATE_DOWNLOAD = "update.install", "update.download"
+"""Kinds of the tasks by which the appliance itself is updated."""
 
 
 class Status(StrEnum):
@@ -223,6 +227,33 @@ class Prospect:
 _LOST = "What was on the disk is lost."
 _THEN = "Its machine is failed then: retry or release."
 _THEN_RESCUE = "Its machine is failed then: rescue it again, or end the rescue."
+_SLOT_LOST = (
+    "Writing the other slot stops; that slot cannot be started then, and there is no version to go back to. The one in"
+    " use is not touched, and the update stays here to be installed again."
+)
+_KEPT_A_DAY = (
+    "Nothing is added. What came is kept for a day: asked for once more under the same name, it goes on there."
+    " It can be removed before."
+)
+_REMOVED = Prospect(True, "What there is of the new volume is removed.")
+_TO_ITS_END = Prospect(False, "It goes on to its end once it has begun: half of it would be worse.")
+_STAYS_DONE = Prospect(True, "What is done stays done; the rest is left as it is.")
+STORAGE = {
+    "volume.create": _REMOVED,
+    "volume.snapshot": _REMOVED,
+    "volume.clone": _REMOVED,
+    "volume.roll-back": Prospect(True, "The volume stays as it is, or holds what its snapshot has kept; never half."),
+    "volume.grow": _TO_ITS_END,
+    "pool.make": _TO_ITS_END,
+    "pool.adopt": _TO_ITS_END,
+    "pool.extend": _TO_ITS_END,
+    "pool.retire": _TO_ITS_END,
+    "pool.examine": _TO_ITS_END,
+    "pool.repair": _TO_ITS_END,
+    "volume.rename": _STAYS_DONE,
+    "volume.delete": _STAYS_DONE,
+}
+"""What it means to cancel a change of a pool or a volume, by the kind of its task, see ``pool.Deed``."""
 _INTACT = "Its system is shut down; start it again, nothing was overwritten."
 _CUT: dict[str, str] = {
     SHUT_DOWN: "Its system was told to shut down, and does.",
@@ -269,7 +300,11 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
     if task.job:
         if task.cancelled_by:
             return Prospect(False, f"{task.cancelled_by} has cancelled it; it ends after what it is at.")
-        return Prospect(True, "What is done stays done; the rest is left as it is.")
+        if task.kind == UPDATE_INSTALL:
+            return Prospect(True, _SLOT_LOST)
+        if task.kind in (IMAGE_FETCH, IMAGE_ADD, KERNEL_ADD):
+            return Prospect(True, _KEPT_A_DAY)
+        return STORAGE.get(task.kind, _STAYS_DONE)
     if attempt is None:
         return Prospect(True, "Nothing of it has begun. The wish is taken back.")
     if brought_back(task, attempt):

@@ -40,10 +40,7 @@ class BenchMachine:
     def on(self):
         if self.is_on():
             return
-        device = self.boot.read_text() if self.boot.exists() else "default"
-        self.boot.unlink(missing_ok=True)
-        with self.starts.open("a") as log:
-            log.write(device + "\n")
+        device = taken(self.boot, self.starts)
         if self.real.exists():
             subprocess.run(self.command(device), check=True, stdin=subprocess.DEVNULL)
         else:
@@ -74,6 +71,15 @@ class BenchMachine:
     def asked_for_network(self):
         """Whether its firmware has sent a DHCP request."""
         return self.capture.exists() and DISCOVER in self.capture.read_bytes()
+
+
+def taken(boot, starts):
+    """What the coming start boots from: as ``boot`` says, for one start only; noted in ``starts``."""
+    device = boot.read_text() if boot.exists() else "default"
+    boot.unlink(missing_ok=True)
+    with starts.open("a") as log:
+        log.write(device + "\n")
+    return device
 
 
 def alive(pid):

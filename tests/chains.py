@@ -26,7 +26,7 @@ def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
 
 def key_pem(key: Any, password: bytes = b"") -> bytes:
     how = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)  # type: ignore[no-any-return]
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
 
 
 def cert_pem(*certificates: x509.Certificate) -> bytes:

@@ -1,6 +1,7 @@
 """What all tests share: a real daemon to ask for, and that whoever leaves something behind fails, not the next test."""
 
 import gc
+import signal
 import sqlite3
 import threading
 import time
@@ -18,6 +19,9 @@ from tests.open_sockets import open_sockets
 # How long one example takes tells of the computer's other work, not of the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and with them all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE_SECONDS = 120.0
 """How long a test may take that says nothing of it; pyproject.toml says the same."""

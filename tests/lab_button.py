@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from bench_machine import control
+from bench_machine import control, taken
 
 
 class LabButton:
@@ -48,10 +48,7 @@ class LabButton:
     def on(self):
         if self.is_on():
             return
-        device = self.boot.read_text() if self.boot.exists() else "default"
-        self.boot.unlink(missing_ok=True)
-        with self.starts.open("a") as log:
-            log.write(device + "\n")
+        device = taken(self.boot, self.starts)
         self._ask("power-on", machine=self._name, start={"network": device == "pxe"})
 
     def off(self):

@@ -16,7 +16,7 @@ class Statement(NamedTuple):
 
 
 def _section(name: str, *rows: tuple[str, ...]) -> tuple[Statement, ...]:
-    return tuple(Statement(name, says, tests) for says, *tests in rows)  # type: ignore[misc]
+    return tuple(Statement(name, says, tests) for says, *tests in rows)
 
 
 LEASES = "conversation/test_dhcp_leases.py::"

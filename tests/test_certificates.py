@@ -11,9 +11,10 @@ import time
 import pytest
 from cryptography import x509
 
-from appliance import certificates
-from appliance.certificates import CA_YEARS, LEAF_DAYS, WRITTEN, ServerTls, authority, keep_renewed
+from appliance import server_tls
+from appliance.certificates import CA_YEARS, WRITTEN, authority
 from appliance.errors import ApplianceError
+from appliance.server_tls import KEPT, LEAF_DAYS, ServerTls, keep_renewed
 
 NAMES = ["appliance.lab.test", "localhost", "127.0.0.1", "10.77.0.1", "::1"]
 
@@ -209,7 +210,7 @@ def test_a_certificate_is_renewed_when_half_its_time_is_over_or_the_clock_was_wr
 
 
 async def test_certificates_are_renewed_while_the_daemon_runs(made, monkeypatch):
-    monkeypatch.setattr(certificates, "RENEWAL_SECONDS", 0.001)
+    monkeypatch.setattr(server_tls, "RENEWAL_SECONDS", 0.001)
     now = time.time()
     served, asked = ServerTls(authority(made, now), NAMES, now), asyncio.Event()
     before = leaf_of(served.context)
@@ -223,3 +224,37 @@ async def test_certificates_are_renewed_while_the_daemon_runs(made, monkeypatch)
         renewing = tasks.create_task(keep_renewed([served], clock))
         await asked.wait()
         renewing.cancel()
+
+
+def test_one_that_is_kept_is_the_same_after_a_restart(made):
+    now, kept, issuer = time.time(), made / KEPT, authority(made, time.time())
+    first = leaf_of(ServerTls(issuer, NAMES, now, kept).context)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    again = ServerTls(issuer, NAMES[:1], now + HALF - 90000, kept)  # the rest is learnt after the start
+    again.rename(NAMES, now)
+    assert leaf_of(again.context) == first
+    again.rename(NAMES[:1], now)
+    assert leaf_of(again.context) != first
+    assert leaf_of(ServerTls(issuer, NAMES[:1], now, kept).context) == leaf_of(again.context)
+
+
+@pytest.mark.parametrize("why", ["other names", "half over", "another authority", "not readable", "no room"])
+def test_one_that_cannot_be_used_gives_way_to_another(made, tmp_path, monkeypatch, why):
+    now, kept, issuer, names = time.time(), made / KEPT, authority(made, time.time()), NAMES
+    first = leaf_of(ServerTls(issuer, NAMES, now, kept).context)
+    match why:
+        case "other names":
+            names = [*NAMES, "more.lab.test"]
+        case "half over":
+            now += HALF
+        case "another authority":
+            (tmp_path / "other").mkdir()
+            issuer = authority(tmp_path / "other", now)
+        case "not readable":
+            kept.write_text("-----BEGIN CERTIFICATE-----\n")
+        case "no room":
+            kept.unlink()
+            kept.mkdir()
+    served = ServerTls(issuer, names, now, kept)
+    assert leaf_of(served.context) != first
+    assert parsed(served.context).issuer == issuer.certificate.subject

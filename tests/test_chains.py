@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_refused(pem: bytes, key: bytes, code: str, field
         (Signed(key=rsa_key(1024)), "key-size"),
         (Signed(key=ec.generate_private_key(ec.SECP256K1())), "key-type"),
         (Signed(key=ec.generate_private_key(ec.SECP521R1())), "key-type"),
-        (Signed(key=ed25519.Ed25519PrivateKey.generate()), "key-type"),  # type: ignore[arg-type]
+        (Signed(key=ed25519.Ed25519PrivateKey.generate()), "key-type"),
     ],
 )
 def test_what_browsers_would_refuse_is_refused(signed: Signed, code: str) -> None:

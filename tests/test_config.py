@@ -1,13 +1,12 @@
 """Every wrong configuration is refused with file, line, key and what would be right; nothing else is raised."""
 
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import Config, ConfigError, load, parse, read
+from appliance.config import Config, ConfigError, load, parse
 from appliance.config_subnets import parse_range
 
 WHOLE = """\
@@ -180,19 +179,6 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
         load(tmp_path / "binary")
     (tmp_path / "good.toml").write_text(WHOLE)
     assert load(tmp_path / "good.toml") == parse(WHOLE, "")
-
-
-def test_a_range_outside_the_subnet_names_both_and_where_it_stands(tmp_path):
-    path = tmp_path / "qrm.toml"
-    off = '[[subnet]]\ninterface = "br1"\nmode = "off"\nranges = ["10.1.0.1-10.1.0.2"]\n'
-    path.write_text(off + SUBNET + '\nranges = [\n  "10.77.0.50-10.77.1.5"]\n')
-    file = read(path)
-    with pytest.raises(ConfigError) as caught:
-        file.check_ranges({"br0": IPv4Interface("10.77.0.1/24")})
-    assert caught.value.message.startswith(f"{path}:8: [subnet] ranges ")
-    assert "10.77.0.50-10.77.1.5 is outside 10.77.0.0/24" in caught.value.message
-    assert "10.77.0.1/24" in caught.value.hint
-    file.check_ranges({"br0": IPv4Interface("10.77.0.1/16")})
 
 
 def test_a_range_of_one_address():

@@ -4,8 +4,8 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from appliance.config import ConfigError, parse, read
-from appliance.config_subnets import heard_on, interfaces_of
+from appliance.config import ConfigError, parse
+from appliance.config_subnets import check_networks, heard_on, interfaces_of
 
 NEAR = '[[subnet]]\ninterface = "br0"\n'
 FAR = '[[subnet]]\nnetwork = "10.78.0.0/24"\nrelays = ["10.78.0.1"]\n'
@@ -86,11 +86,23 @@ def test_what_is_wrong_is_said_with_its_place(text, line, key, says, right):
     assert error.field == key
 
 
-def test_a_network_that_an_interface_is_in_is_not_behind_relays(tmp_path):
-    path = tmp_path / "qrm.toml"
-    path.write_text(NEAR + FAR)
-    file = read(path)
-    file.check_ranges({"br0": IPv4Interface("10.77.0.1/24")})
+def complain(section, key, wrong, right, index):
+    return ConfigError("config-invalid", f"{index}: {wrong}", right, key or "")
+
+
+def test_a_network_that_an_interface_is_in_is_not_behind_relays():
+    sections = parse(NEAR + FAR, "qrm.toml").subnet
+    check_networks(sections, {"br0": IPv4Interface("10.77.0.1/24")}, complain)
     with pytest.raises(ConfigError) as caught:
-        file.check_ranges({"br0": IPv4Interface("10.78.0.1/16")})
-    assert caught.value.message == f"{path}:4: [subnet] network 10.78.0.0/24 is where br0 is, which has 10.78.0.1/16"
+        check_networks(sections, {"br0": IPv4Interface("10.78.0.1/16")}, complain)
+    assert caught.value.message == "1: 10.78.0.0/24 is where br0 is, which has 10.78.0.1/16"
+
+
+def test_a_range_outside_the_subnet_names_both():
+    off = '[[subnet]]\ninterface = "br1"\nmode = "off"\nranges = ["10.1.0.1-10.1.0.2"]\n'
+    sections = parse(off + NEAR + 'ranges = ["10.77.0.50-10.77.1.5"]\n', "qrm.toml").subnet
+    with pytest.raises(ConfigError) as caught:
+        check_networks(sections, {"br0": IPv4Interface("10.77.0.1/24")}, complain)
+    assert caught.value.message == "1: 10.77.0.50-10.77.1.5 is outside 10.77.0.0/24"
+    assert "10.77.0.1/24" in caught.value.hint
+    check_networks(sections, {"br0": IPv4Interface("10.77.0.1/16")}, complain)

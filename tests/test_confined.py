@@ -34,6 +34,12 @@ IMPORTS = "import appliance.daemon, appliance.netboot.batch, appliance.power.bui
         pytest.param(["ipmitool", "-V"], "ipmitool version", id="ipmitool"),
         pytest.param(["virsh", "--quiet", "--connect", "test:///default", "domstate", "test"], "running", id="virsh"),
         pytest.param(
+            ["prlimit", "--as=2147483648", "--core=0", "--nofile=64", "--", "qemu-img", "--version"],
+            "qemu-img version",
+            id="qemu-img",
+        ),
+        pytest.param(["zstd", "--version"], "Zstandard", id="zstd"),
+        pytest.param(
             [sys.executable, "-c", f"{IMPORTS}; print('imported')"], "imported", id="imports, ctypes among them"
         ),
     ],

@@ -11,10 +11,11 @@ import pytest
 from cryptography import x509
 
 from appliance import OWN_CERTIFICATE
-from appliance.certificates import ServerTls, authority
+from appliance.certificates import authority
 from appliance.chains import read_chain
 from appliance.console_tls import FILE, ConsoleTls
 from appliance.errors import ApplianceError
+from appliance.server_tls import ServerTls
 from tests.chains import DAY, NOW, Signed, rsa_key
 
 

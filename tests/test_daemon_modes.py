@@ -86,6 +86,13 @@ def look(admin):
     assert status == 204
 
 
+def served(admin):
+    """What the daemon says that it means to serve, to whoever judges its version."""
+    status, said = admin._curl("https://127.0.0.1:8443/healthz")
+    assert status == 200
+    return json.loads(said)["serves"]
+
+
 def events(admin, kind):
     return [each["text"] for each in admin.ask("GET", f"/events?kind={kind}")["items"]]
 
@@ -107,9 +114,11 @@ def test_a_subnet_is_switched_while_a_client_holds_a_lease_and_stays_so_after_a_
     assert subnet(admin)["mode"] == "authoritative", "nothing happens before it is confirmed"
     switch(admin, mode="off", confirm="br0")
     assert sockets(daemon) == set()
+    assert served(admin) == ["tftp"]
     client.renew()
     switch(admin, mode="proxy")
     assert sockets(daemon) == {67, 4011}
+    assert served(admin) == ["dhcp", "tftp"]
     switch(admin, mode="authoritative")
     assert sockets(daemon) == {67}
     client.renew()  # it got no answer to the last one, and begins anew

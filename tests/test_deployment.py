@@ -222,3 +222,26 @@ def test_a_machine_has_all_tags_that_are_asked_for(has, wants, says):
 def test_a_machine_that_is_to_be_rescued_is_not_taken():
     wished = replace(machine("m", disk("S1")), rescue=Rescue())
     assert machine_objection(wished, Requirements(), ()) == "it is about to be rescued"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "tar"}, "it is a root file system"),
+        ({"format": "squashfs"}, "it is a root file system"),
+        ({"holds": "iso9660"}, "no disk boots it"),
+    ],
+)
+def test_what_is_no_disk_is_refused_whatever_machines_there_are(change, words):
+    image, fitting = replace(IMAGE, **change), machine("node-1", disk("s1"))
+    for pool in ([], [fitting]):
+        with pytest.raises(Conflict, match=words) as refused:
+            choose_machine(deployment(), image, pool, frozenset(), 0.0)
+        assert (refused.value.code, refused.value.field) == ("image-not-deployable", "image")
+    with pytest.raises(Conflict, match=words):
+        choose_disk(fitting, image, "s1")
+
+
+def test_a_disc_that_a_disk_boots_as_well_is_none():
+    image = replace(IMAGE, holds="iso9660", firmware=("bios",))
+    assert choose_disk(machine("node-1", disk("s1")), image, "s1").serial == "s1"

@@ -176,6 +176,9 @@ def test_qrm_refuses_what_it_does_not_know():
             parsed(cli, wrong)
 
 
+UNDERSTOOD = "import builder.cli; builder.cli.parser().parse_args(sys.argv[1:])"
+
+
 @pytest.mark.parametrize(("document", "exactly", "arguments"), lines_of(("make",)))
 def test_make_knows_its_targets(document, exactly, arguments):
     found = subprocess.run(
@@ -189,6 +192,11 @@ def test_make_knows_its_targets(document, exactly, arguments):
                 parsed(bench, given)
             elif arguments[0] == "guest":
                 assert all((ROOT / each.partition("::")[0]).exists() for each in given)
+            elif arguments[0] == "image":
+                found = builder(
+                    "import builder.cli; builder.cli.parser().parse_args(sys.argv[1:])", "appliance", *given
+                )
+                assert found.returncode == 0, found.stderr
             else:
                 assert arguments[0] == "lab"
                 parsed(cli, ["lab", *given])
@@ -198,7 +206,7 @@ def test_make_knows_its_targets(document, exactly, arguments):
 def test_the_image_builder_understands_its_command_lines(document, exactly, arguments):
     if "|" in " ".join(arguments):
         return  # the grammar itself
-    found = builder("import builder.cli; builder.cli.parser().parse_args(sys.argv[1:])", *arguments)
+    found = builder(UNDERSTOOD, *arguments)
     assert found.returncode == 0, found.stderr
 
 

@@ -167,7 +167,7 @@ def test_a_stderr_that_nobody_reads_keeps_nobody_waiting_either(tmp_path: Path, 
     ours, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setblocking(False)
     otherwise = Kept()
-    otherwise.stream = ours  # type: ignore[attr-defined]
+    otherwise.stream = ours
     Kept.lines.clear()
     handler = JournalHandler(tmp_path / "nobody", otherwise)
     log.handlers = [handler]

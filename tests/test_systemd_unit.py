@@ -51,6 +51,7 @@ def users():
 
 def test_the_service_manager_hears_when_it_is_ready_and_that_it_lives():
     assert only("Type") == "notify"
+    assert int(only("TimeoutStartSec")) >= 300, "a slow computer reads Python for minutes before it can ask for more"
     assert only("WatchdogSec") == "30"
     assert only("Restart") == "on-failure"
     assert unit()["Install"]["WantedBy"] == ["multi-user.target"]

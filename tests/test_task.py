@@ -85,7 +85,7 @@ moves = st.lists(
 
 
 @given(moves)
-def test_a_task_only_goes_where_the_table_leads_and_its_end_is_final(walk):  # type: ignore[no-untyped-def]
+def test_a_task_only_goes_where_the_table_leads_and_its_end_is_final(walk):
     task = TASK
     for move in walk:
         after = move(task)

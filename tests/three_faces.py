@@ -72,6 +72,33 @@ CAPABILITIES = (
         "let a disk blink", "POST /settings/health/disks/{name}/identify", "POST /appliance/disks/{name}/identify",
         "identify",
     ),
+    _row("see who may log in by SSH", "GET /settings/ssh", "GET /appliance/ssh", "ssh-keys list"),
+    _row(
+        "say who may log in by SSH", "POST /settings/ssh, POST /settings/ssh/remove", "PUT /appliance/ssh",
+        "ssh-keys add, ssh-keys remove",
+    ),
+    _row(
+        "see what set-up decided", "GET /settings/general", "GET /appliance/settings",
+        "settings show, settings subnets list, settings subnets show",
+    ),
+    _row("change names, clock and DNS", "POST /settings/general", "PATCH /appliance/settings", "settings set"),
+    _row(
+        "serve a network where machines boot", "POST /settings/general/subnets/new", "POST /appliance/settings/subnets",
+        "settings subnets add",
+    ),
+    _row(
+        "change a subnet's settings", "POST /settings/general/subnets/{interface}/edit",
+        "PATCH /appliance/settings/subnets/{interface}", "settings subnets set",
+    ),
+    _row(
+        "serve a network no more", "POST /settings/general/subnets/{interface}/delete",
+        "DELETE /appliance/settings/subnets/{interface}", "settings subnets remove",
+    ),
+    _row("see the data disks", "GET /settings/general/disks", "GET /appliance/settings/disks", "settings disks list"),
+    _row(
+        "take disks into the data group", "POST /settings/general/disks", "POST /appliance/settings/disks",
+        "settings disks use",
+    ),
     _row("get help", "POST /settings/health/bundle", "POST /appliance/support-bundle", "support-bundle"),
     _row("begin anew", "POST /settings/health/factory-reset", "POST /appliance/factory-reset", "factory-reset"),
     _row("see what backups there are", "GET /settings/backup", "GET /appliance/backup", "backup show"),
@@ -96,11 +123,20 @@ CAPABILITIES = (
         "bring an update", "POST /settings/updates/upload, POST /settings/updates/download",
         "PUT /appliance/update/bundle, POST /appliance/update/download", "update install",
     ),
+    _row(
+        "bring it piece by piece", "POST /settings/updates/upload",
+        "GET /appliance/update/upload, PUT /appliance/update/upload, PUT /appliance/update/upload/{turn}",
+        "update upload",
+    ),
+    _row(
+        "remove what is half uploaded", "POST /settings/updates/stop-upload", "DELETE /appliance/update/upload",
+        "update stop-upload",
+    ),
     _row("remove an update", "POST /settings/updates/discard", "DELETE /appliance/update/bundle", "update discard"),
     _row("install an update", "POST /settings/updates/install", "POST /appliance/update/install", "update install"),
     _row("restart into it", "POST /settings/updates/restart", "POST /appliance/update/restart", "update restart"),
     _row("go back to the version before", "POST /settings/updates/back", "POST /appliance/update/back", "update back"),
-    _row("see the settings", "GET /settings", "GET /settings", "settings"),
+    _row("see the settings", "GET /settings", "GET /settings", "settings list"),
     # -- the fleet
     _row("see how the fleet is", "GET /", "GET /machines/summary, GET /metrics/history", "machines summary, metrics"),
     _row("find something", "GET /find", "GET /find, GET /machines, GET /deployments, GET /images, GET /kernels", FIND),
@@ -184,11 +220,33 @@ CAPABILITIES = (
     ),
     _row("see images", "GET /images", "GET /images", "images list"),
     _row("see an image", "GET /images/{key}", "GET /images/{key}", "images show"),
-    _row("add an image", "POST /images/new", "POST /images", "images add"),
+    _row(
+        "add an image", "POST /images/new", "POST /images, PUT /uploads/images/{key}, PUT /uploads/images/{key}/{turn}",
+        "images add",
+    ),
+    _row("fetch an image", "POST /images/fetch/new", "POST /images/fetch", "images add"),
+    _row(
+        "see which images are on their way", "GET /images", "GET /uploads, GET /uploads/images/{key}", "images uploads"
+    ),
+    _row(
+        "remove what is half here of an image", "POST /images/uploads/{key}/stop", "DELETE /uploads/images/{key}",
+        "images stop-upload",
+    ),
     _row("change an image", "POST /images/{key}/edit", "PATCH /images/{key}", "images set"),
     _row("delete an image", "POST /images/{key}/delete", "DELETE /images/{key}", "images delete"),
     _row("see kernels", "GET /kernels", "GET /kernels, GET /kernels/{key}", "kernels list, kernels show"),
-    _row("add a kernel", "POST /kernels/new", "POST /kernels", "kernels add"),
+    _row(
+        "add a kernel", "POST /kernels/new",
+        "POST /kernels, PUT /uploads/kernels/{key}, PUT /uploads/kernels/{key}/{turn}", "kernels add",
+    ),
+    _row(
+        "see which kernels are on their way", "GET /kernels", "GET /uploads, GET /uploads/kernels/{key}",
+        "kernels uploads",
+    ),
+    _row(
+        "remove what is half here of a kernel", "POST /kernels/uploads/{key}/stop", "DELETE /uploads/kernels/{key}",
+        "kernels stop-upload",
+    ),
     _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
     _row("delete a kernel", "POST /kernels/{key}/delete", "DELETE /kernels/{key}", "kernels delete"),
     # -- tasks and events
@@ -400,6 +458,13 @@ FORMS = (
         {
             "name": NAME, "description": ("description", "--description"), "file": ("body", "file"),
             "-format": ("format", "--format"),
+        },
+    ),
+    Form(
+        "image_fetch.html", "POST /images/fetch", "images add",
+        {
+            "url": ("url", "--url"), "sha256": ("sha256", "--sha256"), "name": NAME,
+            "description": ("description", "--description"), "-replace": ("replace", "--replace"),
         },
     ),
     Form(

@@ -4,26 +4,31 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Interface
 from pathlib import Path
 
-from appliance import certificates
+from appliance import certificates, server_tls
 from appliance.assembly import netboot
 from appliance.assembly.console import NetworkParts, console
 from appliance.assembly.first_start import first_start
 from appliance.assembly.ground import Ground, ground
 from appliance.assembly.parts import Assembly, Run
+from appliance.assembly.pools import Storage
 from appliance.assembly.power import power_parts
 from appliance.assembly.switching import Standings, lookout
-from appliance.config import Config
+from appliance.config_fitting import Fit, fit, served
 from appliance.events import Bus
 from appliance.netboot.router import RouterAnswers
+from appliance.network import first_addresses
 from appliance.privileged.client import Privileged
 from appliance.reconcile.boot_programs import BootPrograms
 from appliance.reconcile.bulk import job_kinds
+from appliance.reconcile.followed_layout import follow_at_start
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.intake import Intake
+from appliance.reconcile.intake_jobs import IntakeJobs
 from appliance.reconcile.jobs import JobKind, Jobs
 from appliance.reconcile.kept_names import KeptNames
+from appliance.reconcile.link_watch import LinkWatch
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.names import Name
 from appliance.reconcile.network_wishes import NetworkWishes
@@ -32,30 +37,34 @@ from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
+from appliance.reconcile.set_aside import SetAside
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.updates import Updates
 from appliance.reconcile.upkeep import Upkeep
 from appliance.reconcile.watch import Watch
 from appliance.reconcile.wishes import Wishes
+from appliance.setup.left import take_up
 from appliance.state import writing
 from appliance.store.store import Store
 
 
 async def build(
     path: Path,
-    config: Config,
-    interfaces: Mapping[str, IPv4Interface],
+    found: Fit,
     store: Store,
     bus: Bus,
     passed: Sequence[socket.socket],
 ) -> Assembly:
     """Everything, with what DHCP and DNS have to know in memory; raises ApplianceError for what the computer lacks.
 
-    ``path`` is the configuration's file. ``interfaces`` has the address of each interface that it names; ``passed`` are
-    the console's sockets where it is not to listen for itself.
+    ``path`` is the configuration's file. ``found`` is what of it can be served; ``passed`` are the console's sockets
+    where it is not to listen for itself.
     """
+    config = found.config
+    await follow_at_start(store, Privileged())
+    await take_up(store, bus, config.site.state_dir, time.time())  # before anything reads how subnets are served
     authority = certificates.authority(config.site.state_dir, time.time())
-    on = replace(ground(config, interfaces, store, bus, authority), config_path=path)
+    on = replace(ground(config, found.interfaces, store, bus, authority), config_path=path, written=found.written)
     switches = SubnetSwitches(store, bus, on.clock, on.subnets, on.fixed)
     await switches.restore()
     projection = _projection(on)
@@ -89,12 +98,18 @@ async def build(
     await apply()
     wishes = Wishes(store, bus, on.clock, on.subnets)
     network = NetworkWishes(store, bus, on.clock, on.subnets, on.zone.domain, dhcp.forget, apply)
-    own = OwnNetworks(store, bus, on.clock, Privileged())
-    asked = NetworkParts(network, switches, own, Standings(switches, out))
+    own = OwnNetworks(store, bus, on.clock, Privileged(), served(config))
+    aside = SetAside(
+        store, bus, on.clock, found.aside, lambda: fit(found.written, first_addresses()).aside, on.again.set
+    )
+    links = LinkWatch(store, bus, on.clock, dict.fromkeys(each.heard_on for each in on.subnets))
+    asked = NetworkParts(network, switches, own, aside, Standings(switches, out, on.subnets, links))
     power = power_parts(on)
+    storage = Storage(on)
     updates = Updates(store, bus, on.clock, on.state, Privileged())
+    intake = Intake(store, bus, on.clock, imports)
     first = first_start(on)
-    site, watch_certificate = console(on, wishes, asked, power.wishes, imports, passed, first)
+    site, site_loops = console(on, wishes, asked, power.wishes, intake, passed, updates, first)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
@@ -104,15 +119,21 @@ async def build(
         "sightings": watch.run,
         "other DHCP servers": out.run,
         "own networks": own.run,
-        "console certificate": watch_certificate,
+        "subnets set aside": aside.run,
+        "links": links.run,
+        **site_loops,
         "updates": updates.run,
+        "intake": intake.run,
         **({"set-up": first.conduct.run} if first else {}),
         **power.loops,
+        **storage.loops(),
     }
+    intake_jobs = IntakeJobs(intake, on.clock).kinds()
+    jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **intake_jobs, **storage.jobs()}
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),
-        loops={**_loops(on, {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs()}), **loops},
+        loops={**_loops(on, jobs), **loops},
         imports=imports,
         fingerprint=authority.fingerprint,
         again=on.again,
@@ -136,6 +157,6 @@ def _loops(on: Ground, jobs: Mapping[str, JobKind]) -> dict[str, Run]:
         "presence": on.presence.run,
         "bell": lambda: on.bell.listen(on.bus),
         "upkeep": Upkeep(on.store, on.bus, on.clock).run,
-        "certificates": lambda: certificates.keep_renewed(on.certificates, on.clock),
+        "certificates": lambda: server_tls.keep_renewed(on.certificates, on.clock),
         **on.instruments.loops(),
     }

@@ -2,7 +2,7 @@
 
 import dataclasses
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,22 @@ from appliance.assembly.parts import Run, Site
 from appliance.assembly.patience import impatient
 from appliance.config import Config
 from appliance.console_tls import ConsoleTls
-from appliance.reconcile.imports import Imports
+from appliance.netboot.dhcp.subnet import Subnet
+from appliance.netboot.dhcp.wire import ports_of
+from appliance.networking.reached import families
+from appliance.privileged.client import Privileged
+from appliance.reconcile.intake import Intake
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.own_addresses import OwnAddresses
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.set_aside import SetAside
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.reconcile.updates import Updates
 from appliance.reconcile.wishes import Wishes
+from appliance.server_tls import KEPT
 from appliance.setup.first_start import FirstStart
 from appliance.web.app import make_app
 from appliance.web.certificate import CERTIFICATE
@@ -33,6 +41,7 @@ class NetworkParts:
     wishes: NetworkWishes
     switches: SubnetSwitches
     own: OwnNetworks
+    aside: SetAside
     standing: Callable[[str], Standing]
 
 
@@ -41,29 +50,39 @@ def console(
     wishes: Wishes,
     network: NetworkParts,
     power: PowerWishes,
-    imports: Imports,
+    intake: Intake,
     passed: Sequence[socket.socket],
+    updates: Updates,
     first: FirstStart | None = None,
-) -> tuple[Site, Run]:
-    """The site, and the loop that watches over its certificate; ``passed`` sockets take the place of ``listen``."""
+) -> tuple[Site, dict[str, Run]]:
+    """The site, and the loops that look after its certificate; ``passed`` sockets take the place of ``listen``."""
     listen = tuple(_split(each) for each in ground.config.web.listen)
     names = _names(ground, [host for host, _ in listen])
-    tls = ConsoleTls(ground.tls(names), ground.state, names, ground.clock)
+    tls = ConsoleTls(ground.tls(names, ground.state / KEPT), ground.state, names, ground.clock)
     services = Services(
         store=ground.store,
         bus=ground.bus,
         wishes=wishes,
-        network=NetworkViews(ground.store, ground.clock, ground.subnets, ground.off, ground.zone, network.standing),
+        network=NetworkViews(
+            ground.store,
+            ground.clock,
+            ground.subnets,
+            ground.off,
+            ground.zone,
+            network.standing,
+            lambda: network.aside.aside,
+        ),
         network_wishes=network.wishes,
         power_wishes=power,
         switches=network.switches,
         own_networks=network.own,
-        imports=imports,
+        imports=intake.imports,
+        intake=intake,
         clock=ground.clock,
         state_dir=ground.state,
         domain=ground.config.site.domain,
         fingerprint=ground.authority.fingerprint,
-        config=plain(ground.config),
+        config=plain(ground.written),
         metrics=ground.instruments.metrics,
         history=ground.instruments.history,
         hosts=ground.config.web.hosts,
@@ -71,20 +90,35 @@ def console(
         again=ground.again.set,
         config_path=ground.config_path,
         first_start=first,
+        updates=updates,
         room=lambda: ground.room.space,
+        serves=lambda: serves(ground.subnets, tftp=ground.config.tftp.enabled),
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),
     )
     app = make_app(services)
     app.middlewares.insert(0, impatient)
     counted = ground.instruments.site("console", app, timed=True)
-    return Site("console", counted, listen, tls.context, passed), app[CERTIFICATE].watch
+    loops: dict[str, Run] = {"console certificate": app[CERTIFICATE].watch}
+    if wanted := families(host for host, _ in listen):
+        own = OwnAddresses(ground.store, ground.bus, ground.clock, services.privileged, wanted, tls.follow)
+        network.own.changed.append(own.ring)
+        loops["own addresses"] = own.run
+    return Site("console", counted, listen, tls.context, passed), loops
+
+
+def serves(subnets: Iterable[Subnet], *, tftp: bool) -> list[str]:
+    """What is meant to be bound: users switch DHCP off, and what the configuration fixes may be off altogether."""
+    modes = [each.mode for each in subnets]
+    return [*(["dhcp"] if any(ports_of(mode) for mode in modes) else []), *(["tftp"] if tftp and modes else [])]
 
 
 def _names(ground: Ground, listen: Sequence[str]) -> list[str]:
     """What the console is reached by, as its certificate says it."""
     hosts = [host for host in listen if host not in ("0.0.0.0", "::")]  # noqa: S104 - names, not a bind
     own = [f"{OWN_NAME}.{ground.config.site.domain}", socket.gethostname(), "localhost", "127.0.0.1"]
-    return list(dict.fromkeys([*own, *hosts, *ground.config.web.hosts, *ground.addresses]))
+    # On a flashed appliance the firewall lets nobody to it on networks that are not for management (OwnAddresses).
+    served = () if Privileged().here else ground.addresses
+    return list(dict.fromkeys([*own, *hosts, *ground.config.web.hosts, *served]))
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
-from appliance.certificates import Authority, ServerTls
+from appliance.certificates import Authority
 from appliance.config import Config
 from appliance.config_subnets import SubnetSection, heard_on, parse_range
 from appliance.dhcp_options import read_options
@@ -22,6 +22,7 @@ from appliance.reconcile.presence import Presence
 from appliance.reconcile.room import Room, space
 from appliance.reconcile.stuck import StuckDisk
 from appliance.reserve import Reserve
+from appliance.server_tls import ServerTls
 from appliance.store.store import Store
 
 OWN_NAME = "appliance"
@@ -34,6 +35,7 @@ class Ground:
     """Shared by everything that is built."""
 
     config: Config
+    """With those subnets that fit the networks."""
     store: Store
     bus: Bus
     subnets: ServedSubnets
@@ -52,6 +54,8 @@ class Ground:
     clock: Callable[[], float] = time.time
     config_path: Path = Path("/etc/qrm/appliance.toml")
     """Where the configuration was read."""
+    written: Config = field(default_factory=Config)
+    """As it was read, with the subnets that are set aside."""
     again: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to have everything end and begin anew."""
     certificates: list[ServerTls] = field(default_factory=list)
@@ -67,9 +71,9 @@ class Ground:
         """Our own, one in each subnet that we are on ourselves, and where relays reach us."""
         return list(dict.fromkeys(str(subnet.address.ip) for subnet in self.subnets))
 
-    def tls(self, names: Sequence[str]) -> ServerTls:
-        """A server's certificate of our own authority, renewed in time."""
-        self.certificates.append(ServerTls(self.authority, names, self.clock()))
+    def tls(self, names: Sequence[str], kept: Path | None = None) -> ServerTls:
+        """A server's certificate of our own authority, renewed in time; one that is ``kept`` outlives a restart."""
+        self.certificates.append(ServerTls(self.authority, names, self.clock(), kept))
         return self.certificates[-1]
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from appliance.assembly.ground import Ground
 from appliance.netboot.dhcp.facts import Fact
 from appliance.netboot.dhcp.lookout import Lookout
+from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.server import DhcpServer
+from appliance.reconcile.link_watch import LinkWatch
 from appliance.reconcile.observations import Observations
 from appliance.reconcile.subnet_standing import Standing, standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -37,9 +40,12 @@ async def lookout(ground: Ground, dhcp: DhcpServer, observations: Observations) 
 class Standings:
     """How service stands, by interface."""
 
-    def __init__(self, switches: SubnetSwitches, out: Lookout) -> None:
-        self._switches, self._out = switches, out
+    def __init__(self, switches: SubnetSwitches, out: Lookout, subnets: ServedSubnets, links: LinkWatch) -> None:
+        self._switches, self._out, self._subnets, self._links = switches, out, subnets, links
 
     def __call__(self, interface: str) -> Standing:
         """How it stands on this one now."""
-        return standing(self._switches.fixed(interface), self._out.on(interface))
+        known = standing(self._switches.fixed(interface), self._out.on(interface))
+        subnet = self._subnets.on(interface)
+        card = subnet.heard_on if subnet is not None else interface
+        return replace(known, linked=self._links.linked(card), link_trouble=self._links.trouble(card))

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from appliance.backup.staging import free_name
-from appliance.backup.whole import sync_directory
 from appliance.config import parse
 from appliance.errors import ApplianceError
+from appliance.on_disk import sync
 from appliance.state import write_whole, writing
 
 _KEY = re.compile(r"^[ \t]*state_dir[ \t]*=.*$", re.MULTILINE)
@@ -50,7 +50,7 @@ def place(path: Path, text: str, now: float) -> Path | None:
             return None
         kept, found = free_name(path, now), path.stat()
         os.link(path, kept)
-        sync_directory(path.parent)
+        sync(path.parent)
         write_whole(path, content, found.st_mode & 0o777)
         path.chmod(found.st_mode & 0o777)
         if os.geteuid() == 0:

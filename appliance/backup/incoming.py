@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from appliance.errors import NotFound
+from appliance.last_run import NAME as RUNNING
+from appliance.on_disk import sync
 from appliance.reserve import NAME as RESERVE
-from appliance.state import sync_directory, writing
+from appliance.state import writing
 
 DIRECTORY = "incoming"
 DOWNLOAD = "download-"
@@ -29,7 +31,7 @@ OFFERED_NETWORK = "offered-network.json"
 NEW, WHOLE, ASIDE = "new", "whole", "aside"
 _PLACING = "placing"
 _BEFORE = re.compile(r"before-restore-[0-9]{8}T[0-9]{6}Z(-[0-9]+)?")
-_STAYS = {DIRECTORY, "lock", RESERVE}
+_STAYS = {DIRECTORY, "lock", RESERVE, RUNNING}
 """What belongs to the directory and to no state in it."""
 
 
@@ -78,7 +80,7 @@ def _take_away(state_dir: Path, base: Path) -> None:
     aside.mkdir(mode=0o700, exist_ok=True)
     _move(_names(state_dir), state_dir, aside)
     (base / WHOLE).rename(base / _PLACING)
-    sync_directory(base)
+    sync(base)
 
 
 def _put_in(state_dir: Path, base: Path) -> str:
@@ -87,7 +89,7 @@ def _put_in(state_dir: Path, base: Path) -> str:
     # What was uploaded goes before the directory that says that there is something to do.
     (base / UPLOADED).unlink(missing_ok=True)
     placing.rmdir()
-    sync_directory(base)
+    sync(base)
     return name
 
 
@@ -107,8 +109,8 @@ def _names(state_dir: Path) -> list[str]:
 def _move(names: Iterable[str], source: Path, target: Path) -> None:
     for name in names:
         (source / name).rename(target / name)
-    sync_directory(target)
-    sync_directory(source)
+    sync(target)
+    sync(source)
 
 
 def old_states(state_dir: Path) -> list[str]:

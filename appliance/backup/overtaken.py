@@ -10,11 +10,12 @@ from contextlib import suppress
 from appliance import power_order
 from appliance.accounts import APPLIANCE
 from appliance.errors import Conflict
+from appliance.events import Event
 from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import settle
 from appliance.reconcile.tasks import changed
-from appliance.store import attempts, machines, power, tasks
+from appliance.store import attempts, machines, pools, power, tasks
 from appliance.task import Status, ended
 from appliance.workflow import failed
 
@@ -31,6 +32,9 @@ def end_overtaken(db: sqlite3.Connection, tell: Tell, why: str, now: float) -> N
         settle(db, tell, machine, attempt, failed(attempt, CODE, why, now), now)
     for order in power.open_orders(db):
         power.put_order(db, power_order.failed(order, CODE, why, now))
+    for work in pools.works(db):  # before the tasks that do it: done once more it would undo what came after
+        pools.drop_work(db, work.id)
+        tell(Event("volume.changed", now, f"{work.deed} of {work.name or 'a pool'} is not gone on with", why))
     for task in tasks.open_jobs(db):
         tasks.note(db, task.id, now, f"failed: {why}")
         changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)

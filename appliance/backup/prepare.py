@@ -10,7 +10,8 @@ from appliance.backup.contents import Contents, Passphrase, read, read_manifest
 from appliance.backup.incoming import ASIDE, NEW, OFFERED, WHOLE, directory
 from appliance.backup.unpacked import Unpacking, adopt, adopt_key, check_schema, check_unpacked, make_ready
 from appliance.backup.uploads import place
-from appliance.state import sync_directory, write_whole, writing
+from appliance.on_disk import sync
+from appliance.state import write_whole, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,11 @@ def prepare(state_dir: Path, backup: Path, passphrase: Passphrase, now: float) -
             new.mkdir(mode=0o700)
             _put_together(state_dir, backup, passphrase, new, now)
             write_whole(base / ASIDE, _free_name(state_dir, now).encode())
-            sync_directory(new)
+            sync(new)
             new.rename(base / WHOLE)
-            sync_directory(base)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
+            sync(base)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # what is whole has another name by then
     return Prepared(contents, _missing(base / WHOLE, contents))
 
 

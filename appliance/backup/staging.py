@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from appliance.backup.whole import EXCHANGE, rename, sync_directory
+from appliance.backup.whole import EXCHANGE, rename
 from appliance.errors import ApplianceError
+from appliance.on_disk import sync
 from appliance.state import state_directory, write_whole
 
 MARK = "restoring"
@@ -87,19 +88,19 @@ def put_in_place(target: Path, now: float) -> Path | None:
     Raises ApplianceError ``state-unmovable`` where the file system cannot do that.
     """
     staging = staging_of(target)
-    sync_directory(staging)
+    sync(staging)
     if not target.exists():
         staging.rename(target)
-        sync_directory(target.parent)
+        sync(target.parent)
         return None
     # The state of another backup whose restore was never finished: a daemon may have written to it since.
     (target / MARK).unlink(missing_ok=True)
-    sync_directory(target)
+    sync(target)
     try:
         rename(staging, target, EXCHANGE)
     except OSError as error:
         raise _unmovable(target, error) from error
-    sync_directory(target.parent)
+    sync(target.parent)
     return _move_aside(staging, target, now)
 
 
@@ -113,7 +114,7 @@ def _unmovable(target: Path, error: OSError) -> ApplianceError:
 def _move_aside(old: Path, target: Path, now: float) -> Path:
     aside = free_name(target, now)
     old.rename(aside)
-    sync_directory(target.parent)
+    sync(target.parent)
     return aside
 
 
@@ -131,4 +132,4 @@ def unmark(target: Path) -> None:
     """Say that all is done."""
     (target / CONFIG).unlink(missing_ok=True)
     (target / MARK).unlink(missing_ok=True)
-    sync_directory(target)
+    sync(target)

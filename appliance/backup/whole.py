@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from appliance.errors import ApplianceError
+from appliance.on_disk import sync
 
 _AT_FDCWD = -100
 NOREPLACE, EXCHANGE = 1, 2
@@ -21,15 +22,6 @@ def rename(old: Path, new: Path, flags: int) -> None:
     if libc.renameat2(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flags):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(old), None, str(new))
-
-
-def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -52,7 +44,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        sync_directory(path.parent)
+        sync(path.parent)
     except OSError as error:
         hint = f"free some space on the file system of {path.parent}, or name another place"
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

@@ -269,18 +269,19 @@ def _distrusted(url: str, error: ssl.SSLCertVerificationError) -> Unreachable:
 
 
 def _silent(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
-    return Unreachable("not-reachable", f"{url}: {_reason(error)}", "is the appliance on, and is the address right?")
+    return Unreachable("not-reachable", f"{url}: {reason_of(error)}", "is the appliance on, and is the address right?")
 
 
 def _cut(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
-    message = f"{url}: {_reason(error)} before all was sent; nothing of it is stored"
+    message = f"{url}: {reason_of(error)} before all was sent; nothing of it is stored"
     return Unreachable(CUT, message, "send it again; if it is refused each time, look whether the name is taken")
 
 
 def _lost(url: str, error: OSError | http.client.HTTPException) -> Unreachable:
-    message = f"{url}: {_reason(error)} before it answered; it may have been done"
+    message = f"{url}: {reason_of(error)} before it answered; it may have been done"
     return Unreachable(LOST, message, "look whether it was done before you ask again")
 
 
-def _reason(error: OSError | http.client.HTTPException) -> str:
+def reason_of(error: BaseException | None) -> str:
+    """What went wrong on a line, in the words of the system alone."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,22 +1,23 @@
 """``qrm images``"""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlsplit
 
 import click
 
-from appliance.cli.client import Api, file_chunks, segment
+from appliance.catalogue import FORMATS
+from appliance.cli.arriving import check_free, listed, sent, show_arriving, stop
+from appliance.cli.client import Api, segment
 from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
-from appliance.cli.errors import Refused
-from appliance.cli.listing import listed, listing_options
+from appliance.cli.listing import listed as list_of
+from appliance.cli.listing import listing_options
 from appliance.cli.output import as_json, clean, decimal_size, fields, moment, table
-from appliance.cli.uploading import uploading
-from appliance.errors import Conflict, Invalid
+from appliance.cli.pieces import reading
+from appliance.errors import Invalid
 from appliance.machine import check_name
 
 image_argument = click.argument("image", shell_complete=names("/images"))
@@ -32,7 +33,7 @@ def images() -> None:
 @listing_options("name", "size", "stored", "created", search="name or description")
 def list_images(json_out: bool, limit: int, **query: Any) -> None:
     """List images."""
-    found = listed("/images", json_out, limit, **query)
+    found = list_of("/images", json_out, limit, **query)
     if found is not None:
         heads, empty = (
             ("name", "format", "size", "stored", "description"),
@@ -58,52 +59,72 @@ def show(image: str, json_out: bool) -> None:
     fields(found | {"created": moment(found["created"]), "missing": "yes" if found["missing"] else ""})
 
 
+replace_option = click.option("--replace", is_flag=True, help="Begin in place of another file that is half there.")
+
+
 @images.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--url", help="Where the appliance is to fetch it from, instead of FILE.")
+@click.option("--sha256", default="", help="The SHA-256 of the file; needed with --url, compared with FILE.")
 @click.option("--name", help="Its name; from the file's name when left out.")
-@click.option("--format", "image_format", type=click.Choice(["raw", "raw.zst"]), help="From the file's content.")
-@click.option("--description", default="", help="What it is.")
-def add(file: Path, name: str | None, image_format: str | None, description: str) -> None:
-    """Upload a disk image: raw, or compressed with zstd."""
+@click.option("--format", "image_format", type=click.Choice(FORMATS), help="What it is; told from its content.")
+@click.option("--description", default="", help="What it is for.")
+@replace_option
+def add(
+    file: Path | None,
+    url: str | None,
+    sha256: str,
+    name: str | None,
+    image_format: str | None,
+    description: str,
+    replace: bool,
+) -> None:
+    """Upload an image from FILE, or have it fetched from --url.
+
+    A disk (raw, compressed with zstd, or qcow2), or a root file system (tar, squashfs). An upload that was cut off goes
+    on where it ended, by itself or when the command is run again.
+    """
+    if (file is None) == (url is None):
+        raise click.UsageError("name a FILE, or an address with --url")
     connected = api()
-    chosen = check_name(name or _name_of(file))
-    if _is_there(connected, chosen):
-        raise Conflict("name-taken", f"another image is called {chosen}", "choose another with --name")
-    kind = image_format or _format_of(file)
-    query = urlencode({"name": chosen, "format": kind, "description": description})
-    size = file.stat().st_size
-    with file.open("rb") as content, uploading(chosen, size) as begin:
-
-        def chunks() -> Iterator[bytes]:
-            content.seek(0)
-            return file_chunks(content, begin())
-
-        made = connected.upload(f"/images?{query}", chunks, size, "application/octet-stream")
-    click.echo(f"{made['name']}: {decimal_size(made['size'])} on a disk, SHA-256 {made['stored_sha256']}")
+    chosen = check_name(name or _name_of(file.name if file else urlsplit(url or "").path.rpartition("/")[2]))
+    check_free(connected, "images", chosen)
+    if url is not None:
+        if not sha256:
+            raise click.UsageError("say what is to come from there: --sha256 HEX")
+        asked = {"name": chosen, "url": url, "sha256": sha256, "description": description, "replace": replace}
+        made = listed(connected, connected.make("/images/fetch", asked))
+    else:
+        assert file is not None
+        known = {"file": file.name[:200], "sha256": sha256.lower(), "description": description}
+        made = _sent(connected, chosen, file, known | {"format": image_format or ""}, replace)
+    click.echo(f"{clean(made['name'])}: {decimal_size(made['size'])}, {made['format']}, SHA-256 {made['sha256']}")
 
 
-def _name_of(file: Path) -> str:
+def _sent(connected: Api, name: str, file: Path, known: dict[str, str], replace: bool) -> dict[str, Any]:
+    with reading([file]) as files:
+        if not files.size:
+            raise Invalid("image-empty", f"{file} is empty")
+        return sent(connected, "images", name, known, files, replace=replace)
+
+
+def _name_of(file: str) -> str:
     """The file's name up to its first dot, as a name."""
-    return re.sub(r"[^a-z0-9]+", "-", file.name.lower().partition(".")[0]).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", file.lower().partition(".")[0]).strip("-")
 
 
-def _format_of(file: Path) -> str:
-    with file.open("rb") as content:
-        head = content.read(4)
-    if not head:
-        raise Invalid("image-empty", f"{file} is empty")
-    return "raw.zst" if head == b"\x28\xb5\x2f\xfd" else "raw"  # RFC 8878 section 3.1.1
+@images.command()
+@json_option
+def uploads(json_out: bool) -> None:
+    """List the images that are half uploaded, or being fetched."""
+    show_arriving(api(), "images", json_out=json_out)
 
 
-def _is_there(connected: Api, name: str) -> bool:
-    """Said before a long upload instead of after it. One whose content is missing can be uploaded again."""
-    try:
-        found = connected.get(f"/images/{segment(name)}")
-    except Refused as error:
-        if error.code == "image-unknown":
-            return False
-        raise
-    return not found["missing"]
+@images.command("stop-upload")
+@click.argument("name")
+def stop_upload(name: str) -> None:
+    """Remove what is half uploaded of an image."""
+    stop(api(), "images", name)
 
 
 @images.command("set")

@@ -9,6 +9,7 @@ from appliance.cli.client import segment
 from appliance.cli.completion import interfaces as interface_names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
+from appliance.cli.flashed import known
 from appliance.cli.output import as_json, clean, fields, moment, table
 from appliance.errors import ApplianceError
 
@@ -46,13 +47,8 @@ def interfaces() -> None:
 
 
 def _standing() -> dict[str, Any]:
-    found: dict[str, Any] = api().get("/appliance/network")
-    if not found["here"]:
-        hint = "its network belongs to its administrator: use what the system has for that"
-        raise ApplianceError("helper-missing", "this computer is not a flashed appliance", hint)
-    if found["trouble"]:
-        raise ApplianceError("network-unknown", found["trouble"], "look at: qrm health")
-    return found
+    hint = "its network belongs to its administrator: use what the system has for that"
+    return known(api(), "/appliance/network", hint)
 
 
 @interfaces.command("list")

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import click
 
-from appliance.cli.client import form_of_files, segment
+from appliance.cli.arriving import check_free, sent, show_arriving, stop
+from appliance.cli.client import segment
 from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, clean, fields, moment, table
-from appliance.cli.uploading import uploading
+from appliance.cli.pieces import reading
 from appliance.machine import check_name
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,14 +62,30 @@ def show(kernel: str, json_out: bool) -> None:
 @click.option("--name", required=True, help="Its name.")
 @click.option("--version", default="", help="Its version.")
 @click.option("--cmdline", default="", help="Its default command line.")
-def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: str) -> None:
-    """Upload a kernel."""
-    query = urlencode({"name": check_name(name), "version": version, "cmdline": cmdline})
-    files = {"vmlinuz": vmlinuz} | ({"initrd": initrd} if initrd else {})
-    with uploading(name, sum(file.stat().st_size for file in files.values())) as begin:
-        pieces, length, content_type = form_of_files(files, begin)
-        made = api().upload(f"/kernels?{query}", pieces, length, content_type)
-    click.echo(f"{made['name']} is added")
+@click.option("--replace", is_flag=True, help="Begin in place of other files that are half there.")
+def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: str, replace: bool) -> None:
+    """Upload a kernel; cut off, it goes on where it ended, by itself or when the command is run again."""
+    connected, chosen = api(), check_name(name)
+    check_free(connected, "kernels", chosen)
+    with reading([vmlinuz, *([initrd] if initrd else [])]) as files:
+        known = {"file": vmlinuz.name[:200], "version": version, "cmdline": cmdline}
+        behind = initrd.stat().st_size if initrd else 0
+        made = sent(connected, "kernels", chosen, known | {"initrd_size": behind}, files, replace=replace)
+    click.echo(f"{clean(made['name'])} is added")
+
+
+@kernels.command()
+@json_option
+def uploads(json_out: bool) -> None:
+    """List the kernels that are half uploaded."""
+    show_arriving(api(), "kernels", json_out=json_out)
+
+
+@kernels.command("stop-upload")
+@click.argument("name")
+def stop_upload(name: str) -> None:
+    """Remove what is half uploaded of a kernel."""
+    stop(api(), "kernels", name)
 
 
 @kernels.command("set")

@@ -197,7 +197,7 @@ def set_machine(names: tuple[str, ...], where: str | None, **options: Any) -> No
         raise click.UsageError(f"say what to change: {offered}")
     if len(names) == 1:
         if wanted := change.pop("dhcp_options", None):
-            change["dhcp_options"] = _with_options(api().get(f"/machines/{segment(names[0])}")["dhcp_options"], wanted)
+            change["dhcp_options"] = with_options(api().get(f"/machines/{segment(names[0])}")["dhcp_options"], wanted)
         changed = api().send("PATCH", f"/machines/{segment(names[0])}", change)
         click.echo(f"{changed['name']}: {state_of(changed)}")
         return
@@ -218,7 +218,7 @@ def _change(maintenance: str | None, address: str | None, boot_program: str | No
     return change
 
 
-def _with_options(before: dict[str, str], wanted: list[str]) -> dict[str, str]:
+def with_options(before: dict[str, str], wanted: list[str]) -> dict[str, str]:
     """All DHCP options, once these are set or, without a value, taken away; raises UsageError."""
     after = dict(before)
     for each in wanted:

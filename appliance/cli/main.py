@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("appliance.cli.tokens:sessions", "Log-ins that go on: list, end."),
     "audit": ("appliance.cli.audit:audit", "Who changed what, from where, before and after."),
     "certificate": ("appliance.cli.certificate:certificate", "The console's certificate: show, set, reset."),
+    "ssh-keys": ("appliance.cli.own_ssh:ssh_keys", "Who may log in to the appliance itself by SSH."),
     "health": ("appliance.cli.health:health", "How the appliance itself is, and what to do."),
     "packages": ("appliance.cli.health:packages", "What the appliance is made of, with licences."),
     "identify": ("appliance.cli.health:identify", "Let the light of a disk of the appliance blink."),

@@ -46,7 +46,10 @@ def subnets(json_out: bool) -> None:
 
 
 def _mode(subnet: dict[str, Any]) -> str:
-    return f"{subnet['mode']}, held back by {', '.join(subnet['held_by'])}" if subnet["held_by"] else subnet["mode"]
+    held = [f"held back by {', '.join(subnet['held_by'])}"] if subnet["held_by"] else []
+    if subnet["set_aside"]:
+        return f"set aside: see qrm network show {subnet['interface']}"
+    return ", ".join([subnet["mode"], *held, *(["no link"] if subnet["linked"] is False else [])])
 
 
 def _ranges(subnet: dict[str, Any]) -> tuple[str, int, int, int]:

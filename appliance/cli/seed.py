@@ -71,19 +71,25 @@ def check(file: Path, json_out: bool) -> None:
 def apply(path: Path) -> None:
     """Apply the seed once; systemd does it before the daemon starts, as root.
 
-    A seed that was applied before is left alone. A wrong one changes nothing.
+    A seed that was applied before is left alone. A wrong one changes nothing. On the installer's stick it is checked
+    only: the disk applies it.
     """
-    from appliance.setup.apply_seed import Places
+    from appliance.installer.stick import is_installer
+    from appliance.setup.apply_seed import WAITS, Places
     from appliance.setup.apply_seed import apply as apply_seed
     from appliance.setup.through_helper import HelperAppliance
 
-    places = Places(owner=_owner())
+    places = Places(owner=_owner(), is_installer=is_installer())
     try:
-        click.echo(clean(asyncio.run(apply_seed(path, places, HelperAppliance()))))
+        said = asyncio.run(apply_seed(path, places, HelperAppliance()))
     except ApplianceError as error:
         _show(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
         raise
-    PROBLEM.unlink(missing_ok=True)
+    click.echo(clean(said))
+    if said == WAITS:
+        _show(said)
+    else:
+        PROBLEM.unlink(missing_ok=True)
 
 
 def _owner() -> tuple[int, int]:

@@ -52,6 +52,8 @@ def set_up_by(server: Server, set_up: SetUp, despite_dhcp: bool, confirm: str | 
     after = _arrived(server, target, begun["token"]) if target else _stayed(server)
     click.echo("the network is kept; the rest is written, and the services start anew", err=True)
     _finished(_api(after))
+    if set_up.account.ssh_keys:
+        _api(after).send("PUT", "/appliance/ssh", {"keys": list(set_up.account.ssh_keys)})
     return after
 
 
@@ -94,10 +96,20 @@ def _stayed(server: Server) -> Server:
         _check(progress)
         if progress["phase"] != "trying":
             break
-        if progress["until"] is not None:
-            api.send("POST", "/setup/confirm", {})
+        if progress["until"] is not None and _confirmed(api):
             break
     return server
+
+
+def _confirmed(api: Api) -> bool:
+    """Whether the network is kept; not yet where the one that is tried has no address, or is not what we came over."""
+    try:
+        api.send("POST", "/setup/confirm", {})
+    except ApplianceError as error:
+        if error.code != "network-elsewhere":
+            raise
+        return False
+    return True
 
 
 def _arrived(server: Server, target: str, token: str) -> Server:

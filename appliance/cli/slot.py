@@ -10,6 +10,9 @@ from appliance.errors import ApplianceError
 
 log = logging.getLogger(__name__)
 
+RESTARTS = 10
+"""Exit code of ``judge`` where the computer restarts; its unit begins anew after any other but 0."""
+
 
 @click.group()
 def slot() -> None:
@@ -28,8 +31,8 @@ def settle() -> None:
 
 
 @slot.command()
-@click.option("--deadline", type=float, default=600.0, show_default=True, help="Seconds until it is not good.")
-def judge(deadline: float) -> int:
+@click.option("--deadline", type=float, help="Seconds until it is not good; 600, or 900 where the start was slow.")
+def judge(deadline: float | None) -> int:
     """Mark what is on trial good once everything runs, or restart; then renew the boot loaders."""
     from appliance import journal
 
@@ -37,14 +40,15 @@ def judge(deadline: float) -> int:
     return asyncio.run(_judged(deadline))
 
 
-async def _judged(deadline: float) -> int:
+async def _judged(deadline: float | None) -> int:
     from appliance.privileged import loader, looks, trial
     from appliance.privileged.computer import Computer
     from appliance.privileged.verbs.loader import Renew
 
     on = Computer()
-    if not await trial.judge(on, lambda: looks.look(on), asyncio.sleep, deadline):
-        return 1
+    patience = trial.deadline(on) if deadline is None else deadline
+    if not await trial.judge(on, lambda: looks.look(on), asyncio.sleep, patience):
+        return RESTARTS
     if trial.at_home(on):
         try:
             for place in await loader.renew(Renew(), on, lambda _, text="": None):

@@ -15,6 +15,7 @@ MODES = ("authoritative", "proxy", "reservations", "off")
 UNKNOWN = ("enlist", "local-disk", "ignore")
 OTHERS = ("refuse", "ignore")
 SERVERS = ("dnsmasq", "dhcpd", "kea", "mikrotik", "opnsense")
+LINKS = {True: "yes", False: "no", None: "not known: it ends in no cable"}
 YES_NO = {"yes": True, "no": False}
 
 subnet_argument = click.argument(
@@ -70,13 +71,15 @@ def show_subnet(subnet: str, json_out: bool) -> None:
     if json_out:
         as_json(found)
         return
-    said = {name: value for name, value in found.items() if name not in ("ranges", "foreign", "looked")}
+    said = {name: value for name, value in found.items() if name not in ("ranges", "foreign", "looked", "linked")}
     ranges = ", ".join(f"{each['first']}-{each['last']} ({each['free']} free)" for each in found["ranges"])
     foreign = ", ".join(each["address"] for each in found["foreign"])
     looked = moment(found["looked"]) if found["looked"] else "never"
     fixed = ", ".join(found["fixed"]) or "nothing: all may be switched with qrm network set"
     fields(
         {name.replace("_", " "): value for name, value in said.items()}
+        | {"link": LINKS[found["linked"]], "link trouble": found["link_trouble"] or "none"}
+        | {"set aside": found["set_aside"] or "no"}
         | {"ranges": ranges, "fixed": fixed, "held by": ", ".join(found["held_by"]) or "nobody"}
         | {"looked": looked, "other DHCP servers": foreign or "none was noticed"}
     )

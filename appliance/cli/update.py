@@ -1,26 +1,28 @@
 """``qrm update``: updates of the appliance, brought and installed through its API."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from appliance.cli.client import Api, file_chunks
+from appliance.cli.client import Api
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import api, confirm_option, json_option
 from appliance.cli.output import as_json, clean, decimal_size, moment, table
-from appliance.cli.uploading import uploading
+from appliance.cli.update_upload import UPLOAD, send_update
 from appliance.cli.waiting import wait_for_task
-from appliance.errors import Conflict, Invalid
+from appliance.errors import Conflict
 
 LONG = 600.0
-"""Seconds that an upload may take to be looked at after its last byte."""
+"""Seconds that the helper may take to answer."""
+
+
+replace_option = click.option("--replace", is_flag=True, help="Begin in place of another half upload.")
 
 
 @click.group()
 def update() -> None:
-    """Updates of the appliance: status, install, restart, back."""
+    """Updates of the appliance: status, upload, install, restart, back."""
 
 
 @update.command()
@@ -37,9 +39,14 @@ def status(json_out: bool) -> None:
         return
     if found["trouble"]:
         click.echo(f"what is in the slots is not known: {clean(found['trouble'])}", err=True)
+    if found.get("on_trial"):
+        click.echo("it is on trial until it was found good; no other update can be installed before")
     table(("slot", "version", "state"), [_slot_row(each) for each in found["slots"]], "No slot is known.")
     if found["bundle"]:
         click.echo(f"version {clean(found['bundle']['version'])} waits: qrm update install")
+    if half := found["upload"]:
+        share = f"{100 * half['received'] // half['size']}% of {decimal_size(half['size'])}"
+        click.echo(f"{clean(half['name'])} is half uploaded, {share}: qrm update upload FILE goes on")
     if found["task"]:
         click.echo(f"an update goes on: qrm tasks wait {found['task']}")
     for each in found["updates"]:
@@ -55,16 +62,20 @@ def _slot_row(slot: dict[str, Any]) -> tuple[str, str, str]:
 @update.command()
 @click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option("--restart", "and_restart", is_flag=True, help="Restart into it afterwards.")
+@replace_option
 @confirm_option
-def install(source: str | None, and_restart: bool, confirm: str | None) -> None:
+def install(source: str | None, and_restart: bool, replace: bool, confirm: str | None) -> None:
     """Bring a signed update, from FILE or URL, and write it to the slot that does not run.
 
     Without FILE or URL the one that was brought before is installed. It starts with the next restart.
     """
     connected = api()
-    connected.seconds = LONG
+    if connected.get("/appliance/update").get("on_trial"):  # said before a gigabyte is sent
+        hint = "wait some minutes: qrm update status"
+        raise Conflict("update-on-trial", "the version that runs is on trial, and not found good yet", hint)
     if source is not None:
-        _bring(connected, source)
+        _bring(connected, source, replace)
+    connected.seconds = LONG
     bundle = connected.get("/appliance/update")["bundle"]
     if bundle is None:
         raise Conflict("bundle-missing", "there is no update to install", "name a file or an address")
@@ -79,22 +90,31 @@ def install(source: str | None, and_restart: bool, confirm: str | None) -> None:
         _restart(connected)
 
 
-def _bring(connected: Api, source: str) -> None:
+def _bring(connected: Api, source: str, replace: bool) -> None:
     if source.startswith(("http://", "https://")):
         wait_for_task(connected, connected.make("/appliance/update/download", {"url": source}))
         return
-    path = Path(source)
-    if not path.is_file():
-        raise Invalid("file-unreadable", f"{source} is no file", "name a .raucb file, or an address of one")
-    size = path.stat().st_size
-    with path.open("rb") as content, uploading(path.name, size) as begin:
+    _say(send_update(connected, Path(source), replace=replace))
 
-        def chunks() -> Iterator[bytes]:
-            return file_chunks(content, begin())
 
-        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        found = connected.request("PUT", "/appliance/update/bundle", chunks(), headers)
+def _say(found: dict[str, Any]) -> None:
     click.echo(f"version {clean(found['version'])}, {decimal_size(found['size'])}, its signature is good")
+
+
+@update.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@replace_option
+def upload(file: Path, replace: bool) -> None:
+    """Bring a signed update without installing it, from where an earlier upload of the same FILE ended."""
+    _say(send_update(api(), file, replace=replace))
+    click.echo("it waits: qrm update install")
+
+
+@update.command("stop-upload")
+def stop_upload() -> None:
+    """Remove what is half uploaded."""
+    api().send("DELETE", UPLOAD)
+    click.echo("what was half uploaded is removed")
 
 
 @update.command()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from appliance.networking.served import Aside
 from appliance.privileged.verbs.disks import DiskState, Smart
 from appliance.privileged.verbs.hardware import Hardware
 from appliance.privileged.verbs.services import UnitState
@@ -41,5 +42,9 @@ class Facts:
     room: Room | None = None
     trouble: str = ""
     """What hinders the whole appliance at the moment; empty: nothing."""
+    served: tuple[str, ...] = ()
+    """Subnets that machines are served on."""
+    aside: tuple[Aside, ...] = ()
+    """Those that do not fit the networks."""
     unknown: dict[str, str] = field(default_factory=dict)
     """Part -> why nothing is known of it."""

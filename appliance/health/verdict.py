@@ -168,7 +168,8 @@ def _clock(facts: Facts) -> Iterator[Finding]:
         return
     if not clock.synchronised:
         text = "The clock is not set by any time server."
-        yield _warning("clock", text, "Look whether time servers can be reached, or name others in the settings.")
+        advice = "Look whether time servers can be reached, or name others under Settings, General."
+        yield _warning("clock", text, advice)
     elif abs(clock.offset) > OFF_SECONDS:
         yield _warning("clock", f"The clock is {abs(clock.offset):.1f} s off.", "It is being set; look again later.")
     else:
@@ -220,6 +221,16 @@ def _services(facts: Facts) -> Iterator[Finding]:
         yield _good("services", f"{running} services run, and none has failed.")
 
 
+def _subnets(facts: Facts) -> Iterator[Finding]:
+    for each in facts.aside:
+        text = f"The subnet {each.subnet} is not served: {each.why}."
+        yield _bad("subnets", text, f"{_sentence(each.hint)} It is served again by itself as soon as it fits.")
+    if facts.served:
+        yield _good("subnets", f"Machines are served on {', '.join(facts.served)}.")
+    elif not facts.aside:
+        yield _good("subnets", "No subnet is set up, so no machine is served.")
+
+
 Judge = Callable[[Facts], Iterator[Finding]]
 PARTS: dict[str, tuple[str, Judge]] = {
     "state": ("State and its room", _state),
@@ -228,6 +239,7 @@ PARTS: dict[str, tuple[str, Judge]] = {
     "clock": ("Clock", _clock),
     "certificate": ("Certificate", _certificate),
     "services": ("Services", _services),
+    "subnets": ("Subnets", _subnets),
     "slots": ("Slots and updates", _versions),
     "temperature": ("Temperature", _temperatures),
 }

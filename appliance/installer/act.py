@@ -20,6 +20,7 @@ from appliance.installer.plan import (
     EDGE,
     ENVIRONMENT,
     MARK,
+    SUPERBLOCK,
     Copy,
     Layout,
     Plan,
@@ -28,6 +29,7 @@ from appliance.installer.plan import (
     make_plan,
     needed_bytes,
     parse_sfdisk,
+    used_of_slot,
 )
 
 CHUNK = 4 << 20
@@ -93,7 +95,8 @@ def install(source: Path, slot: str, target: Disk, tell: Tell, wanted: Wanted) -
     Raises ApplianceError: ``install-refused``, ``disk-busy``, ``install-failed`` where what was read back is not what
     was written or the disk answers with an error, and Cancelled. The target does not boot then.
     """
-    plan = make_plan(read_layout(source), slot, target)
+    layout = read_layout(source)
+    plan = make_plan(layout, slot, target, _used(source, layout, slot))
     meter = _Meter(plan, tell, wanted)
     os.sync()  # what the running system wrote into the ESP is on the stick then, which is read past its cache
     with _reading(source) as read, _writing(target) as write:
@@ -107,6 +110,13 @@ def install(source: Path, slot: str, target: Disk, tell: Tell, wanted: Wanted) -
     _write_environment(target, plan)
     _make_bootable(target, plan, boot_code)
     tell(1.0, "done")
+
+
+def _used(source: Path, layout: Layout, slot: str) -> int | None:
+    """Bytes of the running slot that hold something; None where that is not known."""
+    with source.open("rb") as disk:
+        disk.seek(layout.slot(slot).start + SUPERBLOCK)
+        return used_of_slot(disk.read(SUPERBLOCK))
 
 
 @contextmanager

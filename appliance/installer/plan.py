@@ -7,6 +7,7 @@ another. The other root slot, state and data are made when it first boots, as on
 
 import json
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ MARK = b"qrm: an installation onto this disk was begun and has not ended; nothin
 ENVIRONMENT = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "0", "B_TRY": "0"}
 """GRUB's variables of a fresh appliance; a machine-id is made when it first boots."""
 _ENVIRONMENT_SIZE = 1024
+SUPERBLOCK = 1024
+"""Bytes of ext4's superblock, and where it begins."""
 _ATTRIBUTES = {"RequiredPartition": 0, "NoBlockIOProtocol": 1, "LegacyBIOSBootable": 2}
 
 
@@ -62,6 +65,10 @@ class Layout:
                 return each
         message = f"the disk that the appliance runs from has no partition {name}"
         raise ApplianceError("install-source", message, "write the image onto the stick anew")
+
+    def slot(self, letter: str) -> Partition:
+        """A root slot, ``A`` or ``B``; raises as ``named`` does."""
+        return self.named("root-b" if letter == "B" else "root-a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +131,21 @@ def needed_bytes(layout: Layout) -> int:
     return root.end + root.size + STATE_LEAST + EDGE
 
 
-def make_plan(layout: Layout, slot: str, target: Disk) -> Plan:
+def used_of_slot(superblock: bytes) -> int | None:
+    """Bytes of a slot that its file system takes: the rest of it is nothing. None where there is no ext4.
+
+    ``superblock`` is what stands from byte 1024 on (the kernel's documentation of ext4, "Super Block").
+    """
+    if len(superblock) < SUPERBLOCK or superblock[0x38:0x3A] != b"\x53\xef":
+        return None
+    blocks, _, _, _, _, scale = struct.unpack_from("<6I", superblock, 4)
+    return int(blocks) * (1024 << scale) if scale <= 6 else None
+
+
+def make_plan(layout: Layout, slot: str, target: Disk, used: int | None = None) -> Plan:
     """The plan for this disk, from the root slot that runs (``A`` or ``B``), which becomes slot A there.
 
+    ``used`` bytes of the slot are copied; all where that is None.
     Raises ApplianceError ``install-refused`` for a disk that cannot take it, ``install-source``.
     """
     if target.refused:
@@ -135,11 +154,11 @@ def make_plan(layout: Layout, slot: str, target: Disk) -> Plan:
         text = f"{target} is too small: at least {size_words(needed_bytes(layout))} are needed"
         raise ApplianceError("install-refused", text, "choose another disk")
     made = tuple(layout.named(name) for name in COPIED)
-    root = layout.named("root-a" if slot != "B" else "root-b")
+    root = layout.slot(slot)
     if root.size > made[-1].size:
         raise ApplianceError("install-source", "the slot that runs is larger than slot A", "write the stick anew")
     copies = tuple(Copy(each.name, each.start, each.start, each.size) for each in made[:-1])
-    running = Copy("root-a", root.start, made[-1].start, root.size)
+    running = Copy("root-a", root.start, made[-1].start, min(used or root.size, root.size))
     return Plan((*copies, running), _table(made, layout.sector_size), layout.named("esp").start, made)
 
 

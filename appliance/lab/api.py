@@ -12,13 +12,17 @@ import aiohttp
 from appliance.errors import ApplianceError
 
 REQUEST_SECONDS = 60
+PAUSE_SECONDS = 1.0
+"""Between two tries to reach a console."""
 
 
 class Api:
     """One session with the console's API under ``/api/v1``."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, patience: float = 0.0) -> None:
+        """``patience``: seconds for which it is tried to reach a console that is not there or does not answer."""
         self._session = session
+        self._patience = patience
 
     async def log_in(self, name: str, password: str) -> None:
         """Open a session of the user; its token goes with every later request."""
@@ -60,12 +64,25 @@ class Api:
 
     async def _request(self, method: str, path: str, **arguments: Any) -> Any:
         try:
-            async with self._session.request(method, f"/api/v1{path}", **arguments) as response:
-                body = await response.json(content_type=None) if response.content_length != 0 else None
-                _check(method, path, response.status, body)
-                return body
+            async with asyncio.timeout(self._patience or None):
+                return await self._reach(method, path, arguments)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ApplianceError("lab-api", f"{method} {path}: {error!r}") from error
+
+    async def _reach(self, method: str, path: str, arguments: dict[str, Any]) -> Any:
+        while True:
+            try:
+                return await self._once(method, path, arguments)
+            except aiohttp.ClientConnectorError:  # nothing was asked yet
+                if not self._patience:
+                    raise
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _once(self, method: str, path: str, arguments: dict[str, Any]) -> Any:
+        async with self._session.request(method, f"/api/v1{path}", **arguments) as response:
+            body = await response.json(content_type=None) if response.content_length != 0 else None
+            _check(method, path, response.status, body)
+            return body
 
 
 def _check(method: str, path: str, status: int, body: Any) -> None:
@@ -77,7 +94,7 @@ def _check(method: str, path: str, status: int, body: Any) -> None:
 
 
 @asynccontextmanager
-async def connect(port: int, authority: Path) -> AsyncIterator[Api]:
+async def connect(port: int, authority: Path, patience: float = 0.0) -> AsyncIterator[Api]:
     """A client of the console on 127.0.0.1, which must show a certificate of ``authority`` (PEM file)."""
     trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(authority))
     async with aiohttp.ClientSession(
@@ -85,4 +102,4 @@ async def connect(port: int, authority: Path) -> AsyncIterator[Api]:
         connector=aiohttp.TCPConnector(ssl=trust),
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
     ) as session:
-        yield Api(session)
+        yield Api(session, patience)

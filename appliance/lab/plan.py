@@ -8,7 +8,7 @@ Firmware = Literal["bios", "uefi"]
 FirmwareChoice = Literal["bios", "uefi", "mixed", "uefi-http", "secure-boot"]
 """Mixed: one BIOS, one UEFI, and so on; the last two are ways to set UEFI up."""
 NetworkBoot = Literal["pxe", "http"]
-Bus = Literal["virtio", "scsi", "nvme"]
+Bus = Literal["virtio", "scsi", "nvme", "usb"]
 Accelerator = Literal["tcg", "kvm"]
 
 GIB = 1 << 30

@@ -147,16 +147,13 @@ def _nic(nic: Nic, index: int, firmware: Firmware, boot: bool) -> list[str]:
 
 
 def _disks(machine: MachinePlan, directory: Path, first: int) -> list[str]:
-    arguments = ["-device", "virtio-scsi-pci,id=scsi"] if _has_scsi(machine) else []
+    buses = {disk.bus for disk in machine.disks}
+    arguments = [word for bus in sorted(buses & set(_CONTROLLERS)) for word in ("-device", _CONTROLLERS[bus])]
     # The network comes first, as firmware of a managed machine is set up, then the chosen disk, then the others.
     order = sorted(range(len(machine.disks)), key=lambda index: (index != first, index))
     for index, disk in enumerate(machine.disks):
         arguments += _disk(disk, index, directory, bootindex=len(machine.nics) + order.index(index) + 1)
     return arguments
-
-
-def _has_scsi(machine: MachinePlan) -> bool:
-    return any(disk.bus == "scsi" for disk in machine.disks)
 
 
 def _disk(disk: Disk, index: int, directory: Path, bootindex: int) -> list[str]:
@@ -185,4 +182,7 @@ _DISK_DEVICES: dict[Bus, Callable[[Disk, int], str]] = {
     "virtio": lambda disk, index: "virtio-blk-pci",
     "scsi": _scsi_device,
     "nvme": lambda disk, index: "nvme",
+    "usb": lambda disk, index: "usb-storage,bus=usb.0,removable=on",
 }
+_CONTROLLERS: dict[Bus, str] = {"scsi": "virtio-scsi-pci,id=scsi", "usb": "qemu-xhci,id=usb"}
+"""What a machine needs once for all its disks of a kind."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from appliance.errors import ApplianceError
 from appliance.netboot.cpio import Entry, archive
+from appliance.on_disk import sync
 
 CARRIED = ("agent", "resident")
 """Packages that travel in the initrd, to ``/qrm/<name>`` there."""
@@ -72,13 +73,8 @@ def _copy(built: Path, carried: bytes, target: Path) -> None:
         initrd.write(b"\0" * (-initrd.tell() % 4))
         initrd.write(carried)
     for path in part.iterdir():
-        _sync(path)  # the name with the hash must not outlive a power cut that its content did not
+        sync(path)  # the name with the hash must not outlive a power cut that its content did not
     part.rename(target)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _entries(package: Path, name: str) -> Iterator[Entry]:

@@ -83,8 +83,15 @@ def _check_addressing(of: Interface) -> None:
         _parsed(of, "dns", text)
 
 
+def _check_zone(field: str, text: str) -> None:
+    """Python takes any characters behind a %, new lines with them, and what is rendered here is read line by line."""
+    if "%" in text:
+        raise _wrong(field, f"{text[:60]!r} names a zone", "leave the % out with what follows it")
+
+
 def _check_address(of: Interface, text: str) -> None:
     field, hint = f"{of.name}.addresses", "write address and prefix, as 10.77.0.1/24"
+    _check_zone(field, text)
     try:
         found = ip_interface(text)
     except ValueError:
@@ -114,6 +121,7 @@ def _check_gateway(of: Interface) -> None:
 
 
 def _parsed(of: Interface, key: str, text: str) -> object:
+    _check_zone(f"{of.name}.{key}", text)
     try:
         return ip_address(text)
     except ValueError:
@@ -204,5 +212,14 @@ def _check_ways(layout: Layout) -> None:
         raise Invalid(
             "network-unreachable", "nobody could reach the console: no network is for management", hint, "roles"
         )
-    if layout.nat and not layout.with_role("provisioning"):
+    if layout.nat:
+        _check_nat(layout)
+
+
+def _check_nat(layout: Layout) -> None:
+    inward = layout.with_role("provisioning")
+    if not inward:
         raise _wrong("nat", "NAT is for machines of a provisioning network, and there is none", "switch it off")
+    if all(each in inward for each in layout.with_role("management")):
+        what = "NAT leads from one network into another, and management has none of its own"
+        raise _wrong("nat", what, "switch it off, or give management to an interface that no machines boot on")

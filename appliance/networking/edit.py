@@ -49,7 +49,8 @@ def _given_up(each: Interface, master: Interface) -> Interface:
 
 
 def without_interface(layout: Layout, name: str) -> Layout:
-    """Without a bond, VLAN or bridge. What it had goes back to its first port, if it has any.
+    """Without a bond, VLAN or bridge. What it had goes back to its first port, if it has any, and so does its place in
+    another bridge.
 
     Raises NotFound ``interface-unknown``, Invalid ``network-invalid`` for a NIC, which stays while it is plugged in.
     """
@@ -65,7 +66,10 @@ def without_interface(layout: Layout, name: str) -> Layout:
                            roles=found.roles)  # fmt: skip
         if each.parent == name and heir:
             return replace(each, parent=heir)
-        return replace(each, ports=tuple(port for port in each.ports if port != name)) if name in each.ports else each
+        if name in each.ports:
+            ports = (heir if port == name else port for port in each.ports)
+            return replace(each, ports=tuple(port for port in ports if port))
+        return each
 
     return replace(layout, interfaces=tuple(after(each) for each in layout.interfaces if each.name != name))
 

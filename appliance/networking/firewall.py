@@ -45,8 +45,8 @@ def _chain(name: str, head: str, rules: Iterable[str]) -> list[str]:
 
 
 def _input(layout: Layout, ports: Ports) -> list[str]:
-    rules = ["ct state established,related accept", "ct state invalid drop", 'iifname "lo" accept',
-             "meta l4proto { icmp, ipv6-icmp } accept"]  # fmt: skip
+    rules = ['iifname "lo" accept', *_elsewhere(layout, ports), "ct state established,related accept",
+             "ct state invalid drop", "meta l4proto { icmp, ipv6-icmp } accept"]  # fmt: skip
     asking = [each for each in layout.interfaces if each.method == "dhcp"]
     # An answer to a broadcast belongs to no connection that the kernel knows of.
     rules += _from(asking, "udp sport 67 udp dport 68 accept")
@@ -56,6 +56,14 @@ def _input(layout: Layout, ports: Ports) -> list[str]:
     rules += _from(provisioning, f"tcp dport {_set((ports.dns, ports.boot, ports.control))} accept")
     rules += _of(layout, "storage", f"tcp dport {_set((NFS, ISCSI))} accept")
     return rules
+
+
+def _elsewhere(layout: Layout, ports: Ports) -> list[str]:
+    """Console and SSH end at once where management was: connections that are open would go on otherwise."""
+    managed = layout.with_role("management")
+    others = {ports.boot, ports.control, ports.dns}  # served on networks that are not for management
+    closed = {SSH, *ports.console} - others
+    return [f"iifname != {_names(managed)} tcp dport {_set(closed)} drop"] if managed else []
 
 
 def _forward(layout: Layout) -> list[str]:

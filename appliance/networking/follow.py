@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from appliance.networking.layout import Interface, Layout
+from appliance.networking.render import hardware_address
 
 _HEAD = re.compile(r"\s*\[")
 _SUBNET = re.compile(r"\s*\[\[\s*subnet\s*\]\]")
@@ -13,9 +15,37 @@ _INTERFACE = re.compile(r"""(\s*interface\s*=\s*)(["'])([^"']*)\2(.*)""", re.DOT
 def moves(old: Layout, new: Layout) -> dict[str, str]:
     """Interfaces whose network goes on under another name: that of the bridge or bond that they came into, or that of
     the first port of one that was taken away.
+
+    Only what had a network of its own moves, and never over another one: of several that come into one bridge, that
+    goes on whose addresses it took over, and what comes into a bridge with a network of its own ends there.
     """
-    found = {each.name: _goes_on(each, new) for each in old.interfaces}
-    return {name: after for name, after in found.items() if after not in ("", name)}
+    coming: dict[str, list[Interface]] = {}
+    for each in old.interfaces:
+        after = _goes_on(each, new) if old.top(each.name) == each.name else ""
+        if after not in ("", each.name) and not _stands(old, after):
+            coming.setdefault(after, []).append(each)
+    return {min(some, key=partial(_strange, old, new, after)).name: after for after, some in coming.items()}
+
+
+def _stands(layout: Layout, name: str) -> bool:
+    """Whether an interface has a network of its own."""
+    found = layout.named(name)
+    return found is not None and found.method != "none"
+
+
+def _strange(old: Layout, new: Layout, after: str, before: Interface) -> tuple[bool, bool, int]:
+    """How little of an interface goes on in ``after``; the order of its ports decides between equals."""
+    heir = new.named(after)
+    ports = heir.ports if heir else ()
+    place = ports.index(before.name) if before.name in ports else len(ports)
+    return heir is None or not _taken_over(old, new, before, heir), before.method == "none", place
+
+
+def _taken_over(old: Layout, new: Layout, before: Interface, after: Interface) -> bool:
+    """Whether its addresses are those from before: the same ones written down, or leases of the same MAC address."""
+    if (before.method, after.method) == ("dhcp", "dhcp"):
+        return hardware_address(old, before) == hardware_address(new, after)
+    return bool(set(before.addresses) & set(after.addresses))
 
 
 def _goes_on(of: Interface, new: Layout) -> str:

@@ -20,6 +20,15 @@ ROLE_WORDS: Mapping[Role, str] = {
     "storage": "exports of volumes are reached here",
 }
 """What each role means."""
+MODE_WORDS: Mapping[BondMode, str] = {
+    "active-backup": "active-backup: one cable at a time; any switch will do",
+    "802.3ad": "802.3ad (LACP): all cables; the switch has to be told",
+    "balance-xor": "balance-xor: by address; the switch has to be told",
+    "balance-rr": "balance-rr: packets in turns; the switch has to be told",
+    "balance-tlb": "balance-tlb: all cables for what is sent",
+    "balance-alb": "balance-alb: all cables for what is sent and received",
+}
+"""How a bond uses its cables; each fits a line of the appliance's own screen."""
 
 
 class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from appliance.networking.follow import moves
 from appliance.networking.layout import Interface, Layout
+from appliance.networking.reached import sits_at_it
 from appliance.networking.render import hardware_address
 
 SECONDS = 60
 """For so long a change is tried before it is taken back."""
 BLIND_WORD = "cut off"
 """What has to be typed for a change after which nobody can tell where the console is."""
+UNSERVED_WORD = "not served"
+"""What has to be typed for a change after which machines are not served that are served now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,38 @@ class Plan:
     """The word to be typed before this is done; empty where none is needed."""
     moves: Mapping[str, str] | None = None
     """Interfaces whose networks go on under another name, old to new: subnets that are served follow."""
+    unserved: tuple[str, ...] = ()
+    """On which subnets machines are served now and would not be any more, and why: a sentence for each."""
 
 
-def plan(old: Layout, new: Layout, here: str, live: Mapping[str, tuple[str, ...]]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who asks for a change, and how they came."""
+
+    here: str
+    peer: str
+    live: Mapping[str, tuple[str, ...]]
+
+
+def plan(
+    old: Layout,
+    new: Layout,
+    here: str,
+    live: Mapping[str, tuple[str, ...]],
+    peer: str = "",
+    ended: Mapping[str, str] | None = None,
+) -> Plan:
     """What becomes of ``old``; ``here`` is the address of ours that who asks has reached, empty for one who sits at it.
 
-    ``live`` has the addresses that each interface has at this moment, with prefixes, those from DHCP included.
+    ``live`` has the addresses that each interface has at this moment, with prefixes, those from DHCP included. ``peer``
+    is the address of who asks, where it is known, and ``ended`` has why subnets would not be served any more.
     """
-    lines = (*_interfaces(old, new), *_nat(old, new))
-    moved = moves(old, new)
-    if not lines or not here:
-        return Plan(lines, moves=moved)
-    lost, target, confirm = _way(old, new, here, live)
-    return Plan(lines, lost, target, confirm, moved)
+    changes = (*_interfaces(old, new), *_nat(old, new))
+    lost, target, confirm = _way(old, new, _Asker(here, peer, live)) if changes and here else ("", "", "")
+    ending = (ended or {}).items() if changes else ()
+    unserved = tuple(f"machines on {subnet} are not served any more: {why}" for subnet, why in ending)
+    word = confirm or (UNSERVED_WORD if unserved else "")
+    return Plan((*changes, *unserved), lost, target, word, moves(old, new), unserved)
 
 
 # -- words
@@ -109,47 +131,107 @@ def _nat(old: Layout, new: Layout) -> list[str]:
 # -- the way back
 
 
-def _way(old: Layout, new: Layout, here: str, live: Mapping[str, tuple[str, ...]]) -> tuple[str, str, str]:
+def _way(old: Layout, new: Layout, asker: _Asker) -> tuple[str, str, str]:
     """(what is lost, where to go on, the word to type)."""
-    over = _over(old, here, live)
+    over = _over(old, asker)
     if over is None:
-        # Through an address that is none of ours, as behind a gateway that forwards: only what stays is safe.
-        return "", "", ""
-    if any(_keeps(old, new, over, after, here) for after in new.with_role("management")):
-        return "", "", ""
+        return _unseen(old, new, asker.here)
+    if any(_keeps(old, new, over, after, asker.here) for after in new.with_role("management")):
+        return _back(old, new, over, asker)
     target = _target(new, over.name)
+    if target == asker.here:
+        cables = " and ".join(each.name for each in new.with_role("management"))
+        said = f"the console keeps {target}, and is reached over {cables}: go on there within {SECONDS} seconds"
+        return said, target, ""
     if target:
-        said = f"the console goes from {here} to {target}: open it there and confirm within {SECONDS} seconds"
+        said = f"the console goes from {asker.here} to {target}: open it there and confirm within {SECONDS} seconds"
         return said, target, ""
     said = (
-        f"the console leaves {here}, and nobody can tell for where: its address will come from DHCP. It is shown on the"
-        f" appliance's screen; who does not find it within {SECONDS} seconds has the network of before again"
+        f"the console leaves {asker.here}, and nobody can tell for where: its address will come from DHCP. It is shown"
+        f" on the appliance's screen; who does not find it within {SECONDS} seconds has the network of before again"
     )
     return said, "", BLIND_WORD
 
 
-def _over(old: Layout, here: str, live: Mapping[str, tuple[str, ...]]) -> Interface | None:
+def _unseen(old: Layout, new: Layout, here: str) -> tuple[str, str, str]:
+    """For who came to an address that no interface is known to have, as one of IPv6 that is good on one cable only."""
+    if sits_at_it(here) or _management(old) == _management(new):
+        return "", "", ""
+    said = (
+        f"nobody can tell over which network you reach {here}, and management changes: who does not find the console"
+        f" within {SECONDS} seconds has the network of before again"
+    )
+    return said, "", BLIND_WORD
+
+
+def _management(layout: Layout) -> set[tuple[object, ...]]:
+    """By which ways the console is reached at which addresses."""
+    return {
+        (each.method, each.addresses, each.gateway, *sorted(_ways(layout, each)))
+        for each in layout.with_role("management")
+    }
+
+
+def _over(old: Layout, asker: _Asker) -> Interface | None:
     """The interface that has the address that was reached."""
     for each in old.interfaces:
-        if here in {_bare(text) for text in (*each.addresses, *live.get(each.name, ()))}:
+        if asker.here in {_bare(text) for text in (*each.addresses, *asker.live.get(each.name, ()))}:
             return each
     return None
 
 
 def _bare(text: str) -> str:
-    return text.partition("/")[0]
+    """Without its prefix, and written as the kernel does."""
+    return str(ip_interface(text).ip)
 
 
 def _keeps(old: Layout, new: Layout, before: Interface, after: Interface, here: str) -> bool:
-    """Whether the address stays: the same one written down, or a lease that goes to the same MAC address."""
+    """Whether the address stays, on the same cable: the same one written down, or a lease of the same MAC address."""
     if after.method == "static":
-        return here in {_bare(each) for each in after.addresses}
+        same_cable = _ways(old, before) & _ways(new, after)
+        return bool(same_cable) and here in {_bare(each) for each in after.addresses}
     return (after.method, before.method) == ("dhcp", "dhcp") and _known_as(old, before) == _known_as(new, after)
 
 
 def _known_as(layout: Layout, of: Interface) -> tuple[str, int]:
     """What a DHCP server tells interfaces apart by: the MAC address, on each VLAN."""
     return hardware_address(layout, of), of.tag
+
+
+def _ways(layout: Layout, of: Interface, tags: tuple[int, ...] = ()) -> set[tuple[str, tuple[int, ...]]]:
+    """The cables that an interface is reached over: MAC address of each NIC, with the tags of the VLANs on the way."""
+    if of.kind == "nic":
+        return {(of.mac, tags)}
+    inner = (*tags, of.tag) if of.kind == "vlan" else tags
+    below = (layout.named(name) for name in (*of.ports, of.parent))
+    return {way for each in below if each is not None for way in _ways(layout, each, inner)}
+
+
+def _back(old: Layout, new: Layout, over: Interface, asker: _Asker) -> tuple[str, str, str]:
+    """The address stays; whether answers still find the way to who asks, should they be behind a router."""
+    before, after = _gateways(old), _gateways(new)
+    leased = any(each.method == "dhcp" for each in new.interfaces)  # a router comes with the address
+    stays = before <= after and (after or leased)
+    if stays or not _is_behind_router(over, asker):
+        return "", "", ""
+    said = (
+        f"answers to {asker.peer} may not find their way: it is behind a router, and"
+        f" {'another gateway is set' if after else 'no gateway is left'}. Who cannot confirm within {SECONDS} seconds"
+        " has the network of before again"
+    )
+    return said, "", BLIND_WORD
+
+
+def _gateways(layout: Layout) -> set[str]:
+    return {each.gateway for each in layout.interfaces if each.gateway}
+
+
+def _is_behind_router(over: Interface, asker: _Asker) -> bool:
+    if not asker.peer:
+        return False
+    peer = ip_address(asker.peer)
+    own = [ip_interface(each).network for each in (*over.addresses, *asker.live.get(over.name, ()))]
+    return not peer.is_link_local and all(peer not in each for each in own if each.version == peer.version)
 
 
 def _target(new: Layout, over: str) -> str:

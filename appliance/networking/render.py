@@ -1,6 +1,6 @@
 """A layout as the files of systemd-networkd and udev: systemd.network(5), systemd.netdev(5), systemd.link(5). Pure."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 
 from appliance.networking.layout import Interface, Layout
 
@@ -116,7 +116,7 @@ def _addressing(of: Interface) -> list[tuple[str, str]]:
         case "dhcp":
             return [("DHCP", "ipv4"), ("LinkLocalAddressing", "ipv6"), ("IPv6AcceptRA", _yes("management" in of.roles))]
         case "static":
-            lines = [("Address", str(each)) for each in of.addresses]
+            lines = [("Address", str(ip_interface(each))) for each in of.addresses]
             lines += [("Gateway", str(ip_address(of.gateway)))] if of.gateway else []
             lines += [("DNS", str(ip_address(each))) for each in of.dns]
             # A pulled cable takes no address away: the daemon starts, and leases are kept.

@@ -25,6 +25,14 @@ def network_first(definition: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def noted_at(note: str) -> int:
+    """When a note of ours was made; raises ValueError where it is none."""
+    try:
+        return int(ElementTree.fromstring(note).get("at", ""))  # noqa: S314  our own note
+    except ElementTree.ParseError as error:
+        raise ValueError("no XML") from error
+
+
 def _in_list(root: ElementTree.Element) -> None:
     system = root.find("./os")
     if system is None:

@@ -9,11 +9,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from appliance.command import said
 from appliance.errors import ApplianceError
-from appliance.power.domain_xml import network_first
 from appliance.power.tolerant import ordered
 from appliance.power.words import shown
 from appliance.power_switch import PowerError, PowerSettings, PowerState
@@ -67,7 +65,7 @@ class Libvirt:
             text = f"the VM {self.settings.system} has no stored definition: it would be gone once it is off"
             raise PowerError("power-unsupported", text, "define it on its host, then start it again")
         if network:
-            network_first(await self._definition())
+            _network_first(await self._definition())
 
     async def boot_network_once(self, uefi: bool) -> None:
         """Notes it in the VM's stored definition; a VM has one firmware, so ``uefi`` changes nothing.
@@ -83,7 +81,7 @@ class Libvirt:
         if not await self._noted():
             await self._virsh("start")
             return
-        changed = network_first(await self._definition())
+        changed = _network_first(await self._definition())
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".xml") as copy:  # readable by us only
             copy.write(changed)
             copy.flush()
@@ -95,10 +93,11 @@ class Libvirt:
         await self._virsh("destroy")
 
     async def _noted(self) -> bool:
+        from appliance.power.domain_xml import noted_at
+
         try:
-            note = ElementTree.fromstring(await self._virsh("metadata", NOTE, "--config"))  # noqa: S314  our own note
-            return 0 <= self.clock() - int(note.get("at", "")) <= NOTE_SECONDS
-        except (PowerError, ElementTree.ParseError, ValueError):
+            return 0 <= self.clock() - noted_at(await self._virsh("metadata", NOTE, "--config")) <= NOTE_SECONDS
+        except (PowerError, ValueError):
             return False  # no note, or none that we wrote; what keeps us from reading it keeps us from starting, too
 
     async def _fact(self, name: str) -> str:
@@ -117,6 +116,12 @@ class Libvirt:
             return await said(argv, ENVIRONMENT, SECONDS)
         except ApplianceError as error:
             raise reason(error, self.settings) from None
+
+
+def _network_first(definition: str) -> str:
+    from appliance.power.domain_xml import network_first  # the daemon at rest does without a parser of XML
+
+    return network_first(definition)
 
 
 def address(settings: PowerSettings) -> str:

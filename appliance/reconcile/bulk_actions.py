@@ -9,7 +9,8 @@ from appliance.machine import check_hand_over, check_tags
 from appliance.power_order import PowerAction
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.power_actions import POWER_ACTIONS
-from appliance.reconcile.wishes import MachineChange, Wishes, check_ssh_keys
+from appliance.reconcile.wishes import MachineChange, Wishes
+from appliance.ssh_keys import check_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Arguments:
 def check_arguments(given: Arguments) -> None:
     """Raise Invalid for what no item would take: said once and at once, and never stored."""
     check_tags(given.tags)
-    check_ssh_keys(given.ssh_keys)
+    check_lines(given.ssh_keys)
     if given.hand_over is not None:
         check_hand_over(given.hand_over)
 

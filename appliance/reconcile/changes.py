@@ -12,7 +12,7 @@ from appliance.events import Bus, Event
 from appliance.machine import check_length, check_name, check_tags
 from appliance.reconcile import audit
 from appliance.reconcile.record import Tell, record
-from appliance.reconcile.wishes import check_ssh_keys
+from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments
 from appliance.store.store import Store
 
@@ -60,7 +60,7 @@ class Changes:
         if change.image is not None:
             after = replace(after, image=catalogue.image(db, change.image).id)
         asked = replace(after.requirements, tags=check_tags(after.requirements.tags, "requirements.tags"))
-        return replace(after, name=check_name(after.name), ssh_keys=check_ssh_keys(after.ssh_keys), requirements=asked)
+        return replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""

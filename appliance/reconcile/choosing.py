@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from appliance.deployment import Deployment, DiskIdentity, choose_disk, choose_machine, no_machine_fits
+from appliance.deployment import Deployment, DiskIdentity, check_image, choose_disk, choose_machine, no_machine_fits
 from appliance.errors import Conflict
 from appliance.machine import Machine
 from appliance.store import catalogue, deployments, fitting, machines
@@ -18,6 +18,7 @@ FEW = 40
 def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Choice:
     """As ``deployment.choose_machine`` does over all machines; raises Conflict with the reasons, or NotFound."""
     image = catalogue.image(db, deployment.image)
+    check_image(image, deployment.delivery)
     if deployment.wanted_machine is not None or machines.number(db) <= FEW:
         only = [deployment.wanted_machine] if deployment.wanted_machine else machines.ids(db)
         pool = machines.with_inventories(db, only)

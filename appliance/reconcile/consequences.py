@@ -106,6 +106,14 @@ def consequences_of(
     return Consequences((text,), machine=machine.name)
 
 
+def writes(deployment: Deployment, machine: Machine | None, action: Action) -> bool:
+    """Whether the image is written to the disk that a deployment has already."""
+    if machine is None or action in (Action.STOP, Action.RELEASE):
+        return False
+    failed = action is Action.RETRY and machine.failed_from is State.DEPLOYING
+    return action is Action.REDEPLOY or failed or (action is Action.START and not deployment.current)
+
+
 def _refusal(deployment: Deployment, machine: Machine | None, action: Action) -> str:
     if machine is None:
         return "" if action is Action.START else f"{deployment.name} is on no machine"

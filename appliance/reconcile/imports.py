@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -18,19 +18,22 @@ from appliance.catalogue import (
     LONGEST_DESCRIPTION,
     LONGEST_VERSION,
     Image,
+    ImageFormat,
     ImageId,
     Kernel,
     KernelId,
     check_cmdline,
-    sector_size_of,
-    zstd_content_size,
 )
-from appliance.command import first_bytes
-from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
+from appliance.imageformat.found import Found
 from appliance.machine import check_length, check_name
+from appliance.on_disk import sync
 from appliance.reconcile import audit, leftovers
+from appliance.reconcile.converting import converted
+from appliance.reconcile.disk_room import check_room
 from appliance.reconcile.leftovers import Aside
+from appliance.reconcile.recognising import looked_at
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue
 from appliance.store.store import Store
@@ -40,11 +43,6 @@ Item = TypeVar("Item", Image, Kernel)
 
 HEAD = 4096 + 512
 """Bytes at the start of a disk or a kernel that tell its format."""
-DEFAULT_SECTOR_SIZE = 512
-RESERVE = 1 << 30
-"""Bytes that uploads leave free; a twentieth of a file system that is small."""
-UNPACK = ("zstd", "--decompress", "--stdout", "--quiet", "--long=31")
-"""As the agent does it: what it takes, an upload may be."""
 
 
 @dataclass(slots=True)
@@ -53,6 +51,15 @@ class _Received:
     size: int = 0
     head: bytes = b""
     sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file in ``<state_dir>/images``, not listed yet."""
+
+    path: Path
+    sha256: str
+    """Of all of it, hexadecimal."""
 
 
 class Imports:
@@ -110,48 +117,63 @@ class Imports:
     async def add_image(
         self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: Asker, expected: int = 0
     ) -> Image:
-        """Store an upload as an image; raises Invalid for content that is not what it claims to be.
+        """Store what comes in one go as an image; raises Invalid for content that is not what it claims to be.
 
-        ``image_format`` is ``raw`` or ``raw.zst``; ``expected`` is its length in bytes, where the sender says it.
-        Raises ApplianceError ``upload-failed`` when there is no room. Nothing is left behind when it fails.
+        ``image_format`` is what it is said to be; empty: its content tells.
         """
-        check_name(name)
-        check_length(description, LONGEST_DESCRIPTION, "description")
+        check_new_image(name, description)
         async with _receive(self.images, chunks, expected) as received:
-            new = await asyncio.to_thread(self._described, name, description, image_format, received)
+            content = Content(received.path, received.sha256)
+            found = await asyncio.to_thread(looked_at, content.path, image_format, bool)
+            if found.format != "qcow2":
+                return await self.list_image(name, description, found, content, by)
+            async with self.as_disk(content, found, lambda _: None) as (found, content):
+                return await self.list_image(name, description, found, content, by)
 
-            def job(db: sqlite3.Connection, tell: Tell) -> Image:
-                stored = self._refilled(catalogue.images(db), new) or catalogue.add_image(db, new)
-                # Inside the transaction: an image that is listed has its content in place.
-                os.replace(received.path, self.image_path(stored.id))
-                _sync_directory(self.images)
-                tell(Event("image.changed", self._clock(), f"{by} added image {stored.name}"))
-                subject = ("image", stored.id, stored.name)
-                audit.note(db, by, "image.create", subject, None, stored, now=self._clock())
-                return stored
+    @asynccontextmanager
+    async def as_disk(
+        self, content: Content, found: Found, told: Callable[[float], None]
+    ) -> AsyncIterator[tuple[Found, Content]]:
+        """The raw disk that was in a qcow2 file, in a file that is removed at the end.
 
-            return await record(self._store, self._bus, job)
+        ``told`` hears how far it is. Raises as ``converted`` and ``looked_at`` do.
+        """
+        path = self.images / f"{os.urandom(8).hex()}.part"
+        try:
+            await converted(content.path, path, found.size, told)
+            disk = await asyncio.to_thread(looked_at, path, "raw", bool)
+            yield disk, Content(path, await asyncio.to_thread(_digest, path))
+        finally:
+            path.unlink(missing_ok=True)
 
-    def _described(self, name: str, description: str, image_format: str, received: _Received) -> Image:
-        if image_format == "raw.zst":
-            size, head = _unpacked(received.path)
-        elif image_format == "raw":
-            size, head = received.size, received.head
-        else:
-            raise Invalid("image-format", f"format {image_format[:20]!r} is unknown", "use raw or raw.zst", "format")
-        if size == 0 or size % 512:
-            raise Invalid("image-size", f"{size} bytes are no whole disk", "upload the complete disk image")
-        return Image(
-            ImageId(0),
-            name,
-            description,
-            "raw.zst" if image_format == "raw.zst" else "raw",
-            size,
-            received.size,
-            received.sha256,
-            sector_size_of(head) or DEFAULT_SECTOR_SIZE,
-            self._clock(),
-        )
+    async def list_image(self, name: str, description: str, found: Found, content: Content, by: Asker) -> Image:
+        """List a file that was looked at; it stays where it is, too. Raises Conflict for its name."""
+        size = (await asyncio.to_thread(content.path.stat)).st_size
+        new = _image(name, description, found, size, content.sha256, self._clock())
+
+        def job(db: sqlite3.Connection, tell: Tell) -> Image:
+            stored = self._refilled(catalogue.images(db), new) or catalogue.add_image(db, new)
+            # Inside the transaction: an image that is listed has its content in place.
+            _linked(content.path, self.image_path(stored.id))
+            tell(Event("image.changed", self._clock(), f"{by} added image {stored.name}"))
+            subject = ("image", stored.id, stored.name)
+            audit.note(db, by, "image.create", subject, None, stored, now=self._clock())
+            return stored
+
+        return await record(self._store, self._bus, job)
+
+    async def check_free(self, kind: str, name: str) -> None:
+        """Raise Conflict where the name of an image or kernel is taken: said before gigabytes come, not after them.
+
+        One whose content is missing may come again.
+        """
+        find = catalogue.image if kind == "image" else catalogue.kernel
+        try:
+            found: Image | Kernel = await self._store.read(lambda db: find(db, name))
+        except NotFound:
+            return
+        if found.name == name and not self.lacks(found):
+            raise Conflict("name-taken", f"another {kind} is called {name}", "choose another name", "name")
 
     def _refilled(self, present: Sequence[Item], new: Item) -> Item | None:
         """The one of this name, if its content is not here and this is it; raises Conflict for other content."""
@@ -242,7 +264,7 @@ class Imports:
                 for part, name in zip((kernel, ramdisk), _kernel_files(stored.id), strict=True):
                     if part.size:
                         os.replace(part.path, self.kernels / name)
-                _sync_directory(self.kernels)
+                sync(self.kernels)
                 tell(Event("kernel.changed", self._clock(), f"{by} added kernel {stored.name}"))
                 subject = ("kernel", stored.id, stored.name)
                 audit.note(db, by, "kernel.create", subject, None, stored, now=self._clock())
@@ -278,18 +300,45 @@ def _kernel_files(kernel: KernelId) -> tuple[str, str]:
     return f"{kernel}.vmlinuz", f"{kernel}.initrd"
 
 
-def _unpacked(path: Path) -> tuple[int, bytes]:
-    """Size of the disk in a compressed file, and its first bytes."""
-    with path.open("rb", buffering=0) as stored:
-        size = zstd_content_size(stored)
+def check_new_image(name: str, description: str) -> None:
+    """Raise Invalid for what no image can be called, or described by."""
+    check_name(name)
+    check_length(description, LONGEST_DESCRIPTION, "description")
+
+
+def _linked(content: Path, place: Path) -> None:
+    """Put a file there, too. Its own name stays until what is to name it is stored: a crash between loses nothing."""
+    part = place.with_name(f"{place.name}.part")
+    part.unlink(missing_ok=True)
     try:
-        return size, first_bytes([*UNPACK, str(path)], HEAD)
-    except ApplianceError as error:
-        if error.code != "program-failed":
-            raise
-        raise Invalid(
-            "image-format", "this Zstandard file cannot be unpacked", "compress the disk image again"
-        ) from error
+        os.link(content, part)
+    except PermissionError:  # a file system without second names, such as FAT (link(2), EPERM)
+        content.replace(part)
+    part.replace(place)
+    sync(place.parent)
+
+
+def _image(name: str, description: str, found: Found, stored: int, sha256: str, now: float) -> Image:
+    return Image(
+        ImageId(0),
+        name,
+        description,
+        cast("ImageFormat", found.format),
+        found.size,
+        stored,
+        sha256,
+        found.sector_size,
+        now,
+        found.architecture,
+        found.distribution,
+        found.firmware,
+        found.holds,
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _description(directory: Path) -> dict[str, Any]:
@@ -344,32 +393,9 @@ async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[byte
     received.sha256 = digest.hexdigest()
 
 
-def check_room(descriptor: int, needed: int) -> None:
-    """Raise ApplianceError ``upload-failed`` where an upload of ``needed`` more bytes would leave too little.
-
-    Leases, and all other state, are written to the same file system.
-    """
-    found = os.fstatvfs(descriptor)
-    free, reserve = found.f_bavail * found.f_frsize, min(RESERVE, found.f_blocks * found.f_frsize // 20)
-    if free - reserve < needed:
-        message = (
-            f"there is no room for the upload: {free / 1e9:.1f} GB are free, of which {reserve / 1e9:.1f} GB are kept"
-            f" for the state, and {needed / 1e9:.1f} GB are needed at least"
-        )
-        raise ApplianceError("upload-failed", message, "delete images that nobody needs, or free other space")
-
-
 def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:
     check_room(descriptor, len(chunk))
     digest.update(chunk)
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.claims import Claim, Kind
 from appliance.netboot.dns.records import Address, Service, Target, Text
 from appliance.netboot.dns.zone import Zone
+from appliance.networking.served import Aside
 from appliance.reconcile.addresses import boot_interface, reservations
 from appliance.reconcile.reserved_for import By, bare, kind_of
 from appliance.reconcile.sightings import likely_cause
@@ -39,7 +40,9 @@ _OWNERS: dict[Kind, NameOwner] = {
 
 @dataclass(frozen=True, slots=True)
 class SubnetView:
-    """One configured subnet; ``subnet`` is None where its mode is off: nothing of it is known then."""
+    """One configured subnet; ``subnet`` is None where its mode is off, or where it is set aside: nothing of it is known
+    then.
+    """
 
     interface: str
     subnet: Subnet | None
@@ -47,6 +50,8 @@ class SubnetView:
     foreign: tuple[ForeignServer, ...]
     """Other DHCP servers that were noticed within a day."""
     standing: Standing = NOTHING_KNOWN
+    aside: str = ""
+    """Why it does not fit the networks, and what to do; empty where it does, or is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +124,11 @@ class NetworkViews:
         off: Sequence[str],
         zone: Zone,
         standing: Callable[[str], Standing] = unknown_standing,
+        aside: Callable[[], Sequence[Aside]] = tuple,
     ) -> None:
-        """``standing`` tells how service stands on the subnet of an interface."""
+        """``standing`` tells how service stands on the subnet of an interface; ``aside`` has those that do not fit."""
         self._store, self._clock, self._subnets, self._off, self._zone = store, clock, subnets, off, zone
-        self._standing = standing
+        self._standing, self.aside = standing, aside
         self._shown: dict[str, tuple[Claim, NameView]] = {}
         """Names as they were shown last, by the keys of their owners."""
 
@@ -152,7 +158,8 @@ class NetworkViews:
             )
             for each in self._subnets
         ]
-        return [*served, *(SubnetView(interface, None, (), ()) for interface in self._off)]
+        off = (SubnetView(interface, None, (), ()) for interface in self._off)
+        return [*served, *off, *(SubnetView(each.subnet, None, (), (), aside=each.text) for each in self.aside())]
 
     async def subnet(self, name: str) -> SubnetView:
         """The subnet of this interface; raises NotFound."""
@@ -161,10 +168,20 @@ class NetworkViews:
             raise NotFound("subnet-unknown", f"there is no subnet {name[:64]!r}", "list them with: qrm network subnets")
         return found
 
+    def served(self) -> tuple[str, ...]:
+        """The subnets that are served."""
+        return tuple(each.interface for each in self._subnets if each.mode != "off")
+
     def held_back(self) -> list[tuple[str, Standing]]:
         """The interfaces on which no new addresses are given because of another server, and how that stands."""
         found = [(each.interface, self._standing(each.interface)) for each in self._subnets]
         return [(interface, standing) for interface, standing in found if standing.held_by]
+
+    def cut_off(self) -> dict[str, str]:
+        """Why no machine can boot over an interface, and what to do, by subnet; each interface is told once."""
+        served = [each for each in self._subnets if each.mode != "off"]
+        found = {each.heard_on: (each.interface, self._standing(each.interface).link_trouble) for each in served}
+        return {subnet: trouble for subnet, trouble in found.values() if trouble}
 
     async def foreign_servers(self) -> list[ForeignServer]:
         """Other DHCP servers that were noticed within a day, the newest first: each needs somebody's attention."""

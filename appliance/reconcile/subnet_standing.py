@@ -19,6 +19,10 @@ class Standing:
     """When it was last looked for other servers; Unix time."""
     forced: bool = False
     """Whether addresses are given although another server answered that look."""
+    linked: bool | None = None
+    """Whether its interface has a link; None where that cannot be told, as of a bridge of virtual machines."""
+    link_trouble: str = ""
+    """Why no machine can boot over its interface, and what to do; empty where they can."""
 
 
 NOTHING_KNOWN = Standing()

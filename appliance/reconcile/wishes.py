@@ -15,6 +15,7 @@ from appliance.deployment import (
     Requirements,
     Wanted,
     check_delivery,
+    check_image,
     detached,
 )
 from appliance.errors import Conflict, Invalid
@@ -45,6 +46,7 @@ from appliance.reconcile.consequences import (
     check_agreement,
     consequences_of,
     machine_refusal,
+    writes,
 )
 from appliance.reconcile.fencing import can_fence, fenced
 from appliance.reconcile.machine_consequences import machine_consequences
@@ -56,6 +58,7 @@ from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, tokens
 from appliance.store.store import Store
 from appliance.task import Task
@@ -202,7 +205,7 @@ class Wishes:
 
     async def rescue(self, key: str, ssh_keys: Sequence[str], by: Asker) -> Task:
         """Have the machine in the maintenance stack, its disks untouched, with SSH open to these public keys."""
-        keys = check_ssh_keys(ssh_keys)
+        keys = check_lines(ssh_keys)
         if not keys:
             raise Invalid("ssh-key-missing", "nobody could log in", "give at least one SSH public key", "ssh_keys")
 
@@ -238,7 +241,7 @@ class Wishes:
                 created=self._clock(),
                 delivery=check_delivery(new.delivery),
                 requirements=replace(new.requirements, tags=check_tags(new.requirements.tags, "requirements.tags")),
-                ssh_keys=check_ssh_keys(new.ssh_keys),
+                ssh_keys=check_lines(new.ssh_keys),
                 wipe_on_release=new.wipe_on_release,
                 wanted_machine=machine.id if machine else None,
                 wanted_disk=new.disk or None,
@@ -309,6 +312,8 @@ class Wishes:
         machine = machines.find(db, deployment.machine) if deployment.machine else None
         seeks = action is Action.START and machine is None
         choice = choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
+        if writes(deployment, machine, action):
+            check_image(catalogue.image(db, deployment.image), deployment.delivery)
         foreseen = consequences_of(deployment, machine, action, choice)
         if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
             switch, order = power.find(db, machine.id), power.open_order(db, machine.id)
@@ -376,17 +381,6 @@ def _to_fence(db: sqlite3.Connection, deployment: Deployment, action: Action) ->
     machine = machines.find(db, deployment.machine) if deployment.machine and action is Action.RELEASE else None
     broken = machine is not None and machine.state is State.BROKEN
     return machine if machine and broken and can_fence(power.find(db, machine.id)) else None
-
-
-def check_ssh_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Public keys in OpenSSH's one-line form; raises Invalid for anything else (a private key above all)."""
-    for key in keys:
-        words = key.split(None, 2)
-        if len(words) < 2 or "\n" in key.strip() or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
-            shown = "a private key" if "PRIVATE" in key else repr(key[:30])
-            hint = "paste the line of a .pub file"
-            raise Invalid("ssh-key-invalid", f"{shown} is not an SSH public key", hint, "ssh_keys")
-    return tuple(key.strip() for key in keys)
 
 
 def _check(db: sqlite3.Connection, machine: Machine, action: MachineAction) -> None:

@@ -11,15 +11,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from appliance import command
 from appliance.accounts import Role
 from appliance.config import Config
-from appliance.errors import ApplianceError, Denied
+from appliance.config_fitting import served
+from appliance.errors import ApplianceError, Conflict, Denied
 from appliance.installer import act as installer
 from appliance.installer.disks import Disk
 from appliance.networking.plan import plan
+from appliance.networking.served import Served
 from appliance.privileged.client import Privileged
 from appliance.privileged.computer import Computer, running_as_root
 from appliance.privileged.table import TABLE
@@ -30,7 +32,7 @@ from appliance.privileged.verbs.power import PowerOff, Reboot
 from appliance.privileged.verbs.reset import Factory
 from appliance.privileged.verbs.services import DAEMON, UNITS
 from appliance.privileged.verbs.services import Restart as RestartUnit
-from appliance.screen import book, network_form, orders, sticks
+from appliance.screen import book, orders, sticks
 from appliance.screen.facts import Facts
 from appliance.screen.gather import Gatherer, in_thread
 from appliance.screen.limits import Attempts
@@ -80,10 +82,10 @@ class Acting:
         try:
             return await self.helper.call(verb, hears)
         except ApplianceError as error:
-            if error.code != "helper-missing" or not (self.gatherer.is_appliance() and running_as_root()):
+            nobody = error.code in ("helper-missing", "helper-down")
+            if not nobody or not (self.gatherer.is_appliance() and running_as_root()):
                 raise
-        result: Any = await TABLE[verb.name].act(verb, self.computer, hears)
-        return result  # type: ignore[no-any-return]
+        return cast("R", await TABLE[verb.name].act(verb, self.computer, hears))
 
     # -- the appliance
 
@@ -115,18 +117,34 @@ class Acting:
     # -- the network
 
     async def look_at_network(self, order: orders.LookAtNetwork, facts: Facts, say: Say) -> Outcome:
-        """How the console is reached; a change that waits to be confirmed, from wherever it came, comes first."""
+        """All of it; a change that waits to be confirmed, from wherever it came, comes first."""
         status = await self._privileged(network.Status(), say)
         if status.trial is not None:
             return orders.NetworkTried(status.trial.until, plan(status.layout, status.trial.layout, "", {}).lines)
-        return network_form.look(status)
+        return orders.NetworkSeen(status.layout, status.seen, await in_thread(self._served))
+
+    def _served(self) -> tuple[Served, ...]:
+        """Where machines are served; unknown where the configuration cannot be read, and then none."""
+        with suppress(ApplianceError):
+            return served(self.gatherer.config())
+        return ()
 
     async def try_network(self, order: orders.TryNetwork, facts: Facts, say: Say) -> Outcome:
         """Put the settings on for a minute."""
         status = await self._privileged(network.Status(), say)
-        wanted = network_form.changed(status.layout, order.settings)
-        trial = await self._privileged(network.Apply(wanted), say)
-        return orders.NetworkTried(trial.until, plan(status.layout, wanted, "", {}).lines)
+        if status.layout != order.before:
+            what = "somebody has changed the networks meanwhile"
+            raise Conflict("network-changed", what, "leave this page, and look at them again")
+        lines = order.told
+        try:
+            trial = await self._privileged(network.Apply(order.after, order.unserve), say)
+        except Conflict as error:
+            if error.code != "network-unserved":
+                raise
+            # It is on trial, and what it costs is read before it is kept: the screen is there to get in at all.
+            trial = await self._privileged(network.Apply(order.after, unserve=True), say)
+            lines = (*lines, error.message)
+        return orders.NetworkTried(trial.until, lines)
 
     async def keep_network(self, order: orders.KeepNetwork, facts: Facts, say: Say) -> Outcome:
         """What is tried lasts."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.errors import ApplianceError
+from appliance.events import Event
 from appliance.screen.facts import Happened
-from appliance.store import accounts, events
+from appliance.store import accounts, events, machines
 
 T = TypeVar("T")
 BUSY_SECONDS = 2.0
@@ -36,7 +37,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             db.execute("PRAGMA user_version").fetchone()
-            db.execute("SELECT 1 FROM users").fetchone()
+            db.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:  # no room or no right for its index of the write-ahead log
             db.close()
             reason = error
@@ -58,10 +59,34 @@ def _read(state_dir: Path, job: Callable[[sqlite3.Connection], T]) -> T:
             raise ApplianceError("store-unusable", text, "restart the daemon") from error
 
 
+def is_begun(state_dir: Path) -> bool:
+    """Whether there is a store with something in it; the daemon makes its tables in one step when it first starts.
+
+    Raises ApplianceError ``store-unusable``.
+    """
+    if not (state_dir / "store.db").exists():
+        return False
+    return bool(_read(state_dir, lambda db: db.execute("PRAGMA user_version").fetchone()[0]))
+
+
 def last_events(state_dir: Path, count: int) -> tuple[Happened, ...]:
-    """The newest events, without those that are for administrators only. Raises ApplianceError ``store-unusable``."""
-    found = _read(state_dir, lambda db: events.query(db, limit=count, private=False))
-    return tuple(Happened(each.at, f"{each.text} ({each.reason})" if each.reason else each.text) for each in found)
+    """The newest events, each with the machine that it is of; none that are for administrators only.
+
+    Raises ApplianceError ``store-unusable``.
+    """
+
+    def look(db: sqlite3.Connection) -> tuple[Happened, ...]:
+        found = events.query(db, limit=count, private=False)
+        names = machines.names(db, sorted({each.machine for each in found if each.machine}))
+        return tuple(Happened(each.at, _told(each, names.get(each.machine or "", ""))) for each in found)
+
+    return _read(state_dir, look)
+
+
+def _told(event: Event, machine: str) -> str:
+    """In one line, with the name of its machine."""
+    text = event.text if not machine or machine in event.text else f"{machine}: {event.text}"
+    return f"{text} ({event.reason})" if event.reason else text
 
 
 def users(state_dir: Path) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ import msgspec
 from appliance import __version__, command
 from appliance.config import Config, load
 from appliance.errors import ApplianceError
+from appliance.installer import stick
 from appliance.privileged.computer import Computer
 from appliance.privileged.network_state import NetworkState
 from appliance.privileged.services import states
@@ -47,6 +48,8 @@ class Places:
     record: Path = Path("/state/updates/record.json")
     seed_problem: Path = Path("/run/appliance/seed-problem")
     """Why a seed was not applied, in one line."""
+    start_problem: Path = Path("/run/appliance/start-problem")
+    """What keeps the appliance from starting, in one line."""
     attempts: Path = Path("/run/appliance-screen/attempts.json")
     sys: Path = Path("/sys")
     qrm_disks: Path = Path("/dev/disk/qrm")
@@ -88,6 +91,8 @@ class Gatherer:
         warnings += network.told
         if seed := _text(self.places.seed_problem).partition("\n")[0].strip():
             warnings.append(f"The seed was not applied: {seed}")
+        if problem := _text(self.places.start_problem).partition("\n")[0].strip():
+            warnings.append(f"The appliance does not start: {problem}.")
         now = time.time()
         setup = "" if told[1] else _text(state_dir / "setup-url").partition("\n")[0].strip()
         return Facts(
@@ -122,19 +127,11 @@ class Gatherer:
 
     def source_disk(self) -> Path | None:
         """The disk that root is on; None where this is no flashed appliance."""
-        with suppress(OSError):
-            partition = (self.places.qrm_disks / "root-a").resolve(strict=True)
-            parent = (self.places.sys / "class/block" / partition.name).resolve(strict=True).parent
-            return partition.with_name(parent.name)
-        return None
+        return stick.source_disk(self.places.qrm_disks, self.places.sys)
 
     def is_removable(self) -> bool:
-        """Whether root is on a stick: the medium can be taken out, or is attached by USB (sysfs-block(5))."""
-        disk = self.source_disk()
-        if disk is None:
-            return False
-        device = self.places.sys / "class/block" / disk.name
-        return _text(device / "removable").strip() == "1" or "/usb" in str(device.resolve())
+        """Whether root is on a stick."""
+        return stick.is_removable(self.places.qrm_disks, self.places.sys)
 
     def _network(self) -> Network:
         state = NetworkState(self.computer.roots)
@@ -222,7 +219,7 @@ def in_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
 
 def _from_store(state_dir: Path) -> tuple[tuple[Happened, ...], bool]:
     """The last events, and whether somebody has an account. A store that nobody made yet is no trouble."""
-    if not (state_dir / "store.db").exists():
+    if not book.is_begun(state_dir):
         return (), False
     return book.last_events(state_dir, EVENTS), bool(book.users(state_dir))
 

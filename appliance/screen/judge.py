@@ -7,7 +7,7 @@ import msgspec
 from appliance.privileged.verbs.network import Reverted
 from appliance.privileged.verbs.services import DAEMON, UnitState
 from appliance.screen.facts import Service
-from appliance.updates.record import Record, Stage
+from appliance.updates.record import SILENT, Record, Stage, Update
 
 EXPECTED = (DAEMON, "systemd-networkd.service", "chrony.service")
 """Units that always run; the others rest until they are needed, or were never wanted."""
@@ -109,6 +109,15 @@ def taken_back(reverted: Reverted | None, now: float) -> str:
     return f"The last change of the network was taken back: {reverted.why}."
 
 
+def _on_trial(update: Update) -> str:
+    """A try that was not judged yet stands in the record as one that was silent: it still goes on."""
+    judged = [each.reasons for each in update.tries if each.reasons != (SILENT,)]
+    why = "; ".join(judged[-1]) if judged else ""
+    if update.tries and update.tries[-1].reasons == (SILENT,):
+        return f"Version {update.version} is on trial, and being judged" + (f"; the try before: {why}." if why else ".")
+    return f"Version {update.version} is on trial and not good yet" + (f": {why}." if why else ".")
+
+
 def update(record: Record, slot: str) -> str:
     """What is to be known of the last update; empty: nothing."""
     last = record.last
@@ -117,8 +126,7 @@ def update(record: Record, slot: str) -> str:
     if last.stage is Stage.FELL_BACK:
         return f"The update to {last.version} did not hold: {last.reason}. The version before runs."
     if last.stage is Stage.TRYING and last.slot == slot:
-        why = "; ".join(last.tries[-1].reasons) if last.tries else ""
-        return f"Version {last.version} is on trial and not good yet" + (f": {why}." if why else ".")
+        return _on_trial(last)
     if last.stage in (Stage.CUT_OFF, Stage.FAILED):
         return f"The update to {last.version} was not installed: {last.reason}."
     return ""

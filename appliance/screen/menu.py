@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from appliance.installer.disks import Disk
 from appliance.privileged.verbs.journal import KERNEL
 from appliance.privileged.verbs.services import DAEMON
-from appliance.screen import network_form
+from appliance.screen import interface_form, network_form, networks
 from appliance.screen.facts import Facts
+from appliance.screen.interface_form import Chosen
 from appliance.screen.orders import (
     Backup,
     BackupsSeen,
@@ -27,6 +28,7 @@ from appliance.screen.orders import (
     LookAtUsers,
     LookForBackups,
     MakeLink,
+    NetworkSeen,
     OpenShell,
     Order,
     ReadLog,
@@ -36,7 +38,7 @@ from appliance.screen.orders import (
     SwitchOff,
     UsersSeen,
 )
-from appliance.screen.pages import Code, Confirm, Field, Form, Item, Menu, Page
+from appliance.screen.pages import Code, Confirm, Field, Form, Item, Menu, Page, Told
 
 KEEP_WORD = "keep"
 RESTART_WORD, OFF_WORD, INSTALL_WORD = "restart", "switch off", "install"
@@ -68,7 +70,7 @@ def main(facts: Facts) -> Menu:
         (facts.may_install, Item("Install onto a disk of this computer", "install")),
         (bool(facts.setup), Item("Set-up link as a QR code", "code")),
         (facts.setup_expired, Item("Make a fresh set-up link", "fresh-link", about="restarts the services")),
-        (True, Item("Network settings", "network")),
+        (True, Item(networks.TITLE, "network")),
         (True, Item("Log", "log")),
         (not facts.setup, Item("Reset a password", "users")),
         (not facts.setup, Item("Shell", "shell", about="asks for an administrator's name and password")),
@@ -78,6 +80,37 @@ def main(facts: Facts) -> Menu:
         (True, Item("Factory reset", "reset", about="forgets everything")),
     )
     return Menu("Menu", tuple(item for there, item in everything if there))
+
+
+def _console(value: object, facts: Facts) -> Form:
+    assert isinstance(value, NetworkSeen)
+    return network_form.form(value)
+
+
+def _interface(value: object, facts: Facts) -> Menu:
+    assert isinstance(value, Chosen)
+    return networks.interface(value)
+
+
+def _change_interface(value: object, facts: Facts) -> Form:
+    assert isinstance(value, Chosen)
+    return interface_form.form(value)
+
+
+def _take_away(value: object, facts: Facts) -> Page:
+    assert isinstance(value, Chosen)
+    return _question(networks.take_away(value), f"Take {value.interface.name} away")
+
+
+def _nat(value: object, facts: Facts) -> Page:
+    assert isinstance(value, NetworkSeen)
+    return _question(networks.switch_nat(value), networks.TITLE)
+
+
+def _question(asked: Confirm | Failed, title: str) -> Page:
+    if isinstance(asked, Confirm):
+        return asked
+    return Told(title, tuple(each for each in (asked.message, asked.hint) if each), good=False)
 
 
 _URGENT = ("failed", "starting", "stopped", "running", "resting")
@@ -212,6 +245,12 @@ CHOICES: dict[str, Choice] = {
     "code": lambda value, facts: Code(),
     "fresh-link": lambda value, facts: Begin("Set-up link", MakeLink()),
     "network": lambda value, facts: Begin("Looking at the network", LookAtNetwork()),
+    "console": _console,
+    "interface": _interface,
+    "change-interface": _change_interface,
+    "make": _change_interface,
+    "take-away": _take_away,
+    "nat": _nat,
     "log": _log_menu,
     "read-log": _read_log,
     "users": lambda value, facts: Begin("Looking at the users", LookAtUsers()),
@@ -227,6 +266,7 @@ CHOICES: dict[str, Choice] = {
 
 FORMS: dict[str, Callable[[Form], Order | Confirm | Failed]] = {
     "network": network_form.read,
+    "interface": interface_form.read,
     "password": _read_password,
     "shell": _read_shell,
     "backup": _read_backup,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 
 from appliance.installer.disks import Disk
+from appliance.networking.layout import Layout
+from appliance.networking.served import Served
+from appliance.privileged.verbs.network import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +25,20 @@ class Cancel(Order):
 
 @dataclass(frozen=True, slots=True)
 class LookAtNetwork(Order):
-    """Which network cards there are and how the management network is reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The management network, as far as a form of four lines goes."""
-
-    nic: str
-    method: str = "dhcp"
-    """``dhcp`` or ``static``."""
-    address: str = ""
-    """With its prefix: ``192.168.1.50/24``."""
-    gateway: str = ""
-    dns: str = ""
-    """Addresses, separated by spaces or commas."""
+    """Which interfaces there are, and how the console is reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class TryNetwork(Order):
-    """Use other settings for a minute; they last once they are kept."""
+    """Use other networks for a minute; they last once they are kept."""
 
-    settings: Settings
+    before: Layout
+    """Those that were shown: where others are in force by now, nothing is done."""
+    after: Layout
+    told: tuple[str, ...] = ()
+    """What changes, in words, as it was agreed to."""
+    unserve: bool = False
+    """Whether it was agreed that subnets are not served any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +159,20 @@ class Progress(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
-class Nic:
-    """A network card, as people tell it from others."""
-
-    name: str
-    mac: str
-    has_link: bool
-    addresses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkSeen(Outcome):
-    """The cards, and the settings in force."""
+    """The networks in force, and what the computer has at this moment."""
 
-    nics: tuple[Nic, ...]
-    present: Settings
+    layout: Layout
+    seen: tuple[Seen, ...] = ()
+    served: tuple[Served, ...] = ()
+    """Subnets that machines are served on, as far as that is known."""
+
+    def now(self, name: str) -> Seen | None:
+        """An interface of the layout as the kernel has it: a NIC is known by its MAC address, all else by its name."""
+        of = self.layout.named(name)
+        if of is None or of.kind != "nic":
+            return next((each for each in self.seen if each.name == name), None)
+        return next((each for each in self.seen if each.is_nic and each.mac == of.mac), None)
 
 
 @dataclass(frozen=True, slots=True)

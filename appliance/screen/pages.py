@@ -49,8 +49,8 @@ class Field:
     choices: tuple[tuple[str, str], ...] = ()
     """Values with their words; empty: anything can be typed."""
     secret: bool = False
-    only_for: tuple[str, str] | None = None
-    """Name and value of another field that this one is there for."""
+    only_for: tuple[str, ...] = ()
+    """Name of another field, and the values of it that this one is there for; empty: it is always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,7 @@ class Form:
     def shown(self) -> tuple[Field, ...]:
         """The fields that matter with what stands in the others."""
         values = self.values()
-        return tuple(
-            each for each in self.fields if each.only_for is None or values[each.only_for[0]] == each.only_for[1]
-        )
+        return tuple(each for each in self.fields if not each.only_for or values[each.only_for[0]] in each.only_for[1:])
 
     def values(self) -> dict[str, str]:
         """What stands in it, by name."""
@@ -98,6 +96,8 @@ class Confirm:
     word: str
     typed: str = ""
     wrong: bool = False
+    first: int = 0
+    """The first of the lines in sight: on a small terminal there may be no room for all."""
 
 
 @dataclass(frozen=True, slots=True)

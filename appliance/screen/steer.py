@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from appliance.screen import menu, network_form
+from appliance.screen import menu, networks
 from appliance.screen.facts import Facts
 from appliance.screen.keys import Key, Position
 from appliance.screen.orders import (
@@ -199,6 +199,9 @@ def _corrected(form: Form, failed: Failed) -> Form:
 
 
 def _on_confirm(ui: Ui, page: Confirm, key: str) -> Step:
+    moves = {"up": -1, "pgup": -5, "down": 1, "pgdn": 5}
+    if key in moves:
+        return Step(ui.swapped(replace(page, first=_within(page.first + moves[key], len(page.lines)))))
     if key != "enter":
         return Step(ui.swapped(replace(page, typed=_edited(page.typed, key), wrong=False)))
     if page.typed.strip() == page.word:
@@ -259,7 +262,7 @@ def _above_forms(ui: Ui) -> Ui:
 def _shown(outcome: Outcome, busy: Busy, size: Size) -> Page:
     match outcome:
         case NetworkSeen():
-            return network_form.form(outcome)
+            return networks.menu(outcome)
         case UsersSeen():
             return menu.users(outcome)
         case LogRead():
@@ -283,7 +286,7 @@ def passed(ui: Ui, facts: Facts) -> Ui:
     page = ui.top
     if isinstance(page, Trial) and facts.at >= page.until:
         lines = ("Nobody kept the new settings in time, so those of before are in force again.",)
-        return ui.swapped(Told("Network settings", lines, good=False))
+        return ui.swapped(Told(networks.TITLE, lines, good=False))
     return ui
 
 

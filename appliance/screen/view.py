@@ -27,6 +27,8 @@ from appliance.screen.text import (
 
 LABEL = 14
 """Cells of the labels at the left."""
+LEAST_FIELDS = 6
+"""Lines of a form that are seen at once, before what stands above them goes."""
 _KEYS = {
     Code: "Enter: back",
     Menu: "Up, Down: move   Enter: choose   Esc: back",
@@ -106,7 +108,7 @@ def _body(page: Page, facts: Facts, size: Size) -> list[Line]:
         case Menu():
             return _menu(page, size)
         case Form():
-            return _with_end(_form(page, size), size)
+            return _form(page, size)
         case Confirm():
             return _with_end(_confirm(page, size), size)
         case Reader():
@@ -132,18 +134,19 @@ def _front(facts: Facts, size: Size) -> list[Line]:
 
 
 def _reached(facts: Facts, size: Size) -> list[Line]:
-    urls = facts.urls or ("not reachable: no address (Enter, Network settings)",)
+    room = max(size.columns - LABEL, 20)
+    urls = facts.urls or tuple(wrapped("not reachable: no address (Enter, Network settings)", room))
     lines = _labelled("Console", list(urls[:4]))
     if facts.fingerprint:
         lines += _labelled("Fingerprint", _parted(spaced_fingerprint(facts.fingerprint), size.columns - LABEL))
     if facts.may_install:
-        lines += _labelled("Installer", ["This appliance runs from a stick. Press I to install it onto a disk."])
+        note = "This appliance runs from a stick. Press I to install it onto a disk."
+        lines += _labelled("Installer", wrapped(note, room))
     if facts.setup:
         link = setup_link(facts) or f"{facts.setup} (there is no address yet to open it at)"
         note = "Nobody has an account yet: open this link, which is good once. Q shows it as a QR code."
         if facts.setup_expired:
             note = "This link was good for a day, which is over. The menu makes a fresh one."
-        room = max(size.columns - LABEL, 20)
         lines += [replace(each, style=STRONG) for each in _labelled("Set-up", wrapped(link, room))]
         lines += _labelled("", wrapped(note, room))
     return lines
@@ -210,10 +213,17 @@ def _wrapped_inset(text: str, columns: int) -> list[str]:
 
 def _menu(page: Menu, size: Size) -> list[Line]:
     head = [*_heading(page.title), *_prose(page.intro, size), *([Line()] if page.intro else [])]
-    room = max(size.rows - len(head), 1)
-    first = max(0, min(page.at - room // 2, len(page.items) - room))
-    shown = list(enumerate(page.items))[first : first + room]
-    return [*head, *(_item(place, each, page.at == place, size) for place, each in shown)]
+    # However much there is to say, some of what can be chosen is in sight.
+    head = head[: max(size.rows - min(len(page.items), 4), 1)]
+    items = [_item(place, each, page.at == place, size) for place, each in enumerate(page.items)]
+    return [*head, *_around(items, page.at, size.rows - len(head))]
+
+
+def _around(lines: list[Line], at: int, room: int) -> list[Line]:
+    """As many as there is room for, that one among them."""
+    room = max(room, 1)
+    first = max(0, min(at - room // 2, len(lines) - room))
+    return lines[first : first + room]
 
 
 def _item(place: int, item: Item, chosen: bool, size: Size) -> Line:
@@ -224,30 +234,58 @@ def _item(place: int, item: Item, chosen: bool, size: Size) -> Line:
 
 
 def _form(page: Form, size: Size) -> list[Line]:
+    """On a small terminal what is filled in just now, and what is wrong with it: the rest scrolls, or has to go."""
     shown = page.shown()
-    lines = [*_heading(page.title), *_prose(page.intro, size), Line()]
-    lines += [_field(each, page.at == place, size) for place, each in enumerate(shown)]
-    button = f"{'>' if page.at >= len(shown) else ' '} [ {page.button} ]"
-    lines += [Line(), Line(button, CHOSEN if page.at >= len(shown) else PLAIN)]
-    if page.error:
-        lines += [Line(), *_prose((f"! {page.error}",), size, WARN)]
-    return lines
+    at = min(page.at, len(shown))
+    lines = [_field(each, at == place, size) for place, each in enumerate(shown)]
+    button = Line(f"{'>' if at == len(shown) else ' '} [ {page.button} ]", CHOSEN if at == len(shown) else PLAIN)
+    error = _prose((f"! {page.error}",), size, WARN) if page.error else []
+    intro = _prose(page.intro, size)
+    roomy = [
+        *_heading(page.title),
+        *intro,
+        *([Line()] if intro else []),
+        *lines,
+        Line(),
+        button,
+        *([Line()] if error else []),
+        *error,
+    ]
+    if len(roomy) <= size.rows:
+        return roomy
+    head = [Line(page.title, STRONG), *intro]
+    error = error[: max(size.rows - 2, 0)]
+    head = head if size.rows - len(head) - len(error) >= LEAST_FIELDS else head[:1]
+    return [*head, *_around([*lines, button], at, size.rows - len(head) - len(error)), *error]
 
 
 def _field(field: Field, at: bool, size: Size) -> Line:
-    words = dict(field.choices).get(field.value, field.value)
-    shown = f"< {words} >" if field.choices else "*" * len(field.value) if field.secret else words
     mark, room = ">" if at else " ", max(size.columns - LABEL - 8, 4)
-    cursor = "_" if at and not field.choices else ""
-    return Line(f"{mark} {padded(field.label, LABEL + 2)} {tail(clean(shown), room)}{cursor}", STRONG if at else PLAIN)
+    if field.choices:
+        words = dict(field.choices).get(field.value, field.value)
+        shown = f"< {cut(clean(words), max(room - 1, 1))} >"
+    else:
+        shown = tail("*" * len(field.value) if field.secret else clean(field.value), room) + ("_" if at else "")
+    return Line(f"{mark} {padded(field.label, LABEL + 2)} {shown}", STRONG if at else PLAIN)
 
 
 def _confirm(page: Confirm, size: Size) -> list[Line]:
-    lines = [*_heading(page.title), *_prose(page.lines, size), Line()]
-    lines += [Line(f"Type {page.word} to go on:", STRONG), Line(f"> {tail(clean(page.typed), size.columns - 4)}_")]
+    ask = [Line(f"Type {page.word} to go on:", STRONG), Line(f"> {tail(clean(page.typed), size.columns - 4)}_")]
     if page.wrong:
-        lines += [Line(), Line("! That is something else. Nothing was done.", WARN)]
-    return lines
+        ask.append(Line("! That is something else. Nothing was done.", WARN))
+    roomy = [*_heading(page.title), *_prose(page.lines, size), Line(), *ask]
+    if len(roomy) <= size.rows:
+        return roomy
+    said = _prose(page.lines[page.first :], size)
+    room = max(size.rows - len(ask) - 2, 0)
+    more = "Down: more" if len(said) > room else "Up: what is above" if page.first else ""
+    return [
+        Line(ends(page.title, more, size.columns), STRONG),
+        *said[:room],
+        *[Line()] * (room - len(said)),
+        Line(),
+        *ask,
+    ]
 
 
 # -- reading and waiting
@@ -273,7 +311,7 @@ def _busy(page: Busy, size: Size) -> list[Line]:
 def _trial(page: Trial, facts: Facts, size: Size) -> list[Line]:
     ask = f"Does the network work? In {_left(facts, page.until)} the settings of before come back by themselves."
     where = facts.urls or ("no address yet",)
-    lines = [*_heading("The new settings are in use"), *_prose(page.lines, size), Line()]
+    lines = [*_heading("The new settings are in use"), *_prose(tuple(f"  {each}" for each in page.lines), size), Line()]
     lines += [*_labelled("Console", list(where)), Line(), *_prose((ask,), size), Line()]
     typed = Line(f"> {tail(clean(page.typed), size.columns - 4)}_")
     return [*lines, Line(f"Type {KEEP_WORD} to keep them:", STRONG), typed]

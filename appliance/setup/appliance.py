@@ -36,5 +36,8 @@ class Appliance(Protocol):
     async def write(self, set_up: SetUp) -> None:
         """Configuration, names, clock and data disks; doing it again changes nothing."""
 
+    async def let_in(self, set_up: SetUp) -> None:
+        """Whose SSH keys are root's; after all the rest, so that nobody is let into what could not be set up."""
+
     async def restart(self) -> None:
         """Start the daemon anew, so that it serves what was written."""

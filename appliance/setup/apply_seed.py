@@ -12,6 +12,11 @@ from appliance.setup.hardware import check_disks, check_nics, check_zone, resolv
 from appliance.setup.summary import summary
 from appliance.state import write_whole
 
+WAITS = (
+    "this runs from the installer's stick, so nothing is set up and no disk is cleared: the seed is copied with the "
+    "rest, and applied at the first start of the disk that it is installed onto"
+)
+"""What is said of a good seed on a stick."""
 APPLIED = "seed-applied.json"
 """Digests of the seeds that were applied, in the directory of what set-up keeps."""
 
@@ -26,6 +31,8 @@ class Places:
     """The daemon's."""
     owner: tuple[int, int] = (0, 0)
     """The daemon's user and group."""
+    is_installer: bool = False
+    """Whether the seed is not for what runs now, but for the disk that it is going to be installed onto."""
 
 
 async def apply(path: Path, places: Places, appliance: Appliance) -> str:
@@ -41,6 +48,8 @@ async def apply(path: Path, places: Places, appliance: Appliance) -> str:
         _finish_taking_away(path, text, name)
         return "this seed was applied already"
     set_up, complain = seed.read(text, name)
+    if places.is_installer:
+        return WAITS
     found = await appliance.found()
     check_nics(set_up, found.nics, complain)
     check_zone(set_up.site.time_zone, found.zones, complain)
@@ -50,6 +59,7 @@ async def apply(path: Path, places: Places, appliance: Appliance) -> str:
         await appliance.keep_network()  # nobody is there who could come over it
     await appliance.write(set_up)
     left.leave(set_up, places.state_dir, places.owner)
+    await appliance.let_in(set_up)  # last: who is let in by SSH stands in what was left, from which it is told
     secret = set_up.account.password_hash
     _remember(places, seed_partition.digest(text), seed_partition.digest(seed_partition.without(text, secret)))
     seed_partition.take_away(path, secret)

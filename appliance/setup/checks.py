@@ -39,13 +39,19 @@ def check(set_up: SetUp, complain: Complain) -> None:
 
 
 def check_account(account: Account, complain: Complain) -> None:
-    """The first administrator's name, and that the hash is one that log-ins can be checked with."""
+    """The first administrator's name, a hash that log-ins can be checked with, and keys that sshd takes."""
     try:
         check_name(account.name)
     except Invalid as error:
         raise complain("account", "name", error.message, error.hint) from error
     if account.password_hash:
         _check_hash(account.password_hash, complain)
+    from appliance.authorized_keys import parse_all
+
+    try:
+        parse_all(account.ssh_keys, "ssh_keys")
+    except Invalid as error:
+        raise complain("account", "ssh_keys", error.message, error.hint) from error
 
 
 def _check_hash(stored: str, complain: Complain) -> None:

@@ -13,6 +13,11 @@ from appliance.setup.value import BY_DHCP, Provisioning, SetUp
 CONSOLE_PORT = 8443
 DEMO = "/usr/share/qrm/demo"
 """Where the image has the demo system."""
+RESOLVER = "127.0.0.54"
+"""systemd-resolved as a proxy (systemd-resolved.service(8)): it asks the name servers that the appliance's own networks
+have at the moment, whether DHCP named them or somebody wrote them down. Unlike 127.0.0.53 it hands on what they say as
+it is, with all that DNSSEC needs.
+"""
 _HEAD = """\
 # Written by set-up. On an appliance it is changed through the console, the API or qrm: what is edited here by hand
 # stays until the next change.
@@ -24,7 +29,7 @@ def configuration(set_up: SetUp) -> str:
     sections = [
         ("[site]", {"domain": set_up.site.domain, "preload": [DEMO]}),
         *([("[[subnet]]", _subnet(set_up, set_up.provisioning))] if set_up.provisioning else []),
-        ("[dns]", {"forwarders": list(set_up.management.dns)}),
+        ("[dns]", {"forwarders": [RESOLVER]}),
         ("[web]", {"listen": [f"0.0.0.0:{CONSOLE_PORT}"], "hosts": _hosts(set_up)}),
     ]
     return "\n".join([_HEAD, *(_section(head, values) for head, values in sections)])

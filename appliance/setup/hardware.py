@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from appliance.errors import Invalid
 from appliance.machine import parse_mac
 from appliance.setup.checks import Complain
-from appliance.setup.value import SetUp, Storage
+from appliance.setup.value import Management, SetUp, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Found:
     disks: tuple[FoundDisk, ...] = ()
     zones: frozenset[str] = frozenset()
     """Names of time zones; empty where they are not known."""
+    management: Management | None = None
+    """How the console is reached where somebody gave it a fixed address already, on the screen; else None."""
 
 
 def nic_of(nics: Iterable[FoundNic], text: str) -> FoundNic | None:

@@ -18,7 +18,7 @@ from appliance.setup import stored
 from appliance.setup.configuration import rules
 from appliance.setup.draft import Progress
 from appliance.setup.summary import summary
-from appliance.setup.value import SetUp
+from appliance.setup.value import Account, SetUp
 from appliance.state import write_whole
 from appliance.store import accounts, subnet_rules
 from appliance.store.accounts import User
@@ -60,6 +60,7 @@ async def take_up(store: Store, bus: Bus, state_dir: Path, now: float) -> bool:
             accounts.add_user(db, User(account.name, account.password_hash, "admin", now))
             after = {"role": "admin"}
             audit.note(db, APPLIANCE, "user.create", ("user", account.name, account.name), None, after, now=now)
+        _note_keys(db, tell, account, now)
         for interface, chosen in rules(left).items():
             subnet_rules.choose(db, interface, chosen)
         stored.put_progress(db, Progress("done", account.name, message="The appliance is set up"))
@@ -68,3 +69,15 @@ async def take_up(store: Store, bus: Bus, state_dir: Path, now: float) -> bool:
     await record(store, bus, job)
     path.unlink(missing_ok=True)
     return True
+
+
+def _note_keys(db: sqlite3.Connection, tell: Tell, account: Account, now: float) -> None:
+    """That a seed has let somebody in by SSH; it was carried out by who wrote the file."""
+    from appliance.authorized_keys import parse_all
+
+    keys = parse_all(account.ssh_keys, "ssh_keys")
+    if keys:
+        after = {key.fingerprint: " ".join(filter(None, [key.kind, key.comment])) for key in keys}
+        audit.note(db, APPLIANCE, "ssh.authorize", ("appliance", "ssh", "SSH"), {}, after, now=now)
+        names = ", ".join(key.comment or key.fingerprint for key in keys)
+        tell(Event("appliance.ssh", now, "a seed file lets people log in to the appliance by SSH", f"let in: {names}"))

@@ -40,12 +40,15 @@ def parse(text: str, name: str) -> SetUp:
 
 EXAMPLE = """\
 # Seed of an appliance: put it on the SEED partition of the flashed disk, as seed.toml.
-# It is applied once, at the first start that finds it. See what it would do with: qrm seed check seed.toml
+# It is applied once, at the first start that finds it; on a stick, by the disk that the stick is installed onto.
+# See what it would do with: qrm seed check seed.toml
 
 [account]
 name = "admin"
 # A hash, never the password: qrm seed hash. Leave it out, and the link on the appliance's screen makes the account.
 # password_hash = "$argon2id$v=19$..."
+# Whose SSH keys let them in as root of the appliance itself, each as the line of a .pub file. None: SSH stays off.
+# ssh_keys = ["ssh-ed25519 AAAA... you@laptop"]
 
 [site]
 host_name = "appliance"

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 from appliance import command
 from appliance.errors import ApplianceError
@@ -72,9 +71,10 @@ def take_away(path: Path, secret: str) -> int:
         return 0
     found = 0
     with path.open("r+b") as partition:
-        at = 0
-        while chunk := _piece(partition, at, PIECE + len(wanted) - 1):
-            place = chunk.find(wanted)
+        at, end = 0, partition.seek(0, os.SEEK_END)
+        while at < end:  # the kernel refuses to go beyond the end of a disk, other than of a file
+            partition.seek(at)
+            place = partition.read(PIECE + len(wanted) - 1).find(wanted)
             if place < 0:
                 at += PIECE
                 continue
@@ -84,8 +84,3 @@ def take_away(path: Path, secret: str) -> int:
         partition.flush()
         os.fsync(partition.fileno())
     return found
-
-
-def _piece(partition: BinaryIO, at: int, count: int) -> bytes:
-    partition.seek(at)
-    return partition.read(count)

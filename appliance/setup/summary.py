@@ -18,6 +18,7 @@ def lines(set_up: SetUp) -> list[tuple[str, str]]:
         account = f"{set_up.account.name}, with the password behind the hash"
     return [
         ("administrator", account),
+        ("SSH", _ssh(set_up)),
         ("name", f"{set_up.site.host_name}.{set_up.site.domain}"),
         ("time zone", set_up.site.time_zone),
         ("time servers", ", ".join(set_up.site.time_servers) or "Debian's public servers"),
@@ -25,6 +26,13 @@ def lines(set_up: SetUp) -> list[tuple[str, str]]:
         ("provisioning", _provisioning(set_up)),
         ("data group", ", ".join(set_up.storage.data_disks) or "what the appliance's own disk has left"),
     ]
+
+
+def _ssh(set_up: SetUp) -> str:
+    from appliance.authorized_keys import parse_all
+
+    keys = parse_all(set_up.account.ssh_keys, "ssh_keys")
+    return f"as root: {', '.join(key.comment or key.fingerprint for key in keys)}" if keys else "off"
 
 
 def _management(set_up: SetUp) -> str:

@@ -3,9 +3,9 @@
 import asyncio
 import zoneinfo
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Interface
 
 from appliance.errors import ApplianceError, Conflict
+from appliance.networking.layout import Layout
 from appliance.privileged.client import Privileged
 from appliance.privileged.verb import Done, Verb
 from appliance.privileged.verbs import configuration as configuration_verbs
@@ -14,11 +14,12 @@ from appliance.privileged.verbs import network as network_verbs
 from appliance.privileged.verbs.data import Prepare
 from appliance.privileged.verbs.firewall import Renew
 from appliance.privileged.verbs.services import DAEMON, Restart
+from appliance.privileged.verbs.ssh import Authorize
 from appliance.setup.appliance import Trial
 from appliance.setup.configuration import configuration
 from appliance.setup.hardware import Found, FoundDisk, FoundNic
 from appliance.setup.layout import layout
-from appliance.setup.value import BY_DHCP, SetUp
+from appliance.setup.value import Management, SetUp
 
 Look = Callable[[str], Awaitable[set[str]]]
 """Addresses of the DHCP servers that answer on an interface."""
@@ -37,7 +38,7 @@ class HelperAppliance:
         disks = await self._helper.call(disk_verbs.List())
         zones = await asyncio.to_thread(zoneinfo.available_timezones)
         nics = tuple(_nic(each) for each in status.seen if each.is_nic)
-        return Found(nics, tuple(_disk(each) for each in disks), frozenset(zones))
+        return Found(nics, tuple(_disk(each) for each in disks), frozenset(zones), _management(status.layout))
 
     async def servers(self, nic: str) -> tuple[str, ...]:
         """Asks as a computer without an address does."""
@@ -78,13 +79,18 @@ class HelperAppliance:
         verbs: tuple[Verb[Done], ...] = (
             configuration_verbs.HostName(site.host_name),
             configuration_verbs.TimeZone(site.time_zone),
-            configuration_verbs.TimeServers(site.time_servers, _served(set_up)),
+            configuration_verbs.TimeServers(site.time_servers),
             Prepare(set_up.storage.data_disks),
             configuration_verbs.Write(configuration(set_up)),
             Renew(),
         )
         for verb in verbs:
             await self._helper.call(verb)
+
+    async def let_in(self, set_up: SetUp) -> None:
+        """Those that are let in already stay where it names nobody."""
+        if set_up.account.ssh_keys:
+            await self._helper.call(Authorize(set_up.account.ssh_keys))
 
     async def restart(self) -> None:
         """The helper answers before systemd stops us."""
@@ -94,6 +100,12 @@ class HelperAppliance:
 def _nic(seen: network_verbs.Seen) -> FoundNic:
     addresses = tuple(each for each in seen.addresses if ":" not in each)
     return FoundNic(seen.name, seen.mac, seen.link, seen.speed or None, seen.driver, addresses)
+
+
+def _management(of: Layout) -> Management | None:
+    """As it was confirmed, where that is a fixed address of a card."""
+    fixed = (each for each in of.with_role("management") if each.kind == "nic" and each.method == "static")
+    return next((Management(each.name, each.addresses[0], each.gateway, each.dns) for each in fixed), None)
 
 
 def _disk(state: disk_verbs.DiskState) -> FoundDisk:
@@ -107,9 +119,3 @@ def _disk(state: disk_verbs.DiskState) -> FoundDisk:
         own=state.own,
         removable=state.removable,
     )
-
-
-def _served(set_up: SetUp) -> tuple[str, ...]:
-    """Networks that are given the time."""
-    text = set_up.provisioning_address
-    return (str(IPv4Interface(text).network),) if text not in ("", BY_DHCP) else ()

@@ -18,6 +18,8 @@ class Account:
     """As ``qrm seed hash`` prints it (argon2id); a password itself stands nowhere. Empty: the account is made by the
     one-time set-up link on the appliance's screen.
     """
+    ssh_keys: tuple[str, ...] = ()
+    """Public keys that may log in to the appliance itself by SSH, as root; none: SSH stays off."""
 
 
 @dataclass(frozen=True, slots=True)

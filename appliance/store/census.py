@@ -1,4 +1,4 @@
-"""How many there are of what, for the metrics."""
+"""How many there are of what, for the metrics, and whether there is any."""
 
 import sqlite3
 
@@ -13,6 +13,11 @@ def census(db: sqlite3.Connection) -> dict[str, Counts]:
         "machines": _by(db, "SELECT state, count(*) FROM machines GROUP BY state"),
         "tasks": _by(db, "SELECT status, count(*) FROM tasks GROUP BY status"),
     }
+
+
+def has_pools(db: sqlite3.Connection) -> bool:
+    """Whether there is a pool that is not retired: many computers have none, and load nothing that works with them."""
+    return bool(rows(db, "SELECT 1 FROM pools WHERE retired IS NULL LIMIT 1"))
 
 
 def _by(db: sqlite3.Connection, sql: str) -> Counts:

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from appliance.errors import ApplianceError
+from appliance.on_disk import sync
 from appliance.updates.copies import KEPT, PutAside, StoreCopy, fitting, needless, room_needed
 
 COPIES = "store-copies"
@@ -69,8 +70,8 @@ def _take(path: Path, copy: StoreCopy) -> None:
         _check_room(path)
         _write(path, directory / PART)
         (directory / PART).replace(directory / copy.name)
-        _sync(directory)
-        _sync(directory.parent)
+        sync(directory)
+        sync(directory.parent)
     except (sqlite3.Error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         hint = f"see to the disk and the rights of {directory}; the state was not changed"
@@ -117,7 +118,7 @@ def _go_back(path: Path, known: int, present: int) -> None:
         _keep(path, newer / PutAside(copy.taken, present).name)
         (directory / copy.name).replace(path)
         for each in (path.parent, directory):
-            _sync(each)
+            sync(each)
         kept = list(put_aside(path.parent).values())
         _remove(newer, [each.name for each in kept[: max(len(kept) - KEPT, 0)]])
     except OSError as error:
@@ -139,13 +140,5 @@ def _keep(path: Path, aside: Path) -> None:
         aside.unlink()
     if not aside.exists():
         os.link(path, aside)
-    _sync(aside.parent)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(aside.parent)
+    sync(path.parent)

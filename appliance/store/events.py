@@ -71,6 +71,12 @@ def query(
     return [replace(load(row[1], Event), id=row[0]) for row in rows(db, sql, *values, limit)]
 
 
+def last_at(db: sqlite3.Connection) -> float | None:
+    """Unix time of the event that was stored last; None where there is none."""
+    (row,) = rows(db, "SELECT (SELECT at FROM events ORDER BY id DESC LIMIT 1)")
+    return None if row[0] is None else float(row[0])
+
+
 def between(
     db: sqlite3.Connection,
     machine: str | None,

@@ -386,6 +386,26 @@ MIGRATIONS: tuple[str, ...] = (
     DROP TABLE leases_as_documents;
     CREATE INDEX leases_of ON leases(mac);
     """,
+    # Pools of storage: which are ours, what their volumes are for, what is under way. What is in them they say.
+    """
+    CREATE TABLE pools (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,
+        created REAL NOT NULL, retired REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX pools_name ON pools(name) WHERE retired IS NULL;
+    CREATE TABLE pools_told (pool INTEGER PRIMARY KEY REFERENCES pools(id) ON DELETE CASCADE, doc BLOB NOT NULL) STRICT;
+    CREATE TABLE volumes (
+        id TEXT PRIMARY KEY, pool INTEGER NOT NULL REFERENCES pools(id) ON DELETE CASCADE, name TEXT NOT NULL,
+        use TEXT NOT NULL, of TEXT NOT NULL, golden INTEGER NOT NULL, created REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX volumes_pool ON volumes(pool, name);
+    CREATE INDEX volumes_of ON volumes(use, of);
+    CREATE TABLE pool_work (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, pool INTEGER NOT NULL REFERENCES pools(id) ON DELETE CASCADE,
+        task INTEGER, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX pool_work_task ON pool_work(task) WHERE task IS NOT NULL;
+    """,
 )
 
 

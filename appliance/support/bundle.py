@@ -14,7 +14,8 @@ README = """\
 Support bundle of an appliance, made by its own program.
 
 What is in it: versions, the configuration in force, health, events, tasks and audited changes, machines and subnets
-without what opens them, figures, journals of the appliance's services, and its network.
+without what opens them, pools and what their volumes are for, figures, journals of the appliance's services, and its
+network.
 
 What is not: passwords and their hashes, keys, tokens, links to set it up, secrets of machines and of their power
 switches. Whatever looked like one of these is replaced by [hidden], checksums and fingerprints with it.
@@ -23,8 +24,8 @@ Look through it before you send it: it names your machines, their addresses and 
 """
 FILES = (
     "README.txt", "about.json", "configuration.json", "health.json", "packages.json", "machines.json",
-    "deployments.json", "subnets.json", "leases.json", "tasks.json", "events.jsonl", "audit.jsonl", "metrics.txt",
-    "network.json", "problems.txt",
+    "deployments.json", "subnets.json", "leases.json", "pools.json", "tasks.json", "events.jsonl", "audit.jsonl",
+    "metrics.txt", "network.json", "problems.txt",
 )  # fmt: skip
 """Everything that a bundle may hold, besides the journals in ``journal/``."""
 JOURNAL = "journal/"

@@ -1,7 +1,8 @@
-"""Which slot GRUB starts, as a model of ``image-builder/appliance/grub.cfg``. Pure.
+"""Which slot GRUB starts, as a model of ``image-builder/appliance/esp/grub.cfg``. Pure.
 
 Each start counts a try of the slot that it takes. A system that is up sets its count back; one that never comes so
-far is given up after three, and the slot before it is started. RAUC writes the same variables.
+far is given up after three, and the slot before it is started. A system that cannot even be loaded is a try as well:
+GRUB restarts the computer then. RAUC writes the same variables.
 """
 
 from collections.abc import Mapping

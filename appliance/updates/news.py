@@ -55,7 +55,8 @@ def of_restart(version: str, before: str, *, changes: bool) -> tuple[str, ...]:
     if not changes:
         return (NO_RESTART, away)
     return (
-        f"Version {version or 'of the other slot'} starts, and has ten minutes to show that it serves.",
+        f"Version {version or 'of the other slot'} starts, and has ten minutes to show that it serves, fifteen where"
+        " the computer is slow.",
         f"If it does not, it is started twice more. After that {before or 'the present version'} comes back by itself,"
         " with the state of before, and the reason is shown here.",
         away,

@@ -10,12 +10,13 @@ from enum import StrEnum
 
 import msgspec
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Conflict
 from appliance.updates.boot_choice import TRIES, is_good, may_start
 
 KEPT = 20
 """Updates that are remembered."""
 SILENT = "it was started, and never came as far as being judged"
+STOPPED = "it was cancelled while it was written; install it again, if it is wanted"
 NEVER_UP = "it was started three times, and never came as far as saying why it does not run"
 
 
@@ -104,6 +105,20 @@ def with_last(record: Record, update: Update) -> Record:
     return Record((*record.updates[:-1], update))
 
 
+def on_trial(record: Record, booted: str) -> Update | None:
+    """The update that runs, in the slot ``booted``, and was not judged yet; None: what runs is not on trial."""
+    update = record.going_on
+    return update if update is not None and update.slot == booted else None
+
+
+def check_no_trial(record: Record, booted: str) -> None:
+    """Raise Conflict ``update-on-trial`` while what runs is on trial: the other slot is the way back from it."""
+    if (update := on_trial(record, booted)) is not None:
+        text = f"version {update.version or f'of slot {booted}'} runs on trial, and another update would be written"
+        hint = "wait until it was found good, some minutes after a start, or until the version before is back"
+        raise Conflict("update-on-trial", f"{text} over the version before", hint)
+
+
 def begin(record: Record, update: Update, now: float) -> Record:
     """A further one; one that was still open is over with that."""
     if (open_one := record.going_on) is not None:
@@ -125,6 +140,12 @@ def not_installed(record: Record, reason: str, now: float) -> Record:
     """The newest was not written; nothing was started."""
     assert record.last is not None
     return with_last(record, _ended(record.last, Stage.FAILED, reason, now))
+
+
+def stopped(record: Record, now: float) -> Record:
+    """Somebody cancelled the newest while it was written. Its slot may hold anything, and is not started."""
+    assert record.last is not None
+    return with_last(record, _ended(record.last, Stage.CUT_OFF, STOPPED, now))
 
 
 @dataclass(frozen=True, slots=True)

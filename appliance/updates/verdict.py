@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DEADLINE_SECONDS = 600.0
-"""How long a version has from being judged: the slowest computer, with its first start on a migrated store."""
+DEADLINE_SECONDS, SLOW_DEADLINE_SECONDS = 600.0, 900.0
+"""How long a version has from being judged, with its first start on a migrated store; and that on a slow computer."""
+SLOW_START_SECONDS = 60.0
+"""From the kernel's start until judging begins: a server takes 10 to 30 s, an emulated one minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ def reasons(findings: Sequence[Finding]) -> tuple[str, ...]:
 def decided(findings: Sequence[Finding], began: float, now: float, deadline: float = DEADLINE_SECONDS) -> bool:
     """Whether it is time for the verdict: all hold, or the time is up."""
     return all(found.good for found in findings) or now - began >= deadline
+
+
+def deadline_of(start: float) -> float:
+    """Seconds that a version has on a computer whose start took ``start`` seconds before judging began.
+
+    A slow computer is not a bad version: what is given up for that cannot be installed there at all.
+    """
+    return SLOW_DEADLINE_SECONDS if start >= SLOW_START_SECONDS else DEADLINE_SECONDS
 
 
 def udp_ports(table: str) -> set[int]:

@@ -7,11 +7,13 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from appliance.errors import NotFound
+from appliance.reconcile.intake import Intake
 from appliance.reconcile.updates import Updates
 from appliance.store.documents import one
 from appliance.web import live, metrics
 from appliance.web.api import routes as api
 from appliance.web.api.updates import UPDATES
+from appliance.web.api.uploads import INTAKE
 from appliance.web.arrival import ARRIVAL, Arrival
 from appliance.web.auth import ACCOUNTS, Accounts
 from appliance.web.backups import BACKUPS, Backups
@@ -45,7 +47,10 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     app[HEALTH] = Health(services, lambda: certificate_facts(services.tls))
     app[SUPPORT] = Support(services, app[HEALTH])
     app[BACKUPS] = Backups(services)
-    app[UPDATES] = Updates(services.store, services.bus, services.clock, services.state_dir, services.privileged)
+    app[UPDATES] = services.updates or Updates(
+        services.store, services.bus, services.clock, services.state_dir, services.privileged
+    )
+    app[INTAKE] = services.intake or Intake(services.store, services.bus, services.clock, services.imports)
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}
     open_door(app, "GET", "/healthz", _health, EVERYBODY)
@@ -58,13 +63,14 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
 
 
 async def _health(request: web.Request) -> web.Response:
-    """For monitors: 200 while the state can be read."""
+    """For monitors: 200 while the state can be read. ``serves``: what is meant to be bound, for judging a version."""
 
     def job(db: sqlite3.Connection) -> None:
         one(db, "SELECT 1 FROM settings")
 
-    await request.app[SERVICES].store.read(job)
-    return web.json_response({"status": "ok"})
+    services = request.app[SERVICES]
+    await services.store.read(job)
+    return web.json_response({"status": "ok", "serves": list(services.serves())})
 
 
 async def _authority(request: web.Request) -> web.Response:

@@ -16,15 +16,15 @@ from appliance.accounts import Asker, require_person
 from appliance.backup import incoming
 from appliance.backup.format import Header
 from appliance.config import parse
-from appliance.config_subnets import interfaces_of
+from appliance.config_fitting import fit
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Event
-from appliance.network import interface_address
+from appliance.network import first_addresses
 from appliance.privileged.verbs.configuration import Write
 from appliance.privileged.verbs.network import Status
 from appliance.privileged.verbs.services import DAEMON, Restart
 from appliance.reconcile import audit
-from appliance.reconcile.imports import check_room
+from appliance.reconcile.disk_room import check_room
 from appliance.reconcile.record import Tell, record
 from appliance.web.services import Services
 
@@ -179,8 +179,8 @@ class Backups:
         """Put the configuration file of the restored backup in force, and start anew with it.
 
         Nobody has to: its networks may be those of another computer. Raises Denied for a token, NotFound, Conflict
-        ``configuration-unfit`` where an interface in it is not here, what is wrong with the file, and ApplianceError
-        ``helper-missing`` where files belong to somebody else.
+        ``configuration-unfit`` where a subnet in it does not fit the networks here, what is wrong with the file, and
+        ApplianceError ``helper-missing`` where files belong to somebody else.
         """
         require_person(by, "change the configuration")
         offered = await asyncio.to_thread(incoming.offered_configuration, self._state)
@@ -197,10 +197,11 @@ class Backups:
         from appliance.backup.configfile import with_state_dir
 
         text = with_state_dir(offered, self._state.resolve(), "the configuration of the backup")
-        missing = [name for name in interfaces_of(parse(text, "backup").subnet) if not _is_here(name)]
-        if missing:
-            message = f"this computer has no address on {', '.join(missing)}, which that configuration serves"
-            hint = "set up the networks of this appliance so that it has, or set up its subnets anew"
+        aside = fit(parse(text, "backup"), first_addresses()).aside
+        if aside:
+            reasons = "; ".join(f"{each.subnet}: {each.why}" for each in aside)
+            message = f"not all that this configuration serves fits this computer's networks: {reasons}"
+            hint = "set up the networks of this appliance so that it can, or set up its subnets anew"
             raise Conflict("configuration-unfit", message, hint)
         return text
 
@@ -259,14 +260,6 @@ def _write(descriptor: int, chunk: bytes) -> None:
 
 _OF_FILE = ("backup-foreign", "backup-newer", "backup-damaged")
 _OF_PASSPHRASE = ("passphrase-needed", "passphrase-wrong")
-
-
-def _is_here(interface: str) -> bool:
-    try:
-        interface_address(interface)
-    except ApplianceError:
-        return False
-    return True
 
 
 def _named(error: ApplianceError, path: Path) -> ApplianceError:

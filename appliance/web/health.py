@@ -92,6 +92,8 @@ class Health:
             certificate=self._certificate(),
             room=Room(space.total, space.available) if space else None,
             trouble=services.trouble(),
+            served=services.network.served(),
+            aside=tuple(services.network.aside()),
             unknown=unknown,
         )
 
@@ -136,10 +138,11 @@ class Health:
     async def version(self) -> str:
         """Of the image where there is one, else of the program."""
         try:
-            text = await asyncio.to_thread((SHARE / "version").read_text)
+            lines = (await asyncio.to_thread((SHARE / "version").read_text)).splitlines()
         except (OSError, UnicodeDecodeError):
             return __version__
-        return text.strip()[:80] or __version__
+        said = next((line.partition("=")[2] for line in lines if line.startswith("VERSION=")), "")
+        return said.strip()[:80] or __version__
 
     async def factory_reset(self, confirm: str, by: Asker) -> None:
         """Have everything forgotten at the next start, and restart at once.

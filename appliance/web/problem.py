@@ -32,6 +32,7 @@ _STATUS_OF_CODE = {
     "live-too-many": 429,
     "login-busy": 503,
     "helper-missing": 409,
+    "helper-down": 503,
     "helper-gone": 503,
     "helper-silent": 503,
     "store-failed": 503,

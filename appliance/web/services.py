@@ -1,6 +1,7 @@
 """What the web layer is given by the daemon."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from appliance.metrics.exposition import Metrics
 from appliance.metrics.history import History
 from appliance.privileged.client import Privileged
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.intake import Intake
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.room import Space
 from appliance.reconcile.subnet_switches import SubnetSwitches
+from appliance.reconcile.updates import Updates
 from appliance.reconcile.wishes import Wishes
 from appliance.setup.first_start import FirstStart
 from appliance.store.store import Store
@@ -53,9 +56,17 @@ class Services:
     """The configuration file that the daemon runs with."""
     room: Callable[[], Space | None] = lambda: None
     """How much room there is for the state, as it was last seen."""
+    serves: Callable[[], Sequence[str]] = lambda: ()
+    """Which of ``dhcp`` and ``tftp`` are served at the moment, on any subnet."""
     privileged: Privileged = field(default_factory=Privileged)
     """What needs root is asked of it; there is none on a computer that is no flashed appliance."""
+    updates: Updates | None = None
+    """The one that does its tasks as well: two would not know of each other what comes in; None: one of its own."""
+    intake: Intake | None = None
+    """The one whose tasks are done, as of ``updates``."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""
     first_start: FirstStart | None = None
     """Set-up in steps; None where there is none to go through."""
+    changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One change of the configuration file at a time: each begins from what the last one left."""

@@ -73,6 +73,7 @@ class Support:
                 ("deployments.json", as_json, lambda: self._every(deployments.every, _OF_DEPLOYMENT)),
                 ("subnets.json", as_json, self._subnets),
                 ("leases.json", as_json, lambda: self._every(leases.every, _OF_LEASE)),
+                ("pools.json", as_json, self._pools),
                 ("tasks.json", as_json, self._tasks),
                 ("events.jsonl", as_lines, self._events),
                 ("audit.jsonl", as_lines, self._audit),
@@ -121,6 +122,11 @@ class Support:
 
     async def _configuration(self) -> dict[str, Any]:
         return self._services.config
+
+    async def _pools(self) -> Any:
+        from appliance.store.pools import described
+
+        return msgspec.to_builtins(await self._services.store.read(described))
 
     async def _health_facts(self) -> Any:
         report = await self._health.report()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import appliance, bundle, cache, lock, output, twice
 from .errors import BuildError
+from .progress import say
 
 
 def add_options(line: argparse.ArgumentParser) -> None:
@@ -23,6 +24,8 @@ def image(given: argparse.Namespace) -> Path:
     wanted = appliance.Wanted(given.keyring)
     if given.keyring and not given.keyring.is_file():
         raise BuildError(f"{given.keyring} is not there: --keyring names a file of certificates.")
+    if not given.keyring:
+        say("appliance: without --keyring FILE nobody can ever update what is flashed with it")
     kept = given.cache.absolute()
     if given.twice:
         twice.compare(kept, wanted)

@@ -24,10 +24,17 @@ def build(directory: Path, programs: Path) -> Path:
 def _build(into: Path, scratch: Path, programs: Path) -> None:
     with phase("appliance", "fetching Python packages"):
         lock.fetch(into, scratch)
-        # Programs that packages bring start with the path of the Python that unpacked them.
-        shutil.rmtree(into / "bin", ignore_errors=True)
+        drop_programs(into)
     with phase("appliance", "compiling Python packages"):
         compile_tree(into, programs, scratch)
+
+
+def drop_programs(tree: Path) -> None:
+    """Forget the programs that packages bring: they start with the path of the Python that unpacked them here."""
+    shutil.rmtree(tree / "bin", ignore_errors=True)
+    for record in tree.glob("*.dist-info/RECORD"):
+        lines = record.read_bytes().splitlines(keepends=True)
+        record.write_bytes(b"".join(line for line in lines if not line.startswith(b"../../bin/")))
 
 
 def compile_tree(tree: Path, programs: Path, scratch: Path) -> None:

@@ -1,6 +1,7 @@
 """The appliance's root as one archive: the base with everything in its place, and ours added."""
 
 import io
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -98,7 +99,7 @@ def _carry(
 
 
 def _says_packages(path: str) -> bool:
-    return path == "var/lib/dpkg/status" or (path.startswith("usr/share/doc/") and path.endswith("/copyright"))
+    return path == "var/lib/dpkg/status" or re.fullmatch(r"usr/share/doc/[^/]+/copyright", path) is not None
 
 
 def _state(places: Places, written: Written) -> None:

@@ -41,7 +41,7 @@ def debian(packages: Sequence[Package], copyrights: Mapping[str, str]) -> list[t
 
 
 def _stated(copyright_file: str) -> list[str]:
-    return of_copyright(copyright_file) or common(copyright_file)
+    return of_copyright(copyright_file) or common(copyright_file) or worded(copyright_file)
 
 
 def _fields(stanza: str) -> dict[str, str]:
@@ -60,6 +60,22 @@ def of_copyright(text: str) -> list[str]:
 def common(text: str) -> list[str]:
     """Licences of /usr/share/common-licenses that an old copyright file points at."""
     return sorted(set(re.findall(r"/usr/share/common-licenses/([A-Za-z0-9.-]*[A-Za-z0-9])", text)))
+
+
+_WORDS = {
+    "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2": "PSF-2.0",
+    "GNU Lesser General Public License, version 2.1 (or, at your option, any later version)": "LGPL-2.1+",
+    "Permission is hereby granted, free of charge, to any person obtaining a copy": "Expat",
+    "3-clause BSD license": "BSD-3-clause",
+    "any person obtaining a copy of this microcode in binary form": "AMD-microcode",
+}
+"""Sentences that only one licence has, and its name as Debian writes it."""
+
+
+def worded(text: str) -> list[str]:
+    """Licences whose own words are in a copyright file of no form, however its lines are broken."""
+    plain = " ".join(line.strip(" \t*") for line in text.splitlines())
+    return sorted({name for words, name in _WORDS.items() if words in plain})
 
 
 def of_metadata(text: str) -> tuple[str, str, list[str]]:

@@ -3,15 +3,16 @@
 import hashlib
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import appliance, appliance_base, cache
+from . import appliance, appliance_base, appliance_python, cache, tools
 from .errors import BuildError
 from .progress import say
 from .run import run
 
 REMAINDER: frozenset[str] = frozenset()
-"""Paths of the base that may differ in the image, and do not matter: none is known."""
+"""Paths that may differ in the image, and do not matter: none is known."""
 
 
 def compare(directory: Path, wanted: appliance.Wanted) -> None:
@@ -25,10 +26,10 @@ def compare(directory: Path, wanted: appliance.Wanted) -> None:
         second = _built(_fresh(directory, Path(scratch)), wanted)
         if appliance.name(wanted) != key:
             raise BuildError("Files of the project changed between the two builds. Leave them alone and try again.")
-        differing = differences(*(_members(base, Path(scratch)) for _, base in (first, second)))
+        differing = differences(*(_members(one, Path(scratch)) for one in (first, second)))
         if unexpected := sorted(differing - REMAINDER):
             raise BuildError(f"Two builds differ in {len(unexpected)} files: {', '.join(unexpected[:20])}")
-        if not differing and _sha256(first[0]) != _sha256(second[0]):
+        if not differing and _sha256(first.image) != _sha256(second.image):
             raise BuildError("Two builds are made of the same files, and yet their images differ.")
     say(f"appliance: two builds are the same but for: {', '.join(sorted(differing)) or 'nothing'}")
 
@@ -42,17 +43,33 @@ def _fresh(directory: Path, scratch: Path) -> Path:
     return own
 
 
-def _built(directory: Path, wanted: appliance.Wanted) -> tuple[Path, Path]:
-    made = appliance.build(directory, wanted)
-    return made / "appliance.raw.zst", appliance_base.build(directory) / "base.tar.zst"
+@dataclass(frozen=True)
+class Built:
+    """An image, and what of it was not written by us: Debian's part, and the Python packages."""
+
+    image: Path
+    base: Path
+    python: Path
 
 
-def _members(base: Path, scratch: Path) -> dict[str, str]:
+def _built(directory: Path, wanted: appliance.Wanted) -> Built:
+    image = appliance.build(directory, wanted) / "appliance.raw.zst"
+    python = appliance_python.build(directory, tools.build(directory))
+    return Built(image, appliance_base.build(directory) / "base.tar.zst", python)
+
+
+def _members(built: Built, scratch: Path) -> dict[str, str]:
     plain, places = scratch / "plain.tar", appliance.places()
-    run(["zstd", "-q", "-d", "-f", base, "-o", plain], scratch / "twice.log")
+    run(["zstd", "-q", "-d", "-f", built.base, "-o", plain], scratch / "twice.log")
     with tarfile.open(plain) as archive:
         found = {member.name.removeprefix("./"): _digest(archive, member) for member in archive}
-    return {path: digest for path, digest in found.items() if places.of(path) is not None}
+    ours = {path: digest for path, digest in found.items() if places.of(path) is not None}
+    return ours | _files(built.python)
+
+
+def _files(python: Path) -> dict[str, str]:
+    files = (path for path in python.rglob("*") if path.is_file())
+    return {f"{appliance_python.SITE}/{path.relative_to(python)}": _sha256(path) for path in files}
 
 
 def _digest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,17 @@ class TestHostileImage:
     def test_proc_like_magic_links(self, root: Root, outside: Path) -> None:
         (root.point / "etc/self").symlink_to("/proc/self/root")
         assert root.read(f"/etc/self{outside}/shadow") is None
+
+    def test_a_name_is_found_while_others_rename_files(self, root: Root, tmp_path: Path) -> None:
+        (root.point / "os-release").write_text("ID=debian")
+        (root.point / "etc/os-release").symlink_to("../os-release")
+        (tmp_path / "a").touch()
+        program = "import os\nwhile True:\n    os.rename('a', 'b')\n    os.rename('b', 'a')"
+        with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as restless:
+            try:
+                assert all(root.exists("/etc/os-release") for _ in range(20_000))
+            finally:
+                restless.kill()
 
     def test_removing_and_listing_stay_inside(self, root: Root, outside: Path) -> None:
         (root.point / "etc/ssh").symlink_to(outside)

@@ -250,8 +250,8 @@ class TestBls:
     def test_newest_and_not_rescue(self) -> None:
         texts = {"m-6.9.1": "a", "m-6.10.0": "b", "m-0-rescue-99": "c"}
         entries = {name: bls.parse(f"title {title}\nlinux /{title}\n", {}) for name, title in texts.items()}
-        assert bls.newest(entries).title == "b"  # type: ignore[arg-type,union-attr]
-        assert bls.newest(entries, "m-6.9.1.conf").title == "a"  # type: ignore[arg-type,union-attr]
+        assert bls.newest(entries).title == "b"
+        assert bls.newest(entries, "m-6.9.1.conf").title == "a"
         assert bls.newest({}) is None
 
     def test_several_initrds_and_options(self) -> None:

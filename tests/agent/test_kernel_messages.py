@@ -13,7 +13,7 @@ both = pytest.mark.parametrize("module", [of_agent, of_resident], ids=["agent", 
 
 @both
 def test_one_record(module: object) -> None:
-    line = module.line  # type: ignore[attr-defined]
+    line = module.line
     assert line("6,339,5140900,-;NET: Registered PF\n SUBSYSTEM=x\n DEVICE=y\n") == "[    5.140900] NET: Registered PF"
     assert line("4,1,0,c;Linux version 6.12; all of it") == "[    0.000000] Linux version 6.12; all of it"
     assert [line(bad) for bad in ("", "no record", "6,1,x,-;y", ";")] == [""] * 4
@@ -21,7 +21,7 @@ def test_one_record(module: object) -> None:
 
 @both
 def test_of_too_many_the_first_and_the_last_are_kept(module: object) -> None:
-    shortened = module.shortened  # type: ignore[attr-defined]
+    shortened = module.shortened
     lines = [f"line {number} ä" for number in range(1000)]
     assert shortened(lines, 1 << 20).splitlines() == lines
     said = shortened(lines, 2000)
@@ -33,12 +33,12 @@ def test_of_too_many_the_first_and_the_last_are_kept(module: object) -> None:
 
 @both
 def test_a_device_that_cannot_be_read_says_nothing(module: object, tmp_path: Path) -> None:
-    assert module.read_messages(tmp_path / "none") == ""  # type: ignore[attr-defined]
+    assert module.read_messages(tmp_path / "none") == ""
 
 
 @both
 @pytest.mark.skipif(not os.access("/dev/kmsg", os.R_OK), reason="the kernel's messages are not ours to read")
 def test_the_real_device(module: object) -> None:
-    said = module.read_messages()  # type: ignore[attr-defined]
-    assert len(said.encode()) <= module.LIMIT  # type: ignore[attr-defined]
+    said = module.read_messages()
+    assert len(said.encode()) <= module.LIMIT
     assert all(each.startswith(("[", "...")) for each in said.splitlines())

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
+from argon2 import PasswordHasher
+from bundles import signer
+from serial_line import Line
 
 from appliance.errors import ApplianceError
 from appliance.lab.api import Api, connect
@@ -25,29 +28,59 @@ from appliance.lab.report import clean
 NAME = "appliance"
 MANAGEMENT = "10.78.0.10"
 """Its address where people are."""
-MANAGEMENT_MAC, PROVISIONING_MAC = "52:54:00:4d:00:01", "52:54:00:4d:00:02"
+USER, PASSWORD = "anna", "a long one, for this appliance only"
 DISK_BYTES = 24 * GIB
 SEED_AT = 66 << 20
 """Where the image has its seed partition (image-builder/builder/appliance_disk.py)."""
 BOOT_SECONDS = 900
 """From power-on to the console; emulated, beside other machines."""
+PATIENCE_SECONDS = 90.0
+"""For the console of a computer that is emulated beside others, and has no processor for seconds at times."""
 FROM_DISK = Start(network=False)
 
 
-def plan(firmware: Firmware, *, secure_boot: bool = False, name: str = NAME) -> MachinePlan:
-    """The computer that the appliance is flashed onto."""
-    nics = (
-        Nic(MANAGEMENT_MAC, f"{name[:9]}-1", bridge=MANAGEMENT_BRIDGE),
-        Nic(PROVISIONING_MAC, f"{name[:9]}-2"),
-    )
-    made = plan_machine(200, firmware, memory_mib=2048, secure_boot=secure_boot)
-    disk = Disk(f"{name}.raw", DISK_BYTES, "APPLIANCE-1")
+def plan(firmware: Firmware, *, secure_boot: bool = False, number: int = 1) -> MachinePlan:
+    """The computer that the appliance is flashed onto; ``number`` counts such computers from 1."""
+    name = NAME if number == 1 else f"{NAME}{number}"
+    macs = nic_macs(number)
+    nics = (Nic(macs[0], f"boss{number}-1", bridge=MANAGEMENT_BRIDGE), Nic(macs[1], f"boss{number}-2"))
+    made = plan_machine(199 + number, firmware, memory_mib=2048, secure_boot=secure_boot)
+    disk = Disk(f"{name}.raw", DISK_BYTES, f"APPLIANCE-{number}")
     return replace(made, name=name, nics=nics, disks=(disk,), cpus=2)
 
 
+def nic_macs(number: int = 1) -> tuple[str, str]:
+    """Of the cards in its management and its provisioning network."""
+    return f"52:54:00:4d:{number - 1:02x}:01", f"52:54:00:4d:{number - 1:02x}:02"
+
+
+def seed(number: int = 1, *, password_hash: str = "") -> str:
+    """A seed file that does all of set-up; its account is NAME with PASSWORD."""
+    management, provisioning = nic_macs(number)
+    return f"""
+[account]
+name = "{USER}"
+password_hash = "{password_hash or PasswordHasher().hash(PASSWORD)}"
+
+[site]
+host_name = "rack{number}"
+domain = "lab.test"
+
+[management]
+nic = "{management}"
+address = "{MANAGEMENT}/24"
+
+[provisioning]
+nic = "{provisioning}"
+address = "10.77.0.1/24"
+ranges = ["10.77.0.50-10.77.0.200"]
+"""
+
+
 async def image() -> Path:
-    """The directory with the built image; built where it is not. Raises ``lab-build``."""
-    finished = await capture([str(BUILDER), "appliance"])
+    """The directory with the built image, which takes updates of tests. Raises ``lab-build``."""
+    made = await asyncio.to_thread(signer)
+    finished = await capture([str(BUILDER), "appliance", "--keyring", str(made.certificate)])
     if finished.status != 0:
         raise ApplianceError("lab-build", "the appliance's image could not be built; what was said is above")
     return Path(json.loads(finished.stdout)["appliance"])
@@ -75,12 +108,21 @@ class Appliance:
     port: int
     say: Callable[[str], None]
 
+    async def flash(self, seed: str) -> None:
+        """Make it a new one; ``seed`` is the text of its seed file, empty for none."""
+        disk = self.lab.directory.path / self.machine.plan.disks[0].file
+        await asyncio.to_thread(flash, await image(), disk, seed)
+
+    def instead(self, name: str) -> "Appliance":
+        """Another computer in its place."""
+        return replace(self, machine=self.lab.machine(name))
+
     async def switch_on(self) -> None:
         """From its disk."""
         await self.machine.power_on(FROM_DISK)
 
     async def console_answers(self, seconds: float = BOOT_SECONDS) -> None:
-        """Wait until the console is there, however it does; raises with the screen's last words."""
+        """Wait until the console is there, however it does."""
         trust = aiohttp.TCPConnector(ssl=False)
         async with aiohttp.ClientSession(connector=trust, timeout=aiohttp.ClientTimeout(total=20)) as session:
 
@@ -95,20 +137,30 @@ class Appliance:
                 async with asyncio.timeout(seconds):
                     await until(there)
             except TimeoutError:
-                raise AssertionError(f"no console; its screen:\n{self.screen()[-3000:]}") from None
+                raise AssertionError("no console") from None
 
     def screen(self) -> str:
         """What it showed on its serial console so far."""
         return clean(self.machine.serial_text())
 
+    def shown(self) -> str:
+        """What stands on its serial console, to be read by people."""
+        glass = Line()
+        glass.feed(self.machine.serial_text().encode())
+        return "\n".join(filter(None, glass.lines))
+
     @asynccontextmanager
-    async def user(self, name: str, password: str) -> AsyncIterator[Api]:
-        """Log in as somebody who compared the fingerprint on the screen."""
-        authority = self.lab.directory.path / "appliance-ca.pem"
-        await asyncio.to_thread(authority.write_bytes, await self._authority())
-        async with connect(self.port, authority) as api:
-            await api.log_in(name, password)
+    async def user(self, password: str = PASSWORD) -> AsyncIterator[Api]:
+        """Log in as the administrator, who compared the fingerprint on the screen."""
+        async with connect(self.port, await self.authority(), PATIENCE_SECONDS) as api:
+            await api.log_in(USER, password)
             yield api
+
+    async def authority(self) -> Path:
+        """The certificate of its authority, of which the screen shows the fingerprint."""
+        kept = self.lab.directory.path / "appliance-ca.pem"
+        await asyncio.to_thread(kept.write_bytes, await self._authority())
+        return kept
 
     async def _authority(self) -> bytes:
         trust = aiohttp.TCPConnector(ssl=False)
@@ -128,7 +180,8 @@ async def console_door(lab: Lab, address: str) -> AsyncIterator[int]:
     """A port of 127.0.0.1 that leads to the console at ``address`` in the lab's management network."""
     path = lab.directory.path / "console"
     inner = [f"UNIX-LISTEN:{path},fork,unlink-early", f"TCP:{address}:8443,connect-timeout=10"]
-    inside = await asyncio.create_subprocess_exec(*lab.inside_argv(["socat", *inner]))
+    silent = asyncio.subprocess.DEVNULL  # it complains of every try while the appliance starts
+    inside = await asyncio.create_subprocess_exec(*lab.inside_argv(["socat", *inner]), stderr=silent)
     server = await asyncio.start_server(lambda *ends: _join(*ends, path), "127.0.0.1", 0)
     try:
         async with server:
@@ -165,9 +218,13 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
 async def appliance_lab(
     base: Path, appliance: MachinePlan, machines: tuple[MachinePlan, ...], seed: str, say: Callable[[str], None]
 ) -> AsyncIterator[Appliance]:
-    """A lab with a freshly flashed appliance, switched off, and bare machines on its provisioning network."""
-    built = await image()
-    async with Lab(LabPlan((appliance, *machines), appliance_apart=True), base=base) as lab:
-        await asyncio.to_thread(flash, built, lab.directory.path / appliance.disks[0].file, seed)
-        async with console_door(lab, MANAGEMENT) as port:
-            yield Appliance(lab, lab.machine(appliance.name), port, say)
+    """A lab with a freshly flashed appliance, switched off, and other machines beside it, bare."""
+    planned = LabPlan((appliance, *machines), appliance_apart=True)
+    async with Lab(planned, base=base / "labs") as lab, console_door(lab, MANAGEMENT) as port:
+        found = Appliance(lab, lab.machine(appliance.name), port, say)
+        await found.flash(seed)
+        try:
+            yield found
+        except BaseException:
+            say(f"the appliance's screen:\n{found.shown()}")
+            raise

@@ -45,7 +45,7 @@ class State:
             await store.write(lambda db: catalogue.put_kernel(db, kernel))
 
     def backup(self, target: Path, passphrase: str | None = None, **more: object) -> Path:
-        make.make(make.Order(self.config, target, "here", NOW, passphrase, **more))  # type: ignore[arg-type]
+        make.make(make.Order(self.config, target, "here", NOW, passphrase, **more))
         return target
 
 
@@ -64,7 +64,7 @@ def users(state_dir: Path) -> list[str]:
 
 
 def restored(backup: Path, config: Path, passphrase: str | None = None, **more: object) -> restore.Outcome:
-    return restore.restore(restore.Order(backup, config, lambda: passphrase, NOW, **more))  # type: ignore[arg-type]
+    return restore.restore(restore.Order(backup, config, lambda: passphrase, NOW, **more))
 
 
 def is_whole(state_dir: Path, user: str, fingerprint: str) -> bool:

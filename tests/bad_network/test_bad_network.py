@@ -68,12 +68,22 @@ def bad_cable(namespace: Namespace) -> Iterator[None]:
 @pytest.fixture
 def appliance(daemon: Daemon) -> Daemon:
     """Started, with something large to send, and real boot programs: a ROM brings its own iPXE, UEFI fetches one."""
-    said = subprocess.run([BUILDER, "programs"], check=True, stdout=subprocess.PIPE).stdout
-    shutil.copytree(json.loads(said)["programs"], daemon.path / "programs", dirs_exist_ok=True)
+    shutil.copytree(_built("programs"), daemon.path / "programs", dirs_exist_ok=True)
     with (daemon.path / "stack/initrd").open("r+b") as large:
         large.truncate(LARGE)
     daemon.start()
     return daemon
+
+
+@pytest.fixture
+def kernel(daemon: Daemon) -> None:
+    """The maintenance stack's own, to be there before the daemon starts: UEFI looks whether it is a program at all."""
+    shutil.copyfile(_built("stack") / "vmlinuz", daemon.path / "stack/vmlinuz")
+
+
+def _built(what: str) -> Path:
+    said = subprocess.run([BUILDER, what], check=True, stdout=subprocess.PIPE).stdout
+    return Path(json.loads(said)[what])
 
 
 @pytest.mark.slow
@@ -94,14 +104,18 @@ def test_a_machine_has_its_address_its_programs_and_its_script_each_time(
 
 @contextmanager
 def running(namespace: Namespace, machine: MachinePlan, directory: Path) -> Iterator[None]:
-    """The machine, switched on; nobody looks at its screen."""
+    """The machine, switched on; what it says on its serial line is kept beside it."""
     if name := variables_file(machine):
         shutil.copyfile(factory_variables(machine), directory / name)
-    with ExitStack() as open_sockets:
+    with ExitStack() as ending:
         pairs = [socket.socketpair() for _ in range(2)]
         for each in (end for pair in pairs for end in pair):
-            open_sockets.enter_context(each)
+            ending.enter_context(each)
         qmp, serial = (theirs.fileno() for _, theirs in pairs)
+        # A BIOS waits for as long as nobody takes what it says.
+        heard = ending.enter_context((directory / "serial").open("wb"))
+        listener = ending.enter_context(subprocess.Popen(["cat"], stdin=pairs[1][0], stdout=heard))
+        ending.callback(listener.kill)
         argv = command_line(machine, directory, Channels(qmp=qmp, serial=serial))
         with namespace.popen(*argv, pass_fds=(qmp, serial)) as process:
             try:
@@ -115,7 +129,7 @@ def running(namespace: Namespace, machine: MachinePlan, directory: Path) -> Iter
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("firmware", ["bios", "uefi", "uefi-http"])
 def test_real_firmware_loads_the_whole_stack(
-    appliance: Daemon, namespace: Namespace, tmp_path: Path, firmware: FirmwareChoice
+    kernel: None, appliance: Daemon, namespace: Namespace, tmp_path: Path, firmware: FirmwareChoice
 ) -> None:
     """From the first DISCOVER to the last byte of the initrd: QEMU's iPXE; OVMF's PXE, and its HTTP boot."""
     sent = re.compile(r"/stack/\w+/initrd \((\d{7}) bytes")

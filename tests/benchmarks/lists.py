@@ -13,7 +13,8 @@ from statistics import quantiles
 import aiohttp
 from aiohttp import web
 
-from appliance.certificates import ServerTls, authority
+from appliance.certificates import authority
+from appliance.server_tls import ServerTls
 from appliance.store.store import open_store
 from appliance.web.app import make_app
 from appliance.web.setup import prepare_setup

@@ -19,7 +19,7 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from appliance import certificates
+from appliance import certificates, server_tls
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Event, Published
 from appliance.machine import Machine, MachineId, State, parse_mac
@@ -162,7 +162,7 @@ async def _site() -> AsyncIterator[Site]:
 
 async def _listen(runner: web.AppRunner, state_dir: Path) -> str:
     authority = certificates.authority(state_dir, time.time())
-    tls = certificates.ServerTls(authority, ["127.0.0.1"], time.time()).context
+    tls = server_tls.ServerTls(authority, ["127.0.0.1"], time.time()).context
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     return f"https://127.0.0.1:{runner.addresses[0][1]}"

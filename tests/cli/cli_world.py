@@ -7,20 +7,24 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from web_world import FAST, NAME, PASSWORD, World, services_over
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-from web_world import FAST, NAME, PASSWORD, Clock, World, services_over
-
-from appliance.certificates import Authority, ServerTls, authority
+from appliance.certificates import Authority, authority
+from appliance.privileged.client import Privileged
+from appliance.reconcile.intake_jobs import IntakeJobs
+from appliance.reconcile.jobs import JobKind, Jobs
+from appliance.server_tls import ServerTls
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import open_store
+from appliance.web.api.uploads import INTAKE
 from appliance.web.app import make_app
+from tests.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Cli:
     authority: Authority
     world: World
     config: Path
+    kinds: dict[str, JobKind]
+    """Kinds of jobs that are done there; more of them as tests need them."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,18 +78,26 @@ class Cli:
 
 
 @asynccontextmanager
-async def open_cli(directory: Path) -> AsyncIterator[Cli]:
+async def open_cli(directory: Path, privileged: Privileged | None = None) -> AsyncIterator[Cli]:
+    """``privileged`` is the helper of a flashed appliance."""
     clock, made = Clock(), authority(directory, time.time())
     async with open_store(directory / "store.db") as store:
         services = services_over(store, directory, clock)
+        services = replace(services, privileged=privileged or services.privileged)
         await store.write(lambda db: accounts.add_user(db, User(NAME, FAST.hash(PASSWORD), "admin", clock())))
         tls = ServerTls(made, ["127.0.0.1"], time.time()).context
-        runner = web.AppRunner(make_app(services, FAST), access_log=None, shutdown_timeout=1)
+        app = make_app(services, FAST)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
+        kinds = dict(IntakeJobs(app[INTAKE], clock).kinds())
+        jobs = Jobs(store, services.bus, clock, kinds)
+        working = asyncio.get_running_loop().create_task(jobs.run(), name="jobs")
         try:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
             url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-            world = World(services, clock, None, "")  # type: ignore[arg-type]
-            yield Cli(url, made, world, directory / "config")
+            world = World(services, clock, None, "")
+            yield Cli(url, made, world, directory / "config", kinds)
         finally:
             await runner.cleanup()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)

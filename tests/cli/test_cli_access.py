@@ -11,10 +11,10 @@ import pytest
 from cli_world import Cli
 from web_world import NAME, PASSWORD
 
-from appliance.certificates import ServerTls
 from appliance.chains import read_chain
 from appliance.cli.trust import context
 from appliance.console_tls import ConsoleTls
+from appliance.server_tls import ServerTls
 from tests.chains import NOW, Signed
 
 OTHER = "another long password"

@@ -74,7 +74,7 @@ async def test_names_come_from_the_appliance(qrm: Cli, tmp_path: Path) -> None:
     assert await tab(qrm, "deployments", "create", "x", "--image", "") == ["demo"]
     assert await tab(qrm, "images", "delete", "") == ["demo"]
     await qrm.run("deployments", "start", "web-1")
-    assert await tab(qrm, "tasks", "cancel", "") == ["1"]
+    assert await tab(qrm, "tasks", "cancel", "") == ["2"]
     assert await tab(qrm, "users", "show", "") == ["admin"]
     assert "machine.new" in await tab(qrm, "events", "--kind", "machine.")
 

@@ -17,7 +17,7 @@ from tests.people import ADMIN
 KERNEL = b"\0" * 0x202 + b"HdrS" + b"\0" * 100
 
 
-def _names(answer: dict) -> list[str]:  # type: ignore[type-arg]
+def _names(answer: dict) -> list[str]:
     return [each["name"] for each in answer["items"]]
 
 
@@ -57,11 +57,11 @@ def test_all_pages_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
             end = min(begin + limit, 8)
             return {"items": list(range(begin, end)), "next": str(end) if end < 8 else None, "total": 8}
 
-    assert listing.fetch(Pages(), "/x", 0, q="a", offline=False)["items"] == list(range(8))  # type: ignore[arg-type]
+    assert listing.fetch(Pages(), "/x", 0, q="a", offline=False)["items"] == list(range(8))
     assert asked[1] == {"limit": 3, "cursor": "3", "q": "a", "offline": "false"}
-    assert listing.fetch(Pages(), "/x", 4)["items"] == [0, 1, 2, 3]  # type: ignore[arg-type]
+    assert listing.fetch(Pages(), "/x", 4)["items"] == [0, 1, 2, 3]
     assert asked[-1]["limit"] == 1
-    assert listing.fetch(Pages(), "/x", 4)["next"] == "4"  # type: ignore[arg-type]
+    assert listing.fetch(Pages(), "/x", 4)["next"] == "4"
 
 
 async def test_deployments_images_and_kernels_are_changed(qrm: Cli, tmp_path: Path) -> None:

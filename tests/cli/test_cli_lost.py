@@ -46,7 +46,7 @@ def deaf(losing: int) -> Iterator[tuple[Api, list[tuple[str, str | None]]]]:
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Api(f"http://127.0.0.1:{server.server_port}", None), heard  # type: ignore[arg-type]
+        yield Api(f"http://127.0.0.1:{server.server_port}", None), heard
     finally:
         server.shutdown()
         thread.join()

@@ -1,6 +1,5 @@
 """Power by ``qrm``: the password is typed or read from a file, and is in nobody's list of processes."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from cli_world import Cli
 
 from appliance.machine import State
 from appliance.reconcile.bulk import job_kinds
-from appliance.reconcile.jobs import JobFailed, JobKind, Jobs, Running
+from appliance.reconcile.jobs import JobFailed, JobKind, Running
 from appliance.reconcile.power_actions import KIND
 from appliance.store import power
 from appliance.task import Task
@@ -88,11 +87,8 @@ async def switching(qrm: Cli) -> AsyncIterator[None]:
         return {"power": "off"}
 
     services = qrm.world.services
-    kinds = {**job_kinds(services.wishes, services.clock), KIND: JobKind(run, resumes=True)}
-    async with asyncio.TaskGroup() as group:
-        at_work = group.create_task(Jobs(services.store, services.bus, services.clock, kinds).run())
-        yield
-        at_work.cancel()
+    qrm.kinds |= {**job_kinds(services.wishes, services.clock), KIND: JobKind(run, resumes=True)}
+    yield
 
 
 async def test_who_waits_is_told_what_became_of_each(qrm: Cli) -> None:

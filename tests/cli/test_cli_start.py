@@ -24,7 +24,7 @@ def test_nothing_heavy_is_imported(command: str) -> None:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_is_there(command: str) -> None:
-    found = cli.get_command(None, command)  # type: ignore[arg-type]
+    found = cli.get_command(None, command)
     assert found is not None
     assert found.name == command
 

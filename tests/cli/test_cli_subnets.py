@@ -1,6 +1,11 @@
 """``qrm network``: how subnets are served, and boot options for other servers."""
 
+import network_parts
+import pytest
 from cli_world import Cli
+
+from appliance.networking.served import Aside
+from appliance.reconcile.subnet_standing import Standing
 
 
 async def test_a_subnet_is_switched_when_it_is_confirmed(qrm: Cli) -> None:
@@ -36,6 +41,22 @@ async def test_boot_options_for_secure_boot_name_shim(qrm: Cli) -> None:
     signed = (await qrm.run("network", "snippet", "br0", "--for", "dnsmasq", "--secure-boot")).out
     assert "shimx64.efi" not in usual
     assert signed == usual.replace("snponly.efi", "shimx64.efi")
+
+
+async def test_a_cable_that_is_pulled_is_shown(qrm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no link" not in (await qrm.run("network", "subnets")).out
+    assert "it ends in no cable" in (await qrm.run("network", "show", "br0")).out
+    monkeypatch.setattr(network_parts, "STANDING", Standing(linked=False, link_trouble="no link on nic1; plug it in"))
+    assert "authoritative, no link" in (await qrm.run("network", "subnets")).out
+    assert "no link on nic1; plug it in" in (await qrm.run("network", "show", "br0")).out
+
+
+async def test_a_subnet_that_does_not_fit_is_shown(qrm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "set aside no" in " ".join((await qrm.run("network", "show", "br0")).out.replace(":", "").split())
+    aside = Aside("nic1", "nic1 has no IPv4 address", "give it one")
+    monkeypatch.setattr(qrm.world.services.network, "aside", lambda: (aside,))
+    assert "set aside: see qrm network show" in (await qrm.run("network", "subnets")).out
+    assert aside.text in (await qrm.run("network", "show", "nic1")).out
 
 
 async def test_it_is_looked_for_other_servers(qrm: Cli) -> None:

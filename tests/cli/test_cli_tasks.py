@@ -15,7 +15,6 @@ from appliance.cli.bulk import parse_where
 from appliance.machine import State
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.bulk import job_kinds
-from appliance.reconcile.jobs import Jobs
 from appliance.reconcile.loop import ReconcileLoop
 from appliance.reconcile.wishes import NewDeployment
 from appliance.store import attempts, machines
@@ -27,16 +26,15 @@ from tests.people import ADMIN
 async def daemon(qrm: Cli) -> AsyncIterator[None]:
     """The loops that act on wishes run for the length of the with-block."""
     services = qrm.world.services
-    jobs = Jobs(services.store, services.bus, services.clock, job_kinds(services.wishes, services.clock))
+    qrm.kinds |= job_kinds(services.wishes, services.clock)
     loop = ReconcileLoop(services.store, services.bus, Bell(), services.clock)
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(jobs.run()), group.create_task(loop.run())]
+        running = group.create_task(loop.run())
         yield
-        for each in running:
-            each.cancel()
+        running.cancel()
 
 
-async def _deployment(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def _deployment(qrm: Cli, tmp_path) -> None:
     disk = tmp_path / "demo.raw"
     disk.write_bytes(b"\0" * 4096)
     await qrm.run("images", "add", str(disk))
@@ -44,29 +42,29 @@ async def _deployment(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-de
     await qrm.world.services.wishes.create_deployment(NewDeployment("web-1", "demo"), ADMIN)
 
 
-async def test_list_show_log_and_cancel(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_list_show_log_and_cancel(qrm: Cli, tmp_path) -> None:
     assert "No task." in (await qrm.run("tasks")).out
     await _deployment(qrm, tmp_path)
-    assert "asked to start (task 1)" in (await qrm.run("deployments", "start", "web-1")).out
+    assert "asked to start (task 2)" in (await qrm.run("deployments", "start", "web-1")).out
     listed = (await qrm.run("tasks", "--open")).out
     assert "Start web-1 on node-1" in listed
     assert "waiting" in listed
-    assert (await qrm.run("tasks", "list", "--machine", "node-1", "--json")).json["items"][0]["id"] == 1
-    assert (await qrm.run("tasks", "list", "--status", "done", "--status", "failed", "--json")).json["items"] == []
-    shown = (await qrm.run("tasks", "show", "1")).out
+    assert (await qrm.run("tasks", "list", "--machine", "node-1", "--json")).json["items"][0]["id"] == 2
+    assert (await qrm.run("tasks", "list", "--status", "cancelled", "--status", "failed", "--json")).json["items"] == []
+    shown = (await qrm.run("tasks", "show", "2")).out
     assert "The wish is taken back" in shown
     assert "deployment  web-1" in shown
-    assert "admin asked to start web-1" in (await qrm.run("tasks", "log", "1")).out
-    assert (await qrm.run("tasks", "log", "1", "--json")).json["items"][0]["kind"] == "deployment.changed"
-    cancelled = await qrm.run("tasks", "cancel", "1")
+    assert "admin asked to start web-1" in (await qrm.run("tasks", "log", "2")).out
+    assert (await qrm.run("tasks", "log", "2", "--json")).json["items"][0]["kind"] == "deployment.changed"
+    cancelled = await qrm.run("tasks", "cancel", "2")
     assert "The wish is taken back" in cancelled.err
     assert cancelled.out == "Start web-1 on node-1: is cancelled\n"
-    assert "cancel-refused" in (await qrm.run("tasks", "cancel", "1", code=4)).err
-    assert "cancelled: admin cancelled it" in (await qrm.run("tasks", "wait", "1", code=1)).err
+    assert "cancel-refused" in (await qrm.run("tasks", "cancel", "2", code=4)).err
+    assert "cancelled: admin cancelled it" in (await qrm.run("tasks", "wait", "2", code=1)).err
     assert "task-unknown" in (await qrm.run("tasks", "show", "77", code=4)).err
 
 
-async def test_wait_shows_lines_and_fails_with_the_reason(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_wait_shows_lines_and_fails_with_the_reason(qrm: Cli, tmp_path) -> None:
     await _deployment(qrm, tmp_path)
     async with daemon(qrm):
         process = await qrm.start("deployments", "start", "web-1", "--wait")
@@ -86,7 +84,7 @@ async def _fail(qrm: Cli) -> None:
 
     services = qrm.world.services
 
-    def job(db, tell) -> None:  # type: ignore[no-untyped-def]
+    def job(db, tell) -> None:
         (attempt,) = attempts.live(db)
         machine, now = machines.get(db, attempt.machine), services.clock()
         settle(db, tell, machine, attempt, failed(attempt, "download-failed", "no answer", now), now)
@@ -94,7 +92,7 @@ async def _fail(qrm: Cli) -> None:
     await record(services.store, services.bus, job)
 
 
-async def test_ctrl_c_ends_the_waiting_and_not_the_task(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_ctrl_c_ends_the_waiting_and_not_the_task(qrm: Cli, tmp_path) -> None:
     await _deployment(qrm, tmp_path)
     process = await qrm.start("deployments", "start", "web-1", "--wait")
     assert process.stderr is not None
@@ -105,11 +103,11 @@ async def test_ctrl_c_ends_the_waiting_and_not_the_task(qrm: Cli, tmp_path) -> N
         said = await process.stderr.read()
         assert await process.wait() == 1
     assert b"Start web-1 on node-1 goes on (wait-stopped)" in said
-    assert b"qrm tasks wait 1" in said
-    assert (await qrm.run("tasks", "show", "1", "--json")).json["status"] == "waiting"
+    assert b"qrm tasks wait 2" in said
+    assert (await qrm.run("tasks", "show", "2", "--json")).json["status"] == "waiting"
 
 
-async def test_a_terminal_gets_a_bar(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_terminal_gets_a_bar(qrm: Cli, tmp_path) -> None:
     await _deployment(qrm, tmp_path)
     leader, follower = pty.openpty()
     try:
@@ -162,7 +160,7 @@ async def test_delete_many_wants_their_number(qrm: Cli) -> None:
     assert (await qrm.run("machines", "--json")).json["items"] == []
 
 
-async def test_start_many(qrm: Cli, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_start_many(qrm: Cli, tmp_path) -> None:
     await _deployment(qrm, tmp_path)
     await qrm.world.services.wishes.create_deployment(NewDeployment("web-2", "demo"), ADMIN)
     async with daemon(qrm):

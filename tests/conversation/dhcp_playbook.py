@@ -106,7 +106,7 @@ class Playbook:
 
     def configure(self, **changes: object) -> None:
         """Restart with another configuration."""
-        self.subnet = replace(self.subnet, **changes)  # type: ignore[arg-type]
+        self.subnet = replace(self.subnet, **changes)
         self.kill_and_restart()
 
     def receive(self, data: bytes, arrival: Arrival | None = None) -> list[Packet]:
@@ -179,7 +179,7 @@ class Playbook:
 
     def discover(self, mac: str = MAC, *, options: dict[int, bytes] | None = None, **fields: object) -> list[Packet]:
         """The client sends DISCOVER."""
-        return self.receive(message(MessageKind.DISCOVER, mac, options=options, **fields))  # type: ignore[arg-type]
+        return self.receive(message(MessageKind.DISCOVER, mac, options=options, **fields))
 
     def select(
         self,
@@ -206,7 +206,7 @@ class Playbook:
         """A relay forwards a client's message, with sub-options of option 82 where it adds any."""
         added = {Code.RELAY_AGENT: encapsulated(information)} if information else {}
         said = {**(options or {}), **added}
-        data = message(kind, mac, giaddr=relay, options=said, **fields)  # type: ignore[arg-type]
+        data = message(kind, mac, giaddr=relay, options=said, **fields)
         return self.receive(data, Arrival("br0", SERVER, relay, SERVER))
 
     def reboot(self, wanted: IPv4Address, mac: str = MAC) -> list[Packet]:

@@ -20,7 +20,7 @@ def play() -> Playbook:
 
 def switch(play: Playbook, **rules: object) -> None:
     """While it is served: nothing restarts."""
-    play.subnet = replace(play.subnet, **rules)  # type: ignore[arg-type]
+    play.subnet = replace(play.subnet, **rules)
     play.responder.switch(play.subnet)
 
 

@@ -47,10 +47,10 @@ def play() -> Playbook:
 
 def take(play: Playbook, relay: IPv4Address, mac: str = MAC, **more: object) -> list[Packet]:
     """DISCOVER, OFFER, REQUEST; the answers to the last one."""
-    (offer,) = play.relayed(DISCOVER, relay, mac, **more)  # type: ignore[arg-type]
+    (offer,) = play.relayed(DISCOVER, relay, mac, **more)
     server = offer.options[Code.SERVER_ID]
     chosen = {Code.SERVER_ID: server, Code.REQUESTED_ADDRESS: offer.yiaddr.packed}
-    return play.relayed(REQUEST, relay, mac, options=chosen, **more)  # type: ignore[arg-type]
+    return play.relayed(REQUEST, relay, mac, options=chosen, **more)
 
 
 def macs(count: int) -> list[str]:

@@ -275,7 +275,7 @@ def test_no_address_ever_belongs_to_two_whatever_happens(script: list[bytes | st
             promised = {ip: (owner, until) for ip, (owner, until) in promised.items() if owner != step[28:34]}
 
 
-def _take(play: Playbook, step: bytes | str) -> list:  # type: ignore[type-arg]
+def _take(play: Playbook, step: bytes | str) -> list:
     match step:
         case "kill":
             play.kill_and_restart()

@@ -28,10 +28,11 @@ LEASE = """#!/bin/sh
 ip address flush dev "$interface"
 ip address add "$ip/24" dev "$interface"
 """
+# Firmware asks for no timeout (RFC 2349) either: curl would ask for five seconds, and the server has to obey.
 BOOT = """
 set -e
 timeout 90 udhcpc -i port1 -s {script} -f -q -t 4 -T 1 -A 1 >&2
-curl -sS --max-time 60 -o /dev/null tftp://10.77.0.1/undionly.kpxe
+curl -sS --max-time 60 --tftp-no-options -o /dev/null tftp://10.77.0.1/undionly.kpxe
 curl -sS --max-time 60 --retry 5 --retry-all-errors -o /dev/null http://10.77.0.1/boot/undionly.kpxe
 curl -sS --max-time 60 --retry 5 --retry-all-errors 'http://10.77.0.1/boot/script?mac=52-54-00-00-00-01&platform=pcbios'
 """

@@ -59,4 +59,4 @@ def test_frames_arrive_in_any_pieces() -> None:
     lines, sent = Lines(), encoded(frame) * 2
     found = [line for index in range(len(sent)) for line in lines.taken(sent[index : index + 1])]
     assert [decoded(line) for line in found] == [frame, frame]
-    assert unpacked(frame["stdout"]) == b"\0\xff\n"  # type: ignore[arg-type]
+    assert unpacked(frame["stdout"]) == b"\0\xff\n"

@@ -54,8 +54,8 @@ def initiator(target: Path) -> Iterator[None]:
 
 
 def test_who_knows_the_secret_gets_the_disk(target: Path, initiator: None) -> None:
-    with target.open("r+b") as disk:
-        disk.write(b"root of web1")
+    with target.open("r+b", buffering=0) as disk:
+        disk.write(b"root of web1")  # LIO reads the disk, not what the kernel keeps of it for programs
         os.fsync(disk.fileno())
     node("--login")
     run("udevadm", "settle")

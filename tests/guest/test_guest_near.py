@@ -74,7 +74,7 @@ ONLY_PLUGIN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "pytest_
 
 @pytest.fixture
 def near(tmp_path: Path) -> Iterator[Guest]:
-    made = Guest(NearMachine(tmp_path))  # type: ignore[arg-type]
+    made = Guest(NearMachine(tmp_path))
     made.boot()
     yield made
     made.kill()

@@ -7,6 +7,7 @@ from msgspec.structs import replace as replace_struct
 
 from appliance.health.facts import Certificate, Facts, Room
 from appliance.health.verdict import DAY, PARTS, Level, named, verdicts, worst
+from appliance.networking.served import Aside
 from appliance.privileged.verbs.disks import DiskState, Smart
 from appliance.privileged.verbs.hardware import Clock, Hardware, Memory, Temperature
 from appliance.privileged.verbs.services import UnitState
@@ -152,6 +153,16 @@ def test_an_update_that_was_taken_back_is_told_with_its_reason():
     facts = replace(WELL, slots=SlotsState([SLOT, OTHER], Record((update,)), False))
     finding = only(facts, "slots", Level.WARNING)
     assert "1.3 was taken back: DHCP was not bound" in finding.text
+
+
+def test_a_subnet_that_is_set_aside_is_bad_and_says_what_to_do():
+    aside = Aside("nic1", "nic1 has no IPv4 address", "give it one")
+    facts = replace(WELL, served=("nic2",), aside=(aside,))
+    found = only(facts, "subnets", Level.BAD)
+    assert found.text == "The subnet nic1 is not served: nic1 has no IPv4 address."
+    assert found.advice == "Give it one. It is served again by itself as soon as it fits."
+    assert only(facts, "subnets", Level.GOOD).text == "Machines are served on nic2."
+    assert len(told(replace(WELL, aside=(aside,)), "subnets")) == 1
 
 
 def test_what_is_not_known_is_said_and_makes_nothing_worse():

@@ -34,3 +34,9 @@ def test_python_packages_state_an_expression_a_word_or_a_classifier() -> None:
     assert licences.of_metadata(head + "License-Expression: MIT\n\nLicense: no") == ("x", "1", ["MIT"])
     long = head + "License: " + "word " * 40 + "\nClassifier: License :: OSI Approved :: BSD License\n\n"
     assert licences.of_metadata(long) == ("x", "1", ["BSD License"])
+
+
+def test_a_file_of_no_form_is_known_by_the_words_of_its_licence() -> None:
+    text = " * Permission is hereby granted, free of charge, to any\n * person obtaining a copy of this software\n"
+    assert licences.worded(text) == ["Expat"]
+    assert licences.worded("All rights reserved.") == []

@@ -86,6 +86,24 @@ def test_slot_b_that_runs_becomes_slot_a(tmp_path):
     assert content(disk.path, new[3]) == content(stick, old[4])
 
 
+def test_of_a_slot_only_its_file_system_is_copied(tmp_path):
+    """A quarter of a slot as a rule: a stick is slow, and all is read back."""
+    stick, disk = make_stick(tmp_path / "stick"), make_disk(tmp_path / "disk")
+    root = table_of(stick)["partitions"][3]
+    made = tmp_path / "root"
+    program("mkfs.ext4", "-q", str(made), "2048")
+    with stick.open("r+b") as file:
+        file.seek(root["start"] * 512)
+        file.write(made.read_bytes())
+    heard = []
+    install(stick, "A", disk, lambda part, doing: heard.append(doing), always)
+    copied = content(disk.path, table_of(disk.path)["partitions"][3])
+    assert copied[: 2 * MIB] == made.read_bytes()
+    assert not any(copied[2 * MIB :]), "nothing was on the disk there, and nothing came"
+    assert heard[-1] == "done"
+    assert "copying root-a: 2 of 2 MiB" in heard
+
+
 def test_progress_grows_to_one(disk, heard):
     parts = [part for part, _ in heard]
     assert parts == sorted(parts)

@@ -137,4 +137,4 @@ async def _many(path: Path) -> None:
         for number in range(MANY):
             mac = parse_mac(f"52:54:00:aa:{number >> 8:02x}:{number & 255:02x}")
             machine = Machine(MachineId(f"bulk{number}"), f"bulk-{number}", State.IDLE, (mac,), 1.0)
-            await store.write(lambda db, machine=machine: machines.put(db, machine))  # type: ignore[misc]
+            await store.write(lambda db, machine=machine: machines.put(db, machine))

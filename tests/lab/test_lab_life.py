@@ -87,7 +87,7 @@ def test_the_next_free_port_is_taken_and_a_taken_one_is_refused() -> None:
 
 @asynccontextmanager
 async def running_lab(base: Path, *arguments: str, **options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await start_lab(base, *arguments, **options)  # type: ignore[arg-type]
+    process = await start_lab(base, *arguments, **options)
     try:
         yield process
     finally:
@@ -146,7 +146,7 @@ async def test_a_killed_lab_takes_everything_with_it_but_files_and_those_go_at_t
 @pytest.mark.vm
 async def test_an_ordinary_user_can_run_a_lab(shared_directory: Path) -> None:
     before, python = ordinary()
-    async with running_lab(shared_directory, "--nodes", "1", before=before, python=python) as process:  # type: ignore[arg-type]
+    async with running_lab(shared_directory, "--nodes", "1", before=before, python=python) as process:
         card = (await until(lambda: labs(shared_directory) or (process.returncode is not None and [None])))[0]
         assert card is not None, await process.communicate()
         log = card["path"] / "node1.serial.log"

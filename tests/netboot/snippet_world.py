@@ -151,7 +151,7 @@ def told(offer: Packet) -> dict[str, str]:
 def main(kind: str, directory: Path, secure_boot: bool) -> None:
     """Serve, ask, print."""
     network()
-    text = snippet(SUBNET, kind, secure_boot=secure_boot).text  # type: ignore[arg-type]
+    text = snippet(SUBNET, kind, secure_boot=secure_boot).text
     command = SERVERS[kind](directory, text)
     environment = {**os.environ, "KEA_LOCKFILE_DIR": str(directory), "KEA_PIDFILE_DIR": str(directory)}
     log = (directory / "log").open("wb")

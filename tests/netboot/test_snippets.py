@@ -59,7 +59,7 @@ def test_a_real_server_with_the_snippet_sends_each_firmware_its_file(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_snippet_has_every_kind_of_firmware_and_our_addresses(kind: str) -> None:
-    made = snippet(replace(SUBNET, boot_port=8080), kind)  # type: ignore[arg-type]
+    made = snippet(replace(SUBNET, boot_port=8080), kind)
     for needed in ("undionly.kpxe", "snponly.efi", "snponly-arm64.efi", ":8080/boot/start.ipxe", OURS):
         assert needed in made.text, needed
     assert f"http://{OURS}:8080/boot/snponly-arm64.efi" in made.text
@@ -79,11 +79,11 @@ def test_a_router_takes_the_matcher_of_ipxe_first() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_for_secure_boot_uefi_loads_shim_and_nothing_that_is_not_signed(kind: str) -> None:
-    text = snippet(SUBNET, kind, secure_boot=True).text  # type: ignore[arg-type]
+    text = snippet(SUBNET, kind, secure_boot=True).text
     assert "snponly.efi" not in text
     for needed in ("shimx64.efi", URLS["shimx64.efi"], "undionly.kpxe", "snponly-arm64.efi"):
         assert needed in text, needed
-    usual = snippet(SUBNET, kind).text  # type: ignore[arg-type]
+    usual = snippet(SUBNET, kind).text
     assert usual.replace("snponly.efi", "shimx64.efi") == text
 
 
@@ -96,6 +96,6 @@ def test_for_secure_boot_uefi_loads_shim_and_nothing_that_is_not_signed(kind: st
     ],
 )
 def test_what_the_subnet_sends_first_stands_in_its_snippet(program: str, kind: str, instead_of: str) -> None:
-    usual = snippet(SUBNET, kind).text  # type: ignore[arg-type]
-    text = snippet(replace(SUBNET, boot_program=program), kind).text  # type: ignore[arg-type]
+    usual = snippet(SUBNET, kind).text
+    text = snippet(replace(SUBNET, boot_program=program), kind).text
     assert text == usual.replace(instead_of, program)

@@ -82,7 +82,15 @@ BAD = {
     "two gateways": (with_(nic(1, addresses=("10.0.0.1/24",), gateway="10.0.0.2", **STATIC)), "nic1.gateway"),
     "a name server by name": (with_(nic(1, addresses=("10.0.0.1/24",), dns=("dns",), **STATIC)), "nic1.dns"),
     "a role twice": (with_(nic(1, roles=("vms", "vms"))), "nic1.roles"),
+    "an address with a zone": (with_(nic(1, addresses=("fd00::5%x\n[Network]\n/64",), **STATIC)), "nic1.addresses"),
+    "a gateway with a zone": (
+        with_(nic(1, addresses=("fd00::5/64",), gateway="fd00::1%x\n[Match]", **STATIC)), "nic1.gateway",
+    ),
+    "a name server with a zone": (with_(nic(1, addresses=("10.0.0.1/24",), dns=("fe80::1%a",), **STATIC)), "nic1.dns"),
     "NAT for nobody": (with_(nat=True), "nat"),
+    "NAT on one network": (
+        Layout((nic(0, method="dhcp", roles=("management", "provisioning")), nic(1)), nat=True), "nat",
+    ),
     "too many": (with_(*(Interface(f"br{n}", "bridge") for n in range(64))), "interfaces"),
 }  # fmt: skip
 

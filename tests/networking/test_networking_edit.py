@@ -1,7 +1,7 @@
 """One change at a time: what moves with it, and that the way to the console survives."""
 
 import pytest
-from layouts import DHCP, MAC, MANAGEMENT, TWO, nic
+from layouts import DHCP, MAC, MANAGEMENT, PROVISIONING, TWO, nic
 
 from appliance.errors import Invalid, NotFound
 from appliance.networking.check import check
@@ -92,3 +92,15 @@ def test_new_nics_get_the_next_names_and_old_ones_keep_theirs():
     assert grown.interfaces[:2] == TWO.interfaces
     assert with_nics(grown, [MAC.format(8)]) is grown, "one that was taken out is waited for"
     assert with_nics(Layout((nic(1),)), [MAC.format(5)]).interfaces[1].name == "nic0"
+
+
+def test_a_bond_that_is_taken_out_of_a_bridge_leaves_its_cable_there():
+    bonded = with_interface(TWO, Interface("bond0", "bond", ports=("nic1",)))
+    bridged = with_interface(bonded, Interface("br0", "bridge", ports=("bond0",)))
+    found = without_interface(bridged, "bond0")
+    check(found)
+    assert found.named("br0").ports == ("nic1",)
+    assert found.named("br0").addresses == PROVISIONING.addresses
+    vlan = with_interface(TWO, Interface("nic0.5", "vlan", parent="nic0", tag=5))
+    with_vlan = with_interface(vlan, Interface("br0", "bridge", ports=("nic0.5",)))
+    assert without_interface(with_vlan, "nic0.5").named("br0").ports == (), "a VLAN leaves none"

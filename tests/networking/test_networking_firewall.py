@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import subprocess
 
 import pytest
@@ -39,6 +40,14 @@ def test_the_ports_are_those_of_the_configuration():
     found = rules(TWO, Ports(console=(443, 9443), boot=8080, control=8444, dns=5353))
     assert 'iifname { "nic0" } tcp dport { 22, 443, 9443 } accept' in found
     assert 'iifname { "nic1" } tcp dport { 5353, 8080, 8444 } accept' in found
+
+
+def test_what_is_open_is_cut_where_management_was():
+    found = rules(TWO)
+    cut = 'iifname != { "nic0" } tcp dport { 22, 8443 } drop'
+    assert found.index('iifname "lo" accept') < found.index(cut) < found.index("ct state established,related accept")
+    both = rules(TWO, Ports(console=(443, 8443)))
+    assert cut in both, "on 443 machines are controlled on the other network"
 
 
 def test_nothing_goes_through_without_nat():
@@ -103,6 +112,39 @@ def test_packets_come_in_by_the_role_of_the_network_that_they_come_from(in_names
                 continue
         assert [port for port in (22, 8443, 80, 443, 53) if reaches(0, port)] == [22, 8443]
         assert [port for port in (22, 8443, 80, 443, 53) if reaches(1, port)] == [80, 443, 53]
+
+
+@pytest.mark.root
+def test_a_connection_that_is_open_ends_where_management_was(in_namespace):
+    """And goes on once the change is taken back: TCP repeats what was dropped."""
+    here, there = (nic(number, method="static", addresses=(f"198.18.{number}.1/24",)) for number in range(2))
+    managed = Layout((replace(here, roles=("management",)), replace(there, roles=("provisioning",))))
+    moved = Layout((here, replace(there, roles=("management", "provisioning"))))
+    with contextlib.ExitStack() as put_away:
+        for number in range(2):
+            neighbour(in_namespace, number, put_away)
+        in_namespace("nft", "-f", "-", given=ruleset(managed, Ports()))
+        started(["ip", "netns", "exec", "qrmfw", "socat", "TCP-LISTEN:8443,reuseaddr", "EXEC:cat"], put_away)
+        while ":8443 " not in in_namespace("ss", "-ltn"):
+            continue
+        talk = started(["ip", "netns", "exec", "qrmfw0", "socat", "-", "TCP:198.18.0.1:8443"], put_away)
+        assert echoed(talk, "before\n") == "before\n"
+        in_namespace("nft", "-f", "-", given=ruleset(moved, Ports()))
+        assert echoed(talk, "meanwhile\n", seconds=1.0) == ""
+        in_namespace("nft", "-f", "-", given=ruleset(managed, Ports()))
+        assert echoed(talk, "") == "meanwhile\n"
+
+
+def started(argv, put_away):
+    made = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    put_away.callback(lambda: (made.kill(), made.communicate()))
+    return made
+
+
+def echoed(talk, said, seconds=30.0):
+    """What comes back; nothing where nothing does in that time."""
+    talk.stdin.write(said)
+    return talk.stdout.readline() if select.select([talk.stdout], [], [], seconds)[0] else ""
 
 
 def neighbour(in_namespace, number, put_away):

@@ -4,7 +4,7 @@ from layouts import DHCP, MANAGEMENT, PROVISIONING, TWO, nic
 
 from appliance.networking.edit import replace, with_interface, without_interface
 from appliance.networking.layout import Interface, Layout
-from appliance.networking.plan import BLIND_WORD, plan
+from appliance.networking.plan import BLIND_WORD, UNSERVED_WORD, plan
 
 HERE = "192.0.2.5"
 LIVE = {"nic0": ("192.0.2.5/24",)}
@@ -72,6 +72,69 @@ def test_who_sits_at_the_appliance_loses_nothing():
     moved = with_interface(TWO, nic(0, method="dhcp", roles=("management",)))
     for here in ("", "127.0.0.1"):
         assert (planned(moved, here=here).lost, planned(moved, here=here).confirm) == ("", "")
+
+
+def test_the_same_address_on_another_cable_is_another_place():
+    moved = Layout((nic(0), replace(MANAGEMENT, name="nic1", mac=PROVISIONING.mac)))
+    found = planned(moved, old=Layout((MANAGEMENT, nic(1))))
+    assert (found.target, found.confirm) == (HERE, "")
+    assert "over nic1" in found.lost
+    bond = Interface("bond0", "bond", ports=("nic0", "nic2"))
+    three = with_interface(Layout((MANAGEMENT, nic(1), nic(2))), bond)
+    assert planned(with_interface(three, replace(three.named("bond0"), ports=("nic2",))), three, live={}).lost == ""
+    assert planned(with_interface(three, replace(three.named("bond0"), ports=("nic1",))), three, live={}).lost
+    tagged = with_interface(Layout((nic(0), nic(1))), replace(VLAN, tag=5))
+    assert planned(with_interface(tagged, VLAN), tagged, live={}).lost
+
+
+VLAN = Interface("nic0.5", "vlan", parent="nic0", tag=6, method="static", addresses=("192.0.2.5/24",),
+                 roles=("management",))  # fmt: skip
+
+
+def routed(gateway, peer="198.51.100.9"):
+    new = with_interface(TWO, replace(MANAGEMENT, gateway=gateway))
+    return plan(TWO, new, HERE, LIVE, peer)
+
+
+def test_who_is_behind_a_router_hears_that_it_changes():
+    for gateway, says in (("", "no gateway is left"), ("192.0.2.2", "another gateway is set")):
+        found = routed(gateway)
+        assert found.confirm == BLIND_WORD
+        assert says in found.lost
+        assert routed(gateway, peer="192.0.2.77").lost == "", "a neighbour needs no router"
+        assert routed(gateway, peer="").lost == ""
+    first = Layout((nic(0, method="dhcp", roles=("management",)),))
+    fixed = with_interface(first, replace(MANAGEMENT, dns=()))
+    assert plan(first, fixed, HERE, LIVE, "198.51.100.9").lost == "", "the router was not known, and one is set"
+    no_router = with_interface(first, replace(MANAGEMENT, gateway="", dns=()))
+    assert plan(first, no_router, HERE, LIVE, "198.51.100.9").confirm == BLIND_WORD
+
+
+def test_who_came_by_an_unknown_way_is_warned_where_management_changes():
+    here = "fe80::5054:ff:fe00:0"
+    assert planned(with_interface(TWO, replace(PROVISIONING, addresses=("10.78.0.1/24",))), here=here).lost == ""
+    assert planned(with_interface(TWO, replace(MANAGEMENT, dns=())), here=here).lost == ""
+    found = planned(with_interface(TWO, replace(MANAGEMENT, addresses=("192.0.2.6/24",))), here=here)
+    assert (found.target, found.confirm) == ("", BLIND_WORD)
+    assert here in found.lost
+
+
+def test_an_address_is_the_same_however_it_is_written():
+    written = with_interface(TWO, replace(MANAGEMENT, addresses=("192.0.2.5/24", "2001:DB8:0::5/64")))
+    changed = with_interface(written, replace(written.named("nic0"), dns=()))
+    assert planned(changed, written, "2001:db8::5").lost == ""
+    gone = with_interface(written, MANAGEMENT)
+    assert planned(gone, written, "2001:db8::5").target == HERE
+
+
+def test_what_is_not_served_any_more_is_said_and_agreed_to():
+    other = with_interface(TWO, replace(PROVISIONING, addresses=("10.88.0.1/24",)))
+    found = plan(TWO, other, HERE, LIVE, ended={"nic1": "its ranges are elsewhere"})
+    assert found.lines[-1] == "machines on nic1 are not served any more: its ranges are elsewhere"
+    assert (found.lost, found.confirm, found.unserved) == ("", UNSERVED_WORD, found.lines[-1:])
+    blind = with_interface(other, nic(0, method="dhcp", roles=("management",)))
+    assert plan(TWO, blind, HERE, LIVE, ended={"nic1": "x"}).confirm == BLIND_WORD, "one word for both"
+    assert plan(TWO, TWO, HERE, LIVE, ended={"nic1": "x"}).lines == ()
 
 
 def test_all_kinds_of_changes_have_words():

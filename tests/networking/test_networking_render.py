@@ -27,6 +27,12 @@ def test_a_fixed_address():
     )
 
 
+def test_what_was_parsed_is_written_and_not_what_was_typed():
+    typed = nic(1, method="static", addresses=("10.77.0.1/255.255.255.0", "2001:DB8:0::5/64"), dns=("2001:DB8:0::1",))
+    written = text(render(with_interface(TWO, typed)), "nic1.network")
+    assert "\nAddress=10.77.0.1/24\nAddress=2001:db8::5/64\nDNS=2001:db8::1\n" in written
+
+
 def test_an_address_from_dhcp_goes_by_the_mac_address():
     assert text(render(DHCP), "nic0.network") == (
         "[Match]\nPermanentMACAddress=52:54:00:00:00:00\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nDHCP=ipv4\n"

@@ -23,7 +23,7 @@ async def _given(store: Store, state: State) -> Wishes:
     machine = Machine(MachineId("m1"), "node-1", state, (MacAddress("52:54:00:00:00:01"),), 0.0, maintenance=False)
     image = Image(ImageId(0), "demo", "", "raw", 512, 512, "0" * 64, 512, 0.0)
 
-    def job(db):  # type: ignore[no-untyped-def]
+    def job(db):
         stored = catalogue.add_image(db, image)
         machines.put(db, machine)
         new = Deployment(DeploymentId(0), "web", stored.id, 0.0, machine=machine.id, disk=DISK, wanted=Wanted.RUNNING)
@@ -33,7 +33,7 @@ async def _given(store: Store, state: State) -> Wishes:
     return Wishes(store, Bus(), lambda: 1.0)
 
 
-async def test_release_takes_it_off_a_broken_machine(tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_release_takes_it_off_a_broken_machine(tmp_path) -> None:
     async with open_store(tmp_path / "store.db") as store:
         wishes = await _given(store, State.BROKEN)
         said = await wishes.consequences("web", Action.RELEASE)
@@ -45,7 +45,7 @@ async def test_release_takes_it_off_a_broken_machine(tmp_path) -> None:  # type:
 
 
 @pytest.mark.parametrize("action", [Action.STOP, Action.REDEPLOY, Action.START, Action.RETRY])
-async def test_nothing_else_is_done_with_it(tmp_path, action: Action) -> None:  # type: ignore[no-untyped-def]
+async def test_nothing_else_is_done_with_it(tmp_path, action: Action) -> None:
     async with open_store(tmp_path / "store.db") as store:
         wishes = await _given(store, State.BROKEN)
         with pytest.raises(Conflict, match="broken"):

@@ -1,6 +1,7 @@
 """Wishes that make no sense, and things that are gone."""
 
 import secrets
+from dataclasses import replace
 
 import pytest
 from fleet_world import FULL, boots_disk, code_of, deploying, disk
@@ -11,7 +12,7 @@ from appliance.netboot.fleet import Redemption, Report
 from appliance.netboot.policy import LocalDisk
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import NewDeployment
-from appliance.store import machines
+from appliance.store import catalogue, machines
 from appliance.workflow import HAND_OVER, PREPARE, Status
 from tests.people import ADA
 
@@ -128,3 +129,14 @@ async def test_a_hand_over_whose_answer_was_lost_may_be_reported_again_and_nothi
         await node.work()
     with pytest.raises(Denied):
         await world.fleet.report("0" * 64, Report(work.attempt, HAND_OVER, "done", 1.0, "", "", {}))
+
+
+async def test_an_image_that_is_no_disk_is_not_written_and_hinders_nothing_else(world, node):
+    await node.active()
+    deployment = await world.deployment()
+    image = await world.store.read(lambda db: catalogue.image(db, deployment.image))
+    await world.store.write(lambda db: catalogue.change_image(db, replace(image, format="tar")))
+    with pytest.raises(Conflict, match="root file system") as refused:
+        await world.wishes.act("web-1", Action.REDEPLOY, "web-1", ADA)
+    assert refused.value.code == "image-not-deployable"
+    await world.act("stop")

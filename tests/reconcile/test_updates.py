@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,19 @@ from aiohttp.test_utils import TestServer
 from appliance.accounts import Asker, Role
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.events import Bus
+from appliance.privileged import update
 from appliance.privileged.client import Privileged
-from appliance.privileged.trial import RECORD, keep_record
-from appliance.reconcile import fetch_update, incoming_update, updates
+from appliance.privileged.update_record import RECORD
+from appliance.reconcile import fetching, incoming_update, update_ending, update_standing, updates
+from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.jobs import Jobs
+from appliance.reconcile.record import record
 from appliance.reconcile.updates import Updates
 from appliance.store import tasks
 from appliance.store.store import Store, open_store
 from appliance.task import Status, Task
 from appliance.updates.record import Record, Stage, Update, begin
-from tests.privileged.paper_box import Box
+from tests.privileged.paper_box import Box, keep_record
 from tests.privileged.paper_computer import serving
 
 ADA = Asker("ada", Role.ADMIN)
@@ -152,7 +155,8 @@ async def test_what_was_agreed_to_is_installed_and_nothing_older_by_accident(
     await desk.updates.receive(chunks(CONTENT), 0, ADA)
     with pytest.raises(Conflict, match=r"is version 0\.5\.0 now"):
         await desk.updates.install("0.5.1", None, ADA)
-    monkeypatch.setattr(updates, "__version__", "0.6.0")
+    for place in (updates, update_standing):
+        monkeypatch.setattr(place, "__version__", "0.6.0")
     assert (await desk.updates.standing()).older
     with pytest.raises(Conflict) as refused:
         await desk.updates.install("0.5.0", None, ADA)
@@ -180,6 +184,83 @@ async def test_one_thing_at_a_time(desk: Desk) -> None:
         assert refused.value.code == "update-busy"
     going_on.set()
     assert (await desk.ended(task)).status is Status.DONE
+
+
+async def test_nothing_further_is_installed_or_fetched_while_what_runs_is_on_trial(desk: Desk) -> None:
+    await desk.updates.receive(chunks(CONTENT), 0, ADA)
+    trying = Update("B", "0.5.0", "A", "0.4.0", 1.0, Stage.TRYING)
+    keep_record(desk.box.computer, begin(Record(), trying, 1.0))
+    desk.box.boots("B")
+    for asked in (
+        desk.updates.install("0.5.0", None, ADA), desk.updates.download("https://updates.example/a.raucb", ADA),
+    ):  # fmt: skip
+        with pytest.raises(Conflict) as refused:
+            await asked
+        assert refused.value.code == "update-on-trial"
+    assert await desk.store.read(lambda db: tasks.open_jobs(db)) == []
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+async def test_a_cancelled_installation_ends_and_says_what_it_means(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, looked_at: bool
+) -> None:
+    monkeypatch.setattr(update_ending, "ASK_EVERY", 0.01)
+    monkeypatch.setattr(update, "LOOK_EVERY", 0.01)
+    await desk.updates.receive(chunks(CONTENT), 0, ADA)
+    begun = asyncio.Event()
+
+    async def follow(*_: Any, **__: Any) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return ""
+
+    object.__setattr__(desk.box.computer, "follow", follow)
+    asked: list[str] = []
+
+    def operation(_: Any) -> str:
+        asked.append("")
+        return '{"data":"idle"}' if looked_at and len(asked) < 5 else '{"data":"installing"}'
+
+    task = await desk.updates.install("0.5.0", None, ADA)
+    await begun.wait()
+    desk.box.programs.answers["busctl"] = operation
+    await record(desk.store, desk.bus, lambda db, tell: cancel(db, tell, str(task.id), ADA, time.time()))
+    over = await desk.ended(task)
+    assert (over.status, over.code) == (Status.CANCELLED, "cancelled")
+    log = await desk.store.read(lambda db: str(tasks.lines(db, task.id, 0, 100)))
+    assert "cannot be started; the version in use was not touched" in log
+    assert "rauc status mark-bad rootfs.1" in desk.box.told()
+    standing = await desk.updates.standing()
+    assert standing.waiting is not None, "it may be installed again"
+    assert standing.record.last is not None
+    assert standing.record.last.stage is Stage.CUT_OFF
+
+
+async def test_an_installation_that_cannot_be_ended_goes_on_to_its_end(desk: Desk) -> None:
+    await desk.updates.receive(chunks(CONTENT), 0, ADA)
+    begun, ends = asyncio.Event(), asyncio.Event()
+
+    async def follow(*_: Any, **__: Any) -> str:
+        begun.set()
+        await ends.wait()
+        return ""
+
+    def refused(_: Any) -> str:
+        ends.set()
+        raise ApplianceError("program-failed", "systemctl: no")
+
+    object.__setattr__(desk.box.computer, "follow", follow)
+    task = await desk.updates.install("0.5.0", None, ADA)
+    await begun.wait()
+    desk.box.programs.answers["busctl"] = '{"data":"installing"}'
+    desk.box.programs.answers["systemctl kill"] = refused
+    await record(desk.store, desk.bus, lambda db, tell: cancel(db, tell, str(task.id), ADA, time.time()))
+    over = await desk.ended(task)
+    assert over.status is Status.DONE
+    log = await desk.store.read(lambda db: str(tasks.lines(db, task.id, 0, 100)))
+    assert "cannot be ended: systemctl: no" in log
+    assert "written before it could be cancelled" in log
+    assert (await desk.updates.standing()).record.last.stage is Stage.TRYING
 
 
 async def test_restart_and_going_back_are_asked_of_the_helper(desk: Desk) -> None:
@@ -226,7 +307,7 @@ async def test_what_was_lost_in_going_back_is_told_once(desk: Desk) -> None:
     aside.write_bytes(b"")
     os.utime(aside, (1_800_000_600, 1_800_000_600))
     for _ in range(2):
-        await desk.updates._tell_aside()
+        await desk.updates.news.tell_aside()
     (told,) = await desk.told()
     assert "10 minutes" in told
     assert "schema-99" in told
@@ -246,8 +327,12 @@ async def files() -> AsyncIterator[str]:
     async def around(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "/around"})
 
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"http://127.0.0.2:{request.url.port}/update.raucb"})
+
     app = web.Application()
     app.router.add_get("/update.raucb", give)
+    app.router.add_get("/home", home)
     app.router.add_get("/inward", inward)
     app.router.add_get("/around", around)
     async with TestServer(app) as server:
@@ -255,7 +340,7 @@ async def files() -> AsyncIterator[str]:
 
 
 async def fetched(url: str, **checks: Any) -> bytes:
-    async with fetch_update.fetching(url, **checks) as (found, size):
+    async with fetching.fetching(url, **checks) as (found, size):
         data = b"".join([each async for each in found])
     assert size in (0, len(data))
     return data
@@ -274,8 +359,10 @@ async def test_an_update_is_fetched(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     async with files() as base:
         with pytest.raises(Invalid, match="appliance itself"):
             await desk.updates.download(f"{base}/update.raucb", ADA)
-        monkeypatch.setattr(updates, "check_url", lambda url: url)
-        task = await desk.ended(await desk.updates.download(f"{base}/update.raucb", ADA))
+        with monkeypatch.context() as patched:
+            patched.setattr(fetching, "check_source", anything)
+            task = await desk.updates.download(f"{base}/update.raucb", ADA)
+        task = await desk.ended(task)
         assert (task.status, task.code) == (Status.FAILED, "url-refused"), "checked again where it is fetched"
         assert await fetched(f"{base}/update.raucb", check=anything, check_ip=anything) == CONTENT
 
@@ -291,3 +378,39 @@ async def test_redirects_and_names_lead_nowhere_else() -> None:
         port = base.rpartition(":")[2]
         with pytest.raises(Invalid, match="appliance itself"):
             await fetched(f"http://localhost:{port}/update.raucb", check=anything)
+
+
+def test_our_own_addresses_are_refused_whatever_the_network() -> None:
+    """As a subnet of the appliance would have them: 127.0.0.2 is such an address without being told to the rules."""
+    assert fetching._is_ours("127.0.0.2")
+    assert fetching._is_ours("::ffff:127.0.0.2")
+    assert fetching._is_ours("::1")
+    assert not fetching._is_ours("192.0.2.1")
+    assert not fetching._is_ours("2001:db8::1")
+    assert not fetching._is_ours("updates.example")
+
+
+async def test_our_own_addresses_are_asked_neither_by_number_nor_by_name_nor_after_a_redirect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetching, "check_address", anything)  # so that only what is ours is in the way
+    monkeypatch.setattr(fetching, "check_url", anything)
+    async with files() as base:
+        port = base.rpartition(":")[2]
+        for address in (f"{base}/update.raucb", f"http://localhost:{port}/update.raucb"):
+            with pytest.raises(Invalid, match="appliance itself"):
+                await fetched(address)
+        with pytest.raises(Invalid, match="appliance itself"):
+            await fetched(f"{base}/home", check=but_ours_after_the_first())
+
+
+def but_ours_after_the_first() -> Callable[[str], object]:
+    """The first address is somebody else's, in this test alone."""
+    seen: list[str] = []
+
+    def check(url: str) -> None:
+        seen.append(url)
+        if len(seen) > 1:
+            fetching.check_source(url)
+
+    return check

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+from appliance.networking.layout import Interface, Layout
+from appliance.networking.served import Served
+from appliance.privileged.verbs.network import Seen
 from appliance.screen.facts import Facts, Happened, Service
+from appliance.screen.orders import NetworkSeen
 from appliance.screen.steer import Ui, came, left_alone, passed, press
 from appliance.screen.text import Size, cells
 from appliance.screen.view import view
@@ -23,6 +27,24 @@ FACTS = Facts(
     ),
     events=(Happened(NOW - 60, "version 0.1.0 started"), Happened(NOW - 90000, "web-1 is active")),
 )
+MACS = tuple(f"52:54:00:00:00:0{number}" for number in range(4))
+NIC0 = Interface("nic0", mac=MACS[0], method="dhcp", roles=("management",))
+NIC1 = Interface("nic1", mac=MACS[1], method="static", addresses=("10.77.0.1/24",), roles=("provisioning",))
+SPARE = (Interface("nic2", mac=MACS[2]), Interface("nic3", mac=MACS[3]))
+
+
+def networks(*interfaces, nat=False, served=()):
+    """Four cards, the first with a lease, the last without a cable; and these interfaces, or the usual ones."""
+    leases = {0: ("192.168.1.50/24",), 1: ("10.77.0.1/24",)}
+    seen = tuple(
+        Seen(f"nic{number}", mac, True, number < 3, 1000 if number < 3 else 0, "igb", leases.get(number, ()))
+        for number, mac in enumerate(MACS)
+    )
+    layout = Layout(interfaces or (NIC0, NIC1, *SPARE), nat)
+    made = tuple(Seen(each.name, "", False, True, 0, "", ()) for each in layout.interfaces if each.kind != "nic")
+    return NetworkSeen(layout, (*seen, *made), tuple(Served(name, name) for name in served))
+
+
 SETUP = "/setup?token=K7Q2-9XMA-4R8T-ZW3C"
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from screen_person import NOW, SETUP, Person
+from screen_person import NOW, SETUP, Person, networks
 
 from appliance.installer.disks import Disk
 from appliance.screen.keys import Position
@@ -17,16 +17,13 @@ from appliance.screen.orders import (
     Failed,
     Finished,
     InstallOnto,
-    KeepNetwork,
     LogRead,
     LookAtDisks,
     LookAtNetwork,
     LookAtUsers,
     LookForBackups,
     MakeLink,
-    NetworkSeen,
     NetworkTried,
-    Nic,
     OpenShell,
     Progress,
     ReadLog,
@@ -35,7 +32,6 @@ from appliance.screen.orders import (
     Restart,
     RestoreBackup,
     RevertNetwork,
-    Settings,
     SwitchOff,
     TryNetwork,
     UsersSeen,
@@ -43,7 +39,6 @@ from appliance.screen.orders import (
 from appliance.screen.pages import Busy, Confirm, Front, Menu
 from appliance.screen.text import Size
 
-NICS = (Nic("nic0", "52:54:00:00:00:01", True, ("192.168.1.50/24",)), Nic("nic1", "52:54:00:00:00:02", False))
 STICK = Backup("/dev/sdb1", "rack7.qrmstate", "the state of rack7, of 2026-11-20 12:00", False)
 
 
@@ -88,6 +83,12 @@ def test_every_name_of_a_choice_is_in_the_table():
         "fresh-link",
         "code",
         "network",
+        "console",
+        "interface",
+        "change-interface",
+        "make",
+        "take-away",
+        "nat",
         "log",
         "read-log",
         "users",
@@ -97,7 +98,7 @@ def test_every_name_of_a_choice_is_in_the_table():
         "backup",
     }
     assert set(CHOICES) == named | {"restart", "off", "reset"}
-    assert set(FORMS) == {"network", "password", "shell", "backup"}
+    assert set(FORMS) == {"network", "interface", "password", "shell", "backup"}
 
 
 def test_control_l_draws_anew_and_answers_of_the_terminal_do_nothing():
@@ -165,94 +166,11 @@ def test_noise_of_a_line_restarts_nothing(noise):
             order = person.orders.pop()
             assert isinstance(order, LookAtNetwork | TryNetwork | RevertNetwork | ReadLog | LookForBackups), order
             if isinstance(order, LookAtNetwork):
-                person.hears(NetworkSeen(NICS, Settings("nic0")))
+                person.hears(networks())
             elif isinstance(order, TryNetwork):
                 person.hears(NetworkTried(NOW + 60))
             else:
                 person.hears(Finished())
-
-
-# -- the network
-
-
-def network(**present):
-    person = Person().presses("enter").chooses("Network settings")
-    assert person.order == LookAtNetwork()
-    return person.hears(NetworkSeen(NICS, Settings("nic0", **present)))
-
-
-def test_dhcp_on_another_card():
-    person = network().sees("nic0, 52:54:00:00:00:01, cable, 192.168.1.50/24", "from DHCP").sees_no("Gateway")
-    person.presses("right").sees("nic1, 52:54:00:00:00:02, no cable").presses("down", "down", "enter")
-    assert person.order == TryNetwork(Settings("nic1"))
-
-
-def test_a_fixed_address():
-    person = network().presses("down", " ").sees("fixed", "Gateway").presses("down")
-    person.types("192.168.1.60/24").presses("enter").types("192.168.1.1").presses("enter")
-    person.types("9.9.9.9, 192.168.1.1").presses("enter", "enter")
-    assert person.order == TryNetwork(
-        Settings("nic0", "static", "192.168.1.60/24", "192.168.1.1", "9.9.9.9 192.168.1.1")
-    )
-
-
-def test_what_is_in_force_stands_in_the_form():
-    person = network(method="static", address="10.0.0.2/24", gateway="10.0.0.1", dns="10.0.0.1")
-    person.sees("10.0.0.2/24").presses("up", "enter")
-    assert person.order == TryNetwork(Settings("nic0", "static", "10.0.0.2/24", "10.0.0.1", "10.0.0.1"))
-
-
-@pytest.mark.parametrize(
-    ("address", "gateway", "dns", "said"),
-    [
-        ("", "", "", "the address is missing"),
-        ("192.168.1.60", "", "", "has no prefix"),
-        ("192.168.1.300/24", "", "", "is not an IPv4 address"),
-        ("192.168.1.0/24", "", "", "no address of a computer"),
-        ("192.168.1.255/24", "", "", "no address of a computer"),
-        ("192.168.1.60/24", "192.168.2.1", "", "cannot be the gateway"),
-        ("192.168.1.60/24", "192.168.1.60", "", "cannot be the gateway"),
-        ("192.168.1.60/24", "gw", "", "is not an IPv4 address"),
-        ("192.168.1.60/24", "", "9.9.9.9 dns", "dns is not an address"),
-    ],
-)
-def test_what_is_wrong_is_said_at_its_line(address, gateway, dns, said):
-    person = network(method="static", address=address, gateway=gateway, dns=dns).presses("up", "enter").sees(said)
-    assert person.orders == []
-    field = person.ui.top.shown()[person.ui.top.at].name
-    assert field == ("address" if not gateway and not dns else "gateway" if gateway else "dns")
-
-
-def tried():
-    person = network().presses("up", "enter")
-    assert person.order == TryNetwork(Settings("nic0"))
-    return person.hears(NetworkTried(NOW + 60, ("nic0 gets its address by DHCP",)))
-
-
-def test_new_settings_are_kept_by_a_key_only():
-    person = tried().sees("In 60 s the settings of before come back", "nic0 gets its address by DHCP")
-    person.presses("enter", " ", "k", "enter").types("kee").presses("enter").waits(30).sees("In 30 s")
-    assert person.orders == []
-    assert person.types("keep").presses("enter").order == KeepNetwork()
-    person.hears(Finished(("The settings are kept.",))).sees("The settings are kept.").waits(60).sees("are kept")
-
-
-@pytest.mark.parametrize("key", ["esc", "ctrl-c"])
-def test_new_settings_are_taken_back_at_once(key):
-    assert tried().presses(key).order == RevertNetwork()
-
-
-def test_new_settings_that_nobody_keeps_go_by_themselves():
-    person = tried().goes_away().sees("The new settings are in use").waits(60)
-    person.sees("Nobody kept the new settings in time").presses("enter")
-    assert person.ui.top == Front()
-    assert person.orders == []
-
-
-def test_settings_that_the_helper_refuses_can_be_corrected():
-    person = network().presses("up", "enter").hears(Failed("nic0 is a part of bond0", "use bond0", "nic"))
-    person.sees("nic0 is a part of bond0; use bond0", "Network settings")
-    assert person.ui.top.at == 0
 
 
 # -- passwords and the shell
@@ -358,6 +276,9 @@ def test_without_a_backup_it_is_said_where_they_are_looked_for():
 def test_the_installer_is_there_on_a_stick_only():
     assert Person().presses("i").orders == []
     assert Person(may_install=True).sees("I: install onto a disk").presses("i").order == LookAtDisks()
+    for columns in (40, 60, 80):
+        Person(size=Size(columns, 24), may_install=True, setup="").sees("Press I to install it onto a disk.")
+        Person(size=Size(columns, 24), urls=()).sees("not reachable: no address (Enter, Network settings)")
 
 
 def chosen(*disks):
@@ -414,7 +335,7 @@ def test_an_outcome_that_nobody_waits_for_disturbs_nobody():
     person = Person().presses("enter").chooses("Network settings")
     person.ui = person.ui.popped()
     before = person.ui
-    assert person.hears(NetworkSeen(NICS, Settings("nic0"))).ui == before
+    assert person.hears(networks()).ui == before
 
 
 def test_who_waits_for_a_look_may_leave_it():

@@ -1,4 +1,4 @@
-"""The small parts of the screen: keys, bytes for the terminal, judgements, limits, the network form's layouts."""
+"""The small parts of the screen: keys, bytes for the terminal, judgements, limits."""
 
 import json
 
@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ApplianceError
-from appliance.networking.layout import Interface, Layout
-from appliance.privileged.verbs.network import NetworkStatus, Reverted, Seen
+from appliance.networking.layout import Layout
+from appliance.privileged.verbs.network import Reverted
 from appliance.privileged.verbs.services import UNITS, UnitState
-from appliance.screen import ansi, judge, limits, network_form
+from appliance.screen import ansi, judge, limits
 from appliance.screen.keys import Keyboard, Position
 from appliance.screen.limits import Failures
-from appliance.screen.orders import Settings
 from appliance.screen.terminal import is_line
 from appliance.screen.text import STRONG, Line, Size, cells, clean, cut, ends, padded, plain_ascii, tail, wrapped
-from appliance.updates.record import Record, Stage, Try, Update
+from appliance.updates.record import SILENT, Record, Stage, Try, Update
 
 # -- keys
 
@@ -211,6 +210,11 @@ def update(stage, slot="B", **more):
             "did not hold: the API does not answer. The version before",
         ),
         (update(Stage.TRYING, tries=(Try(1.0, ("no DHCP",)),)), "0.2.0 is on trial and not good yet: no DHCP."),
+        (update(Stage.TRYING, tries=(Try(1.0, (SILENT,)),)), "0.2.0 is on trial, and being judged."),
+        (
+            update(Stage.TRYING, tries=(Try(1.0, ("no DHCP",)), Try(2.0, (SILENT,)))),
+            "0.2.0 is on trial, and being judged; the try before: no DHCP.",
+        ),
         (update(Stage.TRYING, slot="A"), ""),
         (update(Stage.FAILED, reason="the signature is wrong"), "was not installed: the signature is wrong"),
     ],
@@ -249,64 +253,3 @@ def test_a_count_that_somebody_broke_counts_as_many(tmp_path):
         attempts.begin()
     attempts.succeeded()
     attempts.begin()
-
-
-# -- the network form and layouts
-
-MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
-NICS = (Interface("nic0", mac=MACS[0], method="dhcp", roles=("management",)), Interface("nic1", mac=MACS[1]))
-
-
-def seen(name, mac, link=True, *addresses):
-    return Seen(name, mac, not name.startswith("br"), link, 1000, "virtio", addresses)
-
-
-def test_the_form_shows_what_is_in_force():
-    status = NetworkStatus(
-        Layout(NICS), None, None, (seen("nic0", MACS[0], True, "10.0.0.5/24"), seen("nic1", MACS[1], False))
-    )
-    found = network_form.look(status)
-    assert found.present == Settings("nic0", "dhcp")
-    assert [(nic.name, nic.has_link, nic.addresses) for nic in found.nics] == [
-        ("nic0", True, ("10.0.0.5/24",)),
-        ("nic1", False, ()),
-    ]
-
-
-def test_management_over_a_bridge_is_shown_by_its_card():
-    bridge = Interface(
-        "br0",
-        "bridge",
-        ports=("nic0",),
-        method="static",
-        addresses=("10.0.0.2/24",),
-        gateway="10.0.0.1",
-        dns=("9.9.9.9", "10.0.0.1"),
-        roles=("management",),
-    )
-    layout = Layout((Interface("nic0", mac=MACS[0]), NICS[1], bridge))
-    found = network_form.look(NetworkStatus(layout, None, None, ()))
-    assert found.present == Settings("nic0", "static", "10.0.0.2/24", "10.0.0.1", "9.9.9.9 10.0.0.1")
-    after = network_form.changed(layout, Settings("nic0", "dhcp"))
-    assert after.named("br0") == Interface("br0", "bridge", ports=("nic0",), method="dhcp", roles=("management",))
-    assert after.named("nic0") == layout.named("nic0"), "the card stays a port"
-
-
-def test_a_fixed_address_on_another_card():
-    after = network_form.changed(Layout(NICS), Settings("nic1", "static", "10.0.0.2/24", "10.0.0.1", "9.9.9.9"))
-    assert after.named("nic1") == Interface(
-        "nic1",
-        mac=MACS[1],
-        method="static",
-        addresses=("10.0.0.2/24",),
-        gateway="10.0.0.1",
-        dns=("9.9.9.9",),
-        roles=("management",),
-    )
-    assert after.named("nic0").roles == ()
-
-
-def test_without_management_anything_can_be_chosen():
-    found = network_form.look(NetworkStatus(Layout(NICS[1:]), None, None, ()))
-    assert found.present.nic == ""
-    assert network_form.form(found).fields[0].value == "nic1"

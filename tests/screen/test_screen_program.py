@@ -15,8 +15,10 @@ from argon2 import PasswordHasher
 from glass import Program
 
 from appliance.events import Event
+from appliance.machine import Machine, MachineId, State, parse_mac
+from appliance.screen import book
 from appliance.screen.limits import Failures
-from appliance.store import accounts, events
+from appliance.store import accounts, events, machines
 from appliance.store.accounts import User
 from appliance.store.schema import migrate
 
@@ -215,3 +217,25 @@ def test_a_broken_store_is_said_and_the_rest_goes_on(start, state):
 def test_a_broken_configuration_is_said_and_the_rest_goes_on(start, tmp_path):
     (tmp_path / "appliance.toml").write_text("[site]\nstate_dri = 1\n")
     start().sees("[site] state_dri is unknown").sees("Enter: menu")
+
+
+def test_an_event_says_which_machine_it_is_of(state):
+    """Many boot at once; what names its machine already does not name it twice."""
+    with closing(sqlite3.connect(state / "store.db", isolation_level=None)) as db:
+        macs = (parse_mac("52:54:00:00:00:07"),)
+        machines.put(db, Machine(MachineId("m1"), "web-7", State.IDLE, macs, 1.0))
+        for text in ("handing over: done", "web-7 is idle"):
+            events.add(db, Event("step.done", 2.0, text, machine=MachineId("m1")))
+    told = [each.text for each in book.last_events(state, 9)]
+    assert told == ["web-7 is idle", "web-7: handing over: done", "version 9 started"]
+
+
+def test_a_store_that_the_daemon_is_about_to_make_is_no_trouble(state):
+    """The file is there a moment before its tables are; minutes, on a slow disk."""
+    assert book.is_begun(state)
+    for left in state.glob("store.db*"):
+        left.unlink()
+    assert not book.is_begun(state)
+    with closing(sqlite3.connect(state / "store.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+    assert not book.is_begun(state)

@@ -68,6 +68,9 @@ class PaperAppliance:
         self._note("write")
         self.written = set_up
 
+    async def let_in(self, set_up: SetUp) -> None:
+        self._note("let in")
+
     async def restart(self) -> None:
         self._note("restart")
         self.restarted()

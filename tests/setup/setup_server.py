@@ -1,4 +1,4 @@
-"""``PYTHONPATH=. python tests/setup/setup_server.py [PORT]``: a flashed appliance of paper that waits to be set up."""
+"""``PYTHONPATH=.:tests/web python tests/setup/setup_server.py [PORT]``: an appliance of paper waits to be set up."""
 
 import asyncio
 import sys
@@ -9,21 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "web")]
+from aiohttp import web
+from argon2 import PasswordHasher
+from console_seed import services
+from paper import PaperAppliance
 
-from aiohttp import web  # noqa: E402
-from argon2 import PasswordHasher  # noqa: E402
-from console_seed import services  # noqa: E402
-from paper import PaperAppliance  # noqa: E402
-
-from appliance.setup.conduct import Conduct  # noqa: E402
-from appliance.setup.first_start import FirstStart  # noqa: E402
-from appliance.setup.steps import SetUpSteps  # noqa: E402
-from appliance.store.store import open_store  # noqa: E402
-from appliance.web.app import make_app  # noqa: E402
-from appliance.web.services import Services  # noqa: E402
-from appliance.web.setup import prepare_setup  # noqa: E402
+from appliance.setup.conduct import Conduct
+from appliance.setup.first_start import FirstStart
+from appliance.setup.steps import SetUpSteps
+from appliance.store.store import open_store
+from appliance.web.app import make_app
+from appliance.web.services import Services
+from appliance.web.setup import prepare_setup
 
 
 @dataclass(frozen=True, slots=True)

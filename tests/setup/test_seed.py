@@ -8,7 +8,7 @@ from appliance import config
 from appliance.networking.check import check as check_layout
 from appliance.networking.edit import first_layout
 from appliance.setup import seed
-from appliance.setup.configuration import configuration, rules
+from appliance.setup.configuration import RESOLVER, configuration, rules
 from appliance.setup.layout import layout
 from appliance.setup.seed import EXAMPLE, SeedError, parse
 from appliance.setup.summary import lines
@@ -41,6 +41,7 @@ package_proxy = "http://10.77.0.3:3128"
 [storage]
 data_disks = ["WD-1", "0x5002538f"]
 """.replace("HASH", HASH)
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDuTLVbhy3jUWqeSsBzZxTHfDGDCvGhsJZbgbCmCDyGE ada@laptop"
 ONE = """\
 [management]
 nic = "nic0"
@@ -73,10 +74,12 @@ def test_what_the_example_says_of_a_key_is_true() -> None:
     text = (
         "\n".join(uncommented)
         .replace("$argon2id$v=19$...", HASH)
+        .replace("ssh-ed25519 AAAA... you@laptop", KEY)
         .replace('address = "dhcp"', 'address = "192.0.2.10/24"')
     )
     set_up = parse(text, "seed.toml")
     assert set_up.account.password_hash == HASH
+    assert set_up.account.ssh_keys == (KEY,)
     assert set_up.provisioning
     assert set_up.provisioning.package_proxy
 
@@ -121,6 +124,9 @@ WRONG = [
     ("[site]\n", 1, "[management] is missing", "add [management]"),
     ("[management]\n", 1, "lacks the key nic", "nic ="),
     ('[management]\nnic = "nic0"\nrole = "x"\n', 3, "role is unknown", "keys here are"),
+    (f'[account]\nssh_keys = ["{KEY}", "{KEY[:40]}"]\n[management]\nnic = "nic0"\n', 2, "no such key", ".pub file"),
+    ('[account]\nssh_keys = ["restrict ' + KEY + '"]\n[management]\nnic = "nic0"\n', 2, "options", "leave out"),
+    ('[account]\nssh_keys = "x"\n[management]\nnic = "nic0"\n', 2, "wrong type", "list"),
     ("[management]\nnic = 1\n", 2, "wrong type", "text in quotes"),
     ('[management]\nnic = "eth 0"\n', 2, "no network interface", "MAC address"),
     ('[management]\nnic = "52:54:00"\n', 2, "not a MAC address", "52:54:00:12:34:56"),
@@ -188,3 +194,8 @@ def test_no_value_brings_it_down(value: str, key: str) -> None:
     except SeedError:
         return
     config.parse(configuration(made), "appliance.toml")
+
+
+@pytest.mark.parametrize("text", [TWO, ONE, '[management]\nnic = "nic0"\n'], ids=["dns", "no dns", "by DHCP"])
+def test_machines_resolve_outside_names_as_the_appliance_itself_does(text: str) -> None:
+    assert config.parse(configuration(parse(text, "x")), "x").dns.forwarders == (RESOLVER,)

@@ -1,18 +1,15 @@
 """Set-up in Chromium: the whole way, with what goes wrong on it; nothing typed is lost, and nobody is locked out."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from axe import AXE, COLOURS, EVERYTHING, RUN
 from paper import FULL
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 from setup_look import walk
 from setup_server import Waiting, waiting
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-from axe import AXE, COLOURS, EVERYTHING, RUN
 
 from appliance.setup.conduct import TAKEN_BACK
 from tests.chromium import CHROMIUM, QUIET
@@ -80,7 +77,7 @@ async def test_every_step_keeps_the_rules_of_access(tab: tuple[Waiting, Page, li
         for width in (1280, 390):
             await page.set_viewport_size({"width": width, "height": 844})
             for scheme, options in (("light", EVERYTHING), ("dark", COLOURS)):
-                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                await page.emulate_media(color_scheme=scheme)
                 wrong.extend(f"{name} {width} {scheme} {each}" for each in await page.evaluate(RUN, options))
             wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wider > 0:
@@ -158,6 +155,59 @@ async def test_a_console_that_stays_confirms_by_itself(tab: tuple[Waiting, Page,
     assert serving.paper.done[-4:] == ["try", "keep", "write", "restart"]
     assert serving.paper.written
     assert [each for each in said if "WebSocket" not in each] == []
+
+
+@pytest.mark.slow
+async def test_nobody_is_sent_to_a_console_that_starts_anew(tab: tuple[Waiting, Page, list[str]]) -> None:
+    """It says that all is done, is away for a while, and knows of no set-up then: only now it is gone to."""
+    serving, page, _ = tab
+    await become_administrator(serving, page)
+    await answer(page, fixed=False)
+    asked: list[str] = []
+    done = {"phase": "done", "message": "The appliance is set up", "left": None}
+
+    async def starts_anew(route: Route) -> None:
+        found = await route.fetch()
+        if not asked and found.status != 404:
+            await route.fulfill(response=found)
+            return
+        asked.append(route.request.url.rpartition("/")[2])
+        if len(asked) == 1:
+            await route.fulfill(json=done)
+        elif len(asked) < 4:
+            await route.abort()
+        else:
+            await route.fulfill(response=found)
+
+    await page.route("**/setup/progress", starts_anew)
+    await page.route("**/setup", lambda route: route.abort() if len(asked) < 4 else route.continue_())
+    await page.click("button.primary")
+    await expect(page.locator("h1")).to_have_text("Overview", timeout=60_000)
+    assert asked == ["progress"] * 4
+
+
+@pytest.mark.slow
+async def test_a_browser_that_refuses_a_new_certificate_finds_a_way_on(tab: tuple[Waiting, Page, list[str]]) -> None:
+    """Its scripts meet nobody, whoever answers: only a page that is opened asks the user again."""
+    serving, page, _ = tab
+    await become_administrator(serving, page)
+    await answer(page, fixed=False)
+    refuses = True
+
+    async def refuse(route: Route) -> None:
+        await (route.abort("failed") if refuses else route.continue_())
+
+    await page.route("**/setup/progress", refuse)
+    await page.clock.install()
+    await page.click("button.primary")
+    await page.wait_for_url("**/setup/wait")
+    said = page.locator("[data-refused]")
+    await expect(said).to_be_hidden()
+    await page.clock.fast_forward("00:35")
+    await expect(said).to_be_visible()
+    refuses = False
+    await said.get_by_role("link", name="open the page anew").click()
+    await expect(page.locator("h1")).to_have_text("Overview", timeout=60_000)
 
 
 @pytest.mark.slow

@@ -6,17 +6,21 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from paper import EMPTY, FULL
 from setup_server import Waiting, waiting
-from test_seed import TWO
+from test_seed import KEY, TWO
 
 from appliance.cli.credentials import Server
-from appliance.cli.setting_up import _arrived
+from appliance.cli.setting_up import _arrived, _confirmed
 from appliance.errors import ApplianceError
+from appliance.privileged.ssh import KEYS
 from appliance.setup.seed import EXAMPLE
 from tests.cli.cli_world import Ended
+from tests.privileged.paper_computer import computer
+from tests.privileged.paper_computer import serving as helper
 
 PASSWORD = "correct horse battery"
 SEED = f"""\
@@ -89,6 +93,15 @@ async def test_all_of_set_up_by_one_command(qrm: Terminal, serving: Waiting) -> 
     assert serving.paper.written.storage.data_disks == (EMPTY.serial,)
 
 
+async def test_keys_of_the_seed_are_let_in(qrm: Terminal, serving: Waiting, tmp_path: Path) -> None:
+    on, _ = computer(tmp_path / "paper", {"systemctl": ""})
+    text = f'[account]\nssh_keys = ["{KEY}"]\n{SEED}'
+    async with helper(tmp_path, on) as privileged:
+        object.__setattr__(serving.services, "privileged", privileged)
+        await qrm.run("setup", *trusted(serving), "--seed", qrm.seed(text), stdin=f"{serving.link}\n{PASSWORD}\n")
+    assert (on.roots.state / KEYS).read_text().endswith(f"\n{KEY}\n")
+
+
 async def test_what_is_refused_is_told_and_set_up_goes_on_from_there(qrm: Terminal, serving: Waiting) -> None:
     serving.paper.dhcp["nic1"] = ("10.77.0.254",)
     full = qrm.seed(SEED.replace(EMPTY.serial, FULL.serial))
@@ -120,6 +133,25 @@ async def test_who_comes_over_the_new_network_is_logged_in_there(qrm: Terminal, 
     with pytest.raises(ApplianceError) as caught:
         await asyncio.to_thread(_arrived, old, f"127.0.0.1:{serving.port}", "0" * 64)
     assert caught.value.code == "arrival-unknown"
+
+
+def test_a_network_that_we_did_not_come_over_is_not_kept_yet() -> None:
+    """It has no address yet, as one of DHCP; or it never will, and is taken back."""
+    refused = [
+        ApplianceError("network-elsewhere", "this came to 192.0.2.7"),
+        ApplianceError("setup-not-trying", "late"),
+    ]
+
+    class Console:
+        def send(self, *_: object) -> None:
+            if refused:
+                raise refused.pop(0)
+
+    api: Any = Console()
+    assert not _confirmed(api)
+    with pytest.raises(ApplianceError, match="late"):
+        _confirmed(api)
+    assert _confirmed(api)
 
 
 async def test_the_seed_s_own_commands(qrm: Terminal) -> None:

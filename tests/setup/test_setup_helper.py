@@ -1,14 +1,18 @@
 """Set-up over the real privileged helper, on a computer of paper; and a seed on a real FAT file system."""
 
+import errno
+import io
 import json
+import os
+import sqlite3
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from test_seed import HASH, TWO
+from test_seed import HASH, KEY, TWO
 
 from appliance import config
 from appliance.errors import ApplianceError, Conflict, NotFound
@@ -16,10 +20,12 @@ from appliance.events import Bus
 from appliance.privileged.client import Privileged
 from appliance.privileged.computer import Computer
 from appliance.privileged.network import settle
+from appliance.privileged.ssh import KEYS
 from appliance.privileged.verbs.data import Prepare
 from appliance.privileged.verbs.network import Status
+from appliance.privileged.verbs.ssh import Authorize
 from appliance.setup import left, seed_partition
-from appliance.setup.apply_seed import Places, apply
+from appliance.setup.apply_seed import WAITS, Places, apply
 from appliance.setup.seed import SeedError, parse
 from appliance.setup.steps import SetUpSteps
 from appliance.setup.through_helper import HelperAppliance
@@ -65,9 +71,14 @@ class Flashed:
         return self.on.roots.state / "etc/qrm/appliance.toml"
 
 
+def member(path: str, group: str, tags: str = "") -> dict[str, str]:
+    """A row of pvs(8)."""
+    return {"pv_name": path, "vg_name": group, "vg_uuid": f"uuid-{group}", "vg_tags": tags}
+
+
 def answers(members: str = "") -> Answers:
-    group = [{"pv_name": each, "vg_name": "qrm"} for each in members.split()]
-    report = json.dumps({"report": [{"pv": [*group, {"pv_name": "/dev/sdz", "vg_name": "other"}]}]})
+    group = [member(each, "qrm") for each in members.split()]
+    report = json.dumps({"report": [{"pv": [*group, member("/dev/sdz", "other")]}]})
     said: Answers = dict.fromkeys(["systemctl", "networkctl", "hostname", "nft", "wipefs", "vgcreate", "vgextend"], "")
     return said | {"ip": LINKS, "lsblk": json.dumps(DISKS), "pvs": report, "ip link": "", "chronyc": ""}
 
@@ -133,6 +144,8 @@ async def test_the_network_is_tried_and_kept(box: Flashed) -> None:
     await box.appliance.keep_network()
     assert await box.appliance.trial() is None
     assert await box.appliance.try_network(set_up) is None, "it is like this already"
+    kept = (await box.appliance.found()).management
+    assert kept == replace(set_up.management, nic="nic0"), "what was kept is proposed when somebody sets it up anew"
     status = await box.helper.call(Status())
     assert status.layout.nat
     assert [each.name for each in status.layout.with_role("provisioning")] == ["nic1"]
@@ -145,16 +158,18 @@ async def test_all_that_is_written(box: Flashed) -> None:
     assert (state / "etc/hostname").read_text() == "boot\n"
     assert str((state / "etc/localtime").readlink()).endswith("Europe/Vienna")
     assert "ntp.example.com" in (state / "etc/chrony/sources.d/qrm.sources").read_text()
-    assert "allow 10.77.0.0/24" in (state / "etc/chrony/conf.d/qrm.conf").read_text()
     assert box.ran("wipefs") == ["wipefs --all /dev/sdb1 /dev/sdb", "wipefs --all /dev/sdc"]
-    assert box.ran("vgcreate") == ["vgcreate --yes qrm /dev/sdb /dev/sdc"]
+    assert box.ran("vgcreate") == ["vgcreate --yes --metadatasize 16m qrm /dev/sdb /dev/sdc"]
     assert json.loads((state / "etc/qrm/storage.json").read_text()) == {"disks": ["WD-1", "0x5002538f"]}
 
 
 async def test_disks_that_are_in_the_group_stay_as_they_are(tmp_path: Path) -> None:
     async with flashed(tmp_path, answers("/dev/sdb")) as box:
         await box.helper.call(Prepare(("WD-1", "S")))
-        assert box.ran("wipefs", "vgextend") == ["wipefs --all /dev/sdc", "vgextend --yes qrm /dev/sdc"]
+        assert box.ran("wipefs", "vgextend") == [
+            "wipefs --all /dev/sdc",
+            "vgextend --yes --metadatasize 16m qrm /dev/sdc",
+        ]
         box.programs.ran.clear()
         await box.helper.call(Prepare(("WD-1",)))
         assert box.ran("wipefs", "vgextend", "vgcreate") == []
@@ -187,10 +202,82 @@ async def test_a_disk_that_something_holds_is_told_of(tmp_path: Path) -> None:
         assert box.ran("vgcreate") == []
 
 
-async def test_without_disks_only_the_choice_is_kept(box: Flashed) -> None:
-    await box.helper.call(Prepare(()))
-    assert box.ran("lsblk", "wipefs", "vgcreate", "pvs") == []
+async def test_a_disk_of_another_pool_is_not_cleared(tmp_path: Path) -> None:
+    """Its volumes need not be active: then wipefs(8) would not see that anybody has it."""
+    report = json.dumps({"report": [{"pv": [member("/dev/sdc", "images", "qrm.pool")]}]})
+    async with flashed(tmp_path, answers() | {"pvs": report}) as box:
+        with pytest.raises(Conflict, match="belongs to a pool"):
+            await box.helper.call(Prepare(("WD-1", "S")))
+        assert box.ran("wipefs", "vgcreate") == []
+
+
+def with_rest(on: Computer) -> str:
+    """The partition with what the system leaves of its disk."""
+    place = on.roots.dev / "disk/qrm/data"
+    place.parent.mkdir(parents=True)
+    (on.roots.dev / "sda7").touch()
+    place.symlink_to("../../sda7")
+    return str(on.roots.dev / "sda7")
+
+
+def group_on(path: str) -> Answers:
+    return {"pvs": json.dumps({"report": [{"pv": [member(path, "qrm")]}]})}
+
+
+async def test_without_disks_the_group_is_made_of_what_the_own_disk_has_left(box: Flashed) -> None:
+    path = with_rest(box.on)
+    heard: list[str] = []
+    await box.helper.call(Prepare(()), lambda _progress, message: heard.append(message))
+    assert box.ran("vgcreate", "vgextend") == [f"vgcreate --yes --metadatasize 16m qrm {path}"]
+    assert box.ran("wipefs") == [f"wipefs --no-act --json {path}"], "nobody agreed to lose anything"
+    assert heard == ["making the data group on what the appliance's own disk has left"]
+    assert json.loads((box.on.roots.state / "etc/qrm/storage.json").read_text()) == {"disks": []}
+
+
+async def test_a_disk_with_nothing_left_makes_no_group(box: Flashed) -> None:
+    heard: list[str] = []
+    await box.helper.call(Prepare(()), lambda _progress, message: heard.append(message))
+    assert "nothing left for a data group" in heard[0]
+    assert box.ran("wipefs", "vgcreate", "pvs") == []
     assert (box.on.roots.state / "etc/qrm/storage.json").exists()
+
+
+async def test_a_group_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    async with flashed(tmp_path, answers("/dev/sdb")) as box:
+        with_rest(box.on)
+        await box.helper.call(Prepare(()))
+        assert box.ran("wipefs", "vgcreate", "vgextend", "lvm") == []
+
+
+def signed(kind: str) -> Answers:
+    return {"wipefs": json.dumps({"signatures": [{"device": "sda7", "offset": "0x218", "type": kind}]})}
+
+
+async def test_after_a_factory_reset_the_data_are_still_there(tmp_path: Path) -> None:
+    """LVM's list of devices went with the state partition: it learns of the group again, and nothing is made."""
+    path = str(tmp_path / "computer/dev/sda7")
+
+    def learn(_argv: Sequence[str]) -> str:
+        box.programs.answers.update(group_on(path))
+        return ""
+
+    async with flashed(tmp_path, answers() | signed("LVM2_member") | {"lvm lvmdevices": learn, "lvm": ""}) as box:
+        with_rest(box.on)
+        await box.helper.call(Prepare(()))
+        assert box.ran("lvm") == [
+            f"lvm lvmdevices --yes --adddev {path}",
+            "lvm vgimportdevices --yes --select vg_uuid=uuid-qrm",
+        ]
+        assert box.ran("vgcreate", "vgextend") == []
+
+
+@pytest.mark.parametrize(("kind", "words"), [("xfs", "holds xfs"), ("LVM2_member", "group of somebody else")])
+async def test_what_somebody_put_there_is_not_cleared(tmp_path: Path, kind: str, words: str) -> None:
+    async with flashed(tmp_path, answers() | signed(kind)) as box:  # LVM keeps no list of devices, and says so
+        with_rest(box.on)
+        with pytest.raises(Conflict, match=words):
+            await box.helper.call(Prepare(()))
+        assert box.ran("vgcreate", "vgextend") == []
 
 
 async def test_where_nobody_can_look_nothing_is_heard(box: Flashed, tmp_path: Path) -> None:
@@ -219,6 +306,23 @@ async def test_a_seed_is_applied_once_and_its_secret_leaves_the_partition(box: F
     assert len(box.programs.ran) == ran
 
 
+async def test_a_seed_on_the_installers_stick_is_for_the_disk(box: Flashed, partition: Path) -> None:
+    """Nothing is changed, cleared or served from a stick; the disk gets the partition as it is, and applies it."""
+    put(partition, SEED)
+    whole = partition.read_bytes()
+    stick = replace(box.places, is_installer=True)
+    assert await apply(partition, stick, box.appliance) == WAITS
+    assert partition.read_bytes() == whole, "its hash, too, goes to the disk"
+    assert box.programs.ran == []
+    assert not box.configuration().exists()
+    assert not box.places.state_dir.exists()
+    put(partition, SEED.replace("10.77.0.1/24", "10.77.0.300/24"))
+    with pytest.raises(SeedError):
+        await apply(partition, stick, box.appliance)
+    put(partition, SEED)
+    assert "the seed was applied" in await apply(partition, box.places, box.appliance), "on the disk, then"
+
+
 async def test_a_seed_that_was_applied_loses_its_secret_although_the_power_went(box: Flashed, partition: Path) -> None:
     put(partition, SEED)
     before = partition.read_bytes()
@@ -241,6 +345,51 @@ async def test_what_belongs_to_the_daemon_is_taken_up_by_it(box: Flashed, partit
         assert (user.name, user.role, user.password) == ("eva", "admin", HASH)
         assert (await store.read(subnet_rules.every))["nic1"]["mode"] == "reservations"
         assert not await left.take_up(store, Bus(), state_dir, 2.0)
+
+
+def _audited(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    return list(db.execute("SELECT action, doc FROM audit"))
+
+
+async def test_keys_in_a_seed_are_let_in_without_any_password(box: Flashed, partition: Path) -> None:
+    text = SEED.replace(f'password_hash = "{HASH}"', f'ssh_keys = ["{KEY}"]')
+    assert HASH not in text
+    put(partition, text)
+    await apply(partition, box.places, box.appliance)
+    assert (box.on.roots.state / KEYS).read_text().endswith(f"\n{KEY}\n")
+    assert "systemctl --no-block start ssh.service" in box.ran("systemctl")
+    async with open_store(box.places.state_dir / "store.db") as store:
+        assert await left.take_up(store, Bus(), box.places.state_dir, 1.0)
+        assert await store.read(accounts.users) == [], "the link on the screen still makes the account"
+        noted = [after for action, after in await store.read(_audited) if action == "ssh.authorize"]
+        assert "ada@laptop" in str(noted)
+
+
+@pytest.mark.parametrize("fails", ["wipefs", "hostname", "nft"])
+async def test_a_seed_that_could_not_be_carried_out_lets_nobody_in(tmp_path: Path, fails: str) -> None:
+    seed = tmp_path / "seed.toml"
+    seed.write_text(SEED.replace(f'password_hash = "{HASH}"', f'ssh_keys = ["{KEY}"]'))
+    async with flashed(tmp_path, answers() | {fails: ApplianceError("program-failed", f"{fails}: no")}) as box:
+        with pytest.raises(ApplianceError):
+            await apply(seed, box.places, box.appliance)
+        assert not (box.on.roots.state / KEYS).exists()
+        assert not (box.places.state_dir / left.FILE).exists()
+
+
+async def test_nobody_is_let_in_without_a_word_of_it(box: Flashed, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.toml"
+    seed.write_text(SEED.replace(f'password_hash = "{HASH}"', f'ssh_keys = ["{KEY}"]'))
+    box.places.state_dir.write_text("where its directory should be")
+    with pytest.raises(ApplianceError):
+        await apply(seed, box.places, box.appliance)
+    assert not (box.on.roots.state / KEYS).exists()
+
+
+async def test_set_up_without_keys_leaves_those_that_are_let_in(box: Flashed) -> None:
+    await box.helper.call(Authorize((KEY,)))
+    await box.appliance.write(parse(SEED, "x"))
+    await box.appliance.let_in(parse(SEED, "x"))
+    assert (box.on.roots.state / KEYS).exists()
 
 
 async def test_a_seed_makes_no_second_administrator(tmp_path: Path) -> None:
@@ -319,6 +468,20 @@ async def test_a_seed_goes_on_where_a_power_cut_ended_it(tmp_path: Path, partiti
         assert "applied: boot" in await apply(partition, box.places, box.appliance)
 
 
+class Disk(io.FileIO):
+    """The kernel refuses to go beyond the end of a block device (lseek(2): EINVAL); of a file, it does not."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_SET and offset > os.fstat(self.fileno()).st_size:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return super().seek(offset, whence)
+
+
+def opened_as_disk(path: Path, mode: str) -> io.BufferedRandom:
+    assert mode == "r+b"
+    return io.BufferedRandom(Disk(path, "r+"))
+
+
 def test_secrets_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed_partition, "PIECE", 64)
     secret = HASH[:40]
@@ -326,7 +489,10 @@ def test_secrets_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pyte
     for offset in range(0, 200, 7):
         content = (b"x" * offset + secret.encode() + b"y" * 30 + secret.encode()).ljust(400, b"z")
         path.write_bytes(content)
+        monkeypatch.setattr(Path, "open", opened_as_disk)
         assert seed_partition.take_away(path, secret) == 2
+        monkeypatch.undo()
+        monkeypatch.setattr(seed_partition, "PIECE", 64)
         after = path.read_bytes()
         assert secret.encode() not in after
         assert len(after) == len(content)

@@ -20,21 +20,12 @@ from appliance.setup.value import Management, Provisioning, Site, Storage
 from appliance.store import accounts, subnet_rules
 from appliance.store.documents import one
 from appliance.store.store import Store, open_store
+from tests.clock import Clock
 
 EVA = Asker("eva", Role.ADMIN, "192.0.2.77")
 SITE = Site("boot", "rack.example", "Europe/Vienna")
 FIXED = Management("nic0", "192.0.2.10/24", "192.0.2.1")
 SERVED = Provisioning("nic1", "10.77.0.1/24", ranges=("10.77.0.50-10.77.0.99",))
-
-
-@dataclass
-class Clock:
-    """Turned by hand."""
-
-    now: float = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -14,7 +14,8 @@ from aiohttp import ClientSession, FormData, TCPConnector
 from paper import EMPTY, FULL
 from setup_server import Waiting, waiting
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Conflict
+from appliance.setup.value import Management
 from appliance.web.auth import COOKIE
 from tests.web.console_client import said
 
@@ -296,6 +297,16 @@ async def test_only_the_newest_link_is_good(eva: Person) -> None:
     await eva.api("POST", "/setup/arrive", 403, token=begun["token"])
 
 
+async def test_an_address_that_was_given_on_the_screen_is_proposed(eva: Person) -> None:
+    paper = eva.serving.paper
+    paper.what = replace(paper.what, management=Management("nic1", "192.0.2.7/24", "192.0.2.1", ("192.0.2.53",)))
+    await eva.post("/setup/site", SITE)
+    form = await eva.get("/setup/networks")
+    assert 'value="fixed" checked' in form
+    assert all(f'value="{each}"' in form for each in ("192.0.2.7/24", "192.0.2.1", "192.0.2.53"))
+    assert '<option value="nic1" selected' in form
+
+
 async def test_a_console_that_stays_is_confirmed_from_where_it_is(eva: Person) -> None:
     await eva.post("/setup/site", SITE)
     await eva.post("/setup/networks", NETWORKS | {"management_by": "dhcp"})
@@ -304,6 +315,28 @@ async def test_a_console_that_stays_is_confirmed_from_where_it_is(eva: Person) -
     await eva.trying()
     assert await eva.post("/setup/confirm", {}) == "/setup/wait"
     await eva.done()
+
+
+async def test_only_who_comes_over_the_new_network_keeps_it(eva: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is open still, over a network on which the console is not to be."""
+    await eva.answer()
+    begun = await eva.api("POST", "/setup/begin", 202)
+    await eva.trying()
+    asked: list[str] = []
+
+    async def check_over(here: str) -> None:
+        asked.append(here)
+        raise Conflict("network-elsewhere", "this came to 192.0.2.7", "open the console at 192.0.2.10")
+
+    monkeypatch.setattr(eva.serving.services.own_networks, "check_over", check_over)
+    await eva.api("POST", "/setup/arrive", 403, token="0" * 64)
+    assert asked == [], "a stranger learns nothing"
+    await eva.post("/setup/confirm", {}, 409)
+    await eva.post("/setup/arrive", {"token": begun["token"]}, 409)
+    assert (await eva.api("POST", "/setup/confirm", 409))["code"] == "network-elsewhere"
+    assert (await eva.api("POST", "/setup/arrive", 409, token=begun["token"]))["code"] == "network-elsewhere"
+    assert set(asked) == {"127.0.0.1"}
+    assert eva.serving.paper.done[-1] == "try"
 
 
 async def test_why_it_was_not_carried_out_stands_on_the_last_step(eva: Person) -> None:

@@ -82,7 +82,7 @@ async def test_a_failure_is_one(store: Store) -> None:
 
 async def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
     def job(db: object) -> None:
-        note(db, SOMEBODY, "machine.change", ("machine", "m", "n"), now=1.0)  # type: ignore[arg-type]
+        note(db, SOMEBODY, "machine.change", ("machine", "m", "n"), now=1.0)
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -114,7 +114,7 @@ async def test_nobody_washes_away_what_others_did(store: Store, monkeypatch: pyt
     await write(store, 1)
     for number in range(9):
         await store.write(lambda db: note(db, SOMEBODY, "token.create", ("token", "t", "t"), now=6.0))
-        await store.write(lambda db, n=number: note_failure(db, f"made up {n}", "192.0.2.66", "user.log-in", now=7.0))  # type: ignore[misc]
+        await store.write(lambda db, n=number: note_failure(db, f"made up {n}", "192.0.2.66", "user.log-in", now=7.0))
     await pruned(store, 10.0)
     kept = [entry.action for entry in await entries(store)]
     assert (len(kept), kept.count("machine.change")) == (5, 1)

@@ -35,7 +35,7 @@ async def upkeep(store: Store) -> None:
 async def with_machines(store: Store) -> DeploymentId:
     image = Image(ImageId(0), "demo", "", "raw", 512, 512, "0" * 64, 512, 0.0)
 
-    def job(db) -> DeploymentId:  # type: ignore[no-untyped-def]
+    def job(db) -> DeploymentId:
         for number, key in enumerate((M1, M2)):
             macs = (MacAddress(f"52:54:00:00:00:0{number}"),)
             machines.put(db, Machine(key, f"node-{number}", State.IDLE, macs, 0.0))
@@ -61,11 +61,11 @@ def attempt(number: int, machine: MachineId = M1, deployment: DeploymentId | Non
 
 async def stored(store: Store, *made: Attempt) -> None:
     for each in made:
-        await store.write(lambda db, each=each: attempts.put(db, each))  # type: ignore[misc]
+        await store.write(lambda db, each=each: attempts.put(db, each))
 
 
 async def left(store: Store, *made: Attempt) -> list[str]:
-    return [each.id for each in made if await store.read(lambda db, each=each: attempts.find(db, each.id))]  # type: ignore[misc]
+    return [each.id for each in made if await store.read(lambda db, each=each: attempts.find(db, each.id))]
 
 
 async def test_the_last_attempts_of_each_machine_are_kept(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_what_an_open_task_follows_and_what_goes_on_is_kept(tmp_path: Path
         for number, open_ in ((4, True), (5, False)):
             task = Task(TaskId(0), "deployment.stop", "Stop", "ada", 0.0, machine=M1, attempt=many[number].id)
             task = task if open_ else replace(task, status=Status.DONE, ended=1.0)
-            await store.write(lambda db, task=task: tasks.add(db, task))  # type: ignore[misc]
+            await store.write(lambda db, task=task: tasks.add(db, task))
         await upkeep(store)
         assert await left(store, *many) == [many[2].id, many[4].id, *(each.id for each in many[-KEEP:])]
 
@@ -106,7 +106,7 @@ async def test_what_an_open_task_follows_and_what_goes_on_is_kept(tmp_path: Path
 async def test_the_items_of_the_last_jobs_are_kept_and_of_those_that_go_on(tmp_path: Path) -> None:
     async with open_store(tmp_path / "store.db") as store:
 
-        def job(db) -> list[TaskId]:  # type: ignore[no-untyped-def]
+        def job(db) -> list[TaskId]:
             made = []
             for number in range(6):
                 ended = None if number == 0 else 1.0
@@ -120,6 +120,6 @@ async def test_the_items_of_the_last_jobs_are_kept_and_of_those_that_go_on(tmp_p
 
         made = await store.write(job)
         await upkeep(store)
-        kept = [each for each in made if await store.read(lambda db, each=each: tasks.items(db, each))]  # type: ignore[misc]
+        kept = [each for each in made if await store.read(lambda db, each=each: tasks.items(db, each))]
         assert kept == [made[0], *made[-KEEP:]]
-        assert [await store.read(lambda db, each=each: tasks.get(db, each)) for each in made]  # type: ignore[misc]
+        assert [await store.read(lambda db, each=each: tasks.get(db, each)) for each in made]

@@ -39,7 +39,7 @@ FLEET = (
 @pytest.fixture
 async def fleet(store: Store) -> Store:
     for each in FLEET:
-        await store.write(lambda db, each=each: machines.put(db, each))  # type: ignore[misc]
+        await store.write(lambda db, each=each: machines.put(db, each))
     await store.write(lambda db: machines.put_inventory(db, MachineId("m3"), INVENTORY))
     return store
 
@@ -127,7 +127,7 @@ async def test_no_list_reads_every_document(fleet: Store) -> None:
     for sort in ("name", "state", "address", "cpus", "memory", "seen", "created"):
         column = LISTING.sorts[sort].column
         plan = await fleet.read(
-            lambda db, column=column: rows(  # type: ignore[misc]
+            lambda db, column=column: rows(
                 db,
                 f"EXPLAIN QUERY PLAN SELECT {LISTING.columns} FROM {LISTING.table}"
                 f" WHERE ({column}, m.id) > (?, ?) ORDER BY {column}, m.id LIMIT 100 OFFSET 0",

@@ -31,14 +31,14 @@ kinds = st.tuples(
 )
 
 
-def machine_of(number: int, kind: tuple) -> Machine:  # type: ignore[type-arg]
+def machine_of(number: int, kind: tuple) -> Machine:
     state, failed_from, _, _, _, rescue = kind
     mac = parse_mac(f"52:54:00:00:00:{number:02x}")
     before = failed_from if state is State.FAILED else None
     return Machine(MachineId(f"m{number}"), f"n-{number}", state, (mac,), 1.0, failed_from=before, rescue=rescue)
 
 
-def deployment_of(number: int, kind: tuple) -> Deployment | None:  # type: ignore[type-arg]
+def deployment_of(number: int, kind: tuple) -> Deployment | None:
     _, _, wanted, generation, retry, _ = kind
     if wanted is None:
         return None
@@ -49,7 +49,7 @@ def deployment_of(number: int, kind: tuple) -> Deployment | None:  # type: ignor
     )  # fmt: skip
 
 
-def observed(fleet: list[tuple]) -> tuple[Observed, Observed]:  # type: ignore[type-arg]
+def observed(fleet: list[tuple]) -> tuple[Observed, Observed]:
     """Everything, and what the loop reads."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         migrate(db)
@@ -68,11 +68,11 @@ def observed(fleet: list[tuple]) -> tuple[Observed, Observed]:  # type: ignore[t
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(kinds, max_size=12))
-def test_the_plan_is_the_same_as_with_everything_read(fleet: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_the_plan_is_the_same_as_with_everything_read(fleet: list[tuple]) -> None:
     whole, some = observed(fleet)
 
     def due(of: Observed) -> set[tuple[str, str]]:
-        return {(action.machine, action.kind) for action in plan(of, 100.0)}  # type: ignore[union-attr]
+        return {(action.machine, action.kind) for action in plan(of, 100.0)}
 
     assert due(whole) == due(some)
 
@@ -81,7 +81,7 @@ def test_every_case_once() -> None:
     fleet = list(itertools.product(State, [State.DEPLOYING], [None, *Wanted], [None, 1, 2], [False], RESCUES))
     for start in range(0, len(fleet), 200):
         some = fleet[start : start + 200]
-        test_the_plan_is_the_same_as_with_everything_read.hypothesis.inner_test(some)  # type: ignore[attr-defined]
+        test_the_plan_is_the_same_as_with_everything_read.hypothesis.inner_test(some)
 
 
 async def test_what_rests_is_not_read(store: Store, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from appliance.errors import ApplianceError
-from appliance.updates.boot_choice import FRESH, choose
+from appliance.errors import ApplianceError, Conflict
+from appliance.updates.boot_choice import FRESH, choose, is_good
 from appliance.updates.copies import StoreCopy, fitting
 from appliance.updates.record import (
     NEVER_UP,
@@ -15,6 +15,7 @@ from appliance.updates.record import (
     Stage,
     Update,
     begin,
+    check_no_trial,
     installed,
     judged,
     may_go_back,
@@ -119,6 +120,16 @@ def test_going_back_by_hand_may_give_up_what_is_newer() -> None:
     assert may_go_back(judged(record, (), 2.0), "A"), "a start may be cut off before the store was opened"
 
 
+def test_nothing_is_written_over_the_version_before_while_what_runs_is_on_trial() -> None:
+    check_no_trial(begun(), "A")
+    check_no_trial(installed(begun()), "A")
+    on_trial = settled(installed(begun()), "B", WRITTEN, 200.0).record
+    with pytest.raises(Conflict, match=r"0\.5\.0 runs on trial") as refused:
+        check_no_trial(on_trial, "B")
+    assert refused.value.code == "update-on-trial"
+    check_no_trial(judged(on_trial, (), 300.0), "B")
+
+
 def test_it_is_stored_and_bounded() -> None:
     record = Record()
     for at in range(30):
@@ -142,18 +153,26 @@ class Box:
     copies: dict[str, list[int]] = field(default_factory=dict)
     good: int = 1
     """The version that proved good last."""
+    proved: set[int] = field(default_factory=lambda: {1})
+    """All that ever did."""
     now: float = 0.0
     up: bool = False
     """Whether the daemon serves, so that somebody can ask it for an update."""
 
     def install(self, cut: str) -> None:
         """RAUC's order: the slot is bad while it is written, then good and first."""
+        try:
+            check_no_trial(self.record, self.booted)
+        except Conflict:
+            return
         other = "AB".replace(self.booted, "")
         self.record = begin(self.record, Update(other, "", self.booted, "", self.now, Stage.INSTALLING), self.now)
         self.variables |= {f"{other}_OK": "0", f"{other}_TRY": "0"}
+        latest = max(self.versions.values())
+        self.versions.pop(other, None)
         if cut == "writing":
             return
-        self.versions[other] = max(self.versions.values()) + 1
+        self.versions[other] = latest + 1
         self.variables |= {f"{other}_OK": "1", f"{other}_TRY": "0", "ORDER": f"{other} {self.booted}"}
         if cut == "noting":
             return
@@ -164,7 +183,7 @@ class Box:
         self.up = False
         choice = choose(self.variables)
         self.booted, self.variables = choice.slot, choice.variables
-        if outcome == "panic":
+        if outcome == "panic" or self.booted not in self.versions:
             return
         found = settled(self.record, self.booted, self.variables, self.now)
         self.record = found.record
@@ -183,8 +202,13 @@ class Box:
             self.variables[f"{self.booted}_TRY"] = "0"
             self.record = judged(self.record, (), self.now)
             self.good = self.versions[self.booted]
+            self.proved.add(self.good)
         elif found.on_trial:
             self.record = judged(self.record, ["bad"], self.now)
+
+    def has_a_way_back(self) -> bool:
+        """Whether a version that proved good once may be started."""
+        return any(version in self.proved and is_good(self.variables, slot) for slot, version in self.versions.items())
 
     def opens_store(self) -> bool:
         """As the daemon does; its version is its schema."""
@@ -217,8 +241,9 @@ def test_whatever_happens_what_was_stored_by_a_good_version_stays_and_the_box_co
     kept: list[int] = list(box.rows)
     for what, how in steps:
         if what == "install":
-            if box.up and box.record.going_on is None:
+            if box.up:
                 box.install(how)
+            assert box.has_a_way_back(), "the last version that was good is written over"
             continue
         box.start(how)
         if box.up and box.versions[box.booted] == box.good:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.updates.verdict import Finding, decided, reasons, udp_ports
+from appliance.updates.verdict import Finding, deadline_of, decided, reasons, udp_ports
 
 TABLE = """\
    sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
@@ -22,6 +22,10 @@ def test_all_must_hold() -> None:
 def test_it_is_decided_when_all_hold_or_the_time_is_up(holds: list[bool], passed: float, deadline: float) -> None:
     found = [Finding("x", "" if each else "no") for each in holds]
     assert decided(found, 5.0, 5.0 + passed, deadline) == (all(holds) or 5.0 + passed - 5.0 >= deadline)
+
+
+def test_a_slow_computer_has_more_time() -> None:
+    assert [deadline_of(start) for start in (8.0, 59.9, 60.0, 400.0)] == [600.0, 600.0, 900.0, 900.0]
 
 
 def test_ports_that_are_bound() -> None:

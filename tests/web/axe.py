@@ -23,7 +23,7 @@ async def violations(tab: Tab) -> list[str]:
     for width, height in WIDTHS:
         await page.set_viewport_size({"width": width, "height": height})
         for scheme, options in (("light", EVERYTHING), ("dark", COLOURS)):
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.emulate_media(color_scheme=scheme)
             for each in await page.evaluate(RUN, options):
                 found.append(f"{width} {scheme} {each}")
     return found

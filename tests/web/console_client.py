@@ -1,8 +1,9 @@
 """A browser without scripts: what pages say and what their forms do."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from argon2 import PasswordHasher
 from console_seed import NOW, seed, services
 
 from appliance.machine import MachineId
+from appliance.privileged.client import Privileged
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import open_store
@@ -53,10 +55,21 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visitor(directory: Path, *, fleet: bool = True, user: bool = True) -> AsyncIterator[Visitor]:
-    """A console over a seeded fleet at a clock that stands still, and somebody at its door."""
+async def visitor(
+    directory: Path,
+    *,
+    fleet: bool = True,
+    user: bool = True,
+    privileged: Privileged | None = None,
+    again: Callable[[], None] = lambda: None,
+) -> AsyncIterator[Visitor]:
+    """A console over a seeded fleet at a clock that stands still, and somebody at its door.
+
+    ``privileged`` is the helper of a flashed appliance; ``again`` is called where the daemon would begin anew.
+    """
     async with open_store(directory / "store.db") as store:
         given = services(store, directory)
+        given = replace(given, privileged=privileged or given.privileged, again=again)
         machines = await seed(given) if fleet else {}
         if user:
             admin = User("admin", FAST.hash(PASSWORD), "admin", NOW)

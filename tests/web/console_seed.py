@@ -13,7 +13,7 @@ from console_seed_power import switched
 from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
-from appliance.certificates import ServerTls, authority
+from appliance.certificates import authority
 from appliance.console_tls import ConsoleTls
 from appliance.deployment import Deployment, DiskIdentity, Installed, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
@@ -22,6 +22,7 @@ from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_wishes import NewRecord, NewReservation
 from appliance.reconcile.wishes import Wishes
+from appliance.server_tls import ServerTls
 from appliance.store import attempts, catalogue, deployments, events, machines
 from appliance.store.store import Store
 from appliance.web.services import Services

@@ -102,7 +102,7 @@ def past(now: float) -> History:
     """An hour of figures that end at ``now``, in seconds of the loop's clock."""
     state = dict.fromkeys(("dhcp", "boot", "dns"), 0.0) | {"cpu": 0.02, "memory": 71e6, "lag": 0.002}
     grown = ("dhcp", "boot", "dns")
-    history = History({name: Source(lambda name=name: state[name], name in grown) for name in state})  # type: ignore[misc]
+    history = History({name: Source(lambda name=name: state[name], name in grown) for name in state})
     for number in range(360):
         wave = 1 + math.sin(number / 9)
         state.update(dhcp=state["dhcp"] + 20 * wave, dns=state["dns"] + 90 * wave, boot=state["boot"] + 3e7 * wave**3)

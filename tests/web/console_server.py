@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +17,13 @@ from argon2 import PasswordHasher
 from console_seed import seed, services
 
 from appliance.machine import MachineId
+from appliance.privileged.client import Privileged
+from appliance.reconcile.intake_jobs import IntakeJobs
+from appliance.reconcile.jobs import Jobs
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.store.store import open_store
+from appliance.web.api.uploads import INTAKE
 from appliance.web.app import make_app
 from appliance.web.services import Services
 
@@ -45,11 +49,20 @@ class Console:
 
 @asynccontextmanager
 async def console(
-    directory: Path, *, port: int = 0, fleet: bool = True, clock: Callable[[], float] = time.time
+    directory: Path,
+    *,
+    port: int = 0,
+    fleet: bool = True,
+    clock: Callable[[], float] = time.time,
+    privileged: Privileged | None = None,
 ) -> AsyncIterator[Console]:
-    """Serve over TLS on loopback for the length of the with-block; ``fleet`` seeds machines."""
+    """Serve over TLS on loopback for the length of the with-block; ``fleet`` seeds machines.
+
+    ``privileged`` is the helper of a flashed appliance.
+    """
     async with open_store(directory / "store.db") as store:
         given = services(store, directory, clock)
+        given = replace(given, privileged=privileged or given.privileged)
         ids = await seed(given, clock) if fleet else {}
         hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
         app = make_app(given, hasher)
@@ -66,7 +79,11 @@ async def console(
             site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
             await site.start()
             bound = runner.addresses[0][1]
-            yield Console(f"https://127.0.0.1:{bound}", given, ids, app)
+            jobs = Jobs(store, given.bus, clock, IntakeJobs(app[INTAKE], clock).kinds())
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(jobs.run(), name="jobs")
+                yield Console(f"https://127.0.0.1:{bound}", given, ids, app)
+                working.cancel()
         finally:
             await runner.cleanup()
 

@@ -12,18 +12,9 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from appliance.web.auth import COOKIE, REPLACE_AFTER
 from tests.chains import Signed
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), ON_ONE_LOOP]
-
-
-@dataclass
-class Clock:
-    """Turned by hand."""
-
-    now: float = 1_795_200_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -47,7 +47,7 @@ async def test_by_api(ada: Visitor) -> None:
     assert "PRIVATE" not in str(put)
     await call(ada, "DELETE", 204)
     assert (await call(ada, "GET", 200))["own"] is True
-    entries = await audited(World(ada.services, None, ada.client, ""), action="certificate")  # type: ignore[arg-type]
+    entries = await audited(World(ada.services, None, ada.client, ""), action="certificate")
     assert [each.action for each in entries] == ["certificate.reset", "certificate.set"]
     assert entries[1].before == {"own": True}
     assert "PRIVATE" not in str(entries)
@@ -95,7 +95,7 @@ async def test_by_page_pasted_and_as_files(ada: Visitor) -> None:
     form.add_field("certificate_pem_file", signed.pem, filename="chain.pem")
     form.add_field("key_pem_file", signed.key_pem, filename="key.pem")
     await ada.post(PAGE, data=form)
-    tls = ada.client.app[CERTIFICATE].tls  # type: ignore[union-attr]
+    tls = ada.client.app[CERTIFICATE].tls
     assert tls.chain is not None
     assert tls.chain.own == signed.own
 

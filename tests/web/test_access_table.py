@@ -134,7 +134,7 @@ async def ask(world: World, method: str, path: str, headers: dict[str, str]) -> 
 
 async def test_every_address_asked_by_everybody(tmp_path: Path) -> None:
     async with everybody(tmp_path) as found:
-        doors = found.world.client.app[DOORS]  # type: ignore[index]
+        doors = found.world.client.app[DOORS]
         addresses = sorted(doors, key=lambda door: (f"{door[0]} {door[1]}" in LAST, door[1], door[0]))
         wrong = []
         for name, (headers, role) in found.askers.items():

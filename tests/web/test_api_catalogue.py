@@ -72,7 +72,7 @@ async def test_a_broken_upload_leaves_nothing_behind(admin: World) -> None:
     del reader
 
 
-async def _until(done) -> None:  # type: ignore[no-untyped-def]
+async def _until(done) -> None:
     async with asyncio.timeout(20):
         while not done():
             await asyncio.sleep(0.01)

@@ -202,7 +202,7 @@ async def test_the_end_of_the_log_in_ends_it(admin: World, monkeypatch: pytest.M
 async def test_the_stop_of_the_appliance_ends_it(admin: World) -> None:
     async with admin.client.ws_connect("/live", headers=admin.headers) as socket:
         await _greeted(socket)
-        closing = asyncio.gather(admin.client.server.app.shutdown(), socket.receive(timeout=20))  # type: ignore[attr-defined]
+        closing = asyncio.gather(admin.client.server.app.shutdown(), socket.receive(timeout=20))
         _, ended = await closing
         assert (ended.type, ended.data) == (aiohttp.WSMsgType.CLOSE, 1001)
 

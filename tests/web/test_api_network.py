@@ -27,7 +27,7 @@ async def store(world: World, *leases: Lease) -> None:
 
 async def see(world: World, mac: str = MAC, stage: Stage = Stage.LEASED, **said: object) -> None:
     now = world.clock() - 900
-    sign = Sighting(mac, "br0", now, now, stage, now, asked=3, firmware="bios", boots_at=now, **said)  # type: ignore[arg-type]
+    sign = Sighting(mac, "br0", now, now, stage, now, asked=3, firmware="bios", boots_at=now, **said)
     await world.services.store.write(lambda db: sightings.take(db, [sign]))
 
 
@@ -231,7 +231,7 @@ async def test_what_was_seen_and_is_not_here(admin: World) -> None:
     await see(admin, "02:00:00:00:00:0a", Stage.STACK)
     here = await admin.machine(1)
     await see(admin, here.macs[0])
-    stranger = replace(here, id=MachineId("m2"), name="node-2", state=State.DISCOVERED, macs=(MAC,))  # type: ignore[arg-type]
+    stranger = replace(here, id=MachineId("m2"), name="node-2", state=State.DISCOVERED, macs=(MAC,))
     await admin.services.store.write(lambda db: machines.put(db, stranger))
     page = await admin.api("GET", "/network/sightings?sort=mac")
     assert [(each["mac"], each["machine_name"], each["stage"]) for each in page["items"]] == [

@@ -88,7 +88,7 @@ async def test_a_crowd_is_sent_away_at_once(world: World) -> None:
         async with world.client.post("/api/v1/sessions", json=body) as response:
             return response.status
 
-    passwords = world.client.app[ACCOUNTS].passwords  # type: ignore[union-attr]
+    passwords = world.client.app[ACCOUNTS].passwords
     async with AsyncExitStack() as others:
         await asyncio.wait_for(others.enter_async_context(passwords._turn()), 5)
         passwords._waiting = WAITING

@@ -63,7 +63,7 @@ async def test_an_unknown_user_costs_as_much_as_a_known_one() -> None:
             return FAST.verify(stored, password)
 
     hasher = Counting()
-    passwords = Passwords(hasher)  # type: ignore[arg-type]
+    passwords = Passwords(hasher)
     assert await passwords.matches(None, "the password of nobody") is False
     assert await passwords.matches(FAST.hash("right"), "right") is True
     assert hasher.verified == 2

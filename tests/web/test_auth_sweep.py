@@ -30,7 +30,7 @@ PUBLIC = {
 
 def _routes(world: World) -> list[tuple[str, str]]:
     found = set()
-    for route in world.client.app.router.routes():  # type: ignore[union-attr]
+    for route in world.client.app.router.routes():
         assert route.resource is not None
         found.add((route.method, route.resource.canonical))
     return sorted(found)
@@ -59,7 +59,7 @@ async def test_every_route_refuses_strangers(world: World) -> None:
 
 
 async def test_the_public_list_is_what_it_says(world: World) -> None:
-    doors = world.client.app[DOORS]  # type: ignore[index]
+    doors = world.client.app[DOORS]
     assert {door for door, role in doors.items() if role is EVERYBODY} == PUBLIC
     assert {door for door in _routes(world) if door[0] != "HEAD"} <= set(doors)
     for method, canonical in PUBLIC:

@@ -7,8 +7,9 @@ import pytest
 
 from appliance.errors import ApplianceError
 from appliance.web.assets import ICONS, LICENSES, SCRIPTS, VENDOR, build, symbols
-from appliance.web.console.page import NAVIGATION, TEMPLATES
+from appliance.web.console.page import NAVIGATION
 from appliance.web.console.static import REQUIRED, Static
+from appliance.web.console.templating import TEMPLATES
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -68,6 +68,7 @@ FORMS = (
     "/deployments/web-1/edit",
     "/deployments/db-1/release",
     "/images/new",
+    "/images/fetch/new",
     "/images/debian-13/edit",
     "/kernels/new",
     "/kernels/maintenance/edit",

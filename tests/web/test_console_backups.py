@@ -2,17 +2,15 @@
 
 import os
 import re
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import FormData
 from console_client import Visitor, said, visitor
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "privileged"))
 from paper_computer import computer, serving
 
 from appliance.accounts import Asker, Role
@@ -142,18 +140,21 @@ async def test_the_configuration_of_a_backup_is_offered_and_can_be_left(ada: Vis
 async def test_it_is_used_only_where_its_interfaces_are_here(
     ada: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here: list[str] = []
-    monkeypatch.setattr("appliance.web.backups._is_here", lambda name: name in here)
+    here: dict[str, IPv4Interface | None] = {}
+    monkeypatch.setattr("appliance.web.backups.first_addresses", lambda: here)
     on, programs = computer(tmp_path / "paper", {"systemctl": ""})
     async with serving(tmp_path, on) as privileged:
         backups = Backups(replace(ada.services, privileged=privileged))
         with pytest.raises(NotFound):
             await backups.use_configuration(ADA)
         offered(ada, "nic7")
-        with pytest.raises(Conflict, match="no address on nic7"):
+        with pytest.raises(Conflict, match="nic7: there is no such interface"):
             await backups.use_configuration(ADA)
         assert incoming.offered_configuration(ada.services.state_dir), "it can be tried again"
-        here.append("nic7")
+        here["nic7"] = IPv4Interface("192.0.2.1/24")
+        with pytest.raises(Conflict, match=r"nic7: .* is outside 192\.0\.2\.0/24"):
+            await backups.use_configuration(ADA)
+        here["nic7"] = IPv4Interface("127.0.0.1/8")
         await backups.use_configuration(ADA)
     written = (tmp_path / "paper" / "state" / "etc" / "qrm" / "appliance.toml").read_text()
     assert 'domain = "old.test"' in written

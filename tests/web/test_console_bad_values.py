@@ -111,6 +111,9 @@ FORMS = (
     Form("/deployments/batch-1/delete", {"confirm": "batch-1"}, names("confirm")),
     Form("/images/rocky-10/edit", {"name": "rocky-10", "description": ""}, names("name"), {}, names("description")),
     Form("/images/rocky-10/delete", {"confirm": "rocky-10"}, names("confirm")),
+    Form("/images/fetch/new",
+         {"url": "https://images.example/disk.raw", "sha256": "ab" * 32, "name": "new-4", "description": ""},
+         names("url", "sha256", "name"), {}, names("description")),
     Form("/images/new", {"name": "new-2", "description": ""}, names("name"), {}, names("description"), "file"),
     Form("/kernels/new", {"name": "new-3", "version": "", "cmdline": ""}, names("name"), {},
          names("version", "cmdline"), "vmlinuz"),
@@ -152,7 +155,7 @@ async def send(ada: Visitor, form: Form, values: dict[str, str]) -> tuple[int, s
         sent = {"data": body, "headers": ada.headers}
     else:
         sent = {"data": urlencoded(values), "headers": {**ada.headers, "Content-Type": TYPE}}
-    async with ada.client.post(form.path, allow_redirects=False, **sent) as answer:  # type: ignore[arg-type]
+    async with ada.client.post(form.path, allow_redirects=False, **sent) as answer:
         return answer.status, await answer.text()
 
 
@@ -229,6 +232,8 @@ def test_every_form_is_here() -> None:
 
 UNTYPED = {
     "/deployments/bulk",
+    "/images/uploads/{key}/stop",
+    "/kernels/uploads/{key}/stop",
     "/kernels/{key}/edit",
     "/kernels/{key}/delete",
     "/machines/{key}/power-settings/delete",
@@ -241,6 +246,13 @@ UNTYPED = {
     "/network/interfaces/revert",
     "/network/interfaces/{name}/edit",
     "/network/interfaces/{name}/delete",
+    "/settings/ssh",
+    "/settings/ssh/remove",
+    "/settings/general",
+    "/settings/general/disks",
+    "/settings/general/subnets/new",
+    "/settings/general/subnets/{interface}/edit",
+    "/settings/general/subnets/{interface}/delete",
     "/settings/health/bundle",
     "/settings/health/disks/{name}/identify",
     "/settings/health/factory-reset",
@@ -254,9 +266,10 @@ UNTYPED = {
     "/settings/updates/upload",
     "/settings/updates/download",
     "/settings/updates/discard",
+    "/settings/updates/stop-upload",
     "/settings/updates/install",
     "/settings/updates/restart",
     "/settings/updates/back",
 }
-"""The same page as another that is here, nothing to type, or a file: backups, updates and own networks have tests of
-their own."""
+"""The same page as another that is here, nothing to type, or a file: backups, updates, SSH, settings and own networks
+have tests of their own."""

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.cli.context import Listing
 from appliance.cli.main import cli
-from appliance.web.console.page import TEMPLATES
+from appliance.web.console.templating import TEMPLATES
 
 LINES = sorted(
     {

@@ -44,7 +44,7 @@ async def test_where_it_is_plugged_in_is_shown_in_the_switchs_own_words(fleet: V
     for neighbours, words in (([], "No switch told of itself"), ([heard], "of sw-rack7")):
         inventory = {**machine.inventory, "neighbours": neighbours}
         await fleet.services.store.write(
-            lambda db, inventory=inventory: machines.put_inventory(db, machine.id, inventory)  # type: ignore[misc]
+            lambda db, inventory=inventory: machines.put_inventory(db, machine.id, inventory)
         )
         page = await fleet.get("/machines/m0005/network")
         assert words in said(page)

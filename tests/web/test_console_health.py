@@ -1,7 +1,6 @@
 """Health, disks that blink and the factory reset, in console and API, with a helper and without one."""
 
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,10 +8,8 @@ from pathlib import Path
 
 import pytest
 from console_client import Visitor, said, visitor
-from web_world import World
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "privileged"))
 from paper_computer import Programs, computer, serving
+from web_world import World
 
 from appliance.accounts import Asker, Role
 from appliance.errors import ApplianceError, Conflict, Denied, NotFound
@@ -78,7 +75,7 @@ async def test_the_list_of_packages_is_that_of_the_image(
     monkeypatch.setattr(health_room, "SHARE", tmp_path)
     listed = [{"kind": "debian", "name": "bash", "version": "5.2", "licences": ["GPL-3+"]}]
     (tmp_path / "packages.json").write_text(json.dumps(listed))
-    (tmp_path / "version").write_text("1.2.3\n")
+    (tmp_path / "version").write_text("VERSION=1.2.3\nBUILD=20261122-abc\nDATE=2026-11-22\n")
     assert (await admin.api("GET", "/appliance/packages"))["items"] == listed
     assert (await admin.api("GET", "/appliance/health"))["version"] == "1.2.3"
 

@@ -8,7 +8,7 @@ from axe import AXE, WIDTHS, told, violations
 from browsing import WHOLE, WIDER, new_tab, serving_on_one_loop
 from playwright.async_api import Browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True, slots=True)

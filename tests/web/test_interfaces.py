@@ -9,10 +9,14 @@ import pytest
 from aiohttp import FormData
 
 from appliance.lease import Lease, LeaseState
+from appliance.networking.edit import replace
 from appliance.networking.layout import Interface, Layout
+from appliance.networking.served import Aside, Served
 from appliance.privileged.client import Privileged
 from appliance.reconcile import own_networks
 from appliance.store import leases, subnet_rules
+from appliance.web.api import interfaces as web_interfaces
+from appliance.web.console import interfaces as console_interfaces
 from tests.privileged.paper_computer import serving
 from tests.privileged.paper_network import FIRST, MACS, STATIC, PaperNetwork
 
@@ -132,8 +136,8 @@ async def test_leases_and_rules_go_on_under_the_name_of_the_bridge(api, net):
 
 
 async def test_all_of_it_at_once(api, net):
-    interfaces = [{**each, "roles": ["management", "provisioning"]} for each in
-                  (await api.api("GET", NETWORK))["interfaces"]]  # fmt: skip
+    there = (await api.api("GET", NETWORK))["interfaces"]
+    interfaces = [{**each, "roles": [role]} for each, role in zip(there, ("management", "provisioning"), strict=True)]
     tried = await api.api("PUT", NETWORK, json={"interfaces": interfaces, "nat": True})
     assert any("NAT" in line for line in tried["lines"])
     assert net.state.tried().layout.nat
@@ -171,6 +175,69 @@ async def test_who_would_be_cut_off_is_told_first(api, net, monkeypatch):
     assert not net.state.is_trying, "the answer goes first"
     await api.services.own_networks.step()
     assert net.state.tried().layout.named("nic0").method == "dhcp"
+
+
+SERVED = (Served("nic1", "nic1", ((IPv4Address("10.77.0.50"), IPv4Address("10.77.0.60")),)),)
+TWO = Layout((FIRST.interfaces[0], Interface("nic1", mac=MACS[1], method="static", addresses=("10.77.0.1/24",),
+                                             roles=("provisioning",))))  # fmt: skip
+
+
+async def test_who_would_not_be_served_any_more_is_said_first(api, net):
+    net.state.finish(TWO)
+    net.configure()
+    api.services.own_networks._served = SERVED
+    moved = {"method": "static", "addresses": ["10.88.0.1/24"], "roles": ["provisioning"]}
+    planned = await put(api, "nic1", only_plan=True, **moved)
+    said = "machines on nic1 are not served any more: 10.77.0.50-10.77.0.60 is outside 10.88.0.0/24"
+    assert (planned["lines"][-1], planned["confirm"], planned["lost"]) == (said, "not served", "")
+    refused = await put(api, "nic1", 409, **moved)
+    assert (refused["code"], refused["detail"]) == ("confirmation-needed", said)
+    assert not net.state.is_trying
+    status, text = await page(api, "/network/interfaces/nic1/edit", method="static", addresses="10.88.0.1/24",
+                              gateway="", dns="", roles=["provisioning"])  # fmt: skip
+    assert (status, said[1:] in text) == (200, True)
+    assert (await put(api, "nic1", confirm="not served", **moved))["until"]
+    assert net.state.is_trying
+
+
+async def test_a_subnet_that_is_set_aside_is_said_where_addresses_are_changed(api, net, monkeypatch):
+    aside = Aside("nic1", "nic1 has no IPv4 address", "give it one")
+    assert "set aside" not in (await page(api, "/network/interfaces"))[1]
+    monkeypatch.setattr(api.services.network, "aside", lambda: (aside,))
+    text = re.sub(r"<[^>]*>", "", (await page(api, "/network/interfaces"))[1])
+    assert "The subnet nic1 is set aside, and no machine is served there: nic1 has no IPv4" in text
+
+
+async def test_a_change_that_could_not_be_put_on_later_is_told(api, net, monkeypatch):
+    """Who asked was given a time until which to confirm, and has gone to where the console was to be."""
+    monkeypatch.setattr(own_networks, "ANSWER_SECONDS", 0.0)
+    net.state.finish(Layout((HERE, FIRST.interfaces[1])))
+    assert (await put(api, "nic0", **STATIC_BODY))["until"]
+    net.fails = {"nft"}
+    await api.services.own_networks.step()
+    assert not net.state.is_trying
+    (told,) = [each for each in await _events(api) if "could not be put on" in each["text"]]
+    assert "nft" in told["reason"]
+    assert "could not be put on" in (await api.api("GET", NETWORK))["reverted"]["why"]
+
+
+async def test_only_who_comes_over_the_new_network_keeps_it(api, net, monkeypatch):
+    """A connection that is open goes on over a network that the console is not reached by any more."""
+    for module in (web_interfaces, console_interfaces):
+        monkeypatch.setattr(module, "here", lambda request: "192.0.2.5")
+    moved = replace(FIRST, interfaces=(replace(FIRST.interfaces[0], roles=()), FIRST.interfaces[1]))
+    net.addresses = {"nic0": "192.0.2.5", "nic1": "198.51.100.7"}
+    await net.apply(moved)
+    refused = await api.api("POST", f"{NETWORK}/confirm", 409)
+    assert refused["code"] == "network-elsewhere"
+    assert "open the console at 198.51.100.7" in refused["hint"]
+    status, text = await page(api, "/network/interfaces/confirm")
+    assert (status, "198.51.100.7" in text) == (409, True)
+    assert net.state.is_trying
+    for module in (web_interfaces, console_interfaces):
+        monkeypatch.setattr(module, "here", lambda request: "198.51.100.7")
+    await api.api("POST", f"{NETWORK}/confirm", 204)
+    assert net.state.confirmed() == moved
 
 
 async def test_without_a_helper_it_is_said_that_this_is_no_flashed_appliance(api):

@@ -3,17 +3,14 @@
 import io
 import json
 import sqlite3
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from web_world import PASSWORD, World
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "privileged"))
 from paper_computer import computer, serving
+from web_world import PASSWORD, World
 
 from appliance.accounts import Asker, Role
 from appliance.errors import ApplianceError

@@ -65,7 +65,7 @@ async def test_whoever_asks_by_http_has_little_patience() -> None:
     assert PATIENCE.get() is None
 
     async def asked() -> object:
-        return await impatient(None, handler)  # type: ignore[arg-type]
+        return await impatient(None, handler)
 
     async with asyncio.TaskGroup() as tasks:
         seconds = tasks.create_task(asked())

@@ -1,5 +1,6 @@
 """Updates by console and API, with the privileged helper itself behind them, on a computer of paper."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,16 +11,17 @@ import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 from console_client import FAST, Visitor, said, visitor
-from web_world import Clock, World, services_over
+from web_world import World, services_over
 
 from appliance import __version__
 from appliance.errors import ApplianceError
-from appliance.privileged.trial import RECORD, keep_record
+from appliance.privileged.update_record import RECORD
 from appliance.store.store import open_store
 from appliance.updates.record import Record, Stage, Try, Update, begin
 from appliance.web.app import make_app
 from appliance.web.setup import prepare_setup
-from tests.privileged.paper_box import Box
+from tests.clock import Clock
+from tests.privileged.paper_box import Box, keep_record
 from tests.privileged.paper_computer import serving
 
 CONTENT = b"a bundle" * 500
@@ -111,6 +113,44 @@ async def test_bad_updates_and_addresses_by_the_api(flashed: Flashed) -> None:
         assert told["field"] == "url"
 
 
+async def test_piece_by_piece_by_the_api(flashed: Flashed) -> None:
+    await flashed.api("GET", "/appliance/update/upload", 404)
+    file = {"name": "new.raucb", "size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    begun = await flashed.api("PUT", "/appliance/update/upload", json=file)
+    assert (begun["received"], begun["bundle"]) == (0, None)
+    path = f"/appliance/update/upload/{begun['turn']}"
+
+    async def send(first: int, last: int, status: int = 200, **more: Any) -> Any:
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(CONTENT)}"}
+        return await flashed.api("PUT", path, status, data=CONTENT[first : last + 1], headers=headers, **more)
+
+    assert (await send(0, 999))["received"] == 1000
+    assert (await flashed.api("GET", "/appliance/update/upload"))["received"] == 1000
+    assert (await flashed.api("GET", "/appliance/update"))["upload"]["name"] == "new.raucb"
+    assert (await send(0, 999, 409))["code"] == "upload-offset"
+    unplaced = await flashed.api("PUT", path, 422, data=b"x")
+    assert (unplaced["code"], unplaced["field"]) == ("range-invalid", "Content-Range")
+    headers = {"Content-Range": f"bytes 1000-1099/{len(CONTENT)}"}
+    assert (await flashed.api("PUT", path, 422, data=b"x", headers=headers))["code"] == "piece-length"
+    assert (await flashed.api("PUT", "/appliance/update/upload/x", 409, data=b"x" * 100, headers=headers))[
+        "code"
+    ] == "upload-taken-over"
+    done = await send(1000, len(CONTENT) - 1)
+    assert (done["bundle"]["version"], done["received"]) == ("0.5.0", len(CONTENT))
+    await flashed.api("DELETE", "/appliance/update/upload", 404)
+
+
+async def test_what_is_half_uploaded_stands_on_the_page(flashed: Flashed) -> None:
+    file = {"name": "new.raucb", "size": 2_000_000, "mark": "changed 1"}
+    await flashed.api("PUT", "/appliance/update/upload", json=file)
+    other = await flashed.api("PUT", "/appliance/update/upload", 409, json={**file, "mark": "changed 2"})
+    assert other["code"] == "upload-other"
+    assert "new.raucb is half uploaded by admin" in said(await flashed.pages.get("/settings/updates"))
+    assert await flashed.pages.post("/settings/updates/stop-upload") == "/settings/updates"
+    assert "half uploaded" not in said(await flashed.pages.get("/settings/updates"))
+    assert await flashed.pages.post("/settings/updates/stop-upload") == "/settings/updates"
+
+
 async def test_by_the_console(flashed: Flashed) -> None:
     page = said(await flashed.pages.get("/settings/updates"))
     assert f"Slot A {__version__} , runs, starts next" in page or f"Slot A {__version__}, runs, starts next" in page
@@ -154,6 +194,19 @@ async def test_the_reason_of_an_update_that_fell_back_is_shown(flashed: Flashed)
     assert why in page
     (told,) = (await flashed.api("GET", "/appliance/update"))["updates"]
     assert (told["stage"], told["reason"], told["tries"]) == ("fell-back", why, [{"at": 2.0, "reasons": [why]}])
+
+
+async def test_while_what_runs_is_on_trial_that_is_said(flashed: Flashed) -> None:
+    assert not (await flashed.api("GET", "/appliance/update"))["on_trial"]
+    await flashed.api("PUT", "/appliance/update/bundle", 201, data=CONTENT)
+    trying = Update("A", "0.5.0", "B", "0.4.0", 1.0, Stage.TRYING)
+    keep_record(flashed.box.computer, begin(Record(), trying, 1.0))
+    assert (await flashed.api("GET", "/appliance/update"))["on_trial"]
+    assert "This version is on trial" in said(await flashed.pages.get("/settings/updates"))
+    refused = await flashed.api("POST", "/appliance/update/install", 409, json={"version": "0.5.0"})
+    assert refused["code"] == "update-on-trial"
+    page = said(await flashed.pages.post("/settings/updates/install", 409, data={"version": "0.5.0"}))
+    assert "runs on trial" in page
 
 
 async def test_a_restart_says_what_it_means_before(flashed: Flashed) -> None:

@@ -22,6 +22,7 @@ from appliance.web.app import make_app
 from appliance.web.services import Services
 from appliance.web.setup import prepare_setup
 from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, begin, steps_for
+from tests.clock import Clock
 
 SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"))
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -41,16 +42,6 @@ INVENTORY: dict[str, Any] = {
     "memory": {"bytes": 2 << 30},
     "disks": [DISK],
 }
-
-
-@dataclass
-class Clock:
-    """A clock that tests turn by hand."""
-
-    now: float = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -19,6 +19,8 @@ RESOLVE_IN_ROOT = 0x10
 READ_LIMIT = 16 << 20
 """Bytes of one file; an image has none larger that is read here, kernels apart."""
 O_PATH = 0o10000000
+RACES = 128
+"""Lookups again that openat2(2) gave up for a rename elsewhere; it asks its callers to."""
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
@@ -39,6 +41,14 @@ class Root:
 
     def open(self, name: str, flags: int = os.O_RDONLY) -> int:
         """A descriptor of `name`, whatever links it goes through, never of anything outside. Raises OSError."""
+        for _ in range(RACES):
+            try:
+                return self._open(name, flags)
+            except BlockingIOError:  # something was renamed or mounted, somewhere in the system, as ".." was followed
+                continue
+        return self._open(name, flags)
+
+    def _open(self, name: str, flags: int) -> int:
         how = OpenHow(flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
         with self._top() as top:
             fd = _libc.syscall(OPENAT2, top, os.fsencode(name), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))

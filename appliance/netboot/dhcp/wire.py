@@ -30,6 +30,9 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets; a rack that powers on at once sends thousands of packets in one second."""
 
 
+INTERFACE_GONE = "dhcp-interface-gone"
+"""Code of the error that ends service where an interface was removed."""
+
 Received = tuple[bytes, list[tuple[int, int, bytes]], tuple[str, int]]
 """A datagram, what the kernel says beside it, and the address that it came from."""
 
@@ -160,7 +163,7 @@ class Wire:
             index = 0
         if index != self._index:
             raise ApplianceError(
-                "dhcp-interface-gone",
+                INTERFACE_GONE,
                 f"the interface {self.interface} was removed, or removed and made anew",
                 "start the service again once the interface is there",
             )

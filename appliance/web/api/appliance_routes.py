@@ -1,7 +1,7 @@
 """The addresses of the API about the appliance itself: what an owner does once in a while."""
 
 from appliance.accounts import Role
-from appliance.web.api import backups, health, support, tasks, updates
+from appliance.web.api import backups, health, own_settings, ssh, support, tasks, updates
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.shapes import Items
 
@@ -19,6 +19,12 @@ APPLIANCE: tuple[Endpoint, ...] = (
     Endpoint("GET", "/appliance/update", updates.show, 200, updates.UpdateStateOut, role=ADMIN),
     Endpoint("PUT", "/appliance/update/bundle", updates.upload, 201, updates.BundleOut, bytes, role=ADMIN),
     Endpoint("DELETE", "/appliance/update/bundle", updates.discard, 204, role=ADMIN),
+    Endpoint("GET", "/appliance/update/upload", updates.show_upload, 200, updates.UploadOut, role=ADMIN),
+    Endpoint(
+        "PUT", "/appliance/update/upload", updates.begin_upload, 200, updates.UploadOut, updates.UploadIn, role=ADMIN
+    ),
+    Endpoint("DELETE", "/appliance/update/upload", updates.forget_upload, 204, role=ADMIN),
+    Endpoint("PUT", "/appliance/update/upload/{turn}", updates.take_piece, 200, updates.UploadOut, bytes, role=ADMIN),
     Endpoint(
         "POST", "/appliance/update/download", updates.download, 202, tasks.TaskDetail, updates.DownloadIn, role=ADMIN
     ),
@@ -30,8 +36,32 @@ APPLIANCE: tuple[Endpoint, ...] = (
     Endpoint("GET", "/appliance/health", health.show, 200, health.HealthOut, role=ADMIN),
     Endpoint("GET", "/appliance/packages", health.packages, 200, Items[health.PackageOut], role=ADMIN),
     Endpoint("POST", "/appliance/disks/{name}/identify", health.identify, 204, role=ADMIN),
+    Endpoint("GET", "/appliance/ssh", ssh.show, 200, ssh.SshOut, role=ADMIN),
+    Endpoint("PUT", "/appliance/ssh", ssh.put, 200, ssh.SshOut, ssh.SshIn, role=ADMIN),
+    Endpoint("GET", "/appliance/settings", own_settings.show, 200, own_settings.OwnSettingsOut, role=ADMIN),
+    Endpoint(
+        "PATCH", "/appliance/settings", own_settings.change, 200, own_settings.SettingsChangeOut,
+        own_settings.GeneralIn, role=ADMIN,
+    ),
+    Endpoint(
+        "POST", "/appliance/settings/subnets", own_settings.add_subnet, 200, own_settings.SettingsChangeOut,
+        own_settings.NewSubnetIn, role=ADMIN,
+    ),
+    Endpoint(
+        "PATCH", "/appliance/settings/subnets/{interface}", own_settings.change_subnet, 200,
+        own_settings.SettingsChangeOut, own_settings.SubnetSettingsIn, role=ADMIN,
+    ),
+    Endpoint(
+        "DELETE", "/appliance/settings/subnets/{interface}", own_settings.remove_subnet, 200,
+        own_settings.SettingsChangeOut, query=own_settings.REMOVE_QUERY, role=ADMIN,
+    ),
+    Endpoint("GET", "/appliance/settings/disks", own_settings.disks, 200, own_settings.DataDisksOut, role=ADMIN),
+    Endpoint(
+        "POST", "/appliance/settings/disks", own_settings.take_disks, 200, own_settings.SettingsChangeOut,
+        own_settings.DataDisksIn, role=ADMIN,
+    ),
     Endpoint("POST", "/appliance/support-bundle", support.bundle, 200, bytes, role=ADMIN),
     Endpoint(
         "POST", "/appliance/factory-reset", health.factory_reset, 200, health.ResetOut, health.ResetIn, role=ADMIN
     ),
-)
+)  # fmt: skip

@@ -25,7 +25,7 @@ IMAGES_QUERY = listing.params(IMAGES)
 KERNELS_QUERY = listing.params(KERNELS)
 IMAGE_UPLOAD = (
     Param("name", Name, "what it is to be called", needed=True),
-    Param("format", Name, "`raw` or `raw.zst`; as the content type says when left out"),
+    Param("format", Name, "`raw`, `raw.zst`, `qcow2`, `tar` or `squashfs`; told from the content when left out"),
     Param("description", Text, "what is in it"),
 )
 KERNEL_UPLOAD = (
@@ -62,7 +62,7 @@ async def image(request: web.Request) -> web.Response:
 async def add_image(request: web.Request) -> web.Response:
     """Store the body as an image."""
     name = text(request, "name")
-    image_format, description = text(request, "format", _guess(request)), text(request, "description", "")
+    image_format, description = text(request, "format", ""), text(request, "description", "")
     if not request.can_read_body:
         raise Invalid("image-empty", "the request has no body", "send the disk image as the body")
     content = request.content.iter_chunked(CHUNK)
@@ -70,10 +70,6 @@ async def add_image(request: web.Request) -> web.Response:
     by, length = request[USER], request.content_length or 0
     made = await imports.add_image(name, description, image_format, content, by, length)
     return answer(outward.image(made), 201)
-
-
-def _guess(request: web.Request) -> str:
-    return "raw.zst" if request.content_type == "application/zstd" else "raw"
 
 
 async def delete_image(request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.shapes import SessionOut
 from appliance.web.arrival import ARRIVAL, first_start
 from appliance.web.auth import client_address, program_of
+from appliance.web.here import here
 from appliance.web.keys import SERVICES, USER
 
 T = TypeVar("T")
@@ -265,8 +266,9 @@ async def begin(request: web.Request) -> web.Response:
 
 
 async def confirm(request: web.Request) -> web.Response:
-    """Keep the network that is on trial, and carry out the rest."""
+    """Keep the network that is on trial, and carry out the rest; to be asked over that network."""
     first, _ = first_start(request), await body(request, BeginIn)
+    await request.app[SERVICES].own_networks.check_over(here(request))
     return answer(_progress(request, await first.conduct.confirm()))
 
 
@@ -274,6 +276,8 @@ async def arrive(request: web.Request) -> web.Response:
     """Confirm over the new network, and be logged in there."""
     first_start(request)
     given = await body(request, ArriveIn)
+    await request.app[ARRIVAL].check(given.token)
+    await request.app[SERVICES].own_networks.check_over(here(request))
     return logged_in(await request.app[ARRIVAL].arrive(given.token, client_address(request), program_of(request)), 201)
 
 

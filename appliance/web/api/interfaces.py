@@ -10,7 +10,7 @@ from appliance.privileged.verbs.network import NetworkStatus, Seen
 from appliance.reconcile.own_networks import Change, Standing
 from appliance.web.api.body import answer, body, storable
 from appliance.web.api.query import Param, given
-from appliance.web.here import here
+from appliance.web.here import here, over
 from appliance.web.keys import SERVICES, USER
 
 Text = Annotated[str, msgspec.Meta(max_length=100)]
@@ -189,13 +189,13 @@ async def put_interface(request: web.Request) -> web.Response:
         name, asked.kind, mac, tuple(asked.ports), asked.mode, asked.parent,
         asked.tag, asked.method, tuple(asked.addresses), asked.gateway, tuple(asked.dns), tuple(asked.roles),
     )  # fmt: skip
-    return await _tried(request, await own.with_interface(wanted, here(request)), asked.confirm, asked.only_plan)
+    return await _tried(request, await own.with_interface(wanted, *over(request)), asked.confirm, asked.only_plan)
 
 
 async def delete_interface(request: web.Request) -> web.Response:
     """Take a bond, VLAN or bridge away, on trial; its first port gets what it had."""
     name, query = storable(request.match_info["name"], "name"), given(request, DELETE_QUERY)
-    change = await request.app[SERVICES].own_networks.without_interface(name, here(request))
+    change = await request.app[SERVICES].own_networks.without_interface(name, *over(request))
     return await _tried(request, change, query.get("confirm"), bool(query.get("only_plan")))
 
 
@@ -203,7 +203,7 @@ async def put_layout(request: web.Request) -> web.Response:
     """Have all interfaces so, on trial for 60 seconds or until it is confirmed."""
     asked = await body(request, LayoutIn)
     layout = Layout(tuple(asked.interfaces), asked.nat)
-    change = await request.app[SERVICES].own_networks.with_layout(layout, here(request))
+    change = await request.app[SERVICES].own_networks.with_layout(layout, *over(request))
     return await _tried(request, change, asked.confirm, asked.only_plan)
 
 
@@ -217,7 +217,7 @@ async def _tried(request: web.Request, change: Change, confirm: str | None, only
 
 async def confirm(request: web.Request) -> web.Response:
     """Keep what is tried; to be asked over the new network."""
-    await request.app[SERVICES].own_networks.confirm(request[USER])
+    await request.app[SERVICES].own_networks.confirm(request[USER], here(request))
     return web.Response(status=204)
 
 

@@ -59,6 +59,12 @@ class SubnetOut(msgspec.Struct):
     looked: float | None
     """When it was last looked for other servers."""
     foreign: list[ForeignServerOut]
+    linked: bool | None
+    """Whether its interface has a link; null where that cannot be told, as of a bridge of virtual machines only."""
+    link_trouble: str
+    """Why no machine can boot over its interface, and what to do; empty where they can."""
+    set_aside: str
+    """Why it does not fit the appliance's networks and is not served, and what to do; empty where it is."""
     relays: list[str]
     """The relays (giaddr) that may speak for it; empty: any."""
     identify_by: str | None

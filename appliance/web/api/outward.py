@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.catalogue import Image, Kernel
+from appliance.catalogue import Image, Kernel, disk_obstacle
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
 from appliance.machine import State
@@ -197,7 +197,8 @@ def _own_attempt(view: DeploymentView, now: float) -> shapes.AttemptOut | None:
 
 def image(of: Image, missing: bool = False) -> shapes.ImageOut:
     """An image; ``missing`` where its content is not here."""
-    return msgspec.structs.replace(msgspec.convert(of, shapes.ImageOut, from_attributes=True), missing=missing)
+    shown = msgspec.convert(of, shapes.ImageOut, from_attributes=True)
+    return msgspec.structs.replace(shown, missing=missing, obstacle=disk_obstacle(of))
 
 
 def kernel(of: Kernel, missing: bool = False) -> shapes.KernelOut:

@@ -19,7 +19,7 @@ class SettingsOut(msgspec.Struct):
     trouble: str
     """What hinders the whole appliance at the moment, such as a disk that does not answer; empty while nothing does."""
     config: dict[str, Any]
-    """Every section with every value in force; changed in the file only."""
+    """Every section with every value in force; on a flashed appliance ``/appliance/settings`` changes them."""
 
 
 async def show(request: web.Request) -> web.Response:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from appliance.bootprogram import Choice
+
 T = TypeVar("T")
 
 Line = Annotated[str, msgspec.Meta(max_length=200)]
@@ -46,7 +48,7 @@ class MachineIn(_In):
     notes: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
     hand_over: Literal["kexec", "reboot"] | None = None
     """How the maintenance stack gives way to a deployed system; ``reboot`` where kexec does not work."""
-    boot_program: Literal["", "undionly.kpxe", "ipxe.pxe", "snponly.efi", "ipxe.efi", "shimx64.efi"] | None = None
+    boot_program: Literal[""] | Choice | None = None
     """What its firmware is sent to boot from the network; empty has it chosen by itself."""
     reserved_address: Line | msgspec.UnsetType | None = msgspec.UNSET
     """IPv4 address that only this machine is leased; null takes the reservation away."""
@@ -267,6 +269,14 @@ class ImageOut(_Out):
     stored_sha256: str
     sector_size: int
     created: float
+    architecture: str = ""
+    """As Debian names it; empty where it cannot be told from the content."""
+    distribution: str = ""
+    """As its os-release names it; empty where it cannot be told."""
+    firmware: list[str] = []
+    """What can boot the disk, as far as that shows: `bios`, `uefi`."""
+    obstacle: str = ""
+    """Why it cannot be deployed to a disk; empty where it can."""
     missing: bool = False
     """Its content is not here: the state was restored without it. Uploading it again puts it back."""
 

@@ -6,13 +6,18 @@ import msgspec
 from aiohttp import web
 
 from appliance import __version__
-from appliance.reconcile.incoming_update import Waiting
-from appliance.reconcile.updates import Standing, Updates
+from appliance.half_upload import Identity
+from appliance.reconcile.incoming_update import Progress, Waiting
+from appliance.reconcile.update_standing import Standing
+from appliance.reconcile.update_uploads import missing
+from appliance.reconcile.updates import Updates
+from appliance.updates.bundle import older
 from appliance.updates.news import told
 from appliance.updates.record import Stage, Update
 from appliance.updates.slots import Slot
 from appliance.web.api import tasks
-from appliance.web.api.body import answer, body
+from appliance.web.api.body import answer, body, storable
+from appliance.web.api.uploads import piece_of
 from appliance.web.keys import USER
 
 CHUNK = 1 << 20
@@ -78,6 +83,39 @@ class BundleOut(msgspec.Struct):
     """Whether it is older than what runs; then it takes a confirmation."""
 
 
+class UploadIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Which file is to be uploaded piece by piece."""
+
+    name: Line
+    size: int
+    """Bytes."""
+    sha256: Line = ""
+    """Of the whole file, hexadecimal: with it, what came is compared at the end. Left out where it is not known."""
+    mark: Line = ""
+    """Anything that you know your file by besides, such as when it was changed."""
+    replace: bool = False
+    """Begin it in place of another one that is half uploaded."""
+
+
+class UploadOut(msgspec.Struct):
+    """An update that is uploaded piece by piece."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+    mark: str
+    turn: str
+    """Names who may send its pieces; each beginning gives another one. Empty: all is here."""
+    received: int
+    """Bytes that are here: the next piece begins at this one."""
+    by: str
+    begun: float
+    """Unix time; it is removed a day after its last byte."""
+    bundle: BundleOut | None
+    """What it is, once all is here and its signature was found good."""
+
+
 class UpdateStateOut(msgspec.Struct):
     """Slots, what waits to be installed, and what became of updates."""
 
@@ -88,7 +126,11 @@ class UpdateStateOut(msgspec.Struct):
     slots: list[SlotOut]
     restart: bool
     """Whether a restart starts another slot than the one that runs."""
+    on_trial: bool
+    """Whether what runs was not judged yet; until it is, no update is fetched or installed."""
     bundle: BundleOut | None
+    upload: UploadOut | None
+    """The update that is half uploaded."""
     task: int | None
     """The task that brings or installs an update at the moment."""
     updates: list[UpdateOut]
@@ -132,7 +174,9 @@ def _out(of: Standing) -> UpdateStateOut:
         version=__version__,
         slots=[_slot(each) for each in of.slots],
         restart=of.restart,
+        on_trial=of.on_trial is not None,
         bundle=_bundle(of.waiting, of.older) if of.waiting else None,
+        upload=_progress(of.half) if of.half else None,
         task=of.task.id if of.task else None,
         updates=[_update(each) for each in reversed(of.record.updates)],
         trouble=of.trouble,
@@ -143,9 +187,15 @@ def _slot(of: Slot) -> SlotOut:
     return SlotOut(of.letter, __version__ if of.booted else of.version, of.booted, of.first, of.good, of.installed)
 
 
-def _bundle(of: Waiting, older: bool) -> BundleOut:
+def _bundle(of: Waiting, is_older: bool) -> BundleOut:
     about = of.bundle
-    return BundleOut(about.version, about.build, about.description, of.size, of.received, older)
+    return BundleOut(about.version, about.build, about.description, of.size, of.received, is_older)
+
+
+def _progress(of: Progress) -> UploadOut:
+    half, file, waits = of.half, of.half.of, of.waiting
+    bundle = _bundle(waits, older(waits.bundle.version, __version__)) if waits else None
+    return UploadOut(file.name, file.size, file.sha256, file.mark, half.turn, of.received, half.by, half.begun, bundle)
 
 
 def _update(of: Update) -> UpdateOut:
@@ -169,6 +219,41 @@ async def upload(request: web.Request) -> web.Response:
     standing = await request.app[UPDATES].standing()
     assert standing.waiting is not None
     return answer(_bundle(standing.waiting, standing.older), 201)
+
+
+async def show_upload(request: web.Request) -> web.Response:
+    """How far the update is that is uploaded piece by piece."""
+    found = await request.app[UPDATES].uploads.standing()
+    if found is None:
+        raise missing()
+    return answer(_progress(found))
+
+
+async def begin_upload(request: web.Request) -> web.Response:
+    """Begin to upload an update piece by piece, or go on with it: ``received`` says where, ``turn`` lets you send.
+
+    Who asks last may send: a line that hangs is no obstacle to a new one. A file that is here as a whole is looked at.
+    """
+    sent = await body(request, UploadIn)
+    of = Identity(sent.name, sent.size, sent.sha256, sent.mark)
+    return answer(_progress(await request.app[UPDATES].uploads.begin(of, request[USER], replace=sent.replace)))
+
+
+async def take_piece(request: web.Request) -> web.Response:
+    """Send the next piece of it, of any length; ``Content-Range: bytes FIRST-LAST/SIZE`` says where it belongs.
+
+    What came of a piece that is cut off is kept. After the last one the signature is looked at, and ``bundle`` says
+    what it is.
+    """
+    piece, chunks = piece_of(request), request.content.iter_chunked(CHUNK)
+    turn = storable(request.match_info["turn"], "turn")
+    return answer(_progress(await request.app[UPDATES].uploads.take(turn, piece, chunks, request[USER])))
+
+
+async def forget_upload(request: web.Request) -> web.Response:
+    """Remove what is half uploaded."""
+    await request.app[UPDATES].uploads.forget(request[USER])
+    return web.Response(status=204)
 
 
 async def discard(request: web.Request) -> web.Response:

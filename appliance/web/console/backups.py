@@ -7,8 +7,8 @@ from appliance.web.api import backups as sending
 from appliance.web.backups import BACKUPS
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
-from appliance.web.console.uploads import CHUNK, Upload, receive
-from appliance.web.forms import chunks, fields, text
+from appliance.web.console.uploads import only_file
+from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
 from appliance.web.problem import status_of
 
@@ -51,12 +51,9 @@ async def make(request: web.Request) -> web.StreamResponse:
 
 async def upload(request: web.Request) -> web.Response:
     """POST /settings/backup/upload, multipart: a file, which goes to disk as it comes."""
-    received = Upload()
     try:
-        await receive(request, received, "file")
-        if received.file is None:
-            raise Invalid("file-missing", "choose the file with the backup", field="file")
-        await request.app[BACKUPS].receive(chunks(received.file, CHUNK), request.content_length or 0, who(request))
+        content = await only_file(request, "choose the file with the backup")
+        await request.app[BACKUPS].receive(content, request.content_length or 0, who(request))
     except (Invalid, Conflict) as error:
         return await _page(request, "upload", error)
     return see_other(PAGE)

@@ -8,8 +8,9 @@ from appliance.deployment import Deployment, Requirements, choose_disk, machine_
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
 from appliance.reconcile.consequences import describe
-from appliance.reconcile.wishes import NewDeployment, check_ssh_keys
+from appliance.reconcile.wishes import NewDeployment
 from appliance.sizes import in_unit, parse_size
+from appliance.ssh_keys import check_lines
 
 FIELDS = (
     "name",
@@ -118,7 +119,7 @@ def wish(form: Typed) -> NewDeployment:
     values = form.values
     wanted = requirements(form)
     keys = keys_of(form)
-    for check in (lambda: check_name(values["name"]), lambda: check_ssh_keys(keys)):
+    for check in (lambda: check_name(values["name"]), lambda: check_lines(keys)):
         try:
             check()
         except Invalid as error:

@@ -56,6 +56,7 @@ ACTS = (
     Act("/settings/tokens", "All tokens", "user", "api programs", Role.ADMIN),
     Act("/settings/log-ins", "All log-ins", "user", "sessions", Role.ADMIN),
     Act("/settings/certificate", "Certificate", "settings", "tls https key", Role.ADMIN),
+    Act("/settings/ssh", "SSH keys of the appliance", "settings", "login log-in root shell", Role.ADMIN),
     Act("/settings/audit", "Audit log", "scroll-text", "who changed what history", Role.ADMIN),
     Act("/settings/health", "Health of the appliance", "heart-pulse", "disks smart support bundle clock", Role.ADMIN),
     Act("/settings/health/factory-reset", "Factory reset", "rotate-ccw", "forget erase anew", Role.ADMIN),

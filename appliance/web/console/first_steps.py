@@ -1,6 +1,6 @@
 """Set-up in the browser, five steps; the first one, the account, is in ``entry``."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from appliance.web.auth import client_address, give_cookie, program_of
 from appliance.web.console import first_values as values
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
+from appliance.web.here import here
 from appliance.web.keys import SERVICES
 from appliance.web.problem import status_of
 
@@ -61,6 +62,24 @@ async def _opened(request: web.Request, step: Step) -> tuple[FirstStart, Draft]:
     return first, draft
 
 
+Typed = dict[str, str]
+Answer = Callable[[FirstStart, Typed], Awaitable[None]]
+"""Takes what was typed; raises Invalid and Conflict."""
+Page = Callable[[web.Request, FirstStart, Draft, ApplianceError | None], Awaitable[web.Response]]
+
+
+async def _save(request: web.Request, step: Step, answer: Answer, page: Page) -> web.Response:
+    """On to the step after this one; its page again, with all that was typed, where the answer is not accepted."""
+    first, _ = await _opened(request, step)
+    typed = await _typed(request, step)
+    try:
+        await answer(first, typed)
+    except (Invalid, Conflict) as error:
+        await first.steps.keep_typed(step, typed)
+        return await page(request, first, await first.steps.draft(), error)
+    return see_other(f"/setup/{STEPS[STEPS.index(step) + 1]}")
+
+
 async def next_step(request: web.Request) -> web.Response:
     """Where set-up goes on; the overview where there is none, or where it is done."""
     first = request.app[SERVICES].first_start
@@ -92,14 +111,11 @@ async def _site_page(
 
 async def save_site(request: web.Request) -> web.Response:
     """POST /setup/site"""
-    first, _ = await _opened(request, "site")
-    typed = await _typed(request, "site")
-    try:
+
+    async def answer(first: FirstStart, typed: Typed) -> None:
         await first.steps.answer_site(values.site_of(typed), who(request))
-    except (Invalid, Conflict) as error:
-        await first.steps.keep_typed("site", typed)
-        return await _site_page(request, first, await first.steps.draft(), error)
-    return see_other("/setup/networks")
+
+    return await _save(request, "site", answer, _site_page)
 
 
 async def networks(request: web.Request) -> web.Response:
@@ -111,8 +127,9 @@ async def networks(request: web.Request) -> web.Response:
 async def _networks_page(
     request: web.Request, first: FirstStart, draft: Draft, error: ApplianceError | None = None
 ) -> web.Response:
-    nics = (await first.steps.found()).nics
-    typed = values.shown("networks", draft, values.propose(nics, local_address(request)))
+    found = await first.steps.found()
+    nics = found.nics
+    typed = values.shown("networks", draft, values.propose(found, local_address(request)))
     return _page(
         request,
         "setup_networks.html",
@@ -131,17 +148,14 @@ async def _networks_page(
 
 async def save_networks(request: web.Request) -> web.Response:
     """POST /setup/networks"""
-    first, _ = await _opened(request, "networks")
-    typed = await _typed(request, "networks")
-    try:
+
+    async def answer(first: FirstStart, typed: Typed) -> None:
         nics = (await first.steps.found()).nics
         management, provisioning = values.management_of(typed), values.provisioning_of(typed, nics)
         despite = bool(typed["despite_dhcp"])
         await first.steps.answer_networks(management, provisioning, who(request), despite_dhcp=despite)
-    except (Invalid, Conflict) as error:
-        await first.steps.keep_typed("networks", typed)
-        return await _networks_page(request, first, await first.steps.draft(), error)
-    return see_other("/setup/storage")
+
+    return await _save(request, "networks", answer, _networks_page)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -184,16 +198,17 @@ async def _storage_page(
 
 async def save_storage(request: web.Request) -> web.Response:
     """POST /setup/storage; what is on the disks that are chosen wants their identifiers typed."""
-    first, _ = await _opened(request, "storage")
-    typed = await _typed(request, "storage")
-    try:
-        await first.steps.answer_storage(values.storage_of(typed), typed["confirm"], who(request))
-    except (Invalid, Conflict) as error:
-        await first.steps.keep_typed("storage", typed)
-        asked = "confirm" in await fields(request) or error.code != "confirmation-needed"
-        shown = error if asked else Conflict(error.code, error.message, field="storage.asked")
-        return await _storage_page(request, first, await first.steps.draft(), shown)
-    return see_other("/setup/ready")
+    asked = "confirm" in await fields(request)
+
+    async def answer(first: FirstStart, typed: Typed) -> None:
+        try:
+            await first.steps.answer_storage(values.storage_of(typed), typed["confirm"], who(request))
+        except Conflict as error:
+            if error.code == "confirmation-needed" and not asked:
+                raise Conflict(error.code, error.message, field="storage.asked") from error
+            raise
+
+    return await _save(request, "storage", answer, _storage_page)
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -253,7 +268,9 @@ async def wait(request: web.Request) -> web.Response:
 
 async def confirm(request: web.Request) -> web.Response:
     """POST /setup/confirm: the browser is still here, over the new network."""
-    await first_start(request).conduct.confirm()
+    first = first_start(request)
+    await request.app[SERVICES].own_networks.check_over(here(request))
+    await first.conduct.confirm()
     return see_other(WAIT)
 
 
@@ -269,13 +286,15 @@ async def arrive(request: web.Request) -> web.Response:
     """POST /setup/arrive with ``token``"""
     first_start(request)
     sent = await fields(request)
+    await request.app[ARRIVAL].check(text(sent, "token"))
+    await request.app[SERVICES].own_networks.check_over(here(request))
     made = await request.app[ARRIVAL].arrive(text(sent, "token"), client_address(request), program_of(request))
     response = see_other(WAIT)
     give_cookie(response, made.token)
     return response
 
 
-async def _typed(request: web.Request, step: str) -> dict[str, str]:
+async def _typed(request: web.Request, step: str) -> Typed:
     """The fields of a step's form, without blanks around: of ticked boxes a line for each, of others the last value,
     which is that of the button where a button has one.
     """

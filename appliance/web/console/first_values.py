@@ -1,12 +1,12 @@
 """The forms of set-up: what stands in their fields, and what it means. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
 from appliance.setup.draft import Draft
-from appliance.setup.hardware import FoundNic, nic_of
+from appliance.setup.hardware import Found, FoundNic, nic_of
 from appliance.setup.value import BY_DHCP, Management, Provisioning, Site, Storage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -48,21 +48,23 @@ OURS = ("10.77.0", "10.78.0", "10.99.0", "192.168.177")
 class Proposal:
     """What the forms begin with: the computer's own guess."""
 
-    management_nic: str = ""
+    management: Management = field(default_factory=lambda: Management(""))
     provisioning_nic: str = LATER
     network: str = OURS[0]
 
 
-def propose(nics: Sequence[FoundNic], here: str) -> Proposal:
-    """``here`` is the address of ours that the browser came to."""
+def propose(found: Found, here: str) -> Proposal:
+    """``here`` is the address of ours that the browser came to. A fixed address that somebody gave stays."""
+    nics, given = found.nics, found.management
+    chosen = next((each for each in nics if given and each.name == given.nic), None)
     reached = next((each for each in nics if here and here in _plain(each)), None)
     addressed = next((each for each in nics if each.addresses), None)
-    management = reached or addressed or next(iter(nics), None)
+    management = chosen or reached or addressed or next(iter(nics), None)
     others = sorted((each for each in nics if each is not management), key=lambda each: not each.link)
     used = [IPv4Interface(address).network for each in nics for address in each.addresses]
     free = (each for each in OURS if not any(IPv4Network(f"{each}.0/24").overlaps(other) for other in used))
     return Proposal(
-        management.name if management else "",
+        given if given and chosen else Management(management.name if management else ""),
         others[0].name if others else management.name if management else LATER,
         next(free, OURS[0]),
     )
@@ -89,7 +91,7 @@ def _site(draft: Draft, _: Proposal) -> dict[str, str]:
 
 
 def _networks(draft: Draft, proposal: Proposal) -> dict[str, str]:
-    management = draft.management or Management(proposal.management_nic)
+    management = draft.management or proposal.management
     fixed = management.address != BY_DHCP
     values = {
         "management_nic": management.nic,
@@ -105,7 +107,7 @@ def _networks(draft: Draft, proposal: Proposal) -> dict[str, str]:
 
 
 def _proposed(proposal: Proposal) -> Provisioning:
-    if proposal.provisioning_nic == proposal.management_nic:
+    if proposal.provisioning_nic == proposal.management.nic:
         return Provisioning(proposal.provisioning_nic, dhcp="proxy")
     ranges = (f"{proposal.network}.50-{proposal.network}.200",)
     return Provisioning(proposal.provisioning_nic, f"{proposal.network}.1/24", ranges=ranges)

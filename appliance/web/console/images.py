@@ -1,20 +1,24 @@
 """Images: list, one, upload, delete."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from appliance.catalogue import Image
+from appliance.catalogue import Image, disk_obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid
+from appliance.intake import ImageWish
 from appliance.machine import check_name
 from appliance.store import catalogue
+from appliance.web.api.uploads import INTAKE
+from appliance.web.console.arriving import arriving, stopped
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.uploads import CHUNK, Upload, receive, require_free
-from appliance.web.forms import chunks
+from appliance.web.forms import chunks, fields, text
 from appliance.web.keys import SERVICES
+from appliance.web.problem import status_of
 
 COLUMNS: Mapping[str, Callable[[Image], Any]] = {
     "name": lambda image: image.name,
@@ -22,7 +26,6 @@ COLUMNS: Mapping[str, Callable[[Image], Any]] = {
     "stored": lambda image: image.stored_size,
     "created": lambda image: -image.created,
 }
-ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 async def index(request: web.Request) -> web.Response:
@@ -33,7 +36,12 @@ async def index(request: web.Request) -> web.Response:
     everything = await store.read(catalogue.images)
     found = listed(everything, query, lambda image: all(word in image.name for word in words), COLUMNS)
     return render(
-        request, "images.html", listed=found, users=await _users(request), lacks=request.app[SERVICES].imports.lacks
+        request,
+        "images.html",
+        listed=found,
+        users=await _users(request),
+        lacks=request.app[SERVICES].imports.lacks,
+        arrivals=await arriving(request, "image"),
     )
 
 
@@ -51,7 +59,8 @@ async def show(request: web.Request) -> web.Response:
     """GET /images/{key}"""
     image = await _image(request)
     users = (await _users(request)).get(image.id, [])
-    return render(request, "image.html", image=image, users=users, lacks=request.app[SERVICES].imports.lacks)
+    lacks, obstacle = request.app[SERVICES].imports.lacks, disk_obstacle(image)
+    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacle=obstacle)
 
 
 async def form(request: web.Request) -> web.Response:
@@ -76,19 +85,32 @@ async def _store(request: web.Request, received: Upload) -> Image:
     services, name = request.app[SERVICES], received.text("name")
     check_name(name)
     await require_free(request, catalogue.image, "image", name)
-    rest = chunks(received.file, CHUNK)
-    first = await anext(rest, b"")
-    kind = "raw.zst" if first.startswith(ZSTD) else "raw"
-    content, description = _again(first, rest), received.text("description")
+    content, description = chunks(received.file, CHUNK), received.text("description")
     # The whole form is a little longer than its file: near enough to say now that there is no room for it.
     expected = request.content_length or 0
-    return await services.imports.add_image(name, description, kind, content, who(request), expected)
+    return await services.imports.add_image(name, description, "", content, who(request), expected)
 
 
-async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
+async def fetch_form(request: web.Request) -> web.Response:
+    """GET /images/fetch/new"""
+    return render(request, "image_fetch.html", typed={}, error=None)
+
+
+async def fetch(request: web.Request) -> web.Response:
+    """POST /images/fetch/new with ``url``, ``sha256``, ``name`` and ``description``."""
+    sent = await fields(request)
+    typed = {name: text(sent, name).strip() for name in ("url", "sha256", "name", "description")}
+    wish = ImageWish(typed["name"], typed["description"], url=typed["url"])
+    try:
+        task = await request.app[INTAKE].fetch(wish, typed["sha256"], who(request), replace=False)
+    except (Invalid, Conflict) as error:
+        return render(request, "image_fetch.html", status=status_of(error), typed=typed, error=error)
+    return see_other(f"/tasks/{task.id}")
+
+
+async def stop_upload(request: web.Request) -> web.Response:
+    """POST /images/uploads/{key}/stop: remove what is half here; nothing there is no error."""
+    return await stopped(request, "image")
 
 
 async def ask_delete(request: web.Request) -> web.Response:

@@ -8,14 +8,24 @@ from multidict import MultiMapping
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.networking.edit import replace
-from appliance.networking.layout import BOND_MODES, METHODS, ROLE_WORDS, ROLES, BondMode, Interface, Kind, Method, Role
+from appliance.networking.layout import (
+    BOND_MODES,
+    METHODS,
+    MODE_WORDS,
+    ROLE_WORDS,
+    ROLES,
+    Interface,
+    Kind,
+    Method,
+    Role,
+)
 from appliance.networking.plan import addressing
 from appliance.reconcile.own_networks import Change
 from appliance.web.console.confirm import confirm_page
 from appliance.web.console.network import TABS
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
-from appliance.web.here import here
+from appliance.web.here import here, over
 from appliance.web.keys import SERVICES
 
 PAGE = "/network/interfaces"
@@ -28,14 +38,6 @@ METHOD_WORDS: Mapping[Method, str] = {
     "dhcp": "DHCP: another server gives the address",
     "static": "static: the address below",
     "none": "none",
-}
-MODE_WORDS: Mapping[BondMode, str] = {
-    "active-backup": "active-backup: one cable at a time; any switch will do",
-    "802.3ad": "802.3ad (LACP): all cables; the switch has to be told",
-    "balance-xor": "balance-xor: all cables, chosen by address; the switch has to be told",
-    "balance-rr": "balance-rr: packets in turns; the switch has to be told",
-    "balance-tlb": "balance-tlb: all cables for what is sent",
-    "balance-alb": "balance-alb: all cables for what is sent and received",
 }
 TYPED = ("name", "kind", "ports", "mode", "parent", "tag", "method", "addresses", "gateway", "dns")
 AGREED = "agreed"
@@ -50,7 +52,7 @@ async def index(request: web.Request) -> web.Response:
     return render(
         request, "network_interfaces.html", tabs=TABS, tab="interfaces", standing=standing, layout=layout,
         seen={each.name: each for each in status.seen} if status else {}, addressing=addressing,
-        role_words=ROLE_WORDS,
+        role_words=ROLE_WORDS, aside=request.app[SERVICES].network.aside(),
     )  # fmt: skip
 
 
@@ -120,7 +122,7 @@ async def _save(request: web.Request, before: Interface | None) -> web.Response:
             raise Conflict("name-taken", f"There is an interface {typed['name']} already", "take another", "name")
         # No form changes the hardware address of a NIC.
         wanted = replace(_interface(typed, roles), mac=before.mac if before else "")
-        change = await own.with_interface(wanted, here(request))
+        change = await own.with_interface(wanted, *over(request))
         hidden = {name: typed[name] for name in TYPED if typed[name]} | {"roles": " ".join(roles)}
         title = f"Change {wanted.name}" if before else f"Make {wanted.name}"
         return await _tried(request, change, sent, title, hidden)
@@ -209,7 +211,7 @@ async def delete(request: web.Request) -> web.Response:
 
 async def _delete(request: web.Request, sent: Mapping[str, Any]) -> web.Response:
     name = request.match_info["name"]
-    change = await request.app[SERVICES].own_networks.without_interface(name, here(request))
+    change = await request.app[SERVICES].own_networks.without_interface(name, *over(request))
     return await _tried(request, change, sent, f"Take {name} away", {})
 
 
@@ -217,13 +219,13 @@ async def nat(request: web.Request) -> web.Response:
     """POST /network/interfaces/nat with ``nat`` yes or no."""
     sent = await fields(request)
     on = text(sent, "nat") == "yes"
-    change = await request.app[SERVICES].own_networks.with_nat(on, here(request))
+    change = await request.app[SERVICES].own_networks.with_nat(on, *over(request))
     return await _tried(request, change, sent, "Change NAT", {"nat": "yes" if on else "no"})
 
 
 async def confirm(request: web.Request) -> web.Response:
     """POST /network/interfaces/confirm"""
-    await request.app[SERVICES].own_networks.confirm(who(request))
+    await request.app[SERVICES].own_networks.confirm(who(request), here(request))
     return see_other(PAGE)
 
 

@@ -9,6 +9,7 @@ from appliance.catalogue import Kernel
 from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
 from appliance.store import catalogue
+from appliance.web.console.arriving import arriving, stopped
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.listing import listed, parse_query
 from appliance.web.console.page import render, see_other, who
@@ -30,7 +31,8 @@ async def index(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     everything = await services.store.read(catalogue.kernels)
     found = listed(everything, query, lambda kernel: all(word in kernel.name for word in words), COLUMNS)
-    return render(request, "kernels.html", listed=found, lacks=services.imports.lacks)
+    arrivals = await arriving(request, "kernel")
+    return render(request, "kernels.html", listed=found, lacks=services.imports.lacks, arrivals=arrivals)
 
 
 async def form(request: web.Request) -> web.Response:
@@ -57,6 +59,11 @@ async def _store(request: web.Request, received: Upload) -> None:
     vmlinuz, initrd = chunks(received.file, CHUNK), file(received.reader, "initrd", CHUNK)
     version, cmdline = received.text("version"), received.text("cmdline")
     await request.app[SERVICES].imports.add_kernel(name, version, cmdline, vmlinuz, initrd, who(request))
+
+
+async def stop_upload(request: web.Request) -> web.Response:
+    """POST /kernels/uploads/{key}/stop: remove what is half here; nothing there is no error."""
+    return await stopped(request, "kernel")
 
 
 async def _kernel(request: web.Request) -> Kernel:

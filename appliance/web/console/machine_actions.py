@@ -147,19 +147,19 @@ def _wanted(given: Mapping[str, str]) -> MachineChange:
         hand_over=given.get("hand_over"),
         boot_program=given.get("boot_program"),
         reserved_address=given.get("reserved_address"),
-        dhcp_options=None if options is None else _options(options),
+        dhcp_options=None if options is None else options_of(options, "dhcp_options"),
         tags=None if tags is None else tags.replace(",", " ").split(),
     )
 
 
-def _options(typed: str) -> dict[str, str]:
-    """DHCP options as the form has them, one a line; raises Invalid for a line that is none."""
+def options_of(typed: str, field: str) -> dict[str, str]:
+    """DHCP options as a form has them, one a line; raises Invalid with the field for a line that is none."""
     found: dict[str, str] = {}
     for line in filter(None, map(str.strip, typed.splitlines())):
         name, equals, value = line.partition("=")
         if not equals or name.strip() in found:
             what = "is there twice" if equals else "is not NAME = VALUE"
-            raise Invalid("option-invalid", f"{line[:60]!r} {what}", "write mtu = 9000, each once", "dhcp_options")
+            raise Invalid("option-invalid", f"{line[:60]!r} {what}", "write mtu = 9000, each once", field)
         found[name.strip()] = value.strip()
     return found
 

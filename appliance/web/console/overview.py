@@ -68,7 +68,9 @@ async def show(request: web.Request) -> web.Response:
     held = services.network.held_back()
     named = {(interface, address) for interface, standing in held for address in standing.held_by}
     foreign = await services.network.foreign_servers()
-    others = [_held(*each) for each in held]
+    others = [Attention(words.NO_LINK, *each, "/network") for each in services.network.cut_off().items()]
+    others += [Attention(words.ASIDE, each.subnet, each.text, "/network") for each in services.network.aside()]
+    others += [_held(*each) for each in held]
     others += [_foreign(server) for server in foreign if (server.interface, server.address) not in named]
     attended = others + attention([*fleet.troubled, *fleet.running], now, zone_of(request))
     return render(request, "overview.html", fleet=fleet, attention=attended, charts=CHARTS)

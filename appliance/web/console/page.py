@@ -1,28 +1,19 @@
 """Templates and what every page needs: navigation, who is logged in, words for values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-import jinja2
 from aiohttp import web
-from jinja2.runtime import Context
 
-from appliance import __version__
 from appliance.accounts import Asker, Role
-from appliance.deployment import content_in_words
 from appliance.errors import ApplianceError
-from appliance.machine import State
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.web.console import words
-from appliance.web.console.power_words import chip
 from appliance.web.console.static import Static
 from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES, USER
-
-TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,56 +43,19 @@ class Pages:
     """Renders templates. Every value is escaped: what machines say is hostile."""
 
     def __init__(self, static: Static) -> None:
-        loader = jinja2.FileSystemLoader(TEMPLATES)
-        self._jinja = jinja2.Environment(
-            loader=loader,
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._jinja.globals |= {
-            "asset": static.url,
-            "navigation": NAVIGATION,
-            "version": __version__,
-            "offline_after": words.span(OFFLINE_AFTER),
-            "mark": words.mark,
-            "mark_named": lambda name: words.mark(State(name)),
-            "OFFLINE": words.OFFLINE,
-            "power_chip": chip,
-        }
-        for function in (
-            content_in_words,
-            words.memory,
-            words.disk_size,
-            words.percent,
-            words.span,
-            words.running_time,
-            words.step_label,
-            words.overall,
-            words.weights,
-            words.hardware,
-            words.sentence,
-            words.key_fingerprint,
-            words.pairs_of_hex,
-        ):
-            self._jinja.filters[function.__name__] = function
-        for told in (words.moment, words.clock, words.iso):
-            self._jinja.filters[told.__name__] = _in_zone(told)
+        self._static = static
+
+    @cached_property
+    def _rendered(self) -> Callable[[str, Mapping[str, Any]], str]:
+        # Imported when somebody looks: a daemon at rest has no use for it.
+        from appliance.web.console.templating import renderer
+
+        offline_after = words.span(OFFLINE_AFTER)
+        return renderer({"asset": self._static.url, "navigation": NAVIGATION, "offline_after": offline_after})
 
     def text(self, template: str, **values: Any) -> str:
         """The template as text; one that is missing a value is a bug and raises."""
-        return self._jinja.get_template(template).render(**values)
-
-
-def _in_zone(told: Callable[[float, tzinfo | None], str]) -> Callable[[Context, float], str]:
-    """A filter that tells a time in the zone of whoever looks."""
-
-    @jinja2.pass_context
-    def shown(context: Context, at: float) -> str:
-        return told(at, context["zone"])
-
-    return shown
+        return self._rendered(template, values)
 
 
 PAGES = web.AppKey("pages", Pages)

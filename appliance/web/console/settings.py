@@ -12,7 +12,10 @@ async def show(request: web.Request) -> web.Response:
     """GET /settings"""
     services = request.app[SERVICES]
     sections = {name: list(_lines(value)) for name, value in services.config.items()}
-    return render(request, "settings.html", sections=sections, fingerprint=services.fingerprint, tab="about")
+    return render(
+        request, "settings.html", sections=sections, fingerprint=services.fingerprint,
+        flashed=services.privileged.here, tab="about",
+    )  # fmt: skip
 
 
 def _lines(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:

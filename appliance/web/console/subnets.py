@@ -38,8 +38,12 @@ BACK = "/network"
 
 
 async def _view(request: web.Request) -> tuple[SubnetView, Subnet]:
-    """The subnet of the address; raises Conflict where the file has switched it off."""
+    """The subnet of the address; raises Conflict where the file has switched it off, or where it is set aside."""
     view = await request.app[SERVICES].network.subnet(request.match_info["interface"])
+    if view.aside:
+        raise Conflict(
+            "subnet-aside", f"the subnet {view.interface} is set aside: {view.aside}", "change its network first"
+        )
     if view.subnet is None:
         text = f"the configuration file says that {view.interface} is off"
         raise Conflict("rule-fixed", text, "take the mode out of the file to switch it here", "mode")

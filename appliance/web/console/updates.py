@@ -3,15 +3,15 @@
 from aiohttp import web
 
 from appliance import __version__
-from appliance.errors import ApplianceError, Conflict, Invalid
-from appliance.reconcile.updates import Standing
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.reconcile.update_standing import Standing
 from appliance.updates.news import of_restart, told
 from appliance.updates.slots import Slot
 from appliance.web.api.updates import UPDATES
 from appliance.web.console.confirm import confirm_page, confirmed
 from appliance.web.console.page import render, see_other, who
-from appliance.web.console.uploads import CHUNK, Upload, receive
-from appliance.web.forms import chunks, fields, text
+from appliance.web.console.uploads import only_file
+from appliance.web.forms import fields, text
 from appliance.web.problem import status_of
 
 PAGE = "/settings/updates"
@@ -48,12 +48,9 @@ def _other(standing: Standing) -> Slot | None:
 
 async def upload(request: web.Request) -> web.Response:
     """POST /settings/updates/upload, multipart: a file, which goes to disk as it comes."""
-    received = Upload()
     try:
-        await receive(request, received, "file")
-        if received.file is None:
-            raise Invalid("file-missing", "choose the file with the update", field="file")
-        await request.app[UPDATES].receive(chunks(received.file, CHUNK), request.content_length or 0, who(request))
+        content = await only_file(request, "choose the file with the update")
+        await request.app[UPDATES].receive(content, request.content_length or 0, who(request))
     except (Invalid, Conflict) as error:
         return await _page(request, "upload", error)
     return see_other(PAGE)
@@ -67,6 +64,17 @@ async def download(request: web.Request) -> web.Response:
     except (Invalid, Conflict) as error:
         return await _page(request, "download", error, url)
     return see_other(f"/tasks/{task.id}")
+
+
+async def stop_upload(request: web.Request) -> web.Response:
+    """POST /settings/updates/stop-upload: remove what is half uploaded; nothing there is no error."""
+    try:
+        await request.app[UPDATES].uploads.forget(who(request))
+    except NotFound:
+        return see_other(PAGE)
+    except Conflict as error:
+        return await _page(request, "upload", error)
+    return see_other(PAGE)
 
 
 async def discard(request: web.Request) -> web.Response:

@@ -1,7 +1,7 @@
 """Forms with files: their text fields are read, and their files go to disk as they come."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, MultipartReader, web
@@ -45,6 +45,18 @@ async def receive(request: web.Request, received: Upload, file: str) -> None:
         received.fields[str(part.name)] = await _text(part)
         if len(received.fields) > MOST_FIELDS:
             raise Invalid("form-invalid", "the form has more fields than its page", "use the form on the page")
+
+
+async def only_file(request: web.Request, asked: str) -> AsyncIterator[bytes]:
+    """The content, as it comes, of a form that is a field ``file`` and nothing else.
+
+    Raises Invalid, as ``receive`` does, and ``file-missing`` with the words ``asked`` where none was chosen.
+    """
+    received = Upload()
+    await receive(request, received, "file")
+    if received.file is None:
+        raise Invalid("file-missing", asked, field="file")
+    return chunks(received.file, CHUNK)
 
 
 Finds = Callable[[sqlite3.Connection, str], Image | Kernel]

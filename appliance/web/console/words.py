@@ -39,6 +39,8 @@ _MARKS: dict[State, tuple[str, str]] = {
 
 OFFLINE = Mark("hollow", "warn", "offline")
 FOREIGN = Mark("triangle", "bad", "DHCP server")
+NO_LINK = Mark("triangle", "bad", "no link")
+ASIDE = Mark("triangle", "bad", "not served")
 RELEASED = Mark("circle", "quiet", "not running")
 WAITING = Mark("dots", "busy", "waiting")
 

@@ -1,6 +1,7 @@
 // The console works without any of this; with it, pages stay current and lists filter while one types.
 
 import "./patch.js";
+import { wireComeback } from "./comeback.js";
 import { wireCopy } from "./copy.js";
 import { openLive } from "./live.js";
 import { wireChoosing } from "./choose.js";
@@ -9,6 +10,7 @@ import { drawCharts } from "./charts.js";
 import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
 import { wirePalette } from "./palette.js";
+import { wireResume } from "./resume.js";
 import { wireUpload } from "./upload.js";
 import { nameZone } from "./zone.js";
 
@@ -17,9 +19,11 @@ openLive();
 drawCharts();
 wireKeys();
 wireCopy();
+wireComeback();
 wirePalette();
 wireForms();
 wireChoosing();
+wireResume();
 wireUpload();
 countDown();
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });

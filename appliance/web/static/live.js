@@ -83,6 +83,7 @@ function take(message) {
 function greet(hello) {
   if (hello.run === run && hello.seq === seq) {
     connected = true;
+    if (owed.size) refreshAll(); // what was asked for as the connection broke will not be told again
     settle();
   }
   run = hello.run;
@@ -101,9 +102,9 @@ function answered({ detail }) {
   if (detail.successful) {
     owed.delete(key);
     settle();
-  } else if (detail.xhr.status >= 500 && detail.elt.dataset.live) {
-    owed.add(key);
-    sayOld(BROKEN);
+  } else if (detail.elt.dataset.live && (detail.xhr.status >= 500 || !detail.xhr.status)) {
+    owed.add(key); // without a status there was no answer: `ended` says so
+    if (detail.xhr.status) sayOld(BROKEN);
   }
 }
 

@@ -4,6 +4,8 @@
 const KEPT = `setup:${location.pathname}`;
 const PAUSE = 1000; // milliseconds between two questions how far it is
 const SILENT = 6; // unanswered questions after which the old address counts as gone
+const REFUSED = 30; // seconds of silence after which it is perhaps the browser that refuses, and has to ask its user again
+const PATIENT = 90; // answers that all is done, after which the console is opened whether it started anew or not
 
 wireKeeping();
 wireZone();
@@ -72,28 +74,43 @@ async function wireLooking() {
 }
 
 async function wireWaiting() {
-  const wait = document.getElementById("wait");
-  if (!wait) return;
+  if (!document.getElementById("wait")) return;
   let silent = 0;
+  let heard = Date.now();
+  let done = 0;
   let confirmed = false;
   for (;;) {
-    await new Promise((done) => setTimeout(done, PAUSE));
+    await new Promise((over) => setTimeout(over, PAUSE));
     const progress = await asked();
+    const wait = document.getElementById("wait");
     silent = progress ? 0 : silent + 1;
+    heard = progress ? Date.now() : heard;
+    wait.querySelector("[data-refused]").hidden = Date.now() - heard < REFUSED * 1000;
     if (!progress) {
       // A moved console is looked for where it is; one that starts anew, here.
       if (wait.dataset.target && silent >= SILENT) return location.assign(wait.dataset.target);
       continue;
     }
-    if (progress.phase === "asking" || progress.phase === "done") return location.assign("/setup");
+    // Done, it starts anew a moment later; who goes on before that meets nobody, and the browser's own page stays.
+    done += progress.phase === "done" ? 1 : 0;
+    if (progress.phase === "asking" || progress.phase === "gone" || done > PATIENT) return location.assign("/setup");
     wait.querySelector("[data-message]").textContent = `${progress.message}.`;
     showLeft(wait.querySelector("[data-left]"), progress.left);
-    if (progress.phase === "finishing" && wait.dataset.phase !== "finishing") return location.reload();
+    if (progress.phase === "finishing" && wait.dataset.phase !== "finishing") await showAnew(wait);
     if (progress.phase === "trying" && progress.until && !wait.dataset.target && !confirmed) {
-      confirmed = true;
-      await fetch("/setup/confirm", { method: "POST" }).catch(() => null);
+      // Refused while this connection came over another network, or the new one has no address yet.
+      const answer = await fetch("/setup/confirm", { method: "POST" }).catch(() => null);
+      confirmed = answer?.ok ?? false;
     }
   }
+}
+
+// Not by a reload: the server may go away in the middle of it.
+async function showAnew(wait) {
+  const page = await fetch(location.href, { signal: AbortSignal.timeout(2000) }).catch(() => null);
+  const text = page?.ok ? await page.text().catch(() => "") : "";
+  const found = new DOMParser().parseFromString(text, "text/html").getElementById("wait");
+  if (found) wait.replaceWith(found);
 }
 
 function showLeft(line, left) {
@@ -106,7 +123,7 @@ function showLeft(line, left) {
 async function asked() {
   try {
     const answer = await fetch("/api/v1/setup/progress", { signal: AbortSignal.timeout(2000) });
-    if (answer.status === 404) return { phase: "done" };
+    if (answer.status === 404) return { phase: "gone" };
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;

@@ -16,6 +16,7 @@ import msgspec
 
 from appliance.networking.edit import with_interface
 from appliance.networking.layout import Interface, Layout
+from appliance.privileged import durable
 from appliance.privileged.client import Privileged
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Status
@@ -65,7 +66,9 @@ def _moved(address: str) -> Layout:
 
 def run(*argv: str, check: bool = True) -> str:
     """Output of a program."""
-    return subprocess.run(argv, check=check, capture_output=True, text=True).stdout
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0 or not check, f"{' '.join(argv)}: {ended.stdout}{ended.stderr}"
+    return ended.stdout
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
@@ -136,8 +139,8 @@ def begin() -> None:
     run("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
     kept = STATE / "etc" / "qrm" / "network.json"
     if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(msgspec.json.encode({"layout": FIXED}))
+        # As the helper writes it: power is cut soon afterwards, and a file without its content would be ours.
+        durable.write(kept, msgspec.json.encode({"layout": FIXED}).decode(), 0o600)
     neighbour()
     run("/run/qrm-program", "helper", "settle")
     run("systemctl", "start", "systemd-networkd.socket", "systemd-networkd.service", "appliance-helper.socket")

@@ -1,0 +1,63 @@
+"""Images and kernels on their way to the appliance: sent, fetched, listed while they are half there, removed."""
+
+from typing import Any
+
+import click
+
+from appliance.cli.client import Api, segment
+from appliance.cli.errors import Refused
+from appliance.cli.output import as_json, decimal_size, table
+from appliance.cli.pieces import Files, Said, send_files
+from appliance.cli.waiting import wait_for_task
+from appliance.errors import Conflict
+
+
+def sent(connected: Api, kind: str, name: str, known: Said, files: Files, *, replace: bool) -> dict[str, Any]:
+    """Upload what is to become one of ``images`` or ``kernels``; the result of the task that lists it."""
+    upload = f"/uploads/{kind}/{segment(name)}"
+    said = send_files(connected, upload, {**known, "mark": files.mark}, files, "task", replace=replace)
+    return listed(connected, connected.get(f"/tasks/{said['task']}"))
+
+
+def listed(connected: Api, task: dict[str, Any]) -> dict[str, Any]:
+    """The result of the task, once it is done."""
+    wait_for_task(connected, task)
+    result: dict[str, Any] = connected.get(f"/tasks/{task['id']}")["result"]
+    return result
+
+
+def check_free(connected: Api, kind: str, name: str) -> None:
+    """Raise Conflict where the name is taken: said before a long upload instead of after it.
+
+    One whose content is missing can be uploaded again.
+    """
+    noun = kind.removesuffix("s")
+    try:
+        found = connected.get(f"/{kind}/{segment(name)}")
+    except Refused as error:
+        if error.code == f"{noun}-unknown":
+            return
+        raise
+    if not found["missing"]:
+        raise Conflict("name-taken", f"another {noun} is called {name}", "choose another with --name")
+
+
+def show_arriving(connected: Api, kind: str, *, json_out: bool) -> None:
+    """Print what is on its way."""
+    noun = kind.removesuffix("s")
+    found = [each for each in connected.get("/uploads")["items"] if each["kind"] == noun]
+    if json_out:
+        as_json({"items": found})
+        return
+    table(("name", "file", "here", "of", "by", "task"), [_row(each) for each in found], f"No {noun} is half uploaded.")
+
+
+def _row(each: dict[str, Any]) -> tuple[object, ...]:
+    sizes = decimal_size(each["received"]), decimal_size(each["size"])
+    return each["name"], each["url"] or each["file"], *sizes, each["by"], each["task"] or ""
+
+
+def stop(connected: Api, kind: str, name: str) -> None:
+    """Remove what is half there."""
+    connected.send("DELETE", f"/uploads/{kind}/{segment(name)}")
+    click.echo("what was half uploaded is removed")

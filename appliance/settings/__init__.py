@@ -1,0 +1,1 @@
+"""What a flashed appliance was told in set-up, changed afterwards: its configuration file, names and clock."""
