@@ -151,6 +151,7 @@ class PoolWork:
 
 
 async def _apply(on: PoolDriver, work: Work) -> None:
+    """Raises NotFound ``volume-unknown`` where the work does not say of what it is."""
     volume, source = work.volume, work.source
     if volume is None:
         raise NotFound("volume-unknown", "it is not said which volume is meant", "ask for it again")
@@ -167,6 +168,12 @@ async def _apply(on: PoolDriver, work: Work) -> None:
             await on.rename(volume, work.name)
         case Deed.DELETE:
             await on.delete(volume)
+        case Deed.SNAPSHOT | Deed.CLONE | Deed.ROLL_BACK:
+            raise NotFound(
+                "volume-unknown", f"it is not said what {work.name} gets its content from", "ask for it again"
+            )
+        case _:
+            raise AssertionError(f"{work.deed} is done to pools, and not to volumes")
 
 
 def _new(work: Work, volume: VolumeId) -> NewVolume:

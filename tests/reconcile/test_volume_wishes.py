@@ -9,7 +9,7 @@ from pool_world import GIB, PoolWorld
 
 from appliance import pool as words
 from appliance.errors import ApplianceError, Conflict, NotFound
-from appliance.pool import MAKING, Deed, Use
+from appliance.pool import MAKING, Deed, Use, Work
 from appliance.reconcile.volume_wishes import VolumeWish
 from appliance.storage import build
 from appliance.storage.memory import MemoryPool, _Kept
@@ -124,6 +124,18 @@ async def test_a_failure_of_the_pool_is_told_with_its_reason(world):
     assert (told.text, told.reason) == ("Making the volume web in fast: failed", "the disk does not answer")
     assert await world.works() == []
     assert await world.audited("volume.create") == []
+
+
+@pytest.mark.parametrize("deed", [Deed.SNAPSHOT, Deed.CLONE, Deed.ROLL_BACK])
+async def test_what_does_not_say_where_its_content_comes_from_is_not_taken_for_done(world, deed):
+    web = await world.volume("web")
+    work = Work(deed, (await world.seen()).known.id, ADA, world.now, volume=web, name="web")
+    stored = await world.store.write(lambda db: pools.add_work(db, PoolKind.MEMORY, work))
+    with pytest.raises(NotFound, match="gets its content from") as refused:
+        await world.work.do(stored)
+    assert refused.value.code == "volume-unknown"
+    assert await world.works() == []
+    assert await world.audited(deed) == []
 
 
 async def test_it_goes_on_when_who_asked_has_gone(world, monkeypatch):
