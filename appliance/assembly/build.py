@@ -109,7 +109,7 @@ async def build(
     updates = Updates(store, bus, on.clock, on.state, Privileged())
     intake = Intake(store, bus, on.clock, imports)
     first = first_start(on)
-    site, site_loops = console(on, wishes, asked, power.wishes, intake, passed, updates, first)
+    site, site_loops = console(on, wishes, asked, power.wishes, intake, passed, updates, storage, first)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,

@@ -10,6 +10,7 @@ from typing import Any
 from appliance.assembly.ground import OWN_NAME, Ground
 from appliance.assembly.parts import Run, Site
 from appliance.assembly.patience import impatient
+from appliance.assembly.pools import Storage
 from appliance.config import Config
 from appliance.console_tls import ConsoleTls
 from appliance.netboot.dhcp.subnet import Subnet
@@ -53,6 +54,7 @@ def console(
     intake: Intake,
     passed: Sequence[socket.socket],
     updates: Updates,
+    storage: Storage,
     first: FirstStart | None = None,
 ) -> tuple[Site, dict[str, Run]]:
     """The site, and the loops that look after its certificate; ``passed`` sockets take the place of ``listen``."""
@@ -91,6 +93,7 @@ def console(
         config_path=ground.config_path,
         first_start=first,
         updates=updates,
+        storage=lambda: storage.parts,
         room=lambda: ground.room.space,
         serves=lambda: serves(ground.subnets, tftp=ground.config.tftp.enabled),
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),

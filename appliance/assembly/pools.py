@@ -11,7 +11,7 @@ from appliance.store.census import has_pools
 from appliance.task import STORAGE
 
 if TYPE_CHECKING:
-    from appliance.assembly.pool_parts import PoolParts
+    from appliance.reconcile.pool_parts import PoolParts
 
 
 class Storage:
@@ -24,10 +24,13 @@ class Storage:
     @cached_property
     def parts(self) -> "PoolParts":
         """For whoever answers people and programs."""
-        from appliance.assembly.pool_parts import pool_parts
+        from appliance.privileged.client import Privileged
+        from appliance.reconcile.pool_parts import pool_parts
+        from appliance.storage.build import Surroundings
 
         self._needed.set()
-        return pool_parts(self._on)
+        on = self._on
+        return pool_parts(on.store, on.bus, on.clock, Surroundings(Privileged(), on.clock))
 
     def loops(self) -> dict[str, Run]:
         """Both rest until they are needed."""

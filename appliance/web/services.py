@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.console_tls import ConsoleTls
+from appliance.errors import NotFound
 from appliance.events import Bus
 from appliance.metrics.exposition import Metrics
 from appliance.metrics.history import History
@@ -22,6 +24,13 @@ from appliance.reconcile.updates import Updates
 from appliance.reconcile.wishes import Wishes
 from appliance.setup.first_start import FirstStart
 from appliance.store.store import Store
+
+if TYPE_CHECKING:
+    from appliance.reconcile.pool_parts import PoolParts
+
+
+def _no_pools() -> "PoolParts":
+    raise NotFound("storage-none", "there are no pools here", "ask the daemon of an appliance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +77,7 @@ class Services:
     """The console's certificate; None where somebody else ends TLS, in tests."""
     first_start: FirstStart | None = None
     """Set-up in steps; None where there is none to go through."""
+    storage: "Callable[[], PoolParts]" = _no_pools
+    """Pools and volumes; what works with them is imported at the first call."""
     changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One change of the configuration file at a time: each begins from what the last one left."""
