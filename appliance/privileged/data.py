@@ -10,6 +10,7 @@ import msgspec
 from appliance.errors import ApplianceError, Conflict
 from appliance.privileged import durable, free_disks
 from appliance.privileged.computer import Computer, Tell
+from appliance.privileged.disks import left_over
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.data import GROUP, Choice, Chosen, Prepare
 from appliance.privileged.verbs.lvm_tags import POOL
@@ -78,7 +79,7 @@ async def _of_the_rest(on: Computer, tell: Tell) -> None:
     Nothing is cleared: nobody was asked. After a factory reset the partition still holds the group with all its data,
     and only LVM's list of devices, which was on the state partition, has to learn of it again.
     """
-    if (path := free_disks.own(on)) is None:
+    if (path := left_over(on)) is None:
         tell(None, "the appliance's own disk has nothing left for a data group: disks can be given to it later")
         return
     if await _members(on):

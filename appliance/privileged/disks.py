@@ -10,10 +10,12 @@ from typing import Any
 from appliance.errors import ApplianceError, NotFound
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.verb import Done
-from appliance.privileged.verbs.disks import DiskState, Identify, List, ReadSmart, Smart
+from appliance.privileged.verbs.disks import DiskState, Identify, List, PartitionState, ReadSmart, Smart
 
-COLUMNS = "NAME,TYPE,MODEL,SERIAL,WWN,SIZE,TRAN,ROTA,RM,PTTYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPENAME,MOUNTPOINTS"
+COLUMNS = "NAME,TYPE,MODEL,SERIAL,WWN,SIZE,TRAN,ROTA,RM,PTTYPE,FSTYPE,LABEL,PARTLABEL,PARTTYPENAME,PARTUUID,MOUNTPOINTS"
 """What lsblk(8) is asked for of each device."""
+LEFT = Path("disk/qrm/data")
+"""The partition with what the system leaves of its disk; a disk that is too small has none."""
 _NO_DISKS = ("loop", "ram", "zram", "nbd", "fd", "md", "dm-", "sr", "mtdblock")
 _OURS = ("/", "/state", "/boot/efi")
 """Where the appliance's own disk is mounted."""
@@ -23,8 +25,20 @@ BURSTS, BURST_SECONDS, BURST_BYTES = 20, 0.5, 4 << 20
 
 async def disks(verb: List, on: Computer, tell: Tell) -> list[DiskState]:
     """Raises ApplianceError as ``command.said`` does."""
-    found = json.loads(await on.run(["lsblk", "--json", "--bytes", "--output", COLUMNS]) or "{}")
-    return [_state(each) for each in found.get("blockdevices") or [] if _is_disk(each)]
+    left = left_over(on)
+    return [_state(each, left) for each in await devices(on) if _is_disk(each)]
+
+
+async def devices(on: Computer) -> list[Mapping[str, Any]]:
+    """Everything that lsblk(8) knows, what is on a device below its ``children``."""
+    said = json.loads(await on.run(["lsblk", "--json", "--bytes", "--tree", "--output", COLUMNS]) or "{}")
+    return list(said.get("blockdevices") or [])
+
+
+def left_over(on: Computer) -> str | None:
+    """The partition with what the system leaves of its disk, if it does."""
+    place = on.roots.dev / LEFT
+    return str(place.resolve()) if place.exists() else None
 
 
 def _is_disk(device: Mapping[str, Any]) -> bool:
@@ -32,9 +46,9 @@ def _is_disk(device: Mapping[str, Any]) -> bool:
     return device.get("type") == "disk" and not name.startswith(_NO_DISKS) and int(device.get("size") or 0) > 0
 
 
-def _state(device: Mapping[str, Any]) -> DiskState:
-    found = list(below(device))
-    places = {str(place) for each in found for place in each.get("mountpoints") or [] if place}
+def _state(device: Mapping[str, Any], left: str | None) -> DiskState:
+    places = mounted(device)
+    own = bool(places & set(_OURS))
     return DiskState(
         name=str(device["name"]),
         model=_word(device.get("model")),
@@ -45,8 +59,27 @@ def _state(device: Mapping[str, Any]) -> DiskState:
         rotational=device.get("rota") in (True, 1, "1"),
         removable=device.get("rm") in (True, 1, "1"),
         holds=contents(device),
-        own=bool(places & set(_OURS)),
+        own=own,
+        mounted=min(places, default=""),
+        partitions=[_partition(each, own, left) for each in device.get("children") or [] if each.get("type") == "part"],
     )
+
+
+def _partition(device: Mapping[str, Any], own: bool, left: str | None) -> PartitionState:
+    name = str(device["name"])
+    return PartitionState(
+        name=name,
+        uuid=_word(device.get("partuuid")),
+        size=int(device.get("size") or 0),
+        holds=contents(device),
+        mounted=min(mounted(device), default=""),
+        own=own and name != Path(left or "").name,
+    )
+
+
+def mounted(device: Mapping[str, Any]) -> set[str]:
+    """Where it, or anything on it, is mounted."""
+    return {str(place) for each in below(device) for place in each.get("mountpoints") or [] if place}
 
 
 def contents(device: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ Everything is looked at before the first of them is cleared. lsblk(8) and wipefs
 refuses what it has in use.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.privileged.computer import Computer
-from appliance.privileged.disks import COLUMNS, below, contents
+from appliance.privileged.disks import below, contents, devices, left_over, mounted
 
 Device = Mapping[str, Any]
-OWN = Path("disk/qrm/data")
-"""The partition with what the system leaves of its disk; a disk that is too small has none."""
 
 
 async def listed(on: Computer) -> list[Device]:
     """All whole disks, with what is on them below ``children``."""
-    said = await on.run(["lsblk", "--json", "--bytes", "--tree", "--output", f"{COLUMNS},PARTUUID"])
-    return [each for each in json.loads(said or "{}").get("blockdevices") or [] if each.get("type") == "disk"]
+    return [each for each in await devices(on) if each.get("type") == "disk"]
 
 
 def disk(found: Sequence[Device], identifier: str) -> Device:
@@ -31,7 +27,7 @@ def disk(found: Sequence[Device], identifier: str) -> Device:
     Raises NotFound ``disk-unknown``, Conflict ``disk-own``, ``disk-busy``.
     """
     named = _named(found, identifier)
-    places = _mounted(named)
+    places = mounted(named)
     if places & {"/", "/state"}:
         raise Conflict("disk-own", f"the appliance runs from {identifier}", "choose another disk", "disks")
     _check_not_mounted(places, identifier)
@@ -46,18 +42,12 @@ def partition(on: Computer, found: Sequence[Device], identifier: str, uuid: str)
     if not uuid or len(parts) != 1:
         what = f"{identifier} has no partition {uuid[:40]!r}"
         raise NotFound("disk-unknown", what, "load the list of disks anew", "disks")
-    left = Path(own(on) or "").name
-    if _mounted(_named(found, identifier)) & {"/", "/state"} and Path(path(parts[0])).name != left:
+    left = Path(left_over(on) or "").name
+    if mounted(_named(found, identifier)) & {"/", "/state"} and Path(path(parts[0])).name != left:
         text = f"{parts[0]['name']} belongs to the system of the appliance"
         raise Conflict("disk-own", text, "choose another partition", "disks")
-    _check_not_mounted(_mounted(parts[0]), str(parts[0]["name"]))
+    _check_not_mounted(mounted(parts[0]), str(parts[0]["name"]))
     return parts[0]
-
-
-def own(on: Computer) -> str | None:
-    """The partition with what the system leaves of its disk, if it does."""
-    place = on.roots.dev / OWN
-    return str(place.resolve()) if place.exists() else None
 
 
 def check_agreed(device: Device, holds: Sequence[str]) -> None:
@@ -110,10 +100,6 @@ def _named(found: Sequence[Device], identifier: str) -> Device:
         what = f"{identifier[:80]!r} is {'more than one disk' if named else 'no disk'} of this computer"
         raise NotFound("disk-unknown", what, "load the list of disks anew", "disks")
     return named[0]
-
-
-def _mounted(device: Device) -> set[str]:
-    return {str(place) for each in below(device) for place in each.get("mountpoints") or [] if place}
 
 
 def _check_not_mounted(places: set[str], what: str) -> None:

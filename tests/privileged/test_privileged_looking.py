@@ -26,7 +26,8 @@ LSBLK = json.dumps(
                 "serial": "WD-1234", "wwn": "0x50014ee2b5", "rota": True, "rm": False, "pttype": "gpt",
                 "children": [
                     {"name": "sda1", "type": "part", "fstype": "vfat", "partlabel": "esp", "mountpoints": [None]},
-                    {"name": "sda4", "type": "part", "fstype": "ext4", "partlabel": "root-a", "mountpoints": ["/"]},
+                    {"name": "sda4", "type": "part", "fstype": "ext4", "partlabel": "root-a", "mountpoints": ["/"],
+                     "partuuid": "p-root", "size": 1 << 30},
                 ],
             },
             {"name": "nvme0n1", "type": "disk", "size": 1 << 40, "rota": False, "fstype": "LVM2_member", "rm": False},
@@ -62,6 +63,32 @@ async def test_disks_are_listed_with_what_is_on_them_and_nothing_that_steers_a_t
     assert sda.holds == ["sda1: vfat 'esp'", "sda4: ext4 'root-a'"]
     assert (sda.own, sda.rotational) == (True, True)
     assert (nvme.own, nvme.rotational, nvme.holds) == (False, False, ["nvme0n1: LVM2_member"])
+
+
+async def test_partitions_are_listed_by_what_names_them_for_good(tmp_path):
+    """What the system has left of its disk is nobody's; what is mounted, and be it in a volume, is in use."""
+    volume = {"name": "fast-web", "type": "lvm", "mountpoints": ["/srv/web"], "fstype": "ext4"}
+    lsblk = json.loads(LSBLK)
+    lsblk["blockdevices"][3]["children"].append(
+        {"name": "sda7", "type": "part", "partlabel": "data\x1b", "partuuid": "p-left", "size": 1 << 40,
+         "fstype": "LVM2_member", "children": [volume]}
+    )  # fmt: skip
+    on, _ = paper(tmp_path, lsblk=json.dumps(lsblk))
+    left = on.roots.dev / disks.LEFT
+    left.parent.mkdir(parents=True)
+    left.symlink_to("../../sda7")
+    (on.roots.dev / "sda7").touch()
+    sda, nvme = await disks.disks(List(), on, quiet)
+    assert [(each.name, each.uuid, each.own, each.mounted) for each in sda.partitions] == [
+        ("sda1", "", True, ""),
+        ("sda4", "p-root", True, "/"),
+        ("sda7", "p-left", False, "/srv/web"),
+    ]
+    assert (sda.partitions[2].size, sda.partitions[2].holds) == (
+        1 << 40,
+        ["sda7: LVM2_member 'data?'", "fast-web: ext4"],
+    )
+    assert (sda.mounted, nvme.mounted, nvme.partitions) == ("/", "", [])
 
 
 async def test_a_disk_that_fails_is_heard_although_the_program_fails_then_too(tmp_path):

@@ -7,6 +7,23 @@ import msgspec
 from appliance.privileged.verb import Done, Verb
 
 
+class PartitionState(msgspec.Struct, frozen=True):
+    """A partition of a disk."""
+
+    name: str
+    """The kernel's, such as ``sda1``: good for this boot only."""
+    uuid: str
+    """PARTUUID, by which it is named; empty where its table gives it none."""
+    size: int
+    """Bytes."""
+    holds: list[str]
+    """What is on it, as that of a disk."""
+    mounted: str = ""
+    """Where it, or anything on it, is mounted; empty: nowhere."""
+    own: bool = False
+    """Whether the appliance runs from it; what the system has left of its disk is no part of that."""
+
+
 class DiskState(msgspec.Struct, frozen=True):
     """A whole disk."""
 
@@ -25,6 +42,9 @@ class DiskState(msgspec.Struct, frozen=True):
     """What is on it, one line for each partition or file system; empty where nothing known is."""
     own: bool
     """Whether the appliance runs from it."""
+    mounted: str = ""
+    """Where it, or anything on it, is mounted; empty: nowhere."""
+    partitions: list[PartitionState] = []
 
 
 class Smart(msgspec.Struct, frozen=True):
