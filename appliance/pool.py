@@ -70,6 +70,11 @@ class KnownPool:
     created: float
     retired: float | None = None
 
+    @property
+    def detail(self) -> dict[str, object]:
+        """What events say of the pool that they are about."""
+        return {"pool": self.id, "pool_name": self.name}
+
 
 @dataclass(frozen=True, slots=True)
 class KnownVolume:

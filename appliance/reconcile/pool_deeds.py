@@ -71,7 +71,7 @@ class PoolDeeds:
         was, new = _noted(before, after, work)
         audit.note(db, work.by, work.deed, ("pool", after.id, after.name), was, new, now=now)
         text = _DONE[work.deed].format(by=work.by.name, pool=after.name, name=work.name)
-        detail = {"pool": after.id, "pool_name": after.name, "deed": work.deed, "task": work.task}
+        detail = {**after.detail, "deed": work.deed, "task": work.task}
         tell(Event("pool.changed", now, text, work.reason, detail=detail))
 
     async def _make(self, pool: KnownPool, work: Work, hears: Hears) -> Outcome:

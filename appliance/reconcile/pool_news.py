@@ -144,7 +144,7 @@ def _filling_news(pool: KnownPool, before: Told, after: Told, seen: Pool, now: f
     for what, was, level, filling in rows:
         if text := _level_words(pool, what, was, level, filling):
             reason = _WORDS.get(level, "") if ORDER.index(level) > ORDER.index(was) else ""
-            detail = {**_of(pool), "what": what, "level": level, "total": filling.total, "used": filling.used}
+            detail = {**pool.detail, "what": what, "level": level, "total": filling.total, "used": filling.used}
             yield Event("pool.room", now, text, reason, detail=detail)
 
 
@@ -160,9 +160,9 @@ def _level_words(pool: KnownPool, what: str, was: Level, level: Level, filling: 
 
 def _trouble_news(pool: KnownPool, was: str, now_is: str, now: float) -> Iterator[Event]:
     if now_is and now_is != was:
-        yield Event("pool.trouble", now, f"the pool {pool.name} is in trouble", now_is, detail=_of(pool))
+        yield Event("pool.trouble", now, f"the pool {pool.name} is in trouble", now_is, detail=pool.detail)
     elif was and not now_is:
-        yield Event("pool.trouble", now, f"the pool {pool.name} is well again", f"it was: {was}", detail=_of(pool))
+        yield Event("pool.trouble", now, f"the pool {pool.name} is well again", f"it was: {was}", detail=pool.detail)
 
 
 def _of_volumes(pool: KnownPool, before: Told, after: Told, now: float) -> Iterator[Event]:
@@ -175,19 +175,15 @@ def _of_volumes(pool: KnownPool, before: Told, after: Told, now: float) -> Itera
         return
     text = f"{len(changed)} volumes in {pool.name} are in trouble, or well again"
     why = next((after.volumes[key] for key in changed if key in after.volumes), "")
-    yield Event("pool.trouble", now, text, why, detail={**_of(pool), "volumes": len(after.volumes)})
+    yield Event("pool.trouble", now, text, why, detail={**pool.detail, "volumes": len(after.volumes)})
 
 
 def _volume_news(pool: KnownPool, key: str, was: str, now_is: str, now: float) -> Iterator[Event]:
-    detail = {**_of(pool), "volume": key}
+    detail = {**pool.detail, "volume": key}
     if now_is and now_is != was:
         yield Event("pool.trouble", now, f"a volume in {pool.name} is in trouble", now_is, detail=detail)
     elif was and not now_is:
         yield Event("pool.trouble", now, f"a volume in {pool.name} is well again", f"it was: {was}", detail=detail)
-
-
-def _of(pool: KnownPool) -> dict[str, object]:
-    return {"pool": pool.id, "pool_name": pool.name}
 
 
 def _whole(size: int) -> int:

@@ -72,7 +72,9 @@ class Rooms:
         self._mended.add(pool.id)
         if said:
             now = self._clock()
-            events = [Event("pool.mended", now, f"{pool.name}: {each}", WHY_MENDED, detail=of(pool)) for each in said]
+            events = [
+                Event("pool.mended", now, f"{pool.name}: {each}", WHY_MENDED, detail=pool.detail) for each in said
+            ]
             await record(self._store, self._bus, lambda _, tell: _told(tell, events))
 
     def missed(self, pool: KnownPool) -> None:
@@ -108,8 +110,3 @@ class Rooms:
 def _told(tell: Tell, events: Iterable[Event]) -> None:
     for each in events:
         tell(each)
-
-
-def of(pool: KnownPool) -> dict[str, object]:
-    """What events say of the pool that they are about."""
-    return {"pool": pool.id, "pool_name": pool.name}

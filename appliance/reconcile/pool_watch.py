@@ -24,7 +24,6 @@ from appliance.reconcile.pool_news import (
     pause,
 )
 from appliance.reconcile.pool_rooms import Rooms
-from appliance.reconcile.pool_rooms import of as detail_of
 from appliance.reconcile.pool_work import PoolWork
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
@@ -124,7 +123,7 @@ class PoolWatch:
                 await self._rooms.on.helper.call(GrowPool(pool.place, more.data, more.metadata))
             text = f"the pool {pool.name} was given more room: {_words(more)}"
             why = "it was filling up, and its volume group had room left"
-            event = Event("pool.grown", self._clock(), text, why, detail={**detail_of(pool), **_bytes(more)})
+            event = Event("pool.grown", self._clock(), text, why, detail={**pool.detail, **_bytes(more)})
             await record(self._store, self._bus, lambda _, tell: tell(event))
 
     async def _copied(self, pool: KnownPool, told: Told) -> Told:

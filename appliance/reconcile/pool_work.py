@@ -142,7 +142,7 @@ class PoolWork:
             pools.drop_work(db, work.id)
             if how:
                 kind = "pool.changed" if work.deed in OF_POOLS else "volume.changed"
-                detail = {"pool": pool.id, "volume": work.volume, "deed": work.deed, "task": work.task}
+                detail = {**pool.detail, "volume": work.volume, "deed": work.deed, "task": work.task}
                 tell(Event(kind, now, f"{told_of(pool, work)}: {how}", why, detail=detail))
             if work.deed in (Deed.MAKE, Deed.ADOPT):
                 pools.delete(db, pool.id)

@@ -74,7 +74,7 @@ def ended(
     pools.drop_work(db, work.id)
     subject = ("volume", work.volume, work.name or str(names["was"]))
     audit.note(db, work.by, work.deed, subject, *_differing(work, was, names), now=now)
-    detail = {"pool": pool.id, "pool_name": pool.name, "volume": work.volume, "deed": work.deed, "task": work.task}
+    detail = {**pool.detail, "volume": work.volume, "deed": work.deed, "task": work.task}
     tell(Event("volume.changed", now, _DONE[work.deed].format(**names), work.reason, detail=detail))
 
 

@@ -138,7 +138,7 @@ class Volumes:
             now = self._asking.clock()
             pools.put_volume(db, after)
             audit.note(db, by, "volume.mark", ("volume", after.id, after.name), found.known, after, now=now)
-            detail = {"pool": view.known.id, "pool_name": view.known.name, "volume": after.id}
+            detail = {**view.known.detail, "volume": after.id}
             tell(Event("volume.changed", now, _marked(by, found.known, after), detail=detail))
 
         if after != found.known:

@@ -122,6 +122,7 @@ async def test_a_failure_of_the_pool_is_told_with_its_reason(world):
         await world.volume("web")
     told = (await world.events("volume.changed"))[-1]
     assert (told.text, told.reason) == ("Making the volume web in fast: failed", "the disk does not answer")
+    assert told.detail["pool_name"] == "fast"
     assert await world.works() == []
     assert await world.audited("volume.create") == []
 
