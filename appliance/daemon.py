@@ -22,7 +22,7 @@ from appliance.assembly.parts import Assembly, Site
 from appliance.backup.incoming import bring_in
 from appliance.config import load
 from appliance.config_fitting import Fit, fit
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, first_of
 from appliance.events import Bus, Event
 from appliance.listening import BACKLOG, PerSource, listen_tcp, passed_sockets, raise_descriptor_limit
 from appliance.netboot.dhcp.wire import INTERFACE_GONE
@@ -84,7 +84,7 @@ def serve(path: Path) -> int:
     except ApplianceError as error:
         return _ended_badly(error)
     except BaseExceptionGroup as group:
-        return _ended_badly(_first(group))
+        return _ended_badly(first_of(group))
     return 0
 
 
@@ -110,10 +110,10 @@ def _served(path: Path, passed: Sequence[socket.socket]) -> bool:
         try:
             again = uvloop.run(_live(path, found, [each.dup() for each in passed]))
         except BaseException as error:
-            if not _is_gone(_first(error)):
-                last_run.fail(state_dir, _first(error), began)
+            if not _is_gone(first_of(error)):
+                last_run.fail(state_dir, first_of(error), began)
                 raise
-            log.warning("%s: beginning anew without what is served there", _first(error))
+            log.warning("%s: beginning anew without what is served there", first_of(error))
             again = True
         last_run.end(state_dir)
         return again
@@ -137,13 +137,6 @@ def _may_go_back() -> bool:
     """Whether an update fell back, so that a store which it wrote gives its place to the copy of before."""
     told = os.environ.get(MAY_GO_BACK)
     return told is not None and Path(told).is_file()
-
-
-def _first(error: BaseException) -> BaseException:
-    """The error that ended the rest, of a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def _live(path: Path, found: Fit, passed: Sequence[socket.socket]) -> bool:

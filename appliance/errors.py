@@ -30,3 +30,10 @@ class Conflict(ApplianceError):
 
 class Denied(ApplianceError):
     """Who asks may not have this (HTTP 401 for a missing or wrong proof, 403 otherwise)."""
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The error that ended the rest, where tasks of a group have failed; any other as it is."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

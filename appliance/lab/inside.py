@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from aiohttp.web import AppRunner
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, first_of
 from appliance.lab import control
 from appliance.lab.card import read_plan
 from appliance.lab.controller import Controller
@@ -169,14 +169,10 @@ def main() -> None:
     try:
         asyncio.run(Inside(plan, directory, web).run())
     except* ApplianceError as group:
-        error = _first(group)
+        error = first_of(group)
+        assert isinstance(error, ApplianceError), "the group has no others"
         _say({"code": error.code, "message": error.message, "hint": error.hint})
         raise SystemExit(1) from None
-
-
-def _first(group: BaseExceptionGroup[Any]) -> ApplianceError:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 if __name__ == "__main__":

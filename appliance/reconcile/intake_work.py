@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.catalogue import Image
+from appliance.errors import first_of
 from appliance.imageformat.found import Found
 from appliance.reconcile.imports import Content, Imports
 from appliance.reconcile.jobs import JobCancelled, Running
@@ -62,19 +63,13 @@ class Stage:
                     await asyncio.wait([task], timeout=LOOK_EVERY)
                     await self._tell(share)
         except BaseExceptionGroup as error:
-            raise _first(error) from None
+            raise first_of(error) from None
         finally:
             share.end()
         return task.result()
 
     async def _tell(self, share: Share) -> None:
         await self._running.progress(self._first + (self._last - self._first) * share.done, self._text)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def digest_of(path: Path, stage: Stage) -> str:
