@@ -6,13 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from appliance.errors import Conflict, Invalid
-from appliance.intake import Wish
+from appliance.intake import Wish, check_digest
 
 LONGEST_NAME, LONGEST_MARK = 200, 200
 KEPT_SECONDS = 86400.0
 """How long an upload that nobody goes on with is kept."""
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -67,14 +66,15 @@ def parse_range(text: str) -> Piece:
 
 
 def check_identity(of: Identity) -> Identity:
-    """Raise Invalid for what names no file, with the field; how large one may be is for who takes it to say."""
+    """The same, its digest as ``check_digest`` gives it; how large a file may be is for who takes it to say.
+
+    Raises Invalid ``upload-empty``, ``name-invalid``, ``digest-invalid``, with the field.
+    """
     if of.size < 1:
         raise Invalid("upload-empty", f"a file of {of.size} bytes holds nothing", "choose another file", "size")
     if not (of.name.isprintable() and of.name):
         raise Invalid("name-invalid", "this is no name of a file", "send the name that the file has", "name")
-    if of.sha256 and not _SHA256.fullmatch(of.sha256):
-        raise Invalid("digest-invalid", "this is no SHA-256", "send 64 hexadecimal digits in lower case", "sha256")
-    return of
+    return msgspec.structs.replace(of, sha256=check_digest(of.sha256)) if of.sha256 else of
 
 
 def same(one: Identity, other: Identity) -> bool:

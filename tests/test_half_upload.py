@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import Invalid
-from appliance.half_upload import Identity, Piece, merged, parse_range, same, surely_same
+from appliance.half_upload import Identity, Piece, check_identity, merged, parse_range, same, surely_same
 
 
 def test_a_place_is_read() -> None:
@@ -33,6 +33,15 @@ def test_any_text_is_a_place_or_refused(text: str) -> None:
     except Invalid:
         return
     assert 0 <= piece.first <= piece.last < piece.size
+
+
+def test_a_digest_is_compared_whatever_program_wrote_it() -> None:
+    assert check_identity(Identity("a", 5, f" {'AB' * 32}\n")) == Identity("a", 5, "ab" * 32)
+    assert check_identity(Identity("a", 5)) == Identity("a", 5)
+    for wrong in ("ab" * 31, "ab" * 33, "xy" * 32):
+        with pytest.raises(Invalid) as refused:
+            check_identity(Identity("a", 5, wrong))
+        assert (refused.value.code, refused.value.field) == ("digest-invalid", "sha256")
 
 
 def test_what_is_here_already_is_known_by_more_than_name_and_size() -> None:

@@ -20,7 +20,6 @@ from appliance.half_upload import (
     Identity,
     Piece,
     another,
-    check_identity,
     check_piece,
     check_turn,
     merged,
@@ -69,10 +68,9 @@ class HalfFile:
     ) -> tuple[Half, int, bool]:
         """Begin an upload or go on with it, in a turn of its own; how much is here, and whether it is a new one.
 
-        Raises Conflict ``upload-other`` where another file is half here, unless that is to be replaced; Invalid for
-        what can be no file; ApplianceError ``upload-failed`` without room.
+        ``of`` is as ``check_identity`` gives it. Raises Conflict ``upload-other`` where another file is half here,
+        unless that is to be replaced; ApplianceError ``upload-failed`` without room.
         """
-        check_identity(of)
         known = self.found()
         if known is not None and not same(known[0].of, of):
             if not replace:

@@ -12,7 +12,7 @@ import msgspec
 from appliance.accounts import Asker
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
-from appliance.half_upload import Half, Identity, Piece, another, removed, same
+from appliance.half_upload import Half, Identity, Piece, another, check_identity, removed, same
 from appliance.intake import (
     IMAGE_ADD,
     IMAGE_FETCH,
@@ -126,7 +126,7 @@ class Intake:
         Raises Invalid; Conflict ``name-taken``, ``upload-other``, ``upload-checked``, ``uploads-many``; ApplianceError
         ``upload-failed`` without room.
         """
-        wish, place = checked(wish, of.size), place_of(wish)
+        wish, of, place = checked(wish, of.size), check_identity(of), place_of(wish)
         if of.size > LARGEST_FILE:
             raise Invalid("upload-large", f"a file of {of.size} bytes is larger than any image", "", "size")
         await self.imports.check_free(*place)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.accounts import Asker
 from appliance.errors import Conflict, Invalid, NotFound
-from appliance.half_upload import Half, Identity, Piece, surely_same
+from appliance.half_upload import Half, Identity, Piece, check_identity, surely_same
 from appliance.reconcile.incoming_update import IncomingUpdate, Progress
 from appliance.reconcile.update_desk import Desk
 
@@ -28,6 +28,7 @@ class Uploads:
 
         Raises Conflict ``update-busy``, ``upload-checked`` and ``upload-other``; Invalid; ApplianceError.
         """
+        of = check_identity(of)
         async with self._desk.alone():
             await self._desk.check_free()
             waiting = await asyncio.to_thread(self._incoming.waiting)
