@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +86,7 @@ def build(directory: Path, wanted: Wanted | None = None) -> Path:
     """The image's directory in the cache `directory`: `appliance.raw.zst` and what belongs to it. Raises BuildError."""
     require(["zstd", "mformat", "mmd", "mcopy"])
     wanted = wanted or Wanted()
-    booted = {"stack": stack.build(directory), "programs": programs.build(directory), "demo": demo.build(directory)}
-    programs_tree = tools.build(directory)
-    python = appliance_python.build(directory, programs_tree)
-    parts = Parts(appliance_base.build(directory), programs_tree, python, booted)
+    parts = _parts(directory)
     key = name(wanted)
     made = cache.kept(directory, "appliance", key, lambda into, scratch: _build(into, scratch, parts, wanted, key))
     for one in (made, parts.base, parts.python):
@@ -105,6 +103,24 @@ class Parts:
     programs: Path
     python: Path
     booted: dict[str, Path]
+
+
+def _parts(directory: Path) -> Parts:
+    """What does not need each other is built side by side, the longest first; after a failure nothing more is begun."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        image = pool.submit(demo.build, directory)
+        base = pool.submit(appliance_base.build, directory)
+        maintenance = pool.submit(stack.build, directory)
+        unpacked = pool.submit(tools.build, directory)
+        first = pool.submit(programs.build, directory)
+        python = pool.submit(lambda: appliance_python.build(directory, unpacked.result()))
+        try:
+            for ended in as_completed([image, base, maintenance, unpacked, first, python]):
+                ended.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    booted = {"stack": maintenance.result(), "programs": first.result(), "demo": image.result()}
+    return Parts(base.result(), unpacked.result(), python.result(), booted)
 
 
 def _prune(directory: Path, made: Path) -> None:

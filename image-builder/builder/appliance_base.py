@@ -1,6 +1,5 @@
 """What of the appliance comes from Debian: packages, installed once and kept as an archive."""
 
-import os
 import shlex
 import shutil
 import tarfile
@@ -16,7 +15,9 @@ GIVEN = ("base", "add-users", "finish", "passwd", "group", "packages.list", "exc
 INSIDE = "/qrm-build"
 LOADERS = ("boot.img", "core.img", "shimx64.efi", "mmx64.efi", "grubx64.efi")
 PACK = f"--numeric-owner --format=pax --xattrs --exclude=.{INSIDE}"
-PACK += "".join(f" --exclude='./{kernel}/*'" for kernel in ("proc", "sys", "dev"))
+KERNELS = ("dev", "proc", "sys")
+"""Directories that are mount points while the system is installed; what is in them, and their own times, change."""
+PACK += "".join(f" --exclude=./{kernel}" for kernel in KERNELS)
 EPOCH = 1_767_225_600
 """Seconds: no file of the base is newer, whenever it is built (2026-01-01)."""
 
@@ -42,8 +43,6 @@ def build(directory: Path) -> Path:
 def _build(into: Path, scratch: Path, archives: Path) -> None:
     given = _given(scratch)
     with phase("appliance", f"installing packages ({mmdebstrap.SUITE})"):
-        # Debian's tools take this for the time of what they write; initrd and caches are the same every time.
-        os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)
         mmdebstrap.make(recipe(given, into, scratch), archives, scratch)
     with phase("appliance", "keeping the base"):
         ordered(scratch / "tree.tar", scratch / "base.tar")
@@ -84,14 +83,22 @@ def recipe(given: Path, into: Path, scratch: Path) -> mmdebstrap.Recipe:
             f'tar -C "$1" {PACK} -cf "$1"{INSIDE}/tree.tar .',
             f"download {INSIDE}/tree.tar {shlex.quote(str(scratch / 'tree.tar'))}",
         ],
+        # Debian's tools take this for the time of what they write; initrd and caches are the same every time.
+        environment={"SOURCE_DATE_EPOCH": str(EPOCH)},
     )
 
 
 def ordered(source: Path, target: Path) -> None:
-    """The same archive with its members in the order of their names, and none newer than EPOCH."""
+    """The same archive with its members in the order of their names, none newer than EPOCH, and empty KERNELS."""
     with tarfile.open(source) as found, tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as kept:
-        for member in sorted(found.getmembers(), key=_order):
+        for member in sorted([*found.getmembers(), *map(_mount_point, KERNELS)], key=_order):
             kept.addfile(settled(member, EPOCH), found.extractfile(member) if member.isreg() else None)
+
+
+def _mount_point(name: str) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(f"./{name}")
+    made.type, made.mode = tarfile.DIRTYPE, 0o755
+    return made
 
 
 def settled(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:

@@ -17,7 +17,7 @@ from .trim import parse_words
 RECIPE = cache.SOURCE / "demo"
 INSIDE = "/qrm-build"
 LIMIT = 200_000_000
-COMPRESSION = "-15"
+COMPRESSION = "-9"
 NAMESPACE = uuid.UUID("6f1c9a0e-3f0f-4d57-9a2b-0d6a0c3b7f11")
 
 

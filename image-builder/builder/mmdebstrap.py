@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,8 @@ class Recipe:
     """A tree to make, and shell commands to run on it.
 
     `variant`: mmdebstrap's; `extract` unpacks without running any package's scripts. `hooks`: run outside the
-    tree with its path as $1, or mmdebstrap's special ones; this is how results get out.
+    tree with its path as $1, or mmdebstrap's special ones; this is how results get out. `environment`: what all of
+    its programs find in theirs, beside what is there.
     """
 
     variant: str
@@ -28,6 +29,7 @@ class Recipe:
     hooks: Sequence[str]
     setup: Sequence[str] = ()
     options: Sequence[str] = field(default=())
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def sources() -> str:
@@ -47,7 +49,8 @@ def make(recipe: Recipe, archives: Path, scratch: Path) -> None:
     archives.mkdir(parents=True, exist_ok=True)
     listing = scratch / "sources.list"
     listing.write_text(sources())
-    run(command(recipe, archives, listing), scratch / "mmdebstrap.log", {"TMPDIR": str(scratch)})
+    surroundings = {**recipe.environment, "TMPDIR": str(scratch)}
+    run(command(recipe, archives, listing), scratch / "mmdebstrap.log", surroundings)
     drop_superseded(archives)
 
 

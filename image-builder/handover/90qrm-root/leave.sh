@@ -1,0 +1,33 @@
+# The last things before the root's own init: the files of the document, and nothing secret left.
+
+write_files() {
+    count=$(value '(.files // []) | length')
+    number=0
+    while [ "$number" -lt "$count" ]; do
+        if ! write_file "$number"; then
+            trouble 50 "the file $(value ".files[$number].path") cannot be written onto the root" \
+                "look at the image: a directory on the way may lead out of it"
+            return 2
+        fi
+        number=$((number + 1))
+    done
+}
+
+write_file() {
+    # write_file NUMBER: in the place of whatever has its name. A link on the way that leads out of the root is refused.
+    path=$(value ".files[$1].path")
+    parent=$(dirname "$path")
+    (umask 022 && mkdir -p "$root$parent") || return 1
+    inside=$(readlink -f "$root$parent") || return 1
+    case $inside/ in "$(readlink -f "$root")"/*) ;; *) return 1 ;; esac
+    new=$(mktemp "$inside/.qrm-XXXXXX") || return 1
+    value ".files[$1].content" >"$new" && chmod "$(printf '%o' "$(value ".files[$1].mode")")" "$new" &&
+        mv -f "$new" "$inside/$(basename "$path")"
+}
+
+forget_secrets() {
+    for each in "$secrets"/*; do
+        [ ! -f "$each" ] || shred -u "$each"
+    done
+    rm -rf "$secrets" "$run/ca" "$run/ca.der" "$run/ca.pem" "$run/time" "$run/curl.said"
+}

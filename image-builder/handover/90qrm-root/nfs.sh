@@ -1,0 +1,1 @@
+deliver_nfs() { return 2; }
