@@ -1,9 +1,11 @@
-"""The header of a qcow2 file (QEMU's docs/interop/qcow2.txt): enough to say that the file stands for itself. Pure.
+"""The header of a qcow2 file (QEMU's docs/interop/qcow2.txt): the size of its disk, and other files it needs. Pure.
 
-QEMU follows names that stand in such a file, to any file that it may read and over networks. A file that names another
-one is refused here, before QEMU sees it.
+QEMU follows names that stand in such a file, to any file that it may read and over networks. A file of a stranger that
+names another one is refused here, before QEMU sees it (``disk_size``); of one in a pool of ours it is said which it
+names (``overlay``).
 """
 
+import io
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -21,6 +23,10 @@ _CLUSTER_BITS = range(9, 22)
 """Sizes of clusters that QEMU takes: 512 bytes to 2 MiB."""
 _LARGEST_L1 = 32 << 20
 """Bytes of the first table of mappings; QEMU opens none that is larger."""
+_LONGEST_NAME = 1023
+"""Bytes of the name of another file."""
+BEGIN = 4096
+"""Bytes that ``overlay`` has to see: the name of another file stands in the first cluster, behind the header."""
 _ALONE = "make a file that stands for itself: qemu-img convert -O qcow2 OLD.qcow2 NEW.qcow2"
 
 
@@ -28,6 +34,7 @@ _ALONE = "make a file that stands for itself: qemu-img convert -O qcow2 OLD.qcow
 class _Header:
     version: int
     backing_offset: int
+    backing_size: int
     cluster_bits: int
     size: int
     encryption: int
@@ -52,15 +59,44 @@ def disk_size(stored: BinaryIO, stored_size: int) -> int:
     stored.seek(0)
     header = _read(stored)
     _check_alone(header)
+    _check_usable(header)
     check_disk_size(header.size)
     _check_tables(header, stored_size)
     _check_extensions(stored, header)
     return header.size
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """An image upon another one, or upon nothing."""
+
+    size: int
+    """Bytes of the disk in it."""
+    backing: str
+    """The file that has what is not written here; empty for none."""
+
+
+def overlay(begin: bytes) -> Overlay | None:
+    """From the first bytes of a file, at most BEGIN; None for what is no image that we would use.
+
+    That is: anything else, an image that is encrypted, marked as damaged, or keeps its content in another file.
+    """
+    try:
+        header = _read(io.BytesIO(begin))
+        _check_usable(header)
+    except Invalid:
+        return None
+    at, end = header.backing_offset, header.backing_offset + header.backing_size
+    if not at:
+        return Overlay(header.size, "")
+    if header.backing_size > _LONGEST_NAME or end > len(begin):
+        return None
+    return Overlay(header.size, begin[at:end].decode(errors="replace"))
+
+
 def _read(stored: BinaryIO) -> _Header:
-    (magic, version, backing, _, bits, size, encryption, l1, l1_at, counts_at, counts, _, _) = _HEADER.unpack(
-        exactly(stored, _HEADER.size)
+    (magic, version, backing, backing_size, bits, size, encryption, l1, l1_at, counts_at, counts, _, _) = (
+        _HEADER.unpack(exactly(stored, _HEADER.size))
     )
     if magic != MAGIC or version not in (2, 3):
         raise unreadable(f"this is qcow2 of version {version}, and 2 and 3 are known")
@@ -69,13 +105,18 @@ def _read(stored: BinaryIO) -> _Header:
         incompatible, _, _, _, length = _VERSION_3.unpack(exactly(stored, _VERSION_3.size))
     if bits not in _CLUSTER_BITS:
         raise unreadable(f"its clusters would have 2^{bits} bytes")
-    return _Header(version, backing, bits, size, encryption, l1, l1_at, counts_at, counts, incompatible, length)
+    return _Header(
+        version, backing, backing_size, bits, size, encryption, l1, l1_at, counts_at, counts, incompatible, length
+    )  # fmt: skip
 
 
 def _check_alone(header: _Header) -> None:
     if header.backing_offset:
         text = "this qcow2 file holds changes only: it names another file that they are of (a backing file)"
         raise Invalid("image-outside", text, _ALONE, "file")
+
+
+def _check_usable(header: _Header) -> None:
     if header.incompatible & _DATA_FILE:
         text = "this qcow2 file holds no data: it names another file that does (an external data file)"
         raise Invalid("image-outside", text, _ALONE, "file")

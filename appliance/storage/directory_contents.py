@@ -5,7 +5,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.storage import qcow2
+from appliance.imageformat import qcow2
 from appliance.storage.content import LOOKING, is_open, is_plain
 from appliance.storage.folder import Folder
 from appliance.storage.record import LONGEST, PARTS, STATES, TROUBLE, Record, claimed, grouped, is_begun, understood
@@ -139,8 +139,8 @@ def _content(folder: Folder, name: str, record: Record) -> _Content:
 def _measured(descriptor: int, kind: Format) -> _Content:
     if kind is Format.RAW:
         return _Content(os.fstat(descriptor).st_size, is_open(descriptor))
-    header = qcow2.read(os.pread(descriptor, qcow2.HEADER, 0))
-    return _Content(header.size, is_open(descriptor), header.backing) if header else _Content(0)
+    image = qcow2.overlay(os.pread(descriptor, qcow2.BEGIN, 0))
+    return _Content(image.size, is_open(descriptor), image.backing) if image else _Content(0)
 
 
 def _mistaken(record: Record, content: _Content | None, records: Records) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from appliance.command import run
 from appliance.errors import ApplianceError
-from appliance.storage import content, qcow2
+from appliance.imageformat import qcow2
+from appliance.storage import content
 from appliance.storage.directory_contents import Found
 from appliance.storage.driver import Hears
 from appliance.storage.folder import Folder
@@ -80,8 +81,8 @@ def fit(folder: Folder, name: str, kind: Format, size: int) -> None:
         with _writable(folder, name) as target:
             _cut_to(folder, target, size)
         return
-    header = qcow2.read(folder.begin(name, qcow2.HEADER) or b"")
-    if header is None or header.size != size:
+    image = qcow2.overlay(folder.begin(name, qcow2.BEGIN) or b"")
+    if image is None or image.size != size:
         folder.step()
         with _writable(folder, name):
             _qemu_img("resize", "-q", "--shrink", "-f", kind, str(folder.path / name), str(size))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.storage.qcow2 import HEADER, MAGIC, Header, read
+from appliance.imageformat.qcow2 import BEGIN, MAGIC, Overlay, overlay
 
 
 def header(version=3, name=b"", size=1 << 30, encrypted=0, features=0, name_size=None, name_at=None):
@@ -26,14 +26,14 @@ def test_what_qemu_writes(tmp_path, compat, backing):
     image = tmp_path / "image"
     argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", f"compat={compat}", *under, str(image), "12345856"]
     subprocess.run(argv, check=True)
-    assert read(image.read_bytes()[:HEADER]) == Header(12345856, backing)
+    assert overlay(image.read_bytes()[:BEGIN]) == Overlay(12345856, backing)
 
 
 def test_an_image_with_its_content_in_another_file_is_refused(tmp_path):
     options = f"data_file={tmp_path / 'elsewhere'}"
     argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", options, str(tmp_path / "image"), "1M"]
     subprocess.run(argv, check=True)
-    assert read((tmp_path / "image").read_bytes()[:HEADER]) is None
+    assert overlay((tmp_path / "image").read_bytes()[:BEGIN]) is None
 
 
 @pytest.mark.parametrize(
@@ -41,31 +41,31 @@ def test_an_image_with_its_content_in_another_file_is_refused(tmp_path):
     [
         b"",
         b"QFI\xfb",
-        b"\0" * HEADER,
+        b"\0" * BEGIN,
         header(version=1),
         header(version=4),
         header(encrypted=1),
         header(features=1 << 1),
         header(features=1 << 2),
         header(name=b"x", name_size=1024),
-        header(name=b"x", name_at=HEADER * 2),
+        header(name=b"x", name_at=BEGIN * 2),
         header(name=b"x", name_at=(1 << 64) - 1),
         header()[:75],
     ],
 )
 def test_what_would_not_be_used(begin):
-    assert read(begin) is None
+    assert overlay(begin) is None
 
 
 def test_what_is_read_of_it():
-    assert read(header()) == Header(1 << 30, "")
-    assert read(header(name=b"base.raw")) == Header(1 << 30, "base.raw")
-    assert read(header(name=b"\xff")) == Header(1 << 30, "\ufffd")
-    assert read(header(version=2, features=1 << 2)) == Header(1 << 30, ""), "version 2 has no features there"
+    assert overlay(header()) == Overlay(1 << 30, "")
+    assert overlay(header(name=b"base.raw")) == Overlay(1 << 30, "base.raw")
+    assert overlay(header(name=b"\xff")) == Overlay(1 << 30, "\ufffd")
+    assert overlay(header(version=2, features=1 << 2)) == Overlay(1 << 30, ""), "version 2 has no features there"
 
 
 @given(st.binary(max_size=400), st.integers(0, 200), st.integers(0, 1224))
 def test_no_bytes_are_too_odd(noise, at, end):
     whole = header(name=b"base.raw")
-    found = read((whole[:at] + noise + whole[at + len(noise) :])[:end])
+    found = overlay((whole[:at] + noise + whole[at + len(noise) :])[:end])
     assert found is None or 0 <= found.size < 1 << 64
