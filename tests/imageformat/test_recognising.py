@@ -1,7 +1,6 @@
 """Which format a file is."""
 
 import io
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -94,7 +93,6 @@ def packed_system(directory: Path, *options: str) -> Path:
     return out
 
 
-@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="mksquashfs is not here")
 @pytest.mark.parametrize("compressor", ["gzip", "xz", "zstd"])
 @pytest.mark.parametrize("more", [(), ("-no-fragments",), ("-b", "4096"), ("-noI", "-noD", "-noF")], ids=str)
 def test_a_system_in_a_squashfs_is_read(tmp_path: Path, compressor: str, more: tuple[str, ...]) -> None:
@@ -109,13 +107,11 @@ def test_a_system_in_a_squashfs_is_read(tmp_path: Path, compressor: str, more: t
         found_in(out.read_bytes()[: found.size - 1])
 
 
-@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="mksquashfs is not here")
 def test_a_squashfs_that_is_packed_in_another_way_tells_less(tmp_path: Path) -> None:
     found = looked_at(packed_system(tmp_path, "-comp", "lzo"), "", bool)
     assert (found.format, found.architecture, found.distribution) == ("squashfs", "", "")
 
 
-@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="mksquashfs is not here")
 def test_a_squashfs_that_was_hurt_anywhere_ends_in_no_time(tmp_path: Path) -> None:
     (tmp_path / "root/usr/lib").mkdir(parents=True)
     (tmp_path / "root/usr/lib/os-release").write_bytes(OS_RELEASE)

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -341,9 +340,6 @@ async def test_what_cannot_be_is_refused_before_a_byte_comes(
     assert world.here() == set()
 
 
-needs_qemu = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not here")
-
-
 def made_qcow2(directory: Path, content: bytes, *options: str) -> bytes:
     plain, packed = directory / "plain.raw", directory / "packed.qcow2"
     plain.write_bytes(content)
@@ -351,7 +347,6 @@ def made_qcow2(directory: Path, content: bytes, *options: str) -> bytes:
     return packed.read_bytes()
 
 
-@needs_qemu
 @pytest.mark.parametrize("options", [(), ("-c",)], ids=["plain", "compressed"])
 async def test_a_qcow2_is_stored_as_the_disk_in_it(world: World, tmp_path: Path, options: tuple[str, ...]) -> None:
     content = made_qcow2(tmp_path, DISK + bytes(8 << 20), *options)
@@ -366,7 +361,6 @@ async def test_a_qcow2_is_stored_as_the_disk_in_it(world: World, tmp_path: Path,
     assert {path.name for path in world.imports.images.iterdir()} == {str(image.id), intake.DIRECTORY}
 
 
-@needs_qemu
 async def test_a_qcow2_in_one_go_is_a_disk_too(world: World, tmp_path: Path) -> None:
     content = made_qcow2(tmp_path, DISK)
     image = await world.imports.add_image("web", "", "qcow2", chunks(content), ADA)
@@ -374,7 +368,6 @@ async def test_a_qcow2_in_one_go_is_a_disk_too(world: World, tmp_path: Path) -> 
     assert {path.name for path in world.imports.images.iterdir()} == {str(image.id)}
 
 
-@needs_qemu
 @pytest.mark.parametrize("hurt", [lambda c: c[:400_000], lambda c: c[:0x30000] + b"\xff" * 2 + c[0x30002:]])
 async def test_a_damaged_qcow2_is_told_in_the_words_of_qemu(
     world: World, tmp_path: Path, hurt: Callable[[bytes], bytes]
