@@ -26,6 +26,7 @@ from tests.three_faces import (
     FORMS,
     LOCAL,
     NOT_COMPARED,
+    NOT_EVERYWHERE,
     NOT_FIELDS,
     ROLES_DIFFER,
 )
@@ -59,7 +60,7 @@ def named(face):
 
 
 def split(cell):
-    return [each.strip() for each in cell.split(",")]
+    return [each.strip() for each in cell.split(",") if each.strip()]
 
 
 # -- the table has everything
@@ -92,6 +93,10 @@ def test_what_the_table_names_is_there_for_the_same_people(row):
     assert set(split(row.qrm)) <= set(QRM)
     roles = {CONSOLE[each] for each in split(row.console)} | {API[each].least for each in split(row.api)}
     assert (len(roles) > 1) == (row.what in ROLES_DIFFER)
+
+
+def test_what_lacks_a_face_says_why():
+    assert {row.what for row in CAPABILITIES if not all((row.console, row.api, row.qrm))} == set(NOT_EVERYWHERE)
 
 
 def test_no_exemption_is_left_over():

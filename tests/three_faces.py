@@ -333,6 +333,9 @@ NOT_COMPARED = {
 }
 """Addresses of the console that stand in no row, each with why."""
 
+NOT_EVERYWHERE: dict[str, str] = {}
+"""Rows in which a face has nothing, each with why."""
+
 LOCAL = (
     "serve", "helper", "slot", "lab", "state", "seed", "probe", "screen", "install", "config", "completion",
 )  # fmt: skip
