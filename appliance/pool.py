@@ -133,7 +133,10 @@ class Work:
 
 
 def check_pool_name(text: str) -> str:
-    """Raises Invalid ``pool-name``: a volume group may have to be called so."""
+    """Raises Invalid ``pool-name``: a volume group may have to be called so, and a number is that of a pool."""
+    if text.isdecimal():
+        hint = "use a letter as well: pools are found by their numbers, too"
+        raise Invalid("pool-name", f"{text[:80]!r} cannot be the name of a pool", hint, "name")
     try:
         return check_name(text)
     except Invalid as error:

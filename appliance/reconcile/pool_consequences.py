@@ -63,11 +63,12 @@ def of_retire(pool: KnownPool, seen: Pool | None, trouble: str = "") -> Conseque
     return Consequences(texts, confirm=pool.name, destroys=True)
 
 
-def of_parts(pool: str, parts: Sequence[PoolPart]) -> Consequences:
-    """Disks become part of a pool; nothing has to be confirmed where nothing is on them."""
+def of_parts(parts: Sequence[PoolPart]) -> Consequences:
+    """Disks become part of a pool; those that hold something are named to confirm it, with commas between."""
     full = [each for each in parts if each.holds]
     texts = tuple(f"All that is on {_of_part(each)} is lost: {'; '.join(each.holds)}." for each in full)
-    return Consequences(texts, confirm=pool if full else None, destroys=bool(full))
+    named = ", ".join(dict.fromkeys(each.disk for each in full))
+    return Consequences(texts, confirm=named or None, destroys=bool(full))
 
 
 def of_adopt(group: str) -> Consequences:

@@ -39,13 +39,13 @@ class Pools:
         self._asking, self._views, self._rooms = asking, views, rooms
 
     async def make(self, wish: PoolWish, confirm: str | None, by: Asker) -> Task:
-        """A new one; where something is on its disks, confirmed by the name that the pool gets."""
+        """A new one; disks that hold something are confirmed by their identifiers, with commas between."""
         check_pool_name(wish.name)
         if wish.kind in LVM:
             _check_parts(wish.parts)
         elif wish.kind is PoolKind.DIRECTORY:
             await asyncio.to_thread(_check_directory, wish.place)
-        check_agreement(of_parts(wish.name, wish.parts), confirm, "")
+        check_agreement(of_parts(wish.parts), confirm, "")
         place = "" if wish.kind in LVM else wish.place or wish.name
         pool = KnownPool(PoolId(0), wish.name, wish.kind, place, self._asking.clock())
         return await self._asked_new(pool, self._work(Deed.MAKE, pool, by, parts=wish.parts))
@@ -60,10 +60,10 @@ class Pools:
         return await self._asked_new(pool, self._work(Deed.ADOPT, pool, by, found.name))
 
     async def extend(self, key: str, part: PoolPart, confirm: str | None, by: Asker) -> Task:
-        """By a disk or a partition."""
+        """By a disk or a partition; confirmed by its identifier where it holds something."""
         pool = (await self._of_disks(key)).known
         _check_parts((part,))
-        check_agreement(of_parts(pool.name, (part,)), confirm, "")
+        check_agreement(of_parts((part,)), confirm, "")
         return await self._asked(pool, self._work(Deed.EXTEND, pool, by, parts=(part,)))
 
     async def retire(self, key: str, confirm: str | None, by: Asker) -> Task:
@@ -99,9 +99,9 @@ class Pools:
         """What it would mean to make a pool of a volume group."""
         return of_adopt((await self._group(group)).name)
 
-    def parts_consequences(self, name: str, parts: tuple[PoolPart, ...]) -> Consequences:
-        """What it would mean to make or extend the pool of this name with these disks."""
-        return of_parts(name, parts)
+    def parts_consequences(self, parts: tuple[PoolPart, ...]) -> Consequences:
+        """What it would mean to make or extend a pool with these disks."""
+        return of_parts(parts)
 
     async def _group(self, uuid: str) -> Group:
         found = [each for each in await self._views.groups() if each.uuid == uuid]
