@@ -55,7 +55,10 @@ class Held:
 
 
 async def held(on: Computer, group: str, volume: str) -> Held:
-    """The volume; it is made active where it is not. Raises Invalid, NotFound ``volume-unknown``, ``volume-busy``."""
+    """The volume; it is made active where it is not.
+
+    Raises Invalid ``volume-id``, ``group-uuid``; NotFound ``volume-unknown``; Conflict ``volume-busy``.
+    """
     key = check_id(volume)
     if not _GROUP.fullmatch(group):
         hint = "it is written as LVM says it, in six groups"

@@ -1,4 +1,4 @@
-"""Carries out the verbs of ``verbs/lvm.py`` that make, extend and retire pools, and that keep copies of LVM's notes."""
+"""Carries out the verbs of ``verbs/lvm_pools.py``, which make, extend and retire pools and copy LVM's notes."""
 
 import re
 from collections.abc import Sequence

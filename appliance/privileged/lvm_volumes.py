@@ -1,4 +1,4 @@
-"""Carries out the verbs of ``verbs/lvm.py`` that make, change and remove volumes, through lvm(8).
+"""Carries out the verbs of ``verbs/lvm_volumes.py``, which make, change and remove volumes, through lvm(8).
 
 What takes several steps is noted in tags before: each step is one change of LVM's notes, which is whole after a power
 cut or not there, and what the report says tells how far it came.

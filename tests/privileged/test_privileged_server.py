@@ -3,16 +3,19 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from paper_computer import computer, raw, serving
 
+import appliance
 from appliance.errors import ApplianceError, Conflict, Denied, Invalid
 from appliance.privileged import server as server_module
 from appliance.privileged.client import Privileged
@@ -304,6 +307,23 @@ def test_every_verb_names_itself_and_its_result(row):
     assert result_type(row.verb) is not None
     assert row.verb.__struct_config__.forbid_unknown_fields
     assert row.verb.__struct_config__.frozen
+
+
+COMPOSED = {"config-syntax", "config-invalid"}
+"""Codes that begin with the family of what was read (toml_sections.py)."""
+
+
+@cache
+def raised():
+    """Every word in the code that may be the code of an error."""
+    package = Path(appliance.__file__).parent
+    return {word for path in package.rglob("*.py") for word in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text())}
+
+
+@one_by_one(ROWS)
+def test_what_a_verb_says_that_it_raises_is_raised_somewhere(row):
+    named = set(re.findall(r"``([a-z]+(?:-[a-z]+)+)``", row.verb.__doc__))
+    assert named <= raised() | COMPOSED
 
 
 def test_the_process_answers_and_ends_when_it_is_told(tmp_path):

@@ -26,7 +26,10 @@ class Read(Verb[Configured], frozen=True):
 
 
 class Write(Verb[Done], frozen=True):
-    """Write the configuration file; the daemon reads it when it starts. Raises Invalid ``config-invalid``."""
+    """Write the configuration file; the daemon reads it when it starts.
+
+    Raises Invalid ``config-syntax``, ``config-invalid``.
+    """
 
     name: ClassVar[str] = "configuration.write"
 

@@ -10,8 +10,10 @@ class IscsiGrant(Verb[Granted], frozen=True):
     """Export a volume as a disk to one initiator that knows the secret.
 
     One that has been exported in the same way stays as it is, with its session; only the secret may be another, which
-    counts from the next log-in. Raises Invalid; NotFound ``volume-unknown``; Conflict ``volume-busy``,
-    ``volume-read-only``, ``volume-in-use``, ``export-other``, ``address-not-served``; ApplianceError ``iscsi-failed``.
+    counts from the next log-in. Raises Invalid ``export-id``, ``target-name``, ``initiator-name``, ``export-address``,
+    ``chap-user``, ``chap-secret``, ``volume-id``, ``group-uuid``; NotFound ``volume-unknown``; Conflict
+    ``volume-busy``, ``volume-read-only``, ``volume-in-use``, ``export-other`` where this id is granted for something
+    else, ``address-not-served``; ApplianceError ``iscsi-failed``, ``storage-failed``, ``storage-unreadable``.
     """
 
     name: ClassVar[str] = "exports.iscsi-grant"
@@ -36,7 +38,10 @@ class IscsiGrant(Verb[Granted], frozen=True):
 
 
 class IscsiRevoke(Verb[Revoked], frozen=True):
-    """End the machine's session, and take target and unit away. One that is not there is no mistake."""
+    """End the machine's session, and take target and unit away. One that is not there is no mistake.
+
+    Raises Invalid ``export-id``; ApplianceError ``iscsi-failed``.
+    """
 
     name: ClassVar[str] = "exports.iscsi-revoke"
     patience: ClassVar[float] = 180.0

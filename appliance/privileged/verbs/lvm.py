@@ -2,6 +2,9 @@
 
 A group is named by its UUID, a volume by our id: names are free to change, and anybody may give them. The helper looks
 both up in LVM's own report each time, and leaves what has no tag of ours (``lvm_tags``) as it is.
+
+Every verb of LVM raises ApplianceError ``storage-failed``, with what LVM said, and ``storage-unreadable``; every one
+that names a group raises NotFound ``pool-missing`` where it is not there, or no pool of ours.
 """
 
 from typing import ClassVar

@@ -22,8 +22,10 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MakePool(Verb[Done], frozen=True):
     """A new group of disks or partitions, and a pool in it.
 
-    Raises NotFound ``disk-unknown``, Conflict ``disk-own``, ``disk-busy``, ``disk-changed``, ``group-name-taken``,
-    ``pool-too-small``; nothing is cleared then.
+    Raises Invalid ``group-name``, ``disks-missing``, ``disks-repeated``; NotFound ``disk-unknown``; Conflict
+    ``disk-own``, ``disk-busy``, ``disk-changed``, ``group-name-taken``: nothing is cleared then. What holds a disk
+    without having it mounted is found when that is cleared (``disk-busy``), and that there is too little room for a
+    thin pool when the group is there (Conflict ``pool-too-small``).
     """
 
     name: ClassVar[str] = "lvm.make-pool"
@@ -38,7 +40,8 @@ class MakePool(Verb[Done], frozen=True):
 class Adopt(Verb[Done], frozen=True):
     """Make a pool of a group that is there; logical volumes in it stay as they are, and are not ours.
 
-    Raises NotFound ``pool-missing``, Conflict ``pool-name-differs``, ``pool-incomplete``, ``pool-too-small``.
+    Raises NotFound ``pool-missing`` where it is not there; Conflict ``pool-name-differs``, ``pool-incomplete``,
+    ``pool-extents``, ``pool-name-taken`` where something else has the thin pool's name, ``pool-too-small``.
     """
 
     name: ClassVar[str] = "lvm.adopt"
@@ -51,7 +54,10 @@ class Adopt(Verb[Done], frozen=True):
 
 
 class ExtendPool(Verb[Done], frozen=True):
-    """One more disk for a pool; raises as ``MakePool`` does."""
+    """One more disk for a pool.
+
+    Raises NotFound ``disk-unknown``; Conflict ``disk-own``, ``disk-busy``, ``disk-changed``, as ``MakePool`` does.
+    """
 
     name: ClassVar[str] = "lvm.extend-pool"
     patience: ClassVar[float] = PATIENCE
@@ -71,7 +77,10 @@ class Retire(Verb[Done], frozen=True):
 
 
 class GrowPool(Verb[Done], frozen=True):
-    """Give a thin pool more of what its group has left, by so many bytes. Raises Conflict ``pool-too-small``."""
+    """Give a thin pool more of what its group has left, by so many bytes.
+
+    Raises Conflict ``pool-thick``, ``pool-too-small``.
+    """
 
     name: ClassVar[str] = "lvm.grow-pool"
     patience: ClassVar[float] = PATIENCE
@@ -82,7 +91,10 @@ class GrowPool(Verb[Done], frozen=True):
 
 
 class BackUp(Verb[Done], frozen=True):
-    """Keep a copy of what LVM notes of a group on the state partition, for one day, and forget those that are old."""
+    """Keep a copy of what LVM notes of a group on the state partition, for one day, and forget those that are old.
+
+    Raises Invalid ``day-broken``.
+    """
 
     name: ClassVar[str] = "lvm.back-up"
     patience: ClassVar[float] = PATIENCE

@@ -18,7 +18,10 @@ class Examined(msgspec.Struct, frozen=True):
 
 
 class Examine(Verb[Examined], frozen=True):
-    """Check a thin pool's metadata; its volumes are taken away for so long. Raises Conflict ``volume-in-use``."""
+    """Check a thin pool's metadata; its volumes are taken away for so long.
+
+    Raises Conflict ``pool-thick``, ``volume-in-use``.
+    """
 
     name: ClassVar[str] = "lvm.examine"
     patience: ClassVar[float] = 3600.0
@@ -29,7 +32,8 @@ class Examine(Verb[Examined], frozen=True):
 class Repair(Verb[Done], frozen=True):
     """Write a thin pool's metadata anew from what can be read of it (lvconvert(8), ``--repair``).
 
-    Raises Conflict ``volume-in-use``, ``pool-name-differs``. The metadata of before stay in a logical volume.
+    The metadata of before stay in a logical volume. Raises Conflict ``pool-name-differs``, ``pool-thick``,
+    ``volume-in-use``.
     """
 
     name: ClassVar[str] = "lvm.repair"

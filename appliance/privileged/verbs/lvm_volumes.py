@@ -1,6 +1,7 @@
 """The volumes of a pool. Pure.
 
-Every verb may be cut off anywhere and asked again: what is done already is done.
+Every verb may be cut off anywhere and asked again: what is done already is done. Besides what each names, it raises
+Invalid ``volume-id`` for what is no id, and what every verb of LVM does (``verbs/lvm.py``).
 """
 
 from typing import ClassVar
@@ -19,7 +20,11 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Create(Verb[Made], frozen=True):
-    """An empty volume. Raises Conflict ``name-taken``, ``volume-exists``, ``pool-too-small``, ``pool-filling``."""
+    """An empty volume.
+
+    Raises Invalid ``volume-name``, ``volume-size``; Conflict ``name-taken``, ``volume-id-taken``, ``pool-too-small``,
+    ``pool-filling``.
+    """
 
     name: ClassVar[str] = "lvm.create"
     patience: ClassVar[float] = PATIENCE
@@ -34,7 +39,10 @@ class Create(Verb[Made], frozen=True):
 
 
 class Copy(Verb[Made], frozen=True):
-    """What ``origin`` holds now; raises as ``Create`` does, and Conflict ``volume-in-use`` where it takes a while."""
+    """What ``origin`` holds now.
+
+    Raises as ``Create`` does; NotFound ``volume-unknown``; Conflict ``volume-in-use`` where it takes a while.
+    """
 
     name: ClassVar[str] = "lvm.copy"
     patience: ClassVar[float] = PATIENCE
@@ -50,7 +58,10 @@ class Copy(Verb[Made], frozen=True):
 
 
 class Grow(Verb[Made], frozen=True):
-    """To at least so many bytes. Raises Conflict ``pool-too-small``."""
+    """To at least so many bytes.
+
+    Raises Invalid ``volume-size``; NotFound ``volume-unknown``; Conflict ``pool-too-small``.
+    """
 
     name: ClassVar[str] = "lvm.grow"
     patience: ClassVar[float] = PATIENCE
@@ -63,7 +74,8 @@ class Grow(Verb[Made], frozen=True):
 class StandIn(Verb[Made], frozen=True):
     """Make what is to take a volume's place: a copy of its snapshot.
 
-    Raises Conflict ``volume-in-use``, ``volume-not-its-snapshot``.
+    Raises NotFound ``volume-unknown``; Conflict ``volume-not-its-snapshot``, ``volume-in-use``, ``pool-too-small``,
+    ``pool-filling``.
     """
 
     name: ClassVar[str] = "lvm.stand-in"
@@ -75,7 +87,10 @@ class StandIn(Verb[Made], frozen=True):
 
 
 class Replace(Verb[Done], frozen=True):
-    """Put what stands in for a volume into its place, and remove the volume of before; or go on with that."""
+    """Put what stands in for a volume into its place, and remove the volume of before; or go on with that.
+
+    Raises Conflict ``volume-in-use`` where somebody has opened the volume of before meanwhile.
+    """
 
     name: ClassVar[str] = "lvm.replace"
     patience: ClassVar[float] = PATIENCE
@@ -85,7 +100,7 @@ class Replace(Verb[Done], frozen=True):
 
 
 class Rename(Verb[Done], frozen=True):
-    """For people. Raises Conflict ``name-taken``."""
+    """For people. Raises Invalid ``volume-name``; NotFound ``volume-unknown``; Conflict ``name-taken``."""
 
     name: ClassVar[str] = "lvm.rename"
     patience: ClassVar[float] = PATIENCE
@@ -106,7 +121,10 @@ class Delete(Verb[Done], frozen=True):
 
 
 class Clear(Verb[Done], frozen=True):
-    """Remove what was cut off when a volume was made or rolled back; never one that is whole and alone."""
+    """Remove what was cut off when a volume was made or rolled back; never one that is whole and alone.
+
+    Raises Conflict ``volume-in-use``.
+    """
 
     name: ClassVar[str] = "lvm.clear"
     patience: ClassVar[float] = PATIENCE

@@ -10,9 +10,10 @@ class NfsGrant(Verb[Granted], frozen=True):
     """Export a volume's file system to one address; one that has been exported in the same way stays as it is.
 
     The file system must be one that we have made (tag ``qrm.filesystem=``): the kernel reads what is on it. Raises
-    Invalid; NotFound ``volume-unknown``; Conflict ``volume-busy``, ``volume-read-only``, ``volume-not-filled``,
-    ``export-other`` where this id is granted for something else, ``address-not-served``; ApplianceError
-    ``nfs-not-serving``.
+    Invalid ``export-id``, ``export-address``, ``volume-id``, ``group-uuid``; NotFound ``volume-unknown``; Conflict
+    ``volume-busy``, ``volume-read-only``, ``volume-not-filled``, ``volume-in-use``, ``export-other`` where this id is
+    granted for something else, ``address-not-served``; ApplianceError ``nfs-not-serving``, ``storage-failed``,
+    ``storage-unreadable``.
     """
 
     name: ClassVar[str] = "exports.nfs-grant"
@@ -32,7 +33,10 @@ class NfsGrant(Verb[Granted], frozen=True):
 
 
 class NfsRevoke(Verb[Revoked], frozen=True):
-    """End the machine's access, files that it has open included. One that is not there is no mistake."""
+    """End the machine's access, files that it has open included. One that is not there is no mistake.
+
+    Raises Invalid ``export-id``; ApplianceError ``export-not-revoked`` where the kernel keeps its file system mounted.
+    """
 
     name: ClassVar[str] = "exports.nfs-revoke"
     patience: ClassVar[float] = 180.0
