@@ -1,13 +1,9 @@
 """A page of the names that DNS gives: they are in memory, so that no SQL filters and sorts them. Pure."""
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import msgspec
-
-from appliance.errors import Invalid
+from appliance.reconcile.memory_page import Key, MemoryPage, memory_page
 
 
 class Named(Protocol):
@@ -26,26 +22,14 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
-Key = tuple[str, str, str, str, str]
 SORTS = ("name", "type", "value", "owner")
 
 
-class NamePage(Generic[N]):
-    """One page: its names, the cursor of the next one, and how many names match in all."""
-
-    def __init__(self, items: Sequence[N], after: str | None, total: int) -> None:
-        self.items, self.next, self.total = items, after, total
-
-
-def name_page(names: Sequence[N], filters: dict[str, Any], sort: str, limit: int, cursor: str) -> NamePage[N]:
+def name_page(names: Sequence[N], filters: dict[str, Any], sort: str, limit: int, cursor: str) -> MemoryPage[N]:
     """The page after ``cursor``; raises Invalid ``cursor-invalid`` for one that is not of this list and order."""
     order = sort or "name"
-    key, turned = _key(order.removeprefix("-")), order.startswith("-")
-    matching = sorted((each for each in names if _matches(each, filters)), key=key, reverse=turned)
-    seen = _opened(cursor, order) if cursor else None
-    rest = [each for each in matching if seen is None or (key(each) < seen if turned else key(each) > seen)]
-    more = len(rest) > limit
-    return NamePage(rest[:limit], _sealed(order, key(rest[limit - 1])) if more else None, len(matching))
+    matching = (each for each in names if _matches(each, filters))
+    return memory_page(matching, _key(order.removeprefix("-")), order, limit, cursor)
 
 
 def _key(sort: str) -> Callable[[Named], Key]:
@@ -59,19 +43,3 @@ def _matches(each: Named, filters: dict[str, Any]) -> bool:
     return (
         all(word in text for word in words) and (not kinds or each.owner in kinds) and (not types or each.type in types)
     )
-
-
-def _sealed(order: str, key: Key) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((order, key))).rstrip(b"=").decode()
-
-
-def _opened(cursor: str, order: str) -> Key:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        of, key = msgspec.json.decode(text, type=tuple[str, Key])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        of, key = "", ("", "", "", "", "")
-    if of != order:
-        hint = "begin again without a cursor; one is good only for the list and the order that it came from"
-        raise Invalid("cursor-invalid", "this cursor is not of this list", hint, "cursor")
-    return key

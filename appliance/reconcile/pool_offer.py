@@ -87,7 +87,7 @@ def members(groups: Iterable[Group], named: Mapping[str, str]) -> dict[str, str]
     ``named`` are the names of pools by the UUIDs of their groups. What belongs to a group of somebody else may be
     taken: what that means is shown with all else that is on a disk, and LVM refuses what is in use.
     """
-    found = {}
+    found: dict[str, str] = {}
     for group in groups:
         if group.is_pool or group.uuid in named:
             why = f"it belongs to the pool {named.get(group.uuid, group.name)}"

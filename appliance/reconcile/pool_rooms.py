@@ -31,11 +31,14 @@ class Rooms:
         self._locks: defaultdict[PoolId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._mended: set[PoolId] = set()
 
-    def driver(self, pool: KnownPool, hears: Hears = unheard) -> PoolDriver:
-        """For looking; for changes take it from ``held``. Raises NotFound ``pool-missing`` while it is being made."""
+    def driver(self, pool: KnownPool, hears: Hears = unheard, on: Surroundings | None = None) -> PoolDriver:
+        """For looking; for changes take it from ``held``. Raises NotFound ``pool-missing`` while it is being made.
+
+        ``on`` stands in for the surroundings of all pools.
+        """
         if not pool.place:
             raise NotFound("pool-missing", f"{pool.name} is not made yet", "wait for its task to end")
-        return driver(pool.kind, pool.place, self.on, hears)
+        return driver(pool.kind, pool.place, on or self.on, hears)
 
     @asynccontextmanager
     async def held(self, pool: KnownPool, hears: Hears = unheard) -> AsyncIterator[PoolDriver]:

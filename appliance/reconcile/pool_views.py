@@ -1,67 +1,25 @@
-"""Pools and volumes as they are shown: what the pool says, with what is kept of it and what is under way."""
+"""Looks at pools, for whoever shows them."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import TypeVar, cast
 
-from appliance.errors import ApplianceError, NotFound
+from appliance.errors import ApplianceError
 from appliance.pool import KnownPool, KnownVolume, Work
-from appliance.privileged.verbs.lvm import Group
+from appliance.privileged.verb import Verb
+from appliance.privileged.verbs.lvm import Group, Report
 from appliance.reconcile.pool_rooms import Rooms
+from appliance.reconcile.pool_shown import PoolView, VolumeView
+from appliance.storage.build import Surroundings
+from appliance.storage.driver import Hears, unheard
+from appliance.storage.lvm import Asks
 from appliance.store import pools
 from appliance.store.store import Store
-from appliance.volume import Pool, Volume, VolumeId
+from appliance.volume import VolumeId
 
+__all__ = ["PoolView", "PoolViews", "VolumeView"]
 
-@dataclass(frozen=True, slots=True)
-class VolumeView:
-    """A volume with what is kept of it."""
-
-    volume: Volume
-    known: KnownVolume
-    work: Work | None = None
-    """What is under way with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolView:
-    """A pool as it is at this moment."""
-
-    known: KnownPool
-    seen: Pool | None = None
-    """None where it cannot be looked at."""
-    trouble: str = ""
-    """Why it cannot, or what is wrong with it."""
-    works: tuple[Work, ...] = ()
-    lost: tuple[KnownVolume, ...] = ()
-    """Of which something is kept, and which are not in the pool."""
-    kept: dict[VolumeId, KnownVolume] = field(default_factory=dict)
-
-    @property
-    def volumes(self) -> list[VolumeView]:
-        """All that are in it, by name."""
-        found = sorted(self.seen.volumes if self.seen else (), key=lambda each: (each.name, each.id))
-        under_way = self._under_way()
-        return [VolumeView(each, self.of(each), under_way.get(each.id)) for each in found]
-
-    def _under_way(self) -> dict[str, Work]:
-        return {each.volume: each for each in self.works if each.volume}
-
-    def of(self, volume: Volume) -> KnownVolume:
-        """What is kept of it; of most in a pool that was adopted that is nothing yet."""
-        made = KnownVolume(volume.id, self.known.id, volume.name, created=volume.created)
-        return self.kept.get(volume.id, made)
-
-    def volume(self, key: str) -> VolumeView:
-        """The one of this id or name; raises NotFound ``volume-unknown``, ``pool-missing`` where nobody can look."""
-        if self.seen is None:
-            raise NotFound("pool-missing", f"{self.known.name} cannot be looked at: {self.trouble}", "see to its disks")
-        there = self.seen.volumes
-        found = next((each for each in there if each.id == key), None)
-        found = found or next((each for each in there if each.name == key), None)
-        if found is None:
-            text = f"there is no volume {key[:80]!r} in {self.known.name}"
-            raise NotFound("volume-unknown", text, "list the volumes of this pool")
-        return VolumeView(found, self.of(found), self._under_way().get(found.id))
+R = TypeVar("R")
 
 
 class PoolViews:
@@ -71,8 +29,9 @@ class PoolViews:
         self._store, self._rooms = store, rooms
 
     async def pools(self) -> list[PoolView]:
-        """All that are not retired, by name."""
-        return [await self._seen(each) for each in await self._store.read(pools.every)]
+        """All that are not retired, by name; LVM is asked once for all of them."""
+        on = replace(self._rooms.on, helper=_OneReport(self._rooms.on.helper))
+        return [await self._seen(each, on) for each in await self._store.read(pools.every)]
 
     async def pool(self, key: str) -> PoolView:
         """The one with this name or number; raises NotFound ``pool-unknown``."""
@@ -83,11 +42,11 @@ class PoolViews:
         ours = {each.place for each in await self._store.read(pools.every)}
         return [each for each in await self._rooms.groups() if each.uuid not in ours]
 
-    async def _seen(self, pool: KnownPool) -> PoolView:
+    async def _seen(self, pool: KnownPool, on: Surroundings | None = None) -> PoolView:
         seen, trouble = None, ""
         works, kept = await self._store.read(lambda db: _beside(db, pool))
         try:
-            seen = await self._rooms.driver(pool).look()
+            seen = await self._rooms.driver(pool, on=on).look()
         except ApplianceError as error:
             trouble = error.message
         there = {each.id for each in seen.volumes} if seen else set(kept)
@@ -97,3 +56,19 @@ class PoolViews:
 
 def _beside(db: sqlite3.Connection, pool: KnownPool) -> tuple[list[Work], dict[VolumeId, KnownVolume]]:
     return pools.works(db, pool.id), pools.volumes(db, pool.id)
+
+
+class _OneReport:
+    """The helper, with one report of LVM's for who looks at all pools: with thousands of volumes it takes a while."""
+
+    def __init__(self, helper: Asks) -> None:
+        self._helper = helper
+        self._groups: list[Group] | None = None
+
+    async def call(self, verb: Verb[R], hears: Hears = unheard) -> R:
+        """See ``Asks``."""
+        if not isinstance(verb, Report):
+            return await self._helper.call(verb, hears)
+        if self._groups is None:
+            self._groups = await self._helper.call(verb)
+        return cast("R", self._groups)

@@ -69,6 +69,8 @@ class Listing:
     id_kind: Any = Number
     always: Callable[[float], Iterable[Condition]] = lambda _: ()
     """From the time, what has to hold of every row, whatever is asked for."""
+    largest: int = LARGEST
+    """Rows of a page at most."""
 
 
 @dataclass(frozen=True, slots=True)

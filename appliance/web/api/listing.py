@@ -6,7 +6,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 from aiohttp import web
 
-from appliance.store.listing import LARGEST, LIMIT, Asked, Found, Listing
+from appliance.store.listing import LIMIT, Asked, Found, Listing
 from appliance.web.api.query import Param, given
 from appliance.web.keys import SERVICES
 
@@ -27,7 +27,7 @@ def params(listing: Listing) -> tuple[Param, ...]:
     return (
         *(Param(name, each.kind, each.says) for name, each in listing.filters.items()),
         Param("sort", Literal[sorts], f"the order, with - in front for descending; {listing.default} when left out"),
-        Param("limit", Annotated[int, msgspec.Meta(ge=1, le=LARGEST)], f"items of a page; {LIMIT} when left out"),
+        Param("limit", Annotated[int, msgspec.Meta(ge=1, le=listing.largest)], f"items of a page; {LIMIT} when left out"),
         Param("cursor", Annotated[str, msgspec.Meta(max_length=8000)], "`next` of the page before"),
     )
 
