@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from appliance.privileged.computer import Computer, Says
 from appliance.privileged.lvm import groups
@@ -28,8 +28,7 @@ class Direct:
 
     async def call(self, verb: Verb[R], hears: Callable[[float | None, str], None] = unheard, /) -> R:
         """What the helper would do."""
-        result: R = await TABLE[verb.name].act(verb, self._on, hears)  # type: ignore[assignment]
-        return result
+        return cast("R", await TABLE[verb.name].act(verb, self._on, hears))
 
 
 class Cutting:

@@ -1,6 +1,6 @@
 """Wishes for volumes of a directory, through a store, for as long as nobody kills it.
 
-python tests/reconcile/pool_churn.py DIRECTORY     a line for each wish that was fulfilled, by the name of a volume
+python -m tests.reconcile.pool_churn DIRECTORY     a line for each wish that was fulfilled, by the name of a volume
 """
 
 import asyncio
@@ -9,17 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-
-from pool_world import PoolWorld  # noqa: E402
-
-from appliance.errors import Conflict, NotFound  # noqa: E402
-from appliance.reconcile.pool_wishes import PoolWish  # noqa: E402
-from appliance.reconcile.volume_wishes import VolumeWish  # noqa: E402
-from appliance.store.store import open_store  # noqa: E402
-from appliance.volume import GRAIN, PoolKind  # noqa: E402
-from tests.people import ADA  # noqa: E402
+from appliance.errors import Conflict, NotFound
+from appliance.reconcile.pool_wishes import PoolWish
+from appliance.reconcile.volume_wishes import VolumeWish
+from appliance.store.store import open_store
+from appliance.volume import GRAIN, PoolKind
+from tests.people import ADA
+from tests.reconcile.pool_world import PoolWorld
 
 POOL = "files"
 

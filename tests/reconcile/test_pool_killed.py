@@ -13,7 +13,8 @@ from pool_world import PoolWorld
 
 from appliance.store.store import open_store
 
-CHURN = Path(__file__).with_name("pool_churn.py")
+CHURN = [sys.executable, "-m", "tests.reconcile.pool_churn"]
+ROOT = Path(__file__).parent.parent.parent
 MEMORY = Path("/dev/shm")
 TIMES = 12
 
@@ -26,7 +27,7 @@ def directory():
 
 
 def killed_after(directory, lines):
-    with subprocess.Popen([sys.executable, CHURN, directory], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*CHURN, directory], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         done = [line for line, _ in zip(process.stdout, range(lines), strict=False)]
         time.sleep(random.uniform(0.0, 0.02))  # anywhere in the wish that follows
         process.kill()
