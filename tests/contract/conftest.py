@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.storage_promises")
+pytest.register_assert_rewrite(*(f"tests.contract.storage_{each}" for each in ("bench", "deeds", "promises")))

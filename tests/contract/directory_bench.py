@@ -7,7 +7,7 @@ from appliance.storage.content import share
 from appliance.storage.directory import VOLUMES, DirectoryPool, prepare
 from appliance.storage.memory import CutOff
 from appliance.volume import Filling, Format
-from tests.contract.storage_promises import Bench
+from tests.contract.storage_bench import Bench
 
 
 class DirectoryBench(Bench):

@@ -14,7 +14,7 @@ from appliance.storage.driver import PoolDriver, unheard
 from appliance.storage.lvm import LvmPool
 from appliance.storage.memory import CutOff
 from appliance.volume import Volume
-from tests.contract.storage_promises import Bench
+from tests.contract.storage_bench import Bench
 
 R = TypeVar("R")
 LOOKS = ("lvm fullreport", "lsblk", "wipefs --no-act", "udevadm settle")

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.directory_bench import DirectoryBench
-from tests.contract.storage_promises import DEEDS, PROMISES, MemoryBench, a_walk, cut_off
+from tests.contract.storage_bench import MemoryBench
+from tests.contract.storage_deeds import DEEDS, a_walk, cut_off
+from tests.contract.storage_promises import PROMISES
 
 MEMORY = Path("/dev/shm")
 

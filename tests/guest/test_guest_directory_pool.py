@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.directory_bench import DirectoryBench
-from tests.contract.storage_promises import DEEDS, PROMISES, Bench, Deed, a_walk, cut_off
+from tests.contract.storage_bench import Bench
+from tests.contract.storage_deeds import DEEDS, Deed, a_walk, cut_off
+from tests.contract.storage_promises import PROMISES
 from tests.guest.inside.disks import Disks
 from tests.guest.inside.programs import run
 from tests.guest.outside.guest import Guest

@@ -19,16 +19,12 @@ from appliance.privileged.verbs.lvm_repair import Examine, Repair
 from appliance.privileged.verbs.lvm_tags import POOL, THIN_POOL
 from appliance.volume import GRAIN, Level, NewVolume, Pool, VolumeId, level
 from tests.contract.lvm_bench import Direct
-from tests.contract.storage_promises import (
-    DEEDS,
+from tests.contract.storage_bench import (
     FOUR,
     ONE,
-    PROMISES,
     THREE,
     TWO,
     Bench,
-    Deed,
-    cut_off,
     found,
     holds,
     made,
@@ -36,6 +32,8 @@ from tests.contract.storage_promises import (
     refused,
     written,
 )
+from tests.contract.storage_deeds import DEEDS, Deed, cut_off
+from tests.contract.storage_promises import PROMISES
 from tests.guest.inside import lvm_pool
 from tests.guest.inside.disks import Disks
 from tests.guest.inside.lvm_pool import NAME, GuestBench

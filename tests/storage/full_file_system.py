@@ -16,7 +16,7 @@ from pathlib import Path
 from appliance.errors import ApplianceError
 from appliance.storage.directory import VOLUMES
 from tests.contract.directory_bench import DirectoryBench
-from tests.contract.storage_promises import DEEDS, arranged, state
+from tests.contract.storage_deeds import DEEDS, arranged, state
 
 PAGE = 4096
 FREE = (0, 1, 2, 3, 5, 8, 1000)

@@ -16,7 +16,7 @@ from appliance.errors import ApplianceError
 from appliance.storage import content, directory
 from appliance.storage.directory import DirectoryPool, prepare
 from appliance.volume import GRAIN, Filling, Format, NewVolume, VolumeId
-from tests.contract.storage_promises import DEEDS
+from tests.contract.storage_deeds import DEEDS
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = NewVolume(VolumeId("0" * 15 + "1"), "golden", GRAIN, True)

@@ -15,18 +15,9 @@ from appliance.privileged.verbs.lvm_volumes import Create
 from appliance.storage.memory import CutOff
 from appliance.volume import NewVolume, Volume
 from tests.contract.lvm_bench import Direct, LvmBench
-from tests.contract.storage_promises import (
-    DEEDS,
-    ONE,
-    PROMISES,
-    TWO,
-    Deed,
-    a_walk,
-    cut_off,
-    holds,
-    made,
-    marks,
-)
+from tests.contract.storage_bench import ONE, TWO, holds, made, marks
+from tests.contract.storage_deeds import DEEDS, Deed, a_walk, cut_off
+from tests.contract.storage_promises import PROMISES
 from tests.privileged.paper_lvm import Group, PaperLvm
 
 MIB = 1 << 20

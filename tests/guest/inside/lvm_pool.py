@@ -23,7 +23,7 @@ from appliance.storage.driver import PoolDriver
 from appliance.storage.lvm import LvmPool
 from appliance.volume import Volume
 from tests.contract.lvm_bench import LOOKS, Direct, LvmBench
-from tests.contract.storage_promises import DEEDS, Kept, arranged, state
+from tests.contract.storage_deeds import DEEDS, Kept, arranged, state
 from tests.guest.inside.disks import Disks
 from tests.guest.inside.programs import run
 
