@@ -76,6 +76,25 @@ async def test_a_later_visit_goes_on_and_another_file_is_refused(browser: Browse
         assert (tmp_path / "state/images/1").read_bytes() == file.read_bytes()
 
 
+@pytest.mark.parametrize("status", [401, 404])
+async def test_who_may_not_see_the_task_any_more_is_led_to_it(browser: Browser, tmp_path: Path, status: int) -> None:
+    """The session has ended, or the task is forgotten: to ask again would change nothing."""
+    asked = list[str]()
+
+    async def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        if status == 401:
+            await tab.page.context.clear_cookies()
+        await route.fulfill(status=status, content_type="application/problem+json", body="{}")
+
+    async with open_tab(browser, tmp_path / "state", "/images/new") as tab:
+        await tab.page.route("**/api/v1/tasks/*", refuse)
+        await upload(tab, "web", file=a_file(tmp_path))
+        where = "/login?next=%2Ftasks%2F1" if status == 401 else "/tasks/1"
+        await expect(tab.page).to_have_url(tab.console.url + where, timeout=60_000)
+    assert len(asked) == 1
+
+
 async def test_a_kernel_comes_with_its_initrd_and_what_is_none_is_said(browser: Browser, tmp_path: Path) -> None:
     initrd, vmlinuz = a_file(tmp_path), tmp_path / "vmlinuz"
     vmlinuz.write_bytes(b"#!/bin/sh")

@@ -8,6 +8,7 @@ const PAUSES = [1, 2, 5, 10, 20, 30]; // seconds before each further try
 const AGAIN = new Set(["upload-cut-off", "upload-offset", "upload-checked"]);
 const SILENT = 60000; // milliseconds without a byte sent after which a line is taken for dead, as the appliance does
 const LOOK_AGAIN = 1000; // milliseconds between two looks at a task
+const GONE = new Set([401, 403, 404]); // a task that is forgotten, or not for whom is here now: asking again changes nothing
 const LOOKED_AT = 600000; // milliseconds that the appliance may take once it has all that was sent
 
 export function wireResume() {
@@ -91,10 +92,15 @@ function named(form, address) {
   return address.replace("{name}", encodeURIComponent(name ? name.value.trim() : ""));
 }
 
-// All is there: wait for the task that lists it. It goes on without this page, too.
+// All is there: wait for the task that lists it. It goes on without this page, too; where this page may not see it any more,
+// the task's own says why, or asks to log in.
 async function finish(form, number) {
   for (;;) {
     const task = await look(`/api/v1/tasks/${number}`);
+    if (task?.status === "gone") {
+      location.assign(`/tasks/${number}`);
+      return;
+    }
     if (task?.status === "done") {
       location.assign(named(form, form.dataset.resumeThen));
       return;
@@ -108,10 +114,11 @@ async function finish(form, number) {
   }
 }
 
-// What is there, and null while the line is lost.
+// The task that is there, and null while the line is lost.
 async function look(address) {
   try {
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (GONE.has(answer.status)) return { status: "gone" };
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;
