@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from appliance.web.console.routes import STORAGE
+
 
 class Capability(NamedTuple):
     """One thing that a user can do. Several addresses or commands for it stand side by side."""
@@ -330,6 +332,7 @@ NOT_COMPARED = {
     "GET /deployments/new/choices": "a part of the form for a new deployment",
     "GET /help": "what keys do in the console, and its words",
     "GET /docs/api": "describes the API to people, as openapi.json does to programs",
+    **{f"{each.method} {each.path}": "pools and volumes, which programs reach next" for each in STORAGE},
 }
 """Addresses of the console that stand in no row, each with why."""
 

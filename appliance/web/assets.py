@@ -70,6 +70,9 @@ ICONS = (
     "wrench",
     "x",
     "copy",
+    "hard-drive",
+    "camera",
+    "star",
 )
 
 _OUTER = re.compile(r"<svg\b[^>]*>(.*)</svg>", re.DOTALL)

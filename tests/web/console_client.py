@@ -1,5 +1,6 @@
 """A browser without scripts: what pages say and what their forms do."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -75,8 +76,10 @@ async def visitor(
             admin = User("admin", FAST.hash(PASSWORD), "admin", NOW)
             await store.write(lambda db: accounts.add_user(db, admin))
             await seed_access(store, lambda: NOW)
-        async with TestClient(TestServer(make_app(given, FAST))) as client:
+        async with TestClient(TestServer(make_app(given, FAST))) as client, asyncio.TaskGroup() as group:
+            working = group.create_task(given.storage().work.run(), name="pool work")
             yield Visitor(client, given, machines)
+            working.cancel()
 
 
 def said(page: str) -> str:

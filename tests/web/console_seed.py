@@ -10,6 +10,7 @@ from typing import Any
 
 from console_seed_life import live, past
 from console_seed_power import switched
+from console_seed_storage import seed_storage, storage_over
 from network_parts import network_parts
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
@@ -60,6 +61,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
             "web": {"listen": ["127.0.0.1:8443"]},
         },
         tls=ConsoleTls(own, state_dir, names, clock),
+        storage=storage_over(store, bus, clock),
     )
 
 
@@ -233,6 +235,7 @@ async def seed(given: Services, clock: Any = lambda: NOW) -> dict[str, MachineId
     printer = NewReservation("00:11:32:aa:00:01", "10.77.0.20", "printer", "2nd floor")
     await given.network_wishes.reserve(printer, ADMIN)
     await given.network_wishes.add_name(NewRecord("git", "A", "10.77.0.21"), ADMIN)
+    await seed_storage(given.store, given.storage(), clock())
     return ids
 
 

@@ -15,6 +15,7 @@ from access_seed import seed_access
 from aiohttp import web
 from argon2 import PasswordHasher
 from console_seed import seed, services
+from console_seed_storage import storage_jobs
 
 from appliance.machine import MachineId
 from appliance.privileged.client import Privileged
@@ -79,11 +80,13 @@ async def console(
             site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
             await site.start()
             bound = runner.addresses[0][1]
-            jobs = Jobs(store, given.bus, clock, IntakeJobs(app[INTAKE], clock).kinds())
+            kinds = {**IntakeJobs(app[INTAKE], clock).kinds(), **storage_jobs(given.storage())}
+            jobs = Jobs(store, given.bus, clock, kinds)
             async with asyncio.TaskGroup() as group:
-                working = group.create_task(jobs.run(), name="jobs")
+                loops = [group.create_task(run(), name="loop") for run in (jobs.run, given.storage().work.run)]
                 yield Console(f"https://127.0.0.1:{bound}", given, ids, app)
-                working.cancel()
+                for each in loops:
+                    each.cancel()
         finally:
             await runner.cleanup()
 

@@ -35,9 +35,10 @@ OWN = {
 OF_ADMINISTRATORS = re.compile(
     r"/api/v1/(users|audit|certificate|appliance|setup)\b|/settings/|/setup/|/network/interfaces\b"
     r"|/api/v1/machines/\{key\}/power(/certificate)?$|/machines/\{key\}/power-settings"
+    r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$"
 )
 FORMS = re.compile(
-    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\})$"
+    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
 )
 """Pages that only ask what to do."""
 LAST = {"DELETE /api/v1/sessions/current": False, "POST /logout": True}

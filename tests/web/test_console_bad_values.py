@@ -10,6 +10,7 @@ import pytest
 from aiohttp import FormData
 from console_client import PASSWORD, Visitor, said, visitor
 from console_seed import KEY
+from console_seed_storage import CUSTOMER, KEPT, LAB, OLD_UUID, SPARE
 from markupsafe import escape
 
 from appliance.web.console.routes import ROUTES
@@ -57,6 +58,8 @@ def names(*several: str) -> frozenset[str]:
 
 
 EMPTY = names("nothing")
+POOL = f"/storage/{LAB}"
+VOLUME = f"{POOL}/volumes/{SPARE}"
 PASSWORDS = {"password": names(*BAD) - names("nothing", "long", "long words", "nul", "turned", "negative", "number")}
 """Whatever is neither short nor endless."""
 FORMS = (
@@ -117,6 +120,18 @@ FORMS = (
     Form("/images/new", {"name": "new-2", "description": ""}, names("name"), {}, names("description"), "file"),
     Form("/kernels/new", {"name": "new-3", "version": "", "cmdline": ""}, names("name"), {},
          names("version", "cmdline"), "vmlinuz"),
+    Form("/storage/new", {"name": "files", "kind": "directory", "place": "/nowhere"}, names("name", "kind", "place")),
+    Form("/storage/1/extend", {"disks": "WD-B1", "confirm": ""}, names("disks")),
+    Form("/storage/3/retire", {"confirm": "archive"}, names("confirm")),
+    Form("/storage/adopt", {"group": OLD_UUID, "name": "old", "kind": "lvm-thin", "confirm": "old"},
+         names("name", "kind", "confirm")),
+    Form(f"{POOL}/volumes/new", {"name": "new-5", "size": "1 GiB"}, names("name", "size")),
+    Form(f"{VOLUME}/grow", {"size": "60 GiB"}, names("size")),
+    Form(f"{VOLUME}/rename", {"name": "scratch"}, names("name")),
+    Form(f"{VOLUME}/clone", {"name": "customer2", "size": ""}, names("name", "size"), {"size": EMPTY}),
+    Form(f"{VOLUME}/snapshot", {"name": "kept"}, names("name")),
+    Form(f"{VOLUME}/delete", {"confirm": "scratch"}, names("confirm")),
+    Form(f"{POOL}/volumes/{CUSTOMER}/roll-back/{KEPT}", {"confirm": "customer1"}, names("confirm")),
     Form("/network/names/new", {"name": "git", "type": "A", "value": "10.77.0.9", "note": ""},
          names("name", "type", "value"), {}, names("note")),
     Form("/network/reservations/new",
@@ -168,7 +183,7 @@ def urlencoded(values: dict[str, str]) -> bytes:
 
 CHOSEN = names(
     "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
-    "mode", "serve_non_pxe", "unknown_machines", "other_servers",
+    "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers",
 )  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
@@ -238,6 +253,9 @@ UNTYPED = {
     "/kernels/{key}/delete",
     "/machines/{key}/power-settings/delete",
     "/network/subnets/{interface}/look",
+    "/storage/{pool}/examine",
+    "/storage/{pool}/repair",
+    "/storage/{pool}/volumes/{volume}/golden",
     "/network/reservations/{key}/delete",
     "/network/names/{key}/delete",
     "/network/interfaces/new",

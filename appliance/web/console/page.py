@@ -33,6 +33,7 @@ NAVIGATION = (
     Entry("/deployments", "Deployments", "layers"),
     Entry("/images", "Images", "disc-3", first=False),
     Entry("/kernels", "Kernels", "cpu", first=False),
+    Entry("/storage", "Storage", "hard-drive", first=False),
     Entry("/network", "Network", "network", first=False),
     Entry("/events", "Events", "scroll-text"),
     Entry("/settings", "Settings", "settings", first=False),

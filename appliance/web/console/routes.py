@@ -45,6 +45,7 @@ from appliance.web.console import (
     updates,
     users,
 )
+from appliance.web.console.later import later
 from appliance.web.console.page import PAGES, Pages, problem_page
 from appliance.web.console.static import Static
 from appliance.web.doors import EVERYBODY, Handler, open_door
@@ -63,6 +64,34 @@ class Route:
 
 
 MACHINES_BULK, DEPLOYMENTS_BULK = (bulk.handlers(kind) for kind in bulk.KINDS)
+
+POOL, VOLUME = "/storage/{pool}", "/storage/{pool}/volumes/{volume}"
+STORAGE: tuple[Route, ...] = (
+    Route("GET", "/storage", later("pools", "index")),
+    Route("GET", "/storage/new", later("pool_forms", "new"), Role.ADMIN),
+    Route("POST", "/storage/new", later("pool_forms", "make"), Role.ADMIN),
+    Route("GET", "/storage/adopt", later("pool_acts", "ask_adopt"), Role.ADMIN),
+    Route("POST", "/storage/adopt", later("pool_acts", "adopt"), Role.ADMIN),
+    Route("GET", POOL, later("pools", "show")),
+    Route("GET", f"{POOL}/extend", later("pool_forms", "ask_extend"), Role.ADMIN),
+    Route("POST", f"{POOL}/extend", later("pool_forms", "extend"), Role.ADMIN),
+    Route("GET", f"{POOL}/retire", later("pool_acts", "ask_retire"), Role.ADMIN),
+    Route("POST", f"{POOL}/retire", later("pool_acts", "retire"), Role.ADMIN),
+    Route("POST", f"{POOL}/examine", later("pool_acts", "examine"), Role.ADMIN),
+    Route("GET", f"{POOL}/repair", later("pool_acts", "ask_repair"), Role.ADMIN),
+    Route("POST", f"{POOL}/repair", later("pool_acts", "repair"), Role.ADMIN),
+    Route("GET", f"{POOL}/volumes/new", later("volume_forms", "new"), Role.OPERATOR),
+    Route("POST", f"{POOL}/volumes/new", later("volume_forms", "create"), Role.OPERATOR),
+    Route("GET", VOLUME, later("volumes", "show")),
+    Route("POST", f"{VOLUME}/golden", later("volume_acts", "golden"), Role.OPERATOR),
+    Route("GET", f"{VOLUME}/delete", later("volume_acts", "ask_delete"), Role.OPERATOR),
+    Route("POST", f"{VOLUME}/delete", later("volume_acts", "delete"), Role.OPERATOR),
+    Route("GET", f"{VOLUME}/roll-back/{{snapshot}}", later("volume_acts", "ask_roll_back"), Role.OPERATOR),
+    Route("POST", f"{VOLUME}/roll-back/{{snapshot}}", later("volume_acts", "roll_back"), Role.OPERATOR),
+    Route("GET", f"{VOLUME}/{{action}}", later("volume_forms", "ask"), Role.OPERATOR),
+    Route("POST", f"{VOLUME}/{{action}}", later("volume_forms", "act"), Role.OPERATOR),
+)
+"""Pools and volumes; their handlers are imported when somebody looks."""
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", overview.show),
@@ -132,6 +161,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/kernels/{key}/edit", edits.save_kernel, Role.OPERATOR),
     Route("GET", "/kernels/{key}/delete", kernels.ask_delete, Role.OPERATOR),
     Route("POST", "/kernels/{key}/delete", kernels.delete, Role.OPERATOR),
+    *STORAGE,
     Route("GET", "/network", network.subnets),
     Route("GET", "/network/subnets/{interface}/edit", subnets.edit, Role.OPERATOR),
     Route("POST", "/network/subnets/{interface}/edit", subnets.switch, Role.OPERATOR),
