@@ -81,7 +81,8 @@ STEPS: dict[str, Step] = {
         Step(REPORT_ACTIVE, Actor.RESIDENT, 20 * MINUTE, 60 * MINUTE, "waiting for its system to report"),
         Step(SHUT_DOWN, Actor.RESIDENT, 20 * MINUTE, 30 * MINUTE, "shutting its system down"),
         Step(RETURN, Actor.BOOT, 20 * MINUTE, 60 * MINUTE, "booting the maintenance stack"),
-        Step(WIPE_DISK, Actor.AGENT, 20 * MINUTE, 24 * 60 * MINUTE, "wiping the disk", secret=True),
+        # A spinning disk of 30 TB takes two days. The agent itself gives up on one that gets no further.
+        Step(WIPE_DISK, Actor.AGENT, 20 * MINUTE, 7 * 24 * 60 * MINUTE, "wiping the disk", secret=True),
         # The keys that it hands out are public: a boot that nobody armed may have them too.
         Step(OPEN_SSH, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "opening SSH"),
         Step(RESTART, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "restarting the machine"),

@@ -21,6 +21,7 @@ from .recorded import RecordedComputer
 from .screen import Screen
 from .session import Identity, Session, open_session
 from .trust import establish
+from .wipe.unlocking import unlock_ours
 from .work import Worker
 
 REFUSALS = 3
@@ -75,6 +76,7 @@ def live(hardware: Hardware, screen: Screen) -> None:
     screen.show(doing="saying who this machine is")
     session = open_session(hardware.run_directory, boot, _identity(hardware, link.mac), control)
     screen.show(name=session.name, doing="looking at the hardware")
+    unlock_disks(hardware, session)
     send_inventory = partial(_send_inventory, hardware, control, link.mac)
     answer = send_inventory()
     screen.well()
@@ -87,6 +89,15 @@ def live(hardware: Hardware, screen: Screen) -> None:
 def _send_inventory(hardware: Hardware, control: Control, mac: str) -> dict[str, Any]:
     """What this machine is, and what is on its disks; the answer is how it stands."""
     return control.insist("POST", "inventory", collect(hardware, mac)).body
+
+
+def unlock_disks(hardware: Hardware, session: Session) -> None:
+    """Open disks that a wipe of ours left locked, once a boot: what follows reads them."""
+    mark = hardware.run_directory / f"unlocked-of-{session.machine}"
+    if not mark.exists():
+        mark.touch()
+        with suppress(AgentError):
+            unlock_ours(hardware.disks())
 
 
 def send_messages(hardware: Hardware, control: Control, session: Session) -> None:

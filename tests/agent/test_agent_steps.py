@@ -17,8 +17,9 @@ from appliance.agent.image import download
 from appliance.agent.job import Job
 from appliance.agent.steps.grow import grow, guid_of
 from appliance.agent.steps.prepare_disk import prepare_disk
-from appliance.agent.steps.wipe_disk import places, wipe_disk
+from appliance.agent.steps.wipe_disk import wipe_disk
 from appliance.agent.steps.write_image import write_image
+from appliance.agent.wipe.drive import OpenDrive
 from appliance.agent.work import run_step
 
 pytestmark = pytest.mark.root
@@ -335,10 +336,20 @@ def filesystem_bytes(bench: Bench, tmp_path: Path) -> int:
 
 
 class TestWipeDisk:
-    def test_nothing_is_left(self, bench: Bench, image: Path) -> None:
+    @pytest.mark.parametrize("method", ["automatic", "discard", "overwrite"])
+    def test_nothing_is_left(self, bench: Bench, image: Path, method: str) -> None:
         path = bench.add_disk(content=image.read_bytes() + b"\xa5" * 24 * MIB)
-        outcome = wipe_disk(bench.job("wipe-disk", content=fingerprint(bench)))
-        assert outcome.result == {"method": "zero", "verified": True}
+        result = wipe_disk(bench.job("wipe-disk", content=fingerprint(bench), method=method)).result
+        assert not any(path.read_bytes())
+        assert (result["asked"], result["verified"], result["whole"]) == (method, True, True)
+        assert (result["disk"]["serial"], result["bytes_read"]) == ("SERIAL0", 48 * MIB)
+        assert result["method"] in ("discard", "overwrite")
+        assert method != "overwrite" or result["method"] == "overwrite"
+        assert set(result) == RESULT
+
+    def test_sectors_of_4096_bytes_are_wiped(self, bench: Bench) -> None:
+        path = bench.add_disk(sector_size=4096, content=b"\xa5" * 3 * MIB)
+        wipe_disk(bench.job("wipe-disk", content=fingerprint(bench), method="overwrite"))
         assert not any(path.read_bytes())
 
     def test_refuses_other_content(self, bench: Bench) -> None:
@@ -346,16 +357,27 @@ class TestWipeDisk:
         assert failure(wipe_disk, bench.job("wipe-disk", content="0" * 64)).code == "disk-changed"
         assert path.read_bytes().startswith(b"letters of somebody")
 
+    def test_refuses_a_way_that_it_or_the_disk_does_not_have(self, bench: Bench) -> None:
+        path = bench.add_disk(content=b"letters of somebody")
+        for method, code in (("burn", "bad-params"), ("sanitize", "wipe-impossible"), ("secure-erase", None)):
+            job = bench.job("wipe-disk", content=fingerprint(bench), method=method)
+            assert failure(wipe_disk, job).code == (code or "wipe-impossible")
+        assert path.read_bytes().startswith(b"letters of somebody")
+
     def test_an_erase_that_did_nothing_is_a_failure(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        bench.add_disk(content=b"letters of somebody" * 100000)
-        monkeypatch.setattr("appliance.agent.disk.block.zero_range", lambda *_: None)
-        monkeypatch.setattr("appliance.agent.disk.erase.discard", lambda *_: None)
+        path = bench.add_disk(content=b"letters of somebody" * 100000)
+        for name in ("write_zeros", "zero_by_itself", "discard"):
+            monkeypatch.setattr(OpenDrive, name, lambda *_, **more: None)
         error = failure(wipe_disk, bench.job("wipe-disk", content=fingerprint(bench)))
         assert error.code == "wipe-failed"
+        assert "SERIAL0" in error.message
+        assert marker.decode(path.read_bytes()[:512]) == "attempt-1", "the next try knows that this one began"
+        monkeypatch.undo()
+        wipe_disk(bench.job("wipe-disk", "attempt-2", content="0" * 64, begun=["attempt-1"]))
+        assert not any(path.read_bytes())
 
-    def test_both_ends_are_looked_at(self) -> None:
-        size = 7 * 10**9 + 512
-        assert places(size)[0] == 0
-        assert places(size)[-1] == size - (64 << 10)
-        assert len(places(size)) > 500
-        assert places(4096) == [0]
+
+RESULT = {
+    "disk", "asked", "method", "verified", "seconds", "bytes_read", "whole", "zeros", "hidden_bytes", "tried",
+    "left_out",
+}  # fmt: skip

@@ -80,13 +80,5 @@ def discard(fd: int, disk: Disk, progress: Progress) -> None:
         progress(at / disk.size, "discarding")
 
 
-def zero_all(fd: int, disk: Disk, progress: Progress) -> None:
-    """Make everything but the mark read as zeros."""
-    block.zero_range(fd, disk.sector_size, min(EDGE, disk.size) - disk.sector_size)
-    for at in range(EDGE, disk.size, PIECE):
-        block.zero_range(fd, at, _piece(at, disk.size))
-        progress(at / disk.size, "writing zeros")
-
-
 def _piece(at: int, size: int) -> int:
     return min(PIECE, size - at)

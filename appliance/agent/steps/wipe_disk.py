@@ -1,50 +1,56 @@
 """Step `wipe-disk`: nothing of what was on the disk can be read back through it; looked at, not assumed."""
 
-import os
+import time
 
 from ..disk import block, content, erase, free
 from ..disk.model import Disk, must_be_writable
 from ..errors import StepFailed
 from ..job import Job, Outcome
+from ..wipe.attempts import mend, wipe
+from ..wipe.drive import READ_ONLY, OpenDrive
+from ..wipe.methods import CHOICES
+from ..wipe.minder import Minder
 
-SAMPLES = 512
-"""Places that are read back, spread evenly, besides both ends of the disk."""
-SAMPLE = 64 << 10
+STRONGEST = "automatic"
 
 
 def wipe_disk(job: Job) -> Outcome:
-    """Zero the whole disk, by the disk's own means where it has some, and read it back. Raises StepFailed."""
+    """Wipe the whole disk as the user asked for it, and read it back. Raises StepFailed."""
+    began = time.monotonic()
+    choice = _choice(job)
     disk = job.disk()
     must_be_writable(disk)
     with block.vanishing(disk.name):
-        block.look_anew(disk.device)
-        found = content.read_content(disk)
-        erase.must_be_agreed(disk, found, job.params.agreement(), job.attempt)
+        _must_be_agreed(job, disk)
         free.release(disk)
         with block.owned(disk.device) as fd:
-            _zero(job, disk, fd)
-            verify(fd, disk)
+            done = wipe(OpenDrive(disk, fd), choice, job.attempt, _minder(job))
         block.reread_partitions(disk.device)
-    return Outcome({"method": "zero", "verified": True}, f"disk {disk.name} is wiped")
+    seconds = round(time.monotonic() - began, 1)
+    result = {"disk": disk.report(), "asked": choice, "seconds": seconds, **done.report()}
+    return Outcome(result, f"disk {disk.name} is wiped by {done.method}")
 
 
-def _zero(job: Job, disk: Disk, fd: int) -> None:
-    erase.mark(fd, disk, job.attempt)
-    erase.discard(fd, disk, job.progress)
-    erase.zero_all(fd, disk, job.progress)
-    os.fsync(fd)
-    block.zero_range(fd, 0, disk.sector_size)
-    block.forget_cache(fd)
+def _choice(job: Job) -> str:
+    """What the user asked for: one of CHOICES."""
+    choice = job.params.text("method", STRONGEST)
+    if choice not in CHOICES:
+        raise StepFailed("bad-params", f"method is none of {', '.join(CHOICES)}")
+    return choice
 
 
-def verify(fd: int, disk: Disk) -> None:
-    """Read samples of the disk itself. Raises StepFailed `wipe-failed` where one is not zero."""
-    for at in places(disk.size):
-        if any(block.read_range(fd, at, SAMPLE)):
-            raise StepFailed("wipe-failed", f"disk {disk} still holds data at byte {at} after it was wiped")
+def _must_be_agreed(job: Job, disk: Disk) -> None:
+    """Raise StepFailed `disk-changed` unless what is on the disk may go.
+
+    A disk that a wipe has left locked with our password, or in the middle of a sanitize, was agreed to before that:
+    what is on it is nothing any more that could be compared.
+    """
+    with block.opened(disk.device, READ_ONLY) as fd:
+        begun = mend(OpenDrive(disk, fd), _minder(job))
+    block.look_anew(disk.device)
+    if not begun:
+        erase.must_be_agreed(disk, content.read_content(disk), job.params.agreement(), job.attempt)
 
 
-def places(size: int) -> list[int]:
-    """Where to look: both ends and SAMPLES places between (pure)."""
-    last = max(0, size - SAMPLE)
-    return sorted({last * number // SAMPLES // 4096 * 4096 for number in range(SAMPLES)} | {0, last})
+def _minder(job: Job) -> Minder:
+    return Minder(job.progress, job.hardware.pause, time.monotonic)
