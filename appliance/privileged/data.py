@@ -2,8 +2,7 @@
 
 import json
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,9 +10,10 @@ from appliance.errors import ApplianceError, Conflict
 from appliance.privileged import durable, free_disks
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.disks import left_over
+from appliance.privileged.lvm import groups
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.data import GROUP, Choice, Chosen, Prepare
-from appliance.privileged.verbs.lvm_tags import POOL
+from appliance.privileged.verbs.lvm import Group
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,6 @@ FILE = "storage.json"
 """What was chosen, beside the configuration."""
 METADATA = ["--metadatasize", "16m"]
 """What LVM notes of a group has to fit twice into this part of each disk: enough for ten thousand volumes."""
-_REPORT = ["--reportformat", "json", "--options", "pv_name,vg_name,vg_uuid,vg_tags"]
 
 
 async def choice(verb: Choice, on: Computer, tell: Tell) -> Chosen:
@@ -50,27 +49,24 @@ async def _of_disks(verb: Prepare, on: Computer, tell: Tell) -> None:
     """Everything is looked at before the first disk is cleared."""
     found = await free_disks.listed(on)
     devices = [free_disks.disk(found, each) for each in verb.disks]
-    members = await _members(on)
+    there = await groups(on, live=False)
+    data = _data(there)
+    members = free_disks.members(data)
     new = [each for each in devices if free_disks.path(each) not in members]
-    await _check_in_no_pool(on, new)
+    ours = free_disks.members(each for each in there if each.is_pool)
+    for device in new:
+        free_disks.check_in_no_pool(device, ours)
     for number, device in enumerate(new):
         tell(number / len(new), f"clearing {device['name']}")
         await free_disks.clear(on, device)
     if new:
-        command = "vgextend" if members else "vgcreate"
+        command = "vgextend" if data else "vgcreate"
         await on.run([command, "--yes", *METADATA, GROUP, *map(free_disks.path, new)], 60.0)
 
 
-async def _check_in_no_pool(on: Computer, devices: Sequence[free_disks.Device]) -> None:
-    """Raises Conflict ``disk-busy`` where one is part of a pool of another name."""
-    rows = _rows(await on.run(["pvs", *_REPORT]))
-    ours = free_disks.real(each["pv_name"] for each in rows if _is_pool(each))
-    for device in devices:
-        free_disks.check_in_no_pool(device, ours)
-
-
-def _is_pool(row: Mapping[str, str]) -> bool:
-    return POOL in row.get("vg_tags", "").split(",")
+def _data(there: Iterable[Group]) -> list[Group]:
+    """The data group; there is none before disks are given to it."""
+    return [each for each in there if each.name == GROUP]
 
 
 async def _of_the_rest(on: Computer, tell: Tell) -> None:
@@ -82,7 +78,7 @@ async def _of_the_rest(on: Computer, tell: Tell) -> None:
     if (path := left_over(on)) is None:
         tell(None, "the appliance's own disk has nothing left for a data group: disks can be given to it later")
         return
-    if await _members(on):
+    if _data(await groups(on, live=False)):
         return
     match await _signatures(on, path):
         case []:
@@ -105,10 +101,11 @@ async def _learn(on: Computer, path: str) -> None:
         await on.run(["lvm", "lvmdevices", "--yes", "--adddev", path])
     except ApplianceError as error:
         log.info("LVM's list of devices stays as it is: %s", why := error.message)
-    if (group := (await _members(on)).get(path)) is None:
+    found = [each for each in _data(await groups(on, live=False)) if path in free_disks.members([each])]
+    if not found:
         raise _foreign(path, f"a volume group of somebody else{f' ({why})' if why else ''}")
     if not why:
-        await on.run(["lvm", "vgimportdevices", "--yes", "--select", f"vg_uuid={group}"])
+        await on.run(["lvm", "vgimportdevices", "--yes", "--select", f"vg_uuid={found[0].uuid}"])
 
 
 async def _signatures(on: Computer, path: str) -> list[str]:
@@ -120,18 +117,3 @@ async def _signatures(on: Computer, path: str) -> list[str]:
 def _foreign(path: str, what: str) -> Conflict:
     hint = f"choose disks for the data group; or look at it, and where it is not wanted: wipefs --all {path}"
     return Conflict("disk-busy", f"{path}, what the appliance's own disk has left, holds {what}", hint, "disks")
-
-
-async def _members(on: Computer) -> dict[str, str]:
-    """Devices that are in the data group already, and the UUID of that."""
-    return _of_group(await on.run(["pvs", *_REPORT]))
-
-
-def _of_group(said: str) -> dict[str, str]:
-    """LVM calls a device as it likes; we by the kernel's name."""
-    return {os.path.realpath(each["pv_name"]): each["vg_uuid"] for each in _rows(said) if each["vg_name"] == GROUP}
-
-
-def _rows(said: str) -> list[dict[str, str]]:
-    report = json.loads(said or "{}").get("report") or [{}]
-    return list(report[0].get("pv") or [])

@@ -12,6 +12,7 @@ from typing import Any
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.privileged.computer import Computer
 from appliance.privileged.disks import below, contents, devices, left_over, mounted
+from appliance.privileged.verbs.lvm import Group
 
 Device = Mapping[str, Any]
 
@@ -69,6 +70,11 @@ def path(device: Device) -> str:
 def real(paths: Iterable[str]) -> set[str]:
     """Device files by the kernel's names: LVM calls them as it likes."""
     return {os.path.realpath(each) for each in paths}
+
+
+def members(groups: Iterable[Group]) -> set[str]:
+    """The disks of these volume groups that are here, by the kernel's names."""
+    return real(each.device for group in groups for each in group.members if not each.missing)
 
 
 def check_in_no_pool(device: Device, members: set[str]) -> None:

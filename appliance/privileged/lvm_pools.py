@@ -35,7 +35,7 @@ async def make(verb: MakePool, on: Computer, tell: Tell) -> Done:
     devices = await _devices(on, verb.parts)
     made = await _named(on, verb.group)
     paths = [free_disks.path(each) for each in devices]
-    if made and _devices_of(made) != free_disks.real(paths):
+    if made and free_disks.members([made]) != free_disks.real(paths):
         text = f"there is a volume group {verb.group} already"
         raise Conflict("group-name-taken", text, "choose another name, or make a pool of that group", "group")
     if not made:
@@ -70,7 +70,7 @@ async def extend(verb: ExtendPool, on: Computer, tell: Tell) -> Done:
     """What the thin pool is to have of it is given by ``lvm.grow-pool``."""
     group = await pool(on, verb.group)
     devices = await _devices(on, [verb.part])
-    if not free_disks.real([free_disks.path(devices[0])]) <= _devices_of(group):
+    if not free_disks.real([free_disks.path(devices[0])]) <= free_disks.members([group]):
         await _cleared(on, tell, devices, [verb.part])
         await change(on, "vgextend", "--yes", *METADATA, group.name, free_disks.path(devices[0]))
     return Done()
@@ -149,7 +149,7 @@ def _device(on: Computer, listed: Sequence[Device], part: Part) -> Device:
 
 async def _cleared(on: Computer, tell: Tell, devices: Sequence[Device], parts: Sequence[Part]) -> None:
     """Nothing is, where anything is on one of them that nobody has agreed to lose."""
-    ours = {device for group in await groups(on, live=False) if group.is_pool for device in _devices_of(group)}
+    ours = free_disks.members(each for each in await groups(on, live=False) if each.is_pool)
     for device, part in zip(devices, parts, strict=True):
         free_disks.check_agreed(device, part.holds)
         free_disks.check_in_no_pool(device, ours)
@@ -162,10 +162,6 @@ def _check_place_is_free(place: Path) -> None:
     """Where its volumes will be; udev may have left an empty directory there."""
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise Conflict("group-name-taken", f"{place} is there already", "choose another name", "group")
-
-
-def _devices_of(group: Group) -> set[str]:
-    return free_disks.real(each.device for each in group.members if not each.missing)
 
 
 async def _named(on: Computer, name: str) -> Group | None:

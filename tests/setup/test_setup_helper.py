@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_seed import HASH, KEY, TWO
@@ -65,22 +66,34 @@ class Flashed:
     places: Places
 
     def ran(self, *programs: str) -> list[str]:
-        return [" ".join(argv) for argv in self.programs.ran if argv[0] in programs]
+        """What they were told to do; to look at LVM's groups is no deed."""
+        lines = [" ".join(argv) for argv in self.programs.ran if argv[0] in programs]
+        return [each for each in lines if not each.startswith("lvm fullreport")]
 
     def configuration(self) -> Path:
         return self.on.roots.state / "etc/qrm/appliance.toml"
 
 
-def member(path: str, group: str, tags: str = "") -> dict[str, str]:
-    """A row of pvs(8)."""
-    return {"pv_name": path, "vg_name": group, "vg_uuid": f"uuid-{group}", "vg_tags": tags}
+def reported(*groups: dict[str, Any]) -> Answers:
+    """What LVM says."""
+    return {"lvm fullreport": json.dumps({"report": groups})}
+
+
+def group(name: str, *paths: str, tags: str = "") -> dict[str, Any]:
+    """A volume group of these disks, as LVM reports it."""
+    of = {"vg_uuid": f"uuid-{name}", "vg_name": name, "vg_tags": tags, "vg_size": "9", "vg_free": "9"}
+    disks = [{"pv_uuid": f"uuid-{each}", "pv_name": each, "pv_size": "9", "pv_missing": ""} for each in paths]
+    return {"vg": [of | {"vg_extent_size": "1", "vg_exported": ""}], "pv": disks, "lv": []}
 
 
 def answers(members: str = "") -> Answers:
-    group = [member(each, "qrm") for each in members.split()]
-    report = json.dumps({"report": [{"pv": [*group, member("/dev/sdz", "other")]}]})
+    data = [group("qrm", *members.split())] if members else []
     said: Answers = dict.fromkeys(["systemctl", "networkctl", "hostname", "nft", "wipefs", "vgcreate", "vgextend"], "")
-    return said | {"ip": LINKS, "lsblk": json.dumps(DISKS), "pvs": report, "ip link": "", "chronyc": ""}
+    return (
+        said
+        | {"ip": LINKS, "lsblk": json.dumps(DISKS), "ip link": "", "chronyc": ""}
+        | reported(*data, group("other", "/dev/sdz"))
+    )
 
 
 @asynccontextmanager
@@ -204,8 +217,7 @@ async def test_a_disk_that_something_holds_is_told_of(tmp_path: Path) -> None:
 
 async def test_a_disk_of_another_pool_is_not_cleared(tmp_path: Path) -> None:
     """Its volumes need not be active: then wipefs(8) would not see that anybody has it."""
-    report = json.dumps({"report": [{"pv": [member("/dev/sdc", "images", "qrm.pool")]}]})
-    async with flashed(tmp_path, answers() | {"pvs": report}) as box:
+    async with flashed(tmp_path, answers() | reported(group("images", "/dev/sdc", tags="qrm.pool"))) as box:
         with pytest.raises(Conflict, match="belongs to a pool"):
             await box.helper.call(Prepare(("WD-1", "S")))
         assert box.ran("wipefs", "vgcreate") == []
@@ -218,10 +230,6 @@ def with_rest(on: Computer) -> str:
     (on.roots.dev / "sda7").touch()
     place.symlink_to("../../sda7")
     return str(on.roots.dev / "sda7")
-
-
-def group_on(path: str) -> Answers:
-    return {"pvs": json.dumps({"report": [{"pv": [member(path, "qrm")]}]})}
 
 
 async def test_without_disks_the_group_is_made_of_what_the_own_disk_has_left(box: Flashed) -> None:
@@ -238,7 +246,7 @@ async def test_a_disk_with_nothing_left_makes_no_group(box: Flashed) -> None:
     heard: list[str] = []
     await box.helper.call(Prepare(()), lambda _progress, message: heard.append(message))
     assert "nothing left for a data group" in heard[0]
-    assert box.ran("wipefs", "vgcreate", "pvs") == []
+    assert box.ran("wipefs", "vgcreate", "lvm") == []
     assert (box.on.roots.state / "etc/qrm/storage.json").exists()
 
 
@@ -258,7 +266,7 @@ async def test_after_a_factory_reset_the_data_are_still_there(tmp_path: Path) ->
     path = str(tmp_path / "computer/dev/sda7")
 
     def learn(_argv: Sequence[str]) -> str:
-        box.programs.answers.update(group_on(path))
+        box.programs.answers.update(reported(group("qrm", path)))
         return ""
 
     async with flashed(tmp_path, answers() | signed("LVM2_member") | {"lvm lvmdevices": learn, "lvm": ""}) as box:
