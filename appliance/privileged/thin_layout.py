@@ -17,7 +17,7 @@ NOTE = 64
 LEAST_METADATA, MOST_METADATA = 8 << 20, 15 << 30
 """Bytes; the kernel takes at most 15.8 GiB."""
 KEPT = 16
-"""The part of the group that is kept: one of so many."""
+"""The part of the group, or of a disk that is added, that is kept for later: one of so many."""
 LEAST = 64 << 20
 """Bytes of a group that a thin pool can be made in."""
 

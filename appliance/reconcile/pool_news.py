@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from appliance.events import Event
 from appliance.pool import LVM, KnownPool, KnownVolume
+from appliance.privileged.thin_layout import CHUNK, KEPT, MOST_METADATA, NOTE
 from appliance.volume import ALERT, GRAIN, STOP, Filling, Level, Pool, PoolKind, VolumeId
 
 SLACK = 0.02
@@ -14,12 +15,8 @@ GROW_AT = 0.75
 """Share of a thin pool's data or metadata from which on it is given more, where its group has that: before an alert."""
 GROW_BY = 5
 """It is given one of so many parts of what it has."""
-MOST_METADATA = 15 << 30
-"""Bytes that the kernel takes, about."""
-NOTED_BY = 2048
-"""Bytes of data that one byte of metadata is enough for, about (lvmthin(7))."""
-KEPT = 16
-"""One of so many parts of a new disk is kept for later."""
+NOTED_BY = CHUNK // NOTE
+"""Bytes of data that one byte of metadata is enough for, about."""
 FAR, NEAR = 60.0, 10.0
 """Seconds between two looks at a pool: while there is much room, and while it may have to be given more."""
 NEAR_AT = 0.65

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from appliance.pool import KnownPool, KnownVolume
+from appliance.privileged.thin_layout import MOST_METADATA
 from appliance.reconcile.pool_news import (
     FAR,
-    MOST_METADATA,
     NEAR,
     Growth,
     Told,
