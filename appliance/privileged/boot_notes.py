@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from appliance.errors import ApplianceError, Conflict
 from appliance.privileged.computer import Computer
-from appliance.privileged.update_record import make_public
+from appliance.privileged.update_record import lock_file
 from appliance.updates.grubenv import parse, render
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def write(on: Computer, values: Mapping[str, str]) -> None:
 @asynccontextmanager
 async def notes_used(on: Computer) -> AsyncIterator[None]:
     """The ESP stays where it is meanwhile. Waits while boot loaders are renewed, which takes seconds."""
-    with _opened(on) as descriptor:
+    with lock_file(on, LOCK) as descriptor:
         await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_SH)
         yield
 
@@ -68,21 +68,10 @@ async def notes_used(on: Computer) -> AsyncIterator[None]:
 @contextmanager
 def notes_at_rest(on: Computer) -> Iterator[None]:
     """Nobody uses the ESP meanwhile. Raises Conflict ``update-busy`` where somebody does now."""
-    with _opened(on) as descriptor:
+    with lock_file(on, LOCK) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             text = "the notes of the boot loader are being written"
             raise Conflict("update-busy", text, "wait until they are") from None
         yield
-
-
-@contextmanager
-def _opened(on: Computer) -> Iterator[int]:
-    path = on.roots.run / LOCK
-    make_public(on, path.parent.name)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

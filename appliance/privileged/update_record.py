@@ -47,12 +47,19 @@ def change_record(on: Computer, change: Callable[[Record], Record]) -> Record:
 @contextmanager
 def _alone(on: Computer) -> Iterator[None]:
     """Waits for whoever changes it: that takes one write to the disk."""
-    path = on.roots.run / LOCK
+    with lock_file(on, LOCK) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def lock_file(on: Computer, name: str) -> Iterator[int]:
+    """The descriptor of a file below /run, for flock(2): what is locked is free again after the with-block."""
+    path = on.roots.run / name
     make_public(on, path.parent.name)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
