@@ -28,6 +28,8 @@ initiators read one that begins with ``0x`` as a number.
 """
 NOISE = 32
 """Random bytes that a secret is made from; so many that no character is noticeably likelier than another."""
+ONE_ONLY = "end its other export, or stop what uses it; for a further machine make a clone"
+"""What to do about a volume that somebody else has."""
 
 _SPACE = uuid.UUID("6f3c2b1e-9a47-4c58-8d0e-51b7a2c9e4d6")
 """Of our own UUIDs that follow from a name (RFC 9562, 5.5)."""

@@ -18,6 +18,8 @@ GRAIN = 4 << 20
 """Bytes; sizes of volumes are multiples of it, as LVM's extents are by default."""
 LEAST, MOST = GRAIN, 1 << 50
 """Bytes of a volume."""
+LET_GO = "stop the machine that runs from it, or end its export"
+"""What to do about a volume that somebody has open."""
 ALERT, STOP = 0.80, 0.90
 """Shares of a pool's data or metadata in use: from the first on it is told of, from the second no snapshot or clone is
 made any more, since each lets what is there grow faster."""
@@ -233,8 +235,12 @@ def check_is_its_snapshot(of: Pool, volume: VolumeId, snapshot: VolumeId) -> Non
 def check_unused(of: Volume) -> None:
     """Raises Conflict ``volume-in-use``."""
     if of.in_use:
-        hint = "stop the machine that runs from it, or end its export"
-        raise Conflict("volume-in-use", f"somebody has {of.name} open", hint)
+        raise in_use(of.name)
+
+
+def in_use(what: str) -> Conflict:
+    """What is said of a volume that somebody has open."""
+    return Conflict("volume-in-use", f"somebody has {what} open", LET_GO)
 
 
 def check_may_copy(of: Pool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.export import ONE_ONLY
 from appliance.privileged.computer import Computer
 from appliance.privileged.lvm import said
 from appliance.privileged.verbs.lvm import place
@@ -109,8 +110,13 @@ def check_free(on: Computer, of: Held) -> None:
 
 def in_use(of: Held) -> Conflict:
     """What is said of a volume that somebody else has."""
-    hint = "end its other export, or stop what uses it; for a further machine make a clone"
-    return Conflict("volume-in-use", f"volume {of.id} is in use already", hint, "volume")
+    return Conflict("volume-in-use", f"volume {of.id} is in use already", ONE_ONLY, "volume")
+
+
+def granted_otherwise(export: str) -> Conflict:
+    """What is said of an export whose id is that of another one."""
+    text = f"export {export} is granted already, for another machine or volume, or in another way"
+    return Conflict("export-other", text, "revoke it first", "id")
 
 
 async def give_up_file_system(on: Computer, of: Held) -> None:

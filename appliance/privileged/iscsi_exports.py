@@ -7,7 +7,6 @@ nobody can log in to, and the next grant does the rest. A revocation shuts it fi
 import asyncio
 from dataclasses import dataclass, field
 
-from appliance.errors import Conflict
 from appliance.export import (
     ExportId,
     check_address,
@@ -20,7 +19,14 @@ from appliance.export import (
     serial_number,
 )
 from appliance.privileged.computer import Computer, Tell
-from appliance.privileged.exported_volume import check_free, check_written, give_up_file_system, held, volume_of
+from appliance.privileged.exported_volume import (
+    check_free,
+    check_written,
+    give_up_file_system,
+    granted_otherwise,
+    held,
+    volume_of,
+)
 from appliance.privileged.own_addresses import check_served
 from appliance.privileged.targets import PORT, Target, Targets
 from appliance.privileged.verbs.exports import Exported, Granted, Revoked
@@ -93,12 +99,12 @@ def _checked_against(kernel: Targets, wanted: Wanted) -> tuple[bool, bool]:
     """Whether it has its device, and whether it listens already; raises Conflict ``export-other``."""
     targets, _ = kernel.names()
     if any(id_of(name) == wanted.export and name != wanted.target for name in targets):
-        raise _other(wanted)
+        raise granted_otherwise(wanted.export)
     found, target = kernel.store(wanted.store), kernel.target(wanted.target)
     if target and not _fits(target, wanted):
-        raise _other(wanted)
+        raise granted_otherwise(wanted.export)
     if found and found.ready and (found.device, found.read_only) != (wanted.device, wanted.read_only):
-        raise _other(wanted)
+        raise granted_otherwise(wanted.export)
     return bool(found and found.ready), bool(target and target.portals)
 
 
@@ -110,11 +116,6 @@ def _fits(target: Target, wanted: Wanted) -> bool:
         and {each.name for each in target.admitted} <= {wanted.initiator}
         and all(each.read_only == wanted.read_only for each in target.admitted if each.unit)
     )
-
-
-def _other(wanted: Wanted) -> Conflict:
-    text = f"export {wanted.export} is granted already, for another machine or volume, or in another way"
-    return Conflict("export-other", text, "revoke it first", "id")
 
 
 def granted(kernel: Targets, wanted: Wanted) -> None:

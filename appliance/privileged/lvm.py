@@ -14,7 +14,7 @@ import msgspec
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.verbs.lvm import Group, Logical, Member, Report
-from appliance.volume import check_id
+from appliance.volume import LET_GO, check_id, in_use
 
 _GROUP = ("vg_uuid", "vg_name", "vg_tags", "vg_size", "vg_free", "vg_extent_size", "vg_exported")
 _MEMBER = ("pv_uuid", "pv_name", "pv_size", "pv_missing")
@@ -73,14 +73,20 @@ def volume(of: Group, key: str) -> Logical:
     return found
 
 
+def check_called(of: Group, name: str) -> None:
+    """Raises Conflict ``pool-name-differs`` where a group is not called as whoever asked believes it to be."""
+    if of.name != name:
+        text = f"the volume group is called {of.name}, and not {name[:80]}"
+        raise Conflict("pool-name-differs", text, "look at it again, and name it as it is called now", "name")
+
+
 async def check_unused(on: Computer, group: Group, of: Logical) -> None:
     """Raises Conflict ``volume-in-use`` where anybody but udev has it open."""
     if of.open:
         await settle(on)
         of = volume(await pool(on, group.uuid, live=True), of.id)
     if of.open:
-        hint = "stop the machine that runs from it, or end its export"
-        raise Conflict("volume-in-use", f"somebody has {of.name} open", hint)
+        raise in_use(of.name)
 
 
 async def change(on: Computer, *words: str) -> None:
@@ -120,7 +126,7 @@ def _told(error: ApplianceError) -> ApplianceError:
     if _NO_ROOM.search(error.message):
         return Conflict("pool-too-small", error.message, "make it smaller, or add a disk to the pool", "size")
     if _IN_USE.search(error.message):
-        return Conflict("volume-in-use", error.message, "stop the machine that runs from it, or end its export")
+        return Conflict("volume-in-use", error.message, LET_GO)
     return ApplianceError(
         "storage-failed", error.message, "look at the disks of the pool, and at its group: vgck, dmesg"
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
-from appliance.errors import ApplianceError, Conflict
+from appliance.errors import ApplianceError
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.lvm import change, pool, volume
 from appliance.privileged.lvm_volumes import made_whole
@@ -21,7 +21,7 @@ from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import Group, Logical
 from appliance.privileged.verbs.lvm_fill import Fill
 from appliance.privileged.verbs.lvm_tags import GROWN_FROM, MAKING, tag, value
-from appliance.volume import check_id
+from appliance.volume import check_id, in_use
 
 PIECE = 4 << 20
 """Bytes that are read, and written where they are not all zeros."""
@@ -83,8 +83,7 @@ async def _copied(tell: Tell, source: Path | None, target: Path, begin: int, end
 
 def _failed(error: OSError, source: Path | None, target: Path) -> ApplianceError:
     if error.errno == errno.EBUSY:
-        hint = "stop the machine that runs from it, or end its export: a copy is of one instant"
-        return Conflict("volume-in-use", f"somebody has {source or target} open", hint)
+        return in_use(str(source or target))
     text = f"{source or 'zeros'} could not be copied to {target}: {error.strerror}"
     return ApplianceError("storage-failed", text, "look at the disks of the pool")
 

@@ -10,7 +10,7 @@ from appliance.privileged import durable, free_disks
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.data import METADATA
 from appliance.privileged.free_disks import Device
-from appliance.privileged.lvm import change, groups, pool
+from appliance.privileged.lvm import change, check_called, groups, pool
 from appliance.privileged.thin_layout import ThinLayout, thin_layout
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import THIN_POOL_NAME, Group
@@ -55,7 +55,7 @@ async def adopt(verb: Adopt, on: Computer, tell: Tell) -> Done:
     if len(found) != 1:
         hint = "see that its disks are connected, then look at the groups again"
         raise NotFound("pool-missing", f"there is no volume group {verb.group[:48]!r}", hint)
-    _check_name(found[0], verb.group_name)
+    check_called(found[0], verb.group_name)
     if found[0].exported or any(each.missing for each in found[0].members):
         text = f"{found[0].name} is not complete: it was exported, or a disk of it is missing"
         raise Conflict("pool-incomplete", text, "connect all of its disks, or import it with vgimport")
@@ -79,7 +79,7 @@ async def extend(verb: ExtendPool, on: Computer, tell: Tell) -> Done:
 async def retire(verb: Retire, on: Computer, tell: Tell) -> Done:
     """LVM forgets the disks; there is nothing on them then that it would know again."""
     group = await pool(on, verb.group)
-    _check_name(group, verb.group_name)
+    check_called(group, verb.group_name)
     if there := [each.name for each in group.volumes if THIN_POOL not in each.tags]:
         text = f"{group.name} still has {', '.join(sorted(there)[:5])}{' and more' if len(there) > 5 else ''}"
         raise Conflict("pool-not-empty", text, "delete its volumes; what is not ours is removed by hand: lvremove")
@@ -192,9 +192,3 @@ async def _make_thin_pool(on: Computer, group: Group, layout: ThinLayout) -> Non
     words += ["--chunksize", f"{layout.chunk}b", "--zero", "y", "--discards", "passdown"]
     words += ["--name", THIN_POOL_NAME, "--addtag", THIN_POOL]
     await change(on, "lvcreate", "--yes", "--type", "thin-pool", *words, group.name)
-
-
-def _check_name(group: Group, name: str) -> None:
-    if group.name != name:
-        text = f"the volume group is called {group.name}, and not {name[:80]}"
-        raise Conflict("pool-name-differs", text, "look at it again, and name it as it is called now", "name")

@@ -6,7 +6,7 @@ their place; what was there before stays in a logical volume. Nothing of the poo
 
 from appliance.errors import ApplianceError, Conflict
 from appliance.privileged.computer import Computer, Tell
-from appliance.privileged.lvm import FOREVER, change, pool, settle
+from appliance.privileged.lvm import FOREVER, change, check_called, pool, settle
 from appliance.privileged.lvm_volumes import wake
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import Group, Logical
@@ -32,10 +32,7 @@ async def examine(verb: Examine, on: Computer, tell: Tell) -> Examined:
 
 async def repair(verb: Repair, on: Computer, tell: Tell) -> Done:
     """What is left of the metadata of before is marked, and stays until somebody removes it by hand."""
-    named = await pool(on, verb.group)
-    if named.name != verb.group_name:
-        text = f"the volume group is called {named.name}, and not {verb.group_name[:80]}"
-        raise Conflict("pool-name-differs", text, "look at it again, and name it as it is called now", "name")
+    check_called(await pool(on, verb.group), verb.group_name)
     group, thin = await _at_rest(on, verb.group, tell)
     there = {each.name for each in group.volumes}
     tell(None, "writing the metadata anew")

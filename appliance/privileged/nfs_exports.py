@@ -17,7 +17,15 @@ from appliance.errors import ApplianceError, Conflict
 from appliance.export import check_address, check_export_id, nfs_options
 from appliance.privileged import durable, nfs_server, nfs_table
 from appliance.privileged.computer import Computer, Tell
-from appliance.privileged.exported_volume import Held, check_free, check_written, held, in_use, volume_of
+from appliance.privileged.exported_volume import (
+    Held,
+    check_free,
+    check_written,
+    granted_otherwise,
+    held,
+    in_use,
+    volume_of,
+)
 from appliance.privileged.mounts import Mount, mounted_below
 from appliance.privileged.verbs.exports import Exported, Granted, Revoked
 from appliance.privileged.verbs.nfs_exports import NfsGrant, NfsRevoke
@@ -61,10 +69,10 @@ def _check_same(on: Computer, verb: NfsGrant, volume: Held, place: Path) -> None
     mounts = mounted_below(on, nfs_table.room(on))
     there = mounts.get(place.name)
     if set(nfs_table.places(on, verb.id)) - {place} or (there and not _is(there, volume, verb.read_only)):
-        raise _other(verb.id)
+        raise granted_otherwise(verb.id)
     for each in nfs_table.entries(on):
         if each.directory == str(place) and (each.client, each.read_only) != (verb.address, verb.read_only):
-            raise _other(verb.id)
+            raise granted_otherwise(verb.id)
     others = [each for name, each in mounts.items() if name != place.name and volume_of(each.device) == volume.id]
     if any(not (each.read_only and verb.read_only) for each in others):
         raise in_use(volume)
@@ -74,11 +82,6 @@ def _check_same(on: Computer, verb: NfsGrant, volume: Held, place: Path) -> None
 
 def _is(mount: Mount, volume: Held, read_only: bool) -> bool:
     return volume_of(mount.device) == volume.id and mount.read_only == read_only
-
-
-def _other(export: str) -> Conflict:
-    text = f"export {export} is granted already, for another machine or volume, or in another way"
-    return Conflict("export-other", text, "revoke it first", "id")
 
 
 def _make_rooms(on: Computer, place: Path) -> None:
