@@ -46,11 +46,15 @@ class PoolView:
         made = KnownVolume(volume.id, self.known.id, volume.name, created=volume.created)
         return self.kept.get(volume.id, made)
 
-    def volume(self, key: str) -> VolumeView:
-        """The one of this id or name; raises NotFound ``volume-unknown``, ``pool-missing`` where nobody can look."""
+    def found(self) -> Pool:
+        """The pool; raises NotFound ``pool-missing`` where nobody can look."""
         if self.seen is None:
             raise NotFound("pool-missing", f"{self.known.name} cannot be looked at: {self.trouble}", "see to its disks")
-        there = self.seen.volumes
+        return self.seen
+
+    def volume(self, key: str) -> VolumeView:
+        """The one of this id or name; raises NotFound ``volume-unknown``, ``pool-missing`` where nobody can look."""
+        there = self.found().volumes
         found = next((each for each in there if each.id == key), None)
         found = found or next((each for each in there if each.name == key), None)
         if found is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from appliance.accounts import Asker
-from appliance.errors import Conflict, NotFound
+from appliance.errors import Conflict
 from appliance.events import Event
 from appliance.pool import Deed, KnownPool, KnownVolume, Use, Work, is_long
 from appliance.reconcile import audit
@@ -18,7 +18,6 @@ from appliance.reconcile.record import Tell, record
 from appliance.store import pools
 from appliance.volume import (
     NewVolume,
-    Pool,
     VolumeId,
     check_fits,
     check_grows,
@@ -67,7 +66,7 @@ class Volumes:
         known = await self._pool(pool)
         new = checked(NewVolume(self._ids(), wish.name, wish.size, wish.read_only))
         if is_long(known.kind, Deed.CREATE):
-            is_to_be_created(_look(await self._views.pool(pool)), new)
+            is_to_be_created((await self._views.pool(pool)).found(), new)
         return await self._asking.ask(known, self._making(Deed.CREATE, known, new, wish, by))
 
     async def snapshot(self, pool: str, key: str, wish: VolumeWish, by: Asker) -> Done:
@@ -82,7 +81,7 @@ class Volumes:
         """To at least so many bytes; also while it is in use."""
         view = await self._views.pool(pool)
         volume, size = view.volume(key).volume, rounded(size)
-        seen = _look(view)
+        seen = view.found()
         check_grows(usable(seen, volume.id), size)
         check_fits(seen, size - volume.size if is_long(seen.kind, Deed.GROW) else size)
         return await self._asking.ask(view.known, self._on(Deed.GROW, view, volume.name, volume.id, by, reason, size))
@@ -153,7 +152,7 @@ class Volumes:
         view = await self._views.pool(pool)
         origin = view.volume(key).volume
         new = checked(NewVolume(self._ids(), wish.name, wish.size or origin.size, wish.read_only))
-        is_to_be_copied(_look(view), origin.id, new)
+        is_to_be_copied(view.found(), origin.id, new)
         work = replace(self._making(deed, view.known, new, wish, by), source=origin.id)
         return await self._asking.ask(view.known, work)
 
@@ -173,13 +172,7 @@ class Volumes:
         if (lost := _lost(view, key)) is not None:
             return of_lost(lost)
         found = view.volume(key)
-        return of_delete(_look(view), found.volume, found.known)
-
-
-def _look(view: PoolView) -> Pool:
-    if view.seen is None:
-        raise NotFound("pool-missing", f"{view.known.name} cannot be looked at: {view.trouble}", "see to its disks")
-    return view.seen
+        return of_delete(view.found(), found.volume, found.known)
 
 
 def _lost(view: PoolView, key: str) -> KnownVolume | None:

@@ -16,7 +16,7 @@ from appliance.sizes import parse_size
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.pool_words import room_in_words
 from appliance.web.console.pools import pool_of, shown
-from appliance.web.console.volumes import link_of, seen_in, volume_of
+from appliance.web.console.volumes import link_of, volume_of
 from appliance.web.console.zone import zone_of
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
@@ -126,7 +126,7 @@ async def _change_page(
 
 def _largest(view: PoolView, volume: VolumeView, form: Form) -> str:
     """Of what there is, or, where all of its room is taken at once, of that and what it has."""
-    largest = seen_in(view).largest
+    largest = view.found().largest
     grows = form is CHANGES["grow"] and is_long(view.known.kind, Deed.GROW)
     return room_in_words(largest + volume.volume.size if grows else largest)
 
@@ -158,7 +158,7 @@ async def _new_page(request: web.Request, typed: Typed, error: ApplianceError | 
         pool=shown(view),
         typed=typed,
         copied=is_long(view.known.kind, Deed.CREATE),
-        largest=room_in_words(seen_in(view).largest),
+        largest=room_in_words(view.found().largest),
     )
 
 
