@@ -11,7 +11,7 @@ from appliance.web.console.words import BINARY, Mark, memory
 KINDS: Mapping[PoolKind, str] = {
     PoolKind.LVM_THIN: "LVM, thin",
     PoolKind.LVM_THICK: "LVM, thick",
-    PoolKind.DIRECTORY: "Files in a directory. Clones are instant where its file system shares blocks between files.",
+    PoolKind.DIRECTORY: "directory",
     PoolKind.MEMORY: "memory",
 }
 MEANINGS: Mapping[PoolKind, str] = {
@@ -41,12 +41,13 @@ UNDER_WAY: Mapping[Deed, str] = {
     Deed.RENAME: "being renamed",
     Deed.DELETE: "being deleted",
 }
-USES: Mapping[Use, str] = {
-    Use.USER: "",
-    Use.IMAGE: "an image",
-    Use.DEPLOYMENT: "a deployment",
-    Use.VM: "a virtual machine",
+USES: Mapping[Use, tuple[str, str]] = {
+    Use.USER: ("", ""),
+    Use.IMAGE: ("an image", "/images/"),
+    Use.DEPLOYMENT: ("a deployment", "/deployments/"),
+    Use.VM: ("a virtual machine", ""),
 }
+"""What a volume is for, in words, and where that is shown."""
 GONE = Mark("cross", "bad", "missing", "It cannot be looked at")
 _UNITS = tuple(reversed([(1024**power, unit) for power, unit in enumerate(BINARY) if power >= 2]))
 """From the largest to MiB: volumes are made in whole grains of some."""

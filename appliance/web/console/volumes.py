@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from appliance.errors import ApplianceError, NotFound
+from appliance.errors import ApplianceError
 from appliance.reconcile.pool_consequences import of_delete, of_roll_back
 from appliance.reconcile.pool_shown import PoolView, VolumeView
 from appliance.volume import Pool, Volume, check_may_copy
@@ -28,17 +28,10 @@ async def volume_of(request: web.Request) -> tuple[PoolView, VolumeView]:
     return view, view.volume(request.match_info["volume"])
 
 
-def seen_in(view: PoolView) -> Pool:
-    """The pool as it is found; raises NotFound ``pool-missing``."""
-    if view.seen is None:
-        raise NotFound("pool-missing", f"{view.known.name} cannot be looked at: {view.trouble}", "see to its disks")
-    return view.seen
-
-
 async def show(request: web.Request) -> web.Response:
     """GET /storage/{pool}/volumes/{volume}"""
     view, volume = await volume_of(request)
-    of, seen = shown(view), seen_in(view)
+    of, seen = shown(view), view.found()
     made = [each for each in view.volumes if each.volume.origin == volume.volume.id]
     kept = [each for each in made if each.volume.read_only and not each.known.golden]
     return render(
@@ -54,7 +47,7 @@ async def show(request: web.Request) -> web.Response:
         clones=[each for each in made if each not in kept],
         mark=pool_words.volume_mark(volume),
         volume_mark=pool_words.volume_mark,
-        use=pool_words.USES[volume.known.use],
+        uses=pool_words.USES,
     )
 
 
@@ -81,9 +74,9 @@ def actions_for(view: PoolView, volume: VolumeView) -> list[Button]:
     """The buttons of a volume, all of them always, so that nothing moves about."""
     link, busy = link_of(view, volume.volume), _busy(view, volume)
     troubled = busy or volume.volume.trouble
-    copying = troubled or _no_copies(seen_in(view))
+    copying = troubled or _no_copies(view.found())
     fixed = troubled or ("nobody writes it, so it stays as large as it is" if volume.volume.read_only else "")
-    delete = busy or of_delete(seen_in(view), volume.volume, volume.known).refused.rstrip(".")
+    delete = busy or of_delete(view.found(), volume.volume, volume.known).refused.rstrip(".")
     mark = (
         Button("Call it golden no longer", "star", f"{link}/golden", busy, value="no", menu=True)
         if volume.known.golden
