@@ -35,6 +35,7 @@ _STATUS_OF_CODE = {
     "helper-down": 503,
     "helper-gone": 503,
     "helper-silent": 503,
+    "storage-failed": 503,
     "store-failed": 503,
     "store-stuck": 503,
 }

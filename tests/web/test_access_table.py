@@ -36,6 +36,7 @@ OF_ADMINISTRATORS = re.compile(
     r"/api/v1/(users|audit|certificate|appliance|setup)\b|/settings/|/setup/|/network/interfaces\b"
     r"|/api/v1/machines/\{key\}/power(/certificate)?$|/machines/\{key\}/power-settings"
     r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$"
+    r"|/api/v1/storage/|/api/v1/pools/\{key\}/(consequences|extend|retire|examine|repair)$"
 )
 FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
@@ -49,7 +50,7 @@ def least(method: str, path: str) -> str:
     """The least role of an address that is not public."""
     if f"{method} {path}" in OWN:
         return "viewer"
-    if OF_ADMINISTRATORS.match(path):
+    if OF_ADMINISTRATORS.match(path) or (method, path) == ("POST", "/api/v1/pools"):
         return "admin"
     if method in ("GET", "HEAD"):
         return "operator" if FORMS.match(path) else "viewer"
@@ -168,6 +169,9 @@ def _as_it_should(role: str | None, wanted: str, status: int, code: str) -> bool
         ("PATCH", "/api/v1/machines/{key}", "operator"),
         ("GET", "/api/v1/users", "admin"),
         ("GET", "/settings", "viewer"),
+        ("GET", "/api/v1/pools", "viewer"),
+        ("POST", "/api/v1/pools", "admin"),
+        ("POST", "/api/v1/pools/{key}/volumes", "operator"),
         ("GET", "/settings/audit", "admin"),
         ("GET", "/account/tokens/new", "viewer"),
         ("DELETE", "/api/v1/tokens/{key}", "viewer"),

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from network_parts import network_parts
+from storage_bench import storage_of
 
 from appliance.events import Bus
 from appliance.machine import Machine, MachineId, State, parse_mac
@@ -112,6 +113,7 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         config_path=state_dir / "appliance.toml",
         domain="lab.test",
         fingerprint="ab" * 32,
+        storage=storage_of(store, bus, clock),
         config={},
     )
 

@@ -38,11 +38,14 @@ class Endpoint:
     """What users can change of the one thing that ``{key}`` names: its ETag, and what If-Match is compared with."""
     secret: bool = False
     """Its answer holds a secret, which is kept nowhere."""
+    or_task: bool = False
+    """It is done at once, or takes long: then it is answered with 202 and a task in the same shape."""
 
     @property
     def keyed(self) -> bool:
         """Whether it takes an Idempotency-Key: it makes something, or begins it."""
-        return self.method == "POST" and self.status in (201, 202) and not (self.public or self.secret)
+        makes = self.status in (201, 202) or self.or_task
+        return self.method == "POST" and makes and not (self.public or self.secret)
 
     @property
     def least(self) -> Role | None:

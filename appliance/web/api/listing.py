@@ -27,7 +27,9 @@ def params(listing: Listing) -> tuple[Param, ...]:
     return (
         *(Param(name, each.kind, each.says) for name, each in listing.filters.items()),
         Param("sort", Literal[sorts], f"the order, with - in front for descending; {listing.default} when left out"),
-        Param("limit", Annotated[int, msgspec.Meta(ge=1, le=listing.largest)], f"items of a page; {LIMIT} when left out"),
+        Param(
+            "limit", Annotated[int, msgspec.Meta(ge=1, le=listing.largest)], f"items of a page; {LIMIT} when left out"
+        ),
         Param("cursor", Annotated[str, msgspec.Meta(max_length=8000)], "`next` of the page before"),
     )
 

@@ -88,7 +88,7 @@ def _operation(of: Endpoint) -> dict[str, Any]:
         "summary": doc.partition("\n")[0],
         "operationId": f"{of.handler.__module__.rpartition('.')[2]}.{of.handler.__name__}",
         "parameters": [*_path_parameters(of.path), *map(_query, of.query), *_header_parameters(of)],
-        "responses": {str(of.status): _response(of), **_others(of)},
+        "responses": {str(each): _response(of, each) for each in _successes(of)} | _others(of),
         "x-role": role.value if role else "everybody",
     }
     if rest := doc.partition("\n")[2].strip():
@@ -122,11 +122,15 @@ def _header(name: str, says: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": False, "description": says, "schema": _TEXT}
 
 
-def _response(of: Endpoint) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": http.HTTPStatus(of.status).phrase}
+def _successes(of: Endpoint) -> tuple[int, ...]:
+    return (of.status, 202) if of.or_task else (of.status,)
+
+
+def _response(of: Endpoint, status: int) -> dict[str, Any]:
+    said: dict[str, Any] = {"description": http.HTTPStatus(status).phrase}
     if of.gives is not None:
         said["content"] = _content(of.gives)
-    names = {"ETag": of.method == "GET" or (of.version is not None and of.status == 200), "Location": of.status == 202}
+    names = {"ETag": of.method == "GET" or (of.version is not None and status == 200), "Location": status == 202}
     headers = {name: {"schema": _TEXT} for name, there in names.items() if there}
     return said | ({"headers": headers} if headers else {})
 

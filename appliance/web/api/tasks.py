@@ -134,12 +134,18 @@ async def cancel(request: web.Request) -> web.Response:
 
 async def shown(request: web.Request, task: str, status: int = 202) -> web.Response:
     """A task as the answer; with 202, where it can be looked at again."""
+    found = await detail(request, task)
+    shown_task = answer(found, status)
+    if status == 202:
+        shown_task.headers["Location"] = f"/api/v1/tasks/{found.id}"
+    return shown_task
+
+
+async def detail(request: web.Request, task: str) -> TaskDetail:
+    """A task as a part of an answer."""
     services = request.app[SERVICES]
     view = await task_view(services.store, task, services.clock())
-    shown_task = answer(TaskDetail(**_fields(view), result=msgspec.to_builtins(view.result)), status)
-    if status == 202:
-        shown_task.headers["Location"] = f"/api/v1/tasks/{view.task.id}"
-    return shown_task
+    return TaskDetail(**_fields(view), result=msgspec.to_builtins(view.result))
 
 
 def _fields(view: TaskView) -> dict[str, Any]:
