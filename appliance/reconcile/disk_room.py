@@ -18,3 +18,11 @@ def check_room(descriptor: int, needed: int) -> None:
             f" for the state, and {needed / 1e9:.1f} GB are needed at least"
         )
         raise ApplianceError("upload-failed", message, "delete images that nobody needs, or free other space")
+
+
+def append(descriptor: int, chunk: bytes) -> None:
+    """Write all of it where there is room for it; raises as ``check_room`` does, and OSError."""
+    check_room(descriptor, len(chunk))
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]

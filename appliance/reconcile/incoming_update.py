@@ -10,7 +10,7 @@ import msgspec
 from appliance.errors import Invalid
 from appliance.half_upload import Half, Identity
 from appliance.on_disk import put
-from appliance.reconcile.disk_room import check_room
+from appliance.reconcile.disk_room import append, check_room
 from appliance.reconcile.half_file import read_note, storing
 from appliance.updates.bundle import LARGEST, NAME, Bundle
 
@@ -95,7 +95,7 @@ class IncomingUpdate:
             async for chunk in chunks:
                 size += len(chunk)
                 check_size(size)
-                await asyncio.to_thread(_write, descriptor, chunk)
+                await asyncio.to_thread(append, descriptor, chunk)
             await asyncio.to_thread(os.fsync, descriptor)
         finally:
             os.close(descriptor)
@@ -131,10 +131,3 @@ def check_size(size: int) -> None:
     if size > LARGEST:
         text = f"this is no update: it has more than {LARGEST >> 30} GiB"
         raise Invalid("bundle-unreadable", text, "choose the .raucb file", "file")
-
-
-def _write(descriptor: int, chunk: bytes) -> None:
-    check_room(descriptor, len(chunk))
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
