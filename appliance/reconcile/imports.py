@@ -31,10 +31,10 @@ from appliance.machine import check_length, check_name
 from appliance.on_disk import sync
 from appliance.reconcile import audit, leftovers
 from appliance.reconcile.converting import converted
-from appliance.reconcile.disk_room import check_room
+from appliance.reconcile.disk_room import append, check_room
 from appliance.reconcile.leftovers import Aside
 from appliance.reconcile.recognising import looked_at
-from appliance.reconcile.record import Tell, record
+from appliance.reconcile.record import Tell, announce, record
 from appliance.store import catalogue
 from appliance.store.store import Store
 
@@ -197,10 +197,7 @@ class Imports:
         text = f"without content here: {shown}; upload the same files again under the same names"
         log.warning("%s", text)
         event = Event("daemon.trouble", self._clock(), text, "the state was restored from a backup without them")
-        try:
-            await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            log.warning("that is not in the events: %s", error.message)
+        await announce(self._store, self._bus, event)
 
     async def preload(self, directories: Sequence[Path]) -> None:
         """Add the images that came with the product, where the catalogue lacks their names.
@@ -394,8 +391,5 @@ async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[byte
 
 
 def _write(descriptor: int, chunk: bytes, digest: "hashlib._Hash") -> None:
-    check_room(descriptor, len(chunk))
     digest.update(chunk)
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    append(descriptor, chunk)

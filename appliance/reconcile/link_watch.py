@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.links import ASK_FOR_ALL, Link, read
 from appliance.reconcile.link_news import Condition, LinkNews, News
-from appliance.reconcile.record import record
+from appliance.reconcile.record import announce
 from appliance.reconcile.surviving import Surviving
 from appliance.store.store import Store
 
@@ -119,12 +118,7 @@ class LinkWatch:
         return self._news.due()
 
     async def _tell(self, news: News) -> None:
-        """Everybody who looks, at once; and the store, where that takes anything."""
         log.warning("%s; %s", news.text, news.reason)
         detail = {"interface": news.interface, "cables": news.reach.cables, "condition": news.reach.condition}
         event = Event("network.link", self._clock(), news.text, news.reason, detail=detail)
-        try:
-            await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            self._bus.publish(event)
-            log.warning("that is in no timeline: %s", error.message)
+        await announce(self._store, self._bus, event)

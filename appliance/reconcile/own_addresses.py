@@ -9,14 +9,13 @@ import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.network import held
 from appliance.networking.layout import Layout
 from appliance.networking.reached import Held, reached_by, told
 from appliance.privileged.client import Privileged
 from appliance.privileged.verbs.network import Status
-from appliance.reconcile.record import record
+from appliance.reconcile.record import announce
 from appliance.reconcile.surviving import Surviving
 from appliance.store.store import Store
 
@@ -108,10 +107,7 @@ class OwnAddresses:
         text = told(before, found)
         log.info("%s", text)
         event = Event("certificate.changed", self._clock(), text, "its addresses changed, or what they are for")
-        try:
-            await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            log.warning("that is in no timeline: %s", error.message)
+        await announce(self._store, self._bus, event)
         return True
 
     async def _layout(self) -> Layout | None:

@@ -1,13 +1,17 @@
 """Events stored in the transaction of what they tell about, published once that is durable."""
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
+from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.reconcile.precondition import PRECONDITIONS
 from appliance.store import events
 from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Tell = Callable[[Event], None]
@@ -36,3 +40,12 @@ async def record(store: Store, bus: Bus, job: Callable[[sqlite3.Connection, Tell
     for event in told:
         bus.publish(event)
     return result
+
+
+async def announce(store: Store, bus: Bus, event: Event) -> None:
+    """Tell of what happened by itself: everybody who looks, at once; and the store, where that takes anything."""
+    try:
+        await record(store, bus, lambda _, tell: tell(event))
+    except ApplianceError as error:
+        bus.publish(event)
+        log.warning("that is in no timeline: %s", error.message)

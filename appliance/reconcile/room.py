@@ -12,9 +12,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
-from appliance.reconcile.record import record
+from appliance.reconcile.record import announce
 from appliance.reconcile.surviving import Surviving
 from appliance.store.store import Store
 
@@ -153,7 +152,8 @@ class Room:
             await asyncio.to_thread(self._reserve.take)
         if text := news(before, self.level, seen, now - self._since):
             log.warning("%s", text)
-            await self._tell(Event("state.room", now, text, HINT if self.level > before else "", detail=self._detail()))
+            hint = HINT if self.level > before else ""
+            await announce(self._store, self._bus, Event("state.room", now, text, hint, detail=self._detail()))
 
     def _settled(self) -> Space:
         """The room there is, once the reserve was given up where it had to be."""
@@ -162,14 +162,6 @@ class Room:
             return seen
         self._reserve.give_up()
         return self._look()
-
-    async def _tell(self, event: Event) -> None:
-        """Everybody who looks, at once; and the store, where that takes anything."""
-        try:
-            await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            self._bus.publish(event)
-            log.warning("that is in no timeline: %s", error.message)
 
     def _detail(self) -> dict[str, object]:
         assert self.space is not None, "it was just looked at"

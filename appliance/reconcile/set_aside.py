@@ -7,10 +7,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from appliance.errors import ApplianceError
 from appliance.events import Bus, Event
 from appliance.networking.served import Aside
-from appliance.reconcile.record import record
+from appliance.reconcile.record import announce
 from appliance.reconcile.surviving import Surviving
 from appliance.store.store import Store
 
@@ -62,8 +61,4 @@ class SetAside:
             self._again()
 
     async def _tell(self, text: str, reason: str) -> None:
-        event = Event(KIND, self._clock(), text, reason)
-        try:
-            await record(self._store, self._bus, lambda _, tell: tell(event))
-        except ApplianceError as error:
-            log.warning("that is in no timeline: %s", error.message)
+        await announce(self._store, self._bus, Event(KIND, self._clock(), text, reason))
