@@ -161,7 +161,7 @@ class Agents:
 
         def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             now = self._clock()
-            session = self._session(db, token)
+            session = tokens.get_session(db, token)
             machine = machines.get(db, session.machine)
             attempt = attempts.live_of(db, machine.id)
             returns = attempt is not None and attempt.step is not None and attempt.step.actor is Actor.BOOT
@@ -224,12 +224,12 @@ class Agents:
 
     async def work(self, token: str, server: str) -> Work | None:
         """The step that is due for this agent, with its parameters; None when there is none."""
-        if not await self._store.read(lambda db: has_work(db, self._session(db, token))):
+        if not await self._store.read(lambda db: has_work(db, tokens.get_session(db, token))):
             return None  # nearly always: that changes nothing, and waits for no disk
 
         def job(db: sqlite3.Connection, tell: Tell) -> Work | None:
             now = self._clock()
-            session = self._session(db, token)
+            session = tokens.get_session(db, token)
             attempt = attempts.live_of(db, session.machine)
             if attempt is None or attempt.step is None or not has_work(db, session):
                 return None
@@ -299,7 +299,7 @@ class Agents:
         """The machine's state in words for its screen."""
 
         def job(db: sqlite3.Connection) -> str:
-            machine = machines.get(db, self._session(db, token).machine)
+            machine = machines.get(db, tokens.get_session(db, token).machine)
             deployment = deployments.of_machine(db, machine.id)
             words = [machine.state.value]
             words += [f"({machine.failed_reason})"] if machine.failed_reason else []
@@ -379,12 +379,6 @@ class Agents:
         if not await self._store.read(job):
             raise Denied("token-unknown", "this token does not open this image now")
         return self._image_path(image)
-
-    def _session(self, db: sqlite3.Connection, token: str) -> MachineSession:
-        session = tokens.session(db, token)
-        if session is None:
-            raise Denied("session-unknown", "this session has ended", "restart the machine")
-        return session
 
 
 def _objection(token: BootToken, session: MachineSession | None, taken_by: str, now: float) -> Refusal | None:

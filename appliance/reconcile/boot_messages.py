@@ -31,9 +31,7 @@ class MachineMessages:
         """Those of the maintenance stack that holds this machine token; an unproven one's are dropped."""
 
         def job(db: sqlite3.Connection) -> None:
-            session = tokens.session(db, token)
-            if session is None:
-                raise Denied("session-unknown", "this session has ended", "restart the machine")
+            session = tokens.get_session(db, token)
             if session.proven:
                 self._keep(db, session.machine, STACK, session.hash, text)
 

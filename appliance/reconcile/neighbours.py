@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from appliance.errors import Denied
 from appliance.events import Bus, Event
 from appliance.machine import in_rescue
 from appliance.netboot.fleet import Neighbour
@@ -33,9 +32,7 @@ class MachineNeighbours:
         kept = [shown(each) for each in heard[:MOST]]
 
         def job(db: sqlite3.Connection, tell: Tell) -> None:
-            session = tokens.session(db, token)
-            if session is None:
-                raise Denied("session-unknown", "this session has ended", "restart the machine")
+            session = tokens.get_session(db, token)
             machine = machines.get(db, session.machine)
             if not session.proven or in_rescue(machine) or machine.inventory is None:
                 return

@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from appliance.catalogue import ImageId
+from appliance.errors import Denied
 from appliance.machine import MachineId
 from appliance.store.documents import one
 from appliance.workflow import AttemptId, DeploymentId
@@ -115,6 +116,14 @@ def session_of(db: sqlite3.Connection, machine: MachineId) -> MachineSession | N
     """The present session of a machine."""
     row = one(db, "SELECT * FROM machine_sessions WHERE machine = ?", machine)
     return MachineSession(*row) if row else None
+
+
+def get_session(db: sqlite3.Connection, token: str) -> MachineSession:
+    """The session that a machine token opens; raises Denied ``session-unknown``."""
+    found = session(db, token)
+    if found is None:
+        raise Denied("session-unknown", "this session has ended", "restart the machine")
+    return found
 
 
 def session_by_poll(db: sqlite3.Connection, poll: str) -> MachineSession | None:
