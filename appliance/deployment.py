@@ -8,6 +8,7 @@ from typing import Any
 from appliance.catalogue import Image, ImageId, disk_obstacle
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
+from appliance.wiping import WipeMethod
 from appliance.workflow import DeploymentId
 
 
@@ -81,6 +82,8 @@ class Deployment:
     requirements: Requirements = field(default_factory=Requirements)
     ssh_keys: tuple[str, ...] = ()
     wipe_on_release: bool = False
+    wipe_method: WipeMethod = WipeMethod.AUTOMATIC
+    """How its release wipes the disk."""
     wanted: Wanted = Wanted.RELEASED
     wanted_machine: MachineId | None = None
     """The machine that the user chose; None lets the requirements choose."""

@@ -36,6 +36,7 @@ KINDS: dict[str, str] = {
     "attempt.done": "an attempt ended well",
     "attempt.failed": "an attempt failed",
     "step.done": "a step of an attempt is done",
+    "disk.wiped": "a disk was wiped: how, how long it took, what was read back",
     "resident.active": "a deployed system reported active",
     "deployment.changed": "a user changed a deployment, or asked something of it",
     "image.changed": "an image was added or deleted",

@@ -9,6 +9,7 @@ from typing import Any, NewType
 
 from appliance.errors import Conflict, Invalid
 from appliance.rescue import Rescue
+from appliance.wiping import Wiped
 
 MacAddress = NewType("MacAddress", str)
 """Six octets, lower case, colon separated."""
@@ -163,6 +164,8 @@ class Machine:
     """Words that users sort machines by, sorted; see ``check_tags``."""
     rescue: Rescue | None = None
     """What a user wants of a rescue; None: nothing."""
+    wiped: tuple[Wiped, ...] = ()
+    """The last wipe of each of its disks, newest first."""
     inventory: dict[str, Any] | None = None
     """As the agent sent it (ARCHITECTURE.md, Inventory), checked for shape at the border."""
 

@@ -26,7 +26,7 @@ KNOWN_BY = {"storage": ("privileged.client", "privileged.verb")}
 WORDS = {
     "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
-    "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "export", "pool",
+    "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "export", "pool", "wiping",
     "half_upload", "intake", "fetch_source", "imageformat",
     "power_switch", "power_order", "power_known", "power_found", "toml_edit", "toml_sections", "updates", "__init__",
 }  # fmt: skip

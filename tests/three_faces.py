@@ -402,6 +402,7 @@ _REQUIREMENTS = {
     "tags": ("requirements", "--tag"),
     "ssh_keys": ("ssh_keys", "--ssh-key"),
     "wipe": ("wipe_on_release", "--wipe-on-release"),
+    "wipe_method": ("wipe_method", "--wipe-method"),
 }
 _DEPLOYMENT = "deployment_requirements.html deployment_access.html"
 

@@ -15,6 +15,7 @@ from appliance.cli.sshkeys import key_option, keys_in
 from appliance.deployment import DELIVERIES
 from appliance.errors import Invalid
 from appliance.sizes import parse_size
+from appliance.wiping import WipeMethod
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANY = "any"
@@ -89,6 +90,13 @@ def requirement_options(command: F) -> F:
     return command
 
 
+def wipe_method_option(command: F) -> F:
+    """How its release wipes the disk."""
+    choice = click.Choice([each.value for each in WipeMethod])
+    helped = "How it is wiped: by the strongest way that the disk has (automatic), or this way and nothing weaker."
+    return click.option("--wipe-method", type=choice, help=helped)(command)
+
+
 @click.command()
 @click.argument("name")
 @click.option("--image", required=True, shell_complete=known("/images"), help="The image to run, by name or id.")
@@ -98,9 +106,12 @@ def requirement_options(command: F) -> F:
 @requirement_options
 @key_option("--ssh-key")
 @click.option("--wipe-on-release", is_flag=True, help="Wipe the disk when it is released.")
+@wipe_method_option
 def create(key_files: tuple[Path, ...], **given: Any) -> None:
     """Make a deployment; nothing is touched before it is started."""
     body = {name: given[name] for name in ("name", "image", "delivery", "machine", "disk", "wipe_on_release")}
+    if given["wipe_method"]:
+        body["wipe_method"] = given["wipe_method"]
     made = api().make("/deployments", {**body, "requirements": _asked({}, given), "ssh_keys": keys_in(key_files)})
     click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
 
@@ -128,6 +139,7 @@ def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 @key_option("--ssh-key")
 @click.option("--no-ssh-keys", is_flag=True, help="Nobody may log in by SSH from the next deploy on.")
 @click.option("--wipe-on-release/--keep-on-release", default=None, help="Whether its disk is wiped on release.")
+@wipe_method_option
 def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bool, **given: Any) -> None:
     """Change what a deployment asks for; what runs goes on as it is until the next start or deploy.
 
@@ -135,7 +147,8 @@ def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bo
     """
     connected, path = api(), f"/deployments/{segment(deployment)}"
     before, seen = connected.seen(path)
-    change = {name: given[name] for name in ("name", "image", "wipe_on_release") if given[name] is not None}
+    plain = ("name", "image", "wipe_on_release", "wipe_method")
+    change = {name: given[name] for name in plain if given[name] is not None}
     if key_files or no_ssh_keys:
         change["ssh_keys"] = keys_in(key_files)
     if (wanted := _asked(before["requirements"], given)) != before["requirements"]:

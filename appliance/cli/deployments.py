@@ -96,7 +96,7 @@ def show(deployment: str, json_out: bool) -> None:
             "disk": f"{disk['serial'] or disk['wwn']}, {disk['model']}" if disk else "",
             "asks for": ", ".join(_asks_for(found, wanted)),
             "ssh keys": len(found["ssh_keys"]) or "",
-            "on release": "its disk is wiped" if found["wipe_on_release"] else "",
+            "on release": f"its disk is wiped ({found['wipe_method']})" if found["wipe_on_release"] else "",
             "host keys": ", ".join(found["host_keys"]),
             "created": moment(found["created"]),
         }

@@ -144,6 +144,19 @@ def show(machine: str, json_out: bool) -> None:
         fields({"disk": ", ".join(str(name) for name in names if name)})
 
 
+    for wiped in found["wiped"]:
+        fields({"wiped": ", ".join([moment(wiped["at"]), *_wiped(wiped)])})
+
+
+def _wiped(record: dict[str, Any]) -> list[str]:
+    """Which disk, how, and what was read back."""
+    read = "all of it" if record["whole"] else decimal_size(record["bytes_read"])
+    believed = f"{read} read back" if record["verified"] else "not verified"
+    names = [record["serial"] or record["wwn"], decimal_size(record["bytes"]), record["method"], believed]
+    hidden = f"{decimal_size(record['hidden_bytes'])} hidden" if record["hidden_bytes"] else ""
+    return [str(each) for each in (*names, hidden, *record["tried"]) if each]
+
+
 def _vlan(neighbour: dict[str, Any]) -> str:
     return f", VLAN {neighbour['vlan']}" if neighbour.get("vlan") else ""
 

@@ -15,6 +15,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments
 from appliance.store.store import Store
+from appliance.wiping import check_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class DeploymentChange:
     ssh_keys: Sequence[str] | None = None
     """All of them from the next deploy on."""
     wipe_on_release: bool | None = None
+    wipe_method: str | None = None
 
 
 class Changes:
@@ -60,6 +62,8 @@ class Changes:
         if change.image is not None:
             after = replace(after, image=catalogue.image(db, change.image).id)
         asked = replace(after.requirements, tags=check_tags(after.requirements.tags, "requirements.tags"))
+        if change.wipe_method is not None:
+            after = replace(after, wipe_method=check_method(change.wipe_method))
         return replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
@@ -129,5 +133,6 @@ def _changes(before: Deployment, after: Deployment) -> list[str]:
         "requirements": "requirements",
         "ssh_keys": "SSH keys",
         "wipe_on_release": "wipe on release",
+        "wipe_method": "way to wipe",
     }
     return [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]

@@ -6,6 +6,7 @@ from typing import Any
 from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
 from appliance.rescue import opened
+from appliance.wiping import Wiped, wiped, with_wiped
 from appliance.workflow import (
     BUSY_STATE,
     CONFIGURE,
@@ -21,7 +22,9 @@ from appliance.workflow import (
 
 
 def machine_after(machine: Machine, attempt: Attempt) -> Machine:
-    """The machine in the state that the attempt has brought it to."""
+    """The machine in the state that the attempt has brought it to, and with the record of a disk that it wiped."""
+    if record := record_of_wipe(attempt):
+        machine = replace(machine, wiped=with_wiped(machine.wiped, record))
     match attempt.status:
         case Status.LIVE:
             return machine if machine.state is BUSY_STATE[attempt.kind] else moved(machine, BUSY_STATE[attempt.kind])
@@ -33,6 +36,13 @@ def machine_after(machine: Machine, attempt: Attempt) -> Machine:
             after = replace(after, rescue=None) if attempt.kind in _RESCUES else after
             return replace(after, hand_over="reboot") if kexec_hung(attempt) else after
     return machine
+
+
+def record_of_wipe(attempt: Attempt) -> Wiped | None:
+    """What its last step has told of a disk that it wiped; None where that was no wipe."""
+    if attempt.finished != WIPE_DISK:
+        return None
+    return wiped(attempt.results.get(WIPE_DISK, {}), attempt.step_started)
 
 
 _RESCUES = (Kind.RESCUE, Kind.END_RESCUE)

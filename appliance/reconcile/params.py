@@ -123,7 +123,7 @@ def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
 
 
 def _wipe(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
-    return {"disk": _disk(disk), **_agreement(around, disk)}
+    return {"disk": _disk(disk), **_agreement(around, disk), "method": around.deployment.wipe_method}
 
 
 _PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {

@@ -7,11 +7,12 @@ from typing import Any
 from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import Machine
-from appliance.reconcile.outcome import deployment_after, machine_after
+from appliance.reconcile.outcome import deployment_after, machine_after, record_of_wipe
 from appliance.reconcile.record import Tell
 from appliance.reconcile.tasks import follow
 from appliance.store import attempts, deployments, machines, tokens
-from appliance.workflow import HAND_OVER, RESTART, STEPS, Attempt, DeploymentId, Kind, Status
+from appliance.wiping import in_words, remarks
+from appliance.workflow import HAND_OVER, RESTART, STEPS, WIPE_DISK, Attempt, DeploymentId, Kind, Status
 
 LEAVING = (HAND_OVER, RESTART)
 """Steps after which the machine runs this maintenance stack no longer."""
@@ -64,6 +65,8 @@ def _events(before: Attempt | None, after: Attempt, old: Machine, new: Machine, 
     for step in after.steps[before.index if before else 0 : after.index]:
         result = after.results.get(step, {})
         events.append(event("step.done", f"{STEPS[step].label}: done", step=step, result=result))
+        if step == WIPE_DISK and (record := record_of_wipe(after)):
+            events.append(event("disk.wiped", in_words(record), remarks(record), result=result))
     ended = after.status is not Status.LIVE and (before is None or before.status is Status.LIVE)
     if ended and after.status is Status.FAILED:
         events.append(event("attempt.failed", f"{after.kind} failed", after.reason, code=after.code))

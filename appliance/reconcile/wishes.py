@@ -62,6 +62,7 @@ from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, tokens
 from appliance.store.store import Store
 from appliance.task import Task
+from appliance.wiping import WipeMethod, check_method
 from appliance.workflow import DeploymentId
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class NewDeployment:
     requirements: Requirements = field(default_factory=Requirements)
     ssh_keys: tuple[str, ...] = ()
     wipe_on_release: bool = False
+    wipe_method: str = WipeMethod.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,7 @@ class Wishes:
                 requirements=replace(new.requirements, tags=check_tags(new.requirements.tags, "requirements.tags")),
                 ssh_keys=check_lines(new.ssh_keys),
                 wipe_on_release=new.wipe_on_release,
+                wipe_method=check_method(new.wipe_method),
                 wanted_machine=machine.id if machine else None,
                 wanted_disk=new.disk or None,
                 machine_uuid=secrets.token_hex(16),

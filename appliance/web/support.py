@@ -44,7 +44,7 @@ _OF_MACHINE = (
 _OF_LEASE = ("interface", "address", "mac", "hostname", "state", "until")
 _OF_DEPLOYMENT = (
     "id", "name", "image", "delivery", "machine", "wanted", "wanted_machine", "generation", "wipe_on_release",
-    "created",
+    "wipe_method", "created",
 )  # fmt: skip
 _OF_ENTRY = ("at", "who", "role", "via", "address", "action", "kind", "subject", "name", "outcome")
 """Of the audit log who did what; not what a value was before and after."""

@@ -95,13 +95,14 @@ async def test_deployments_images_and_kernels_are_changed(qrm: Cli, tmp_path: Pa
         "rack-3",
         "--no-ssh-keys",
     )
-    await qrm.run("deployments", "set", "web-1", *change, "--keep-on-release")
+    assert "its disk is wiped (automatic)" in (await qrm.run("deployments", "show", "web-1")).out
+    await qrm.run("deployments", "set", "web-1", *change, "--keep-on-release", "--wipe-method", "overwrite")
     shown = (await qrm.run("deployments", "show", "web-1", "--json")).json
     assert shown["image"]["name"] == "other"
     assert shown["requirements"] == {
         "cpus": 2, "memory_bytes": None, "disk_bytes": None, "firmware": None, "tags": ["fast"],
     }  # fmt: skip
-    assert (shown["ssh_keys"], shown["wipe_on_release"]) == ([], False)
+    assert (shown["ssh_keys"], shown["wipe_on_release"], shown["wipe_method"]) == ([], False, "overwrite")
     assert "asks for    2 CPUs, tag fast" in (await qrm.run("deployments", "show", "web-1")).out
     assert "say what to change" in (await qrm.run("deployments", "set", "web-1", "--cpus", "2", code=2)).err
     assert "write a whole number" in (await qrm.run("deployments", "set", "web-1", "--cpus", "0", code=2)).err

@@ -201,7 +201,7 @@ class Played:
     async def waits_for_its_wipe(self):
         """A deployment that is to be wiped was released, and the machine is back in the stack."""
         await self.usable()
-        await self.world.deploy(wipe_on_release=True)
+        await self.world.deploy(wipe_on_release=True, wipe_method="overwrite")
         await self.world.act("start")
         await self.installs()
         await self.reports_active()

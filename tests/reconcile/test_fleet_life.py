@@ -84,9 +84,17 @@ async def test_the_timeline_tells_it_all_with_reasons(world, node):
 async def test_a_wiping_release_wipes_only_the_deployments_disk(world, node):
     await node.waits_for_its_wipe()
     assert await state(node) == "releasing"
-    work = await node.step(WIPE_DISK)
+    work = await node.work()
     assert (work.params["disk"]["serial"], work.params["owned"]) == ("S1", True)
+    assert work.params["method"] == "overwrite"
+    disk = {"serial": "S1", "wwn": None, "model": "Fast 1", "bytes": 1 << 30}
+    await node.report(work, result={"disk": disk, "method": "overwrite", "verified": True, "seconds": 60})
     assert await state(node) == "idle"
+    (record,) = (await node.seen()).wiped
+    assert (record.serial, record.method, record.verified, record.at) == ("S1", "overwrite", True, world.now)
+    (event,) = await world.events("disk.wiped")
+    assert event.text.startswith("Fast 1, serial S1 is wiped by overwriting it with zeros")
+    assert event.machine == (await node.seen()).id
 
 
 async def test_a_release_before_anything_was_written_wipes_nothing(world, node):

@@ -27,6 +27,7 @@ from appliance.server_tls import ServerTls
 from appliance.store import attempts, catalogue, deployments, events, machines
 from appliance.store.store import Store
 from appliance.web.services import Services
+from appliance.wiping import Wiped
 from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, Status, begin, steps_for
 from tests.people import ADMIN
 
@@ -36,6 +37,10 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDuTLVbhy3jUWqeSsBzZxTHfDGDCvGhsJZbgb
 RANGE = AddressRange(IPv4Address("10.77.0.50"), IPv4Address("10.77.0.200"))
 SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"), ranges=(RANGE,))
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8m3n0aQ0sOAO1VtHNnBq0b8yq1j2x8fS7PfYjv0k1d"
+WIPED = Wiped(
+    NOW - 86400, "S4EVNX0R00013", "", "Samsung PM893", 480_103_981_056, "automatic", "discard", True, 95.0, 36_000_000,
+    False, True, 4096, (f"ATA secure erase: {HOSTILE}",),
+)  # fmt: skip
 
 
 def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Services:
@@ -292,6 +297,7 @@ def _machine(db: sqlite3.Connection, number: int, row: Row, image: Image, now: f
         failed_code="image-checksum" if row.reason else "",
         failed_reason=row.reason,
         notes="Rack 7, unit 12. Ask the storage team before it is switched off." if row.name == "node-13" else "",
+        wiped=(WIPED,) if row.name == "node-13" else (),
     )
     machines.put(db, machine)
     disks = [disk("sda", f"S4EVNX0R{number:05d}", 480_103_981_056, row.content)]

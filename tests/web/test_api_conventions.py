@@ -197,14 +197,16 @@ async def test_a_deployment_is_changed_until_the_next_deploy(admin: World) -> No
     await admin.image("other")
     await admin.api("POST", "/deployments", 201, json={"name": "web-1", "image": "demo"})
     change = {"name": "web-2", "image": "other", "requirements": {"cpus": 2}, "wipe_on_release": True}
+    change["wipe_method"] = "secure-erase"
     changed = await admin.api("PATCH", "/deployments/web-1", json=change)
     assert (changed["name"], changed["image"]["name"], changed["wipe_on_release"]) == ("web-2", "other", True)
-    assert changed["requirements"]["cpus"] == 2
+    assert (changed["requirements"]["cpus"], changed["wipe_method"]) == (2, "secure-erase")
     (event, *_) = (await admin.api("GET", "/events?deployment=web-2"))["items"]
-    assert event["text"] == "admin changed web-1: name, image, requirements, wipe on release"
+    assert event["text"] == "admin changed web-1: name, image, requirements, wipe on release, way to wipe"
     for body, status, field in (
         ({"name": "No Name"}, 422, "name"),
         ({"ssh_keys": ["private"]}, 422, "ssh_keys"),
+        ({"wipe_method": "burn"}, 422, "wipe_method"),
         ({"image": "none"}, 404, "image"),
         ({"machine": "m1"}, 422, "machine"),
     ):

@@ -29,6 +29,8 @@ def test_a_complete_form_is_a_wish() -> None:
     assert made.requirements.disk_bytes == 20 * 10**9
     assert made.requirements.firmware == "uefi"
     assert (made.disk, made.wipe_on_release, made.ssh_keys) == (None, True, (KEY,))
+    assert made.wipe_method == "automatic"
+    assert wish(typed({**GOOD, "wipe_method": "discard"})).wipe_method == "discard"
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -21,12 +21,22 @@ async def test_a_deployment_is_changed_and_shown_as_it_is(fleet: Visitor) -> Non
     assert 'name="cpus" inputmode="numeric" value="8"' in page
     assert 'name="memory" inputmode="decimal" value="16"' in page
     form = {"name": "batch-2", "image": "rocky-10", "cpus": "4", "memory": "1.5", "tags": "gpu, rack-7", "wipe": "yes"}
+    form["wipe_method"] = "overwrite"
     await fleet.post("/deployments/batch-1/edit", data=form)
     made = await fleet.services.store.read(lambda db: deployments.get(db, "batch-2"))
     assert (made.requirements.cpus, made.requirements.memory_bytes) == (4, 3 << 29)
     assert made.requirements.tags == ("gpu", "rack-7")
-    assert made.wipe_on_release
+    assert (made.wipe_on_release, made.wipe_method) == (True, "overwrite")
+    assert "the disk is wiped: zeros are written to all of it" in said(await fleet.get("/deployments/batch-2"))
+    assert 'value="overwrite" selected' in await fleet.get("/deployments/batch-2/edit")
     assert "tags gpu, rack-7" in said(await fleet.get("/deployments/batch-2"))
+
+
+async def test_a_machine_shows_how_its_disks_were_wiped(fleet: Visitor) -> None:
+    page = said(await fleet.get("/machines/node-13"))
+    assert "Samsung PM893, 480 GB, S4EVNX0R00013 : discard, 36 MB read back" in page
+    assert "before that ATA secure erase" in page
+    assert "4096 bytes that it hides (HPA or DCO) were perhaps not reached" in page
 
 
 @pytest.mark.parametrize(
@@ -38,6 +48,7 @@ async def test_a_deployment_is_changed_and_shown_as_it_is(fleet: Visitor) -> Non
         ({"tags": "Ümlaut"}, "tag"),
         ({"image": "gone"}, "there is no image"),
         ({"ssh_keys": "not a key"}, "is not an SSH public key"),
+        ({"wipe_method": "burn"}, "'burn' is no way to wipe a disk"),
     ],
 )
 async def test_what_is_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(

@@ -29,6 +29,7 @@ class DeploymentChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     )
     """All of them from the next deploy on."""
     wipe_on_release: bool | None = None
+    wipe_method: shapes.WipeMethodName | None = None
 
 
 class ImageChangeIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +61,7 @@ async def deployment(request: web.Request) -> web.Response:
         _requirements(given.requirements),
         given.ssh_keys,
         given.wipe_on_release,
+        given.wipe_method,
     )
     changed = await _changes(request).deployment(key(request), change, request[USER])
     view = await deployment_view(services.store, str(changed.id))

@@ -42,6 +42,7 @@ async def create(request: web.Request) -> web.Response:
         requirements=Requirements(asked.cpus, asked.memory_bytes, asked.disk_bytes, asked.firmware, tuple(asked.tags)),
         ssh_keys=tuple(given.ssh_keys),
         wipe_on_release=given.wipe_on_release,
+        wipe_method=given.wipe_method,
     )
     made = await request.app[SERVICES].wishes.create_deployment(new, request[USER])
     return await _shown(request, _id(made), 201)

@@ -50,8 +50,9 @@ def machine(view: MachineView, now: float) -> shapes.MachineOut:
 
 
 def machine_detail(view: MachineView, now: float) -> shapes.MachineDetail:
-    """A machine with its inventory."""
-    return shapes.MachineDetail(**_machine(view, now), inventory=view.machine.inventory)
+    """A machine with its inventory, and how its disks were wiped."""
+    wiped = [msgspec.convert(each, shapes.WipedOut, from_attributes=True) for each in view.machine.wiped]
+    return shapes.MachineDetail(**_machine(view, now), inventory=view.machine.inventory, wiped=wiped)
 
 
 def _machine(view: MachineView, now: float) -> dict[str, Any]:
@@ -157,6 +158,7 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         requirements=msgspec.convert(of.requirements, shapes.RequirementsOut, from_attributes=True),
         ssh_keys=list(of.ssh_keys),
         wipe_on_release=of.wipe_on_release,
+        wipe_method=of.wipe_method,
         wanted_machine=of.wanted_machine,
         wanted_disk=of.wanted_disk,
         machine=_on(on),

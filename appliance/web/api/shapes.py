@@ -60,6 +60,9 @@ class MachineIn(_In):
     remove_tags: Tags = []
 
 
+WipeMethodName = Literal["automatic", "sanitize", "secure-erase", "discard", "overwrite"]
+
+
 class RequirementsIn(_In):
     """What a machine must have at least."""
 
@@ -83,6 +86,8 @@ class DeploymentIn(_In):
     requirements: RequirementsIn | None = None
     ssh_keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=20_000)]], msgspec.Meta(max_length=100)] = []
     wipe_on_release: bool = False
+    wipe_method: WipeMethodName = "automatic"
+    """How that is done; what is weaker never stands in for what was asked for."""
 
 
 class ActionIn(_In):
@@ -231,10 +236,38 @@ class MachineOut(_Out):
     disks_summary: str
 
 
+class WipedOut(_Out):
+    """The last wipe of one disk. ``at`` is Unix time."""
+
+    at: float
+    serial: str
+    wwn: str
+    model: str
+    bytes: int
+    asked: str
+    method: str
+    """What was done in the end."""
+    verified: bool
+    """Whether reading back showed nothing of what was there."""
+    seconds: float
+    bytes_read: int
+    """Read back."""
+    whole: bool
+    """Whether that was all of the disk."""
+    zeros: bool
+    """Whether everything that was read back was zero."""
+    hidden_bytes: int
+    """That the disk has and does not show: what is in them was perhaps not reached."""
+    tried: list[str]
+    """Ways that were not believed before, each with the reason."""
+
+
 class MachineDetail(MachineOut):
     """A machine with its inventory, as its agent sent it."""
 
     inventory: dict[str, Any] | None
+    wiped: list[WipedOut] = []
+    """The last wipe of each of its disks, newest first."""
 
 
 class EventOut(_Out):
@@ -338,6 +371,7 @@ class DeploymentOut(_Out):
     requirements: RequirementsOut
     ssh_keys: list[str]
     wipe_on_release: bool
+    wipe_method: str
     wanted_machine: str | None
     wanted_disk: str | None
     machine: MachineReference | None

@@ -28,7 +28,7 @@ def machine(db: sqlite3.Connection, key: str) -> Any:
 def deployment(db: sqlite3.Connection, key: str) -> Any:
     """Of a deployment."""
     found = deployments.get(db, key)
-    asked = (found.image, found.requirements, found.ssh_keys, found.wipe_on_release)
+    asked = (found.image, found.requirements, found.ssh_keys, found.wipe_on_release, found.wipe_method)
     return found.id, found.name, *asked, found.wanted, found.generation, found.machine
 
 

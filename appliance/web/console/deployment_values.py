@@ -11,6 +11,7 @@ from appliance.reconcile.consequences import describe
 from appliance.reconcile.wishes import NewDeployment
 from appliance.sizes import in_unit, parse_size
 from appliance.ssh_keys import check_lines
+from appliance.wiping import WipeMethod, check_method
 
 FIELDS = (
     "name",
@@ -25,6 +26,7 @@ FIELDS = (
     "disk",
     "ssh_keys",
     "wipe",
+    "wipe_method",
 )
 MEMORY_UNIT, DISK_UNIT = "GiB", "GB"
 """What a number without a unit counts, as in ``qrm``."""
@@ -49,6 +51,7 @@ def typed(values: Mapping[str, str]) -> Typed:
     """The form's fields as text; those that are missing are empty."""
     found = {name: str(values.get(name, "")).strip() for name in FIELDS}
     found["disk_rule"] = "named" if found["disk_rule"] == "named" else "empty"
+    found["wipe_method"] = found["wipe_method"] or WipeMethod.AUTOMATIC
     return Typed(found)
 
 
@@ -77,6 +80,7 @@ def stored(deployment: Deployment, image: str) -> dict[str, str]:
         "tags": " ".join(wanted.tags),
         "ssh_keys": "\n".join(deployment.ssh_keys),
         "wipe": "yes" if deployment.wipe_on_release else "",
+        "wipe_method": deployment.wipe_method,
     }
 
 
@@ -119,7 +123,12 @@ def wish(form: Typed) -> NewDeployment:
     values = form.values
     wanted = requirements(form)
     keys = keys_of(form)
-    for check in (lambda: check_name(values["name"]), lambda: check_lines(keys)):
+    checks = (
+        lambda: check_name(values["name"]),
+        lambda: check_lines(keys),
+        lambda: check_method(values["wipe_method"]),
+    )
+    for check in checks:
         try:
             check()
         except Invalid as error:
@@ -136,6 +145,7 @@ def wish(form: Typed) -> NewDeployment:
         requirements=wanted,
         ssh_keys=keys,
         wipe_on_release=bool(values["wipe"]),
+        wipe_method=values["wipe_method"],
     )
 
 

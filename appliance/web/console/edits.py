@@ -40,7 +40,12 @@ async def save_deployment(request: web.Request) -> web.Response:
     form = typed({name: value for name, value in sent.items() if isinstance(value, str)})
     values = form.values
     change = DeploymentChange(
-        values["name"], values["image"] or None, requirements(form), keys_of(form), bool(values["wipe"])
+        values["name"],
+        values["image"] or None,
+        requirements(form),
+        keys_of(form),
+        bool(values["wipe"]),
+        values["wipe_method"],
     )
     if not form.errors:
         try:

@@ -13,6 +13,7 @@ from appliance.deployment import content_in_words
 from appliance.machine import State
 from appliance.web.console import words
 from appliance.web.console.power_words import chip
+from appliance.wiping import MEANINGS, done_by, remarks
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 FILTERS = (
@@ -29,6 +30,8 @@ FILTERS = (
     words.sentence,
     words.key_fingerprint,
     words.pairs_of_hex,
+    done_by,
+    remarks,
 )
 TOLD = (words.moment, words.clock, words.iso)
 """Those that show a time, in the zone of whoever looks."""
@@ -49,6 +52,7 @@ def renderer(known: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], str
         "mark_named": lambda name: words.mark(State(name)),
         "OFFLINE": words.OFFLINE,
         "power_chip": chip,
+        "WIPE_MEANINGS": MEANINGS,
         **known,
     }
     made.filters |= {each.__name__: each for each in FILTERS}
