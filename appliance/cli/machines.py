@@ -143,7 +143,6 @@ def show(machine: str, json_out: bool) -> None:
         names = [disk.get("serial"), decimal_size(disk.get("bytes")), disk.get("model"), content]
         fields({"disk": ", ".join(str(name) for name in names if name)})
 
-
     for wiped in found["wiped"]:
         fields({"wiped": ", ".join([moment(wiped["at"]), *_wiped(wiped)])})
 

@@ -10,7 +10,7 @@ from appliance.machine import MacAddress
 from appliance.netboot.policy import MaintenanceStack, NextEntry
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange
-from appliance.workflow import CONFIGURE, GROW, PREPARE, WIPE_DISK, WRITE
+from appliance.workflow import CONFIGURE, GROW, PREPARE, WRITE
 from tests.people import ADA
 
 
