@@ -11,11 +11,13 @@ class Found:
     """One thing by name."""
 
     kind: str
-    """``machine``, ``deployment``, ``image`` or ``kernel``; ``sighting``: an interface that is no machine's."""
+    """``machine``, ``deployment``, ``image``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface that is no
+    machine's."""
     id: str
+    """Of a volume the number of its pool and its own id, with a slash between."""
     name: str
     note: str
-    """What tells it from others of a like name: a state, an interface; empty for nothing."""
+    """What tells it from others of a like name: a state, an interface, its pool; empty for nothing."""
     todo: str = ""
     """What to do about it, where it was found by the code on its screen."""
 
@@ -26,13 +28,17 @@ _QUERIES = {
     "deployment": "SELECT id, name, '' FROM deployments WHERE name LIKE :like ESCAPE '\\'",
     "image": "SELECT id, name, '' FROM images WHERE name LIKE :like ESCAPE '\\'",
     "kernel": "SELECT id, name, '' FROM kernels WHERE name LIKE :like ESCAPE '\\'",
+    "pool": "SELECT id, name, '' FROM pools WHERE retired IS NULL AND name LIKE :like ESCAPE '\\'",
+    "volume": "SELECT id, name, place FROM (SELECT v.pool || '/' || v.id AS id, v.name AS name,"
+    " 'in ' || p.name AS place FROM volumes v JOIN pools p ON p.id = v.pool WHERE p.retired IS NULL)"
+    " WHERE name LIKE :like ESCAPE '\\'",
 }
 
 
 def named(db: sqlite3.Connection, text: str, most: int) -> list[Found]:
     """What has ``text`` in its name, or in the address of an interface; ``most`` of each kind, exact matches first."""
     values = {"like": f"%{_literal(text)}%", "exact": text, "begin": f"{_literal(text)}%", "most": most}
-    order = " ORDER BY name <> :exact, name NOT LIKE :begin ESCAPE '\\', name LIMIT :most"
+    order = " ORDER BY lower(name) <> :exact, name NOT LIKE :begin ESCAPE '\\', name LIMIT :most"
     found: list[Found] = []
     for kind, query in _QUERIES.items():
         cursor = db.execute(query + order, values)

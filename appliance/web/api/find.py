@@ -23,8 +23,10 @@ class FoundOut(msgspec.Struct):
     """One thing that was found."""
 
     kind: str
-    """``machine``, ``deployment``, ``image`` or ``kernel``; ``sighting``: an interface that is no machine's yet."""
+    """``machine``, ``deployment``, ``image``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface that is no
+    machine's yet."""
     id: str
+    """Of a volume the number of its pool and its own id, with a slash between."""
     name: str
     note: str
     """What it waits for, where it was found by the code on its screen; otherwise what tells it from others."""

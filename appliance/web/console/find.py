@@ -1,5 +1,5 @@
-"""Anything by name: pages, things to do, machines, deployments, images, kernels; machines by the codes on their screens
-too. The palette of Ctrl-K shows it."""
+"""Anything by name: pages, things to do, machines, deployments, images, kernels, pools, volumes; machines by the codes
+on their screens too. The palette of Ctrl-K shows it."""
 
 from dataclasses import dataclass
 
@@ -42,6 +42,8 @@ class Act:
 ACTS = (
     Act("/deployments/new", "New deployment", "plus", "create deploy install run"),
     Act("/images/new", "Upload an image", "upload", "add"),
+    Act("/storage/new", "New pool", "plus", "create storage lvm disks directory", Role.ADMIN),
+    Act("/storage/adopt", "Adopt a volume group", "hard-drive", "pool lvm storage", Role.ADMIN),
     Act("/kernels/new", "Upload a kernel", "upload", "add initrd"),
     Act("/machines?state=failed", "Machines that failed", "server", "trouble error", Role.VIEWER),
     Act("/machines?state=maintenance", "Machines in maintenance", "wrench", "new", Role.VIEWER),
@@ -70,6 +72,8 @@ _PLACES = {
     "deployment": ("/deployments/", "layers"),
     "image": ("/images/", "disc-3"),
     "kernel": ("/kernels?q=", "cpu"),
+    "pool": ("/storage/", "hard-drive"),
+    "volume": ("/storage/", "hard-drive"),
     "sighting": ("/network/seen?q=", "network"),
 }
 
@@ -100,6 +104,8 @@ def _fits(typed: list[str], words: str) -> bool:
 def _result(found: finding.Found) -> Result:
     prefix, icon = _PLACES[found.kind]
     key = found.name if found.kind == "kernel" else found.id
+    if found.kind == "volume":
+        key = key.replace("/", "/volumes/")
     # What its screen says stands in its timeline, with what came before.
     tab = "/timeline" if found.kind == "machine" and found.todo else ""
     note = f"{found.note}. To do: {found.todo}" if found.todo else found.note

@@ -1,7 +1,6 @@
 """A pool as a whole: adopted, retired, checked and repaired; what is lost is said exactly, and agreed to by name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -49,21 +48,22 @@ def act_page(
     request: web.Request, title: str, button: str, foreseen: Consequences, back: str, error: ApplianceError | None
 ) -> web.Response:
     """What it would mean; a refusal that came with the answer stands in place of the button."""
-    if error is not None and error.code != "confirmation-needed":
-        foreseen, error = replace(foreseen, refused=f"{error.message}; {error.hint}"), None
-    if error is not None:
-        error = wrong_word(foreseen)
-    return confirm_page(
+    mistyped = error is not None and error.code == "confirmation-needed"
+    refused = foreseen.refused or (f"{error.message}; {error.hint}" if error and not mistyped else "")
+    page = confirm_page(
         request,
         title=title,
         texts=foreseen.texts,
         confirm=foreseen.confirm,
         button=button,
         back=back,
-        refused=foreseen.refused,
+        refused=refused.rstrip("."),
         danger=foreseen.destroys,
-        wrong=error,
+        wrong=wrong_word(foreseen) if mistyped else None,
     )
+    if error and not mistyped:
+        page.set_status(status_of(error))
+    return page
 
 
 def wrong_word(foreseen: Consequences) -> Conflict:

@@ -110,11 +110,11 @@ def _columns(names: Mapping[VolumeId, str]) -> dict[str, Callable[[VolumeView], 
 
 
 def _matches(view: VolumeView, query: Query) -> bool:
-    """Every word that was typed is in its name, its id, or that of what it was made from."""
+    """Every word that was typed is in its name, or begins its id."""
     if (narrowed := SHOWN.get(query.filters.get("state", ""))) and not narrowed(view):
         return False
-    where = f"{view.volume.name} {view.volume.id} {view.volume.origin or ''}".lower()
-    return all(word in where for word in query.filters.get("q", "").lower().split())
+    name, key = view.volume.name.lower(), view.volume.id
+    return all(word in name or key.startswith(word) for word in query.filters.get("q", "").lower().split())
 
 
 def actions_for(view: PoolView, role: Role) -> list[Button]:

@@ -1,5 +1,7 @@
 """Tasks: the strip under every page that opens to a drawer, the list of all, one with its log, and its end."""
 
+import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +10,7 @@ from appliance.errors import Conflict
 from appliance.reconcile.taskviews import TaskView, task_log, task_view, task_views
 from appliance.store.listing import Asked
 from appliance.store.tasks import LISTING
-from appliance.task import OPEN, Status
+from appliance.task import OPEN, STORAGE, Status, Task
 from appliance.web.certificate import CERTIFICATE
 from appliance.web.console.confirm import confirm_page
 from appliance.web.console.page import render, see_other, who
@@ -20,6 +22,19 @@ IN_STRIP = 20
 """Tasks that go on, and are in the drawer."""
 ENDED_IN_STRIP = 5
 FILTERS = ("status", "kind", "owner", "machine", "deployment")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The pool or volume that a task is about."""
+
+    word: str
+    name: str
+    link: str
+    """Empty where it is there no more."""
+    then: str = ""
+    """Where to go on once a check has ended."""
+
 
 MARKS = {
     Status.WAITING: Mark("dots", "busy", "waiting"),
@@ -64,9 +79,28 @@ async def show(request: web.Request) -> web.Response:
     services, key = request.app[SERVICES], request.match_info["key"]
     view = await task_view(services.store, key, services.clock())
     log = await task_log(services.store, key)
-    return render(
-        request, "task.html", view=view, task=view.task, log=log, marks=MARKS, goes_on=view.task.status in OPEN
-    )
+    goes_on, place = view.task.status in OPEN, await _place(request, view.task)
+    return render(request, "task.html", view=view, task=view.task, log=log, marks=MARKS, goes_on=goes_on, place=place)
+
+
+async def _place(request: web.Request, task: Task) -> Place | None:
+    """What is kept of the pool or the volume that it is about; the pool itself may be gone."""
+    if task.kind not in STORAGE:
+        return None
+    from appliance.store import pools  # who has no pools does without it
+
+    def job(db: sqlite3.Connection) -> Place | None:
+        pool = pools.find(db, task.arguments["pool"])
+        volume = pools.volume(db, task.arguments["volume"]) if task.arguments.get("volume") else None
+        if pool is None:
+            return None
+        link = "" if pool.retired else f"/storage/{pool.id}"
+        if volume is not None:
+            return Place("Volume", volume.name, link and f"{link}/volumes/{volume.id}")
+        then = f"{link}/repair" if task.kind == "pool.examine" and task.status is Status.DONE else ""
+        return Place("Pool", pool.name, link, link and then)
+
+    return await request.app[SERVICES].store.read(job)
 
 
 async def ask_cancel(request: web.Request) -> web.Response:
