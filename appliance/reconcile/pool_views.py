@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from appliance.errors import ApplianceError
 from appliance.pool import KnownPool, KnownVolume, Work
@@ -15,7 +15,7 @@ from appliance.storage.driver import Hears, unheard
 from appliance.storage.lvm import Asks
 from appliance.store import pools
 from appliance.store.store import Store
-from appliance.volume import VolumeId
+from appliance.volume import Pool, VolumeId
 
 __all__ = ["PoolView", "PoolViews", "VolumeView"]
 
@@ -29,33 +29,50 @@ class PoolViews:
         self._store, self._rooms = store, rooms
 
     async def pools(self) -> list[PoolView]:
-        """All that are not retired, by name; LVM is asked once for all of them."""
+        """All that are not retired, by name; LVM is asked once for all of them, behind the store."""
         on = replace(self._rooms.on, helper=_OneReport(self._rooms.on.helper))
-        return [await self._seen(each, on) for each in await self._store.read(pools.every)]
+        known = await self._store.read(lambda db: [_beside(db, each) for each in pools.every(db)])
+        return [await self._seen(each, on) for each in known]
 
     async def pool(self, key: str) -> PoolView:
         """The one with this name or number; raises NotFound ``pool-unknown``."""
-        return await self._seen(await self._store.read(lambda db: pools.get(db, key)))
+        return await self._seen(await self._store.read(lambda db: _beside(db, pools.get(db, key))))
 
     async def groups(self) -> list[Group]:
         """Volume groups that are no pools here: each may be made one."""
         ours = {each.place for each in await self._store.read(pools.every)}
         return [each for each in await self._rooms.groups() if each.uuid not in ours]
 
-    async def _seen(self, pool: KnownPool, on: Surroundings | None = None) -> PoolView:
+    async def _seen(self, beside: "_Beside", on: Surroundings | None = None) -> PoolView:
         seen, trouble = None, ""
-        works, kept = await self._store.read(lambda db: _beside(db, pool))
         try:
-            seen = await self._rooms.driver(pool, on=on).look()
+            seen = await self._rooms.driver(beside.pool, on=on).look()
         except ApplianceError as error:
             trouble = error.message
-        there = {each.id for each in seen.volumes} if seen else set(kept)
-        lost = tuple(each for each in kept.values() if each.id not in there)
-        return PoolView(pool, seen, trouble or (seen.trouble if seen else ""), tuple(works), lost, kept)
+        lost = await self._lost(beside, seen) if seen else ()
+        trouble = trouble or (seen.trouble if seen else "")
+        return PoolView(beside.pool, seen, trouble, tuple(beside.works), lost, beside.volumes)
+
+    async def _lost(self, before: "_Beside", seen: Pool) -> tuple[KnownVolume, ...]:
+        """Of which something was kept before the look, and is still: what is deleted meanwhile is not lost."""
+        gone = before.volumes.keys() - {each.id for each in seen.volumes}
+        if not gone:
+            return ()
+        after = await self._store.read(lambda db: _beside(db, before.pool))
+        gone &= after.volumes.keys() - {each.volume for each in after.works}
+        return tuple(each for key, each in before.volumes.items() if key in gone)
 
 
-def _beside(db: sqlite3.Connection, pool: KnownPool) -> tuple[list[Work], dict[VolumeId, KnownVolume]]:
-    return pools.works(db, pool.id), pools.volumes(db, pool.id)
+class _Beside(NamedTuple):
+    """What is kept of a pool."""
+
+    pool: KnownPool
+    works: list[Work]
+    volumes: dict[VolumeId, KnownVolume]
+
+
+def _beside(db: sqlite3.Connection, pool: KnownPool) -> _Beside:
+    return _Beside(pool, pools.works(db, pool.id), pools.volumes(db, pool.id))
 
 
 class _OneReport:
