@@ -1,7 +1,7 @@
 """Runs inside the full tree, as root, and picks the maintenance stack's root out of it.
 
-Called as `python3 -m builder.inside_stack INPUT OUTPUT`: INPUT holds the lists and the `root` overlay, OUTPUT gets
-`tree` (the new root), `early` (what the first initrd stage needs), `vmlinuz` and `facts.json`.
+Called as `python3 -m builder.inside_stack INPUT OUTPUT`: INPUT holds the recipes `stack` and `handover`, OUTPUT gets
+`tree` (the new root), `early` (what the first initrd stage needs), `vmlinuz`, `handover-modules` and `facts.json`.
 """
 
 import compileall
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import trim
+from . import kernel_modules, trim
 
 ROOT = Path("/")
 EARLY_MODULES = ("loop", "squashfs", "overlay")
@@ -48,9 +48,9 @@ def run(*command: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def main(given: Path, out: Path) -> None:
+def main(recipes: Path, out: Path) -> None:
     """The whole pick, in order: later steps look at what earlier ones kept."""
-    tree = out / "tree"
+    given, tree = recipes / "stack", out / "tree"
     release = next((ROOT / "usr/lib/modules").iterdir()).name
     run("depmod", release)
     modules = keep_modules(release, (given / "modules.list").read_text(), tree)
@@ -65,6 +65,7 @@ def main(given: Path, out: Path) -> None:
     link_busybox(tree)
     run("depmod", "-b", str(tree), release)
     early(release, tree, out / "early")
+    modules_to_hand_over(release, (recipes / "handover" / "modules.list").read_text(), out / "handover-modules")
     shutil.copyfile(ROOT / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
     installed = sorted(path.name for path in (ROOT / "usr/share/doc").iterdir())
     facts = {"kernel": release, "modules": len(modules), "firmware": firmware, "installed": installed}
@@ -229,6 +230,12 @@ def early(release: str, tree: Path, target: Path) -> None:
     for name in EARLY_MODULES:
         source = next((tree / "usr/lib/modules" / release / "kernel").rglob(f"{name}.ko"))
         shutil.copyfile(source, target / source.name)
+
+
+def modules_to_hand_over(release: str, rules: str, target: Path) -> None:
+    """What the hand-over initrd needs of this kernel; it is compressed for the firmware's sake."""
+    archive = kernel_modules.archive(ROOT / "usr/lib/modules" / release, rules, ROOT / "usr/lib/firmware")
+    target.write_bytes(lzma.compress(archive, check=lzma.CHECK_CRC32))
 
 
 if __name__ == "__main__":

@@ -30,4 +30,6 @@ forget_secrets() {
         [ ! -f "$each" ] || shred -u "$each"
     done
     rm -rf "$secrets" "$run/ca" "$run/ca.der" "$run/ca.pem" "$run/time" "$run/curl.said"
+    rmdir "$run"/* "$run" 2>/dev/null
+    return 0
 }

@@ -26,6 +26,7 @@ install() {
         inst_simple "$moddir/$file" "/usr/lib/qrm-root/$file"
     done
     inst_simple "$moddir/udhcpc.script" /usr/lib/qrm-root/udhcpc.script
+    chmod 755 "$initdir/usr/lib/qrm-root/udhcpc.script"
     inst_hook cmdline 90 "$moddir/hook-cmdline.sh"
     inst_hook mount 10 "$moddir/hook-mount.sh"
     inst_hook emergency 10 "$moddir/hook-emergency.sh"

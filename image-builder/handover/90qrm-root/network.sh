@@ -51,13 +51,17 @@ bring_up() {
         trouble 40 "no link on $card ($(address_of "$card"))" "check the cable and the switch port"
         return 1
     fi
-    if ! udhcpc -i "$card" -s "$here/udhcpc.script" -p "$run/udhcpc.pid" -n -t 10 -T 1 >/dev/null 2>&1; then
+    if ! (umask 022 && exec udhcpc -i "$card" -s "$here/udhcpc.script" -p "$run/udhcpc.pid" -n -t 10 -T 1 >/dev/null 2>&1); then
         trouble 40 "no DHCP server answers on $card ($(address_of "$card"))" \
             "check that the appliance serves this subnet; a switch port may take 50 s after power-on (spanning tree)"
         return 1
     fi
     mac=$(address_of "$card")
     address=$(ip -4 addr show dev "$card" | sed -n 's,^ *inet \([0-9.]*\).*,\1,p' | head -n 1)
+    if [ -z "$address" ]; then
+        trouble 40 "the address that was leased could not be set on $card" ""
+        return 1
+    fi
     well
 }
 

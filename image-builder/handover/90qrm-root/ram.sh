@@ -23,7 +23,10 @@ has_room() {
 mount_room() {
     [ ! -d "$run/image" ] || return 0
     mkdir -p "$run/image"
-    mount -t tmpfs -o "mode=0700,size=$((bytes + 1048576))" qrm-image "$run/image"
+    mount -t tmpfs -o "mode=0700,size=$((bytes + 1048576))" qrm-image "$run/image" || {
+        rmdir "$run/image"
+        return 1
+    }
 }
 
 fetch() {
@@ -33,11 +36,7 @@ fetch() {
     [ "$here_already" -ne "$bytes" ] || return 0
     url=$(value .ram.url)
     say now "fetching the image: $(((bytes - here_already) >> 20)) MiB"
-    {
-        printf '%s\n' "url = \"$url\"" 'speed-limit = 1' 'speed-time = 60' fail
-        [ "$here_already" -eq 0 ] || echo 'continue-at = -'
-        jq -r '"header = \"Authorization: Bearer \(.ram.token)\""' "$values"
-    } | ask "$image" "$bytes"
+    ask "$image" "$bytes" image_request
     case $status in 200 | 206) return 0 ;; esac
     if refused; then
         trouble 43 "$url: the appliance refused the image with status $status" "it needs a fresh boot"
@@ -45,6 +44,12 @@ fetch() {
     fi
     unanswered "$url"
     return 1
+}
+
+image_request() {
+    printf '%s\n' "url = \"$url\"" 'speed-limit = 1' 'speed-time = 60' fail
+    [ "$here_already" -eq 0 ] || echo 'continue-at = -'
+    jq -r '"header = \"Authorization: Bearer \(.ram.token)\""' "$values"
 }
 
 is_whole() {

@@ -15,7 +15,7 @@ quiet() {
 
 say() {
     # say LABEL TEXT: what is no printable ASCII is made a question mark, since much of it comes from a network.
-    printf '<5>qrm: %-11s%s\n' "$1:" "$(printf '%s' "$2" | tr -c ' -~' '?' | cut -c1-400)" >"$at/dev/kmsg"
+    printf '<5>qrm: %-11s%s\n' "$1:" "$(printf '%s' "$2" | tr -c ' -~' '?' | cut -c1-400)" >>"$at/dev/kmsg"
 }
 
 trouble() {

@@ -29,11 +29,11 @@ def iscsi:
     wrong("iscsi.root"; .root | text("UUID=" + uuid));
 
 def file:
-    wrong("files.path"; .path | text("/[^\\x00-\\x1f\\x7f]{1,1000}") and (split("/") | all(. != ".." and . != "."))),
+    wrong("files.path"; .path | text("/[^\\x00-\\x1f\\x7f]{1,1000}") and (split("/") | all(. != ".." and . != ".")) and (endswith("/") | not)),
     wrong("files.mode"; .mode | whole and . <= 4095),
     wrong("files.content"; .content | type == "string");
 
-[
+if length != 1 or (.[0] | type) != "object" then "they are no JSON object" else .[0] | [
     wrong("version"; .version == 1),
     wrong("delivery"; .delivery == "ram" or .delivery == "nfs" or .delivery == "iscsi"),
     wrong("hostname"; .hostname | text("[0-9A-Za-z](?:[0-9A-Za-z.-]{0,62}[0-9A-Za-z])?")),
@@ -41,4 +41,4 @@ def file:
     (if .delivery == "nfs" then .nfs | nfs else empty end),
     (if .delivery == "iscsi" then .iscsi | iscsi else empty end),
     ((.files // [])[] | file)
-] | unique | join(", ")
+] | unique | join(", ") end

@@ -12,7 +12,7 @@ get_values() {
     elif [ ! -s "$values" ]; then
         trade || return $?
     fi
-    wrong=$(jq -r -f "$here/values.jq" "$values" 2>/dev/null) || wrong="it is not a JSON object of version 1"
+    wrong=$(jq -rs -f "$here/values.jq" "$values" 2>/dev/null) || wrong="they are no JSON"
     if [ -n "$wrong" ]; then
         trouble 50 "the values of this attempt make no sense: $wrong" "retry the deployment"
         return 2
@@ -81,9 +81,9 @@ redeem() {
     mine=$secrets/machine-token
     [ -s "$mine" ] || head -c 32 /dev/urandom | sha256sum | cut -c1-64 >"$mine"
     redemption >"$secrets/redemption"
-    printf '%s\n' "url = \"$control/control/v1/root\"" "cacert = \"$run/ca.pem\"" "data-binary = \"@$secrets/redemption\"" \
-        'header = "Content-Type: application/json"' 'header = "Accept: application/json"' 'max-time = 60' |
-        ask "$secrets/answer" 1048576
+    ask "$secrets/answer" 1048576 printf '%s\n' "url = \"$control/control/v1/root\"" "cacert = \"$run/ca.pem\"" \
+        "data-binary = \"@$secrets/redemption\"" 'header = "Content-Type: application/json"' \
+        'header = "Accept: application/json"' 'max-time = 60'
     if [ "$status" = 200 ]; then
         mv "$secrets/answer" "$values"
     elif refused; then
@@ -98,7 +98,7 @@ redeem() {
 
 redemption() {
     # JSON of values that were all checked; none of them has a quote or a backslash.
-    uuid=$(tr A-F a-f <"$at/sys/class/dmi/id/product_uuid" 2>/dev/null)
+    uuid=$(cat "$at/sys/class/dmi/id/product_uuid" 2>/dev/null | tr A-F a-f)
     if matches "$uuid" '[0-9a-f-]{36}'; then uuid="\"$uuid\""; else uuid=null; fi
     firmware=bios
     [ ! -d "$at/sys/firmware/efi" ] || firmware=uefi
