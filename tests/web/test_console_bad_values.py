@@ -183,7 +183,7 @@ def urlencoded(values: dict[str, str]) -> bytes:
 
 CHOSEN = names(
     "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
-    "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers",
+    "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers", "wipe_method",
 )  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
