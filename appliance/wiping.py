@@ -153,5 +153,6 @@ def _text(said: object) -> str:
 
 
 def _count(said: object) -> int:
-    number = isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said < 1 << 63
-    return int(said) if number else 0  # type: ignore[call-overload, no-any-return]
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said < 1 << 63:
+        return int(said)
+    return 0
