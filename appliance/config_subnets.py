@@ -46,6 +46,8 @@ class SubnetSection:
     usual program when left out."""
     other_servers: Literal["refuse", "ignore"] | None = None
     """Whether addresses are given beside another DHCP server."""
+    network_roots: Literal["trust", "ask"] = "ask"
+    """Whether machines with a root on the network get it that restart by themselves, or once somebody lets them in."""
     identify_by: Literal["mac", "client-id"] = "mac"
     """What makes two DHCP messages those of the same client."""
     leases_per_port: int | None = None

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from appliance.catalogue import Image, ImageId, disk_obstacle
-from appliance.errors import Conflict, Invalid
+from appliance.catalogue import Image, ImageId
+from appliance.delivery import Delivery, check_image, memory_needed, on_disk
+from appliance.errors import Conflict
 from appliance.machine import Machine, MachineId, State
 from appliance.wiping import WipeMethod
 from appliance.workflow import DeploymentId
@@ -62,10 +63,11 @@ class DiskIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a deploy left on the disk, needed to boot it again."""
+    """What a deploy left behind, needed to boot it again."""
 
     generation: int
-    disk: DiskIdentity
+    disk: DiskIdentity | None
+    """Where its system is; None for one whose root is not on a disk of the machine."""
     esp_partuuid: str | None
     root_fsuuid: str | None
 
@@ -78,7 +80,7 @@ class Deployment:
     name: str
     image: ImageId
     created: float
-    delivery: str = "disk"
+    delivery: str = Delivery.DISK
     requirements: Requirements = field(default_factory=Requirements)
     ssh_keys: tuple[str, ...] = ()
     wipe_on_release: bool = False
@@ -111,7 +113,7 @@ class Deployment:
 
     @property
     def current(self) -> bool:
-        """Whether what its disk holds is what is wanted there: the image was written, and not asked for anew since."""
+        """Whether what its root holds is what is wanted there: the image was written, and not asked for anew since."""
         return self.installed is not None and self.installed.generation == self.generation
 
 
@@ -157,7 +159,7 @@ def choose_disk(machine: Machine, image: Image, wanted: str | None, least_bytes:
     smallest that fits. ``least_bytes`` is what the deployment requires, beside what the image needs. Raises Conflict
     with the reason for every disk that does not do.
     """
-    check_image(image, "disk")
+    check_image(image, Delivery.DISK)
     disks: Sequence[dict[str, Any]] = (machine.inventory or {}).get("disks") or []
     if wanted is not None:
         named = [disk for disk in disks if wanted in (disk.get("serial"), disk.get("wwn"))]
@@ -234,9 +236,25 @@ def _too_small(machine: Machine, requirements: Requirements) -> str | None:
     return None
 
 
+def choose_root(
+    machine: Machine, image: Image, delivery: str, wanted_disk: str | None, least_bytes: int | None
+) -> DiskIdentity | None:
+    """The disk of this machine that is to hold the root, as ``choose_disk``; None where the delivery needs no disk.
+
+    Raises Conflict with the reason where the machine does not do.
+    """
+    if on_disk(delivery):
+        return choose_disk(machine, image, wanted_disk, least_bytes)
+    check_image(image, delivery)
+    if (has := _memory(machine)) < (needed := memory_needed(image)):
+        text = f"{machine.name}: it has {has >> 20} MiB of memory, {image.name} needs {needed >> 20} to run from it"
+        raise Conflict("memory-too-small", text, "choose a machine with more memory", "machine")
+    return None
+
+
 def choose_machine(
     deployment: Deployment, image: Image, machines: Sequence[Machine], taken: frozenset[MachineId], recent: float
-) -> tuple[Machine, DiskIdentity]:
+) -> tuple[Machine, DiskIdentity | None]:
     """The machine and disk to use: the one chosen by the user, else the smallest by memory that fits.
 
     Machines that gave a sign since ``recent`` (Unix time) come first: the others wait for somebody to switch them on.
@@ -254,8 +272,8 @@ def choose_machine(
             reasons.append(f"{machine.name}: {objection}")
             continue
         try:
-            least = deployment.requirements.disk_bytes
-            return machine, choose_disk(machine, image, deployment.wanted_disk, least)
+            disk, least = deployment.wanted_disk, deployment.requirements.disk_bytes
+            return machine, choose_root(machine, image, deployment.delivery, disk, least)
         except Conflict as error:
             reasons.append(error.message)  # names the machine
     raise no_machine_fits("; ".join(reasons))
@@ -269,27 +287,3 @@ def no_machine_fits(why: str) -> Conflict:
 
 def _memory(machine: Machine) -> int:
     return int(((machine.inventory or {}).get("memory") or {}).get("bytes") or 0)
-
-
-DELIVERIES = ("disk",)
-
-
-def check_image(image: Image, delivery: str) -> None:
-    """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image."""
-    obstacle = disk_obstacle(image) if delivery == "disk" else ""
-    if obstacle:
-        raise Conflict(
-            "image-not-deployable", f"image {image.name} cannot be deployed to a disk: {obstacle}", "", "image"
-        )
-
-
-def check_delivery(delivery: str) -> str:
-    """The delivery, if this version can do it; raises Invalid otherwise."""
-    if delivery not in DELIVERIES:
-        raise Invalid(
-            "delivery-unknown",
-            f"delivery {delivery[:40]!r} is not available",
-            f"use {DELIVERIES[0]}",
-            "delivery",
-        )
-    return delivery

@@ -32,6 +32,10 @@ class Denied(ApplianceError):
     """Who asks may not have this (HTTP 401 for a missing or wrong proof, 403 otherwise)."""
 
 
+class TooEarly(ApplianceError):
+    """Who asks may have this later, and is to ask again (HTTP 425)."""
+
+
 def first_of(error: BaseException) -> BaseException:
     """The error that ended the rest, where tasks of a group have failed; any other as it is."""
     while isinstance(error, BaseExceptionGroup):

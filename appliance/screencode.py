@@ -23,6 +23,8 @@ class Waits(IntEnum):
     """The maintenance stack, which it cannot fetch."""
     ARCHITECTURE = 21
     """A maintenance stack for its processor, which there is not."""
+    ROOT = 22
+    """The hand-over initrd, which it cannot fetch."""
     DISK = 30
     """The disk that its deployment is on, which it does not find."""
     NETWORK = 40
@@ -35,6 +37,12 @@ class Waits(IntEnum):
     """A fresh boot: the appliance refused it."""
     TROUBLE = 44
     """The end of some other trouble in the maintenance stack."""
+    LET_IN = 45
+    """To be let in to its root: it restarted by itself."""
+    VALUES = 50
+    """Values of its attempt, or an image, that make sense to the hand-over initrd."""
+    MEMORY = 51
+    """More memory: its root does not fit in."""
     WORK = 60
     """Work: all is well."""
     STEP = 61
@@ -65,6 +73,22 @@ MEANINGS: Final = {
     Waits.ARCHITECTURE: Meaning(
         "there is no maintenance stack for its processor: the appliance has one for 64-bit x86 only",
         "switch it off, or leave it to its own disk: set unknown_machines for its subnet",
+    ),
+    Waits.ROOT: Meaning(
+        "it could not fetch the hand-over initrd, which gets its root",
+        "look at its screen for the error; let HTTP through",
+    ),
+    Waits.LET_IN: Meaning(
+        "it restarted by itself, and its root on the network is not given to it before somebody says so",
+        "let it in: on its page in the console, or by: qrm machines admit",
+    ),
+    Waits.VALUES: Meaning(
+        "the hand-over initrd cannot make anything of what it was told, or of the image",
+        "look at its screen, which tells more; retry the deployment, or re-deploy it",
+    ),
+    Waits.MEMORY: Meaning(
+        "its memory is too small to hold its root",
+        "give it more memory, or deploy the image in another way",
     ),
     Waits.DISK: Meaning(
         "no disk in it has the partition that its deployment starts from",

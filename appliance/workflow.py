@@ -114,12 +114,17 @@ BOOT_LOOP = 3
 """Boots within one step after which it is a loop and not slow firmware."""
 
 
-def steps_for(kind: Kind, *, system_runs: bool, wipe: bool = False) -> tuple[str, ...]:
-    """The names of the steps. ``system_runs``: a deployed system runs and has to be shut down first."""
+def steps_for(kind: Kind, *, system_runs: bool, wipe: bool = False, to_disk: bool = True) -> tuple[str, ...]:
+    """The names of the steps.
+
+    ``system_runs``: a deployed system runs and has to be shut down first; ``to_disk``: what is deployed is written to
+    a disk of the machine.
+    """
     down = (SHUT_DOWN, RETURN) if system_runs else ()
     match kind:
         case Kind.DEPLOY:
-            return (*down, PREPARE, WRITE, GROW, CONFIGURE, HAND_OVER, REPORT_ACTIVE)
+            written = (PREPARE, WRITE, GROW) if to_disk else ()
+            return (*down, *written, CONFIGURE, HAND_OVER, REPORT_ACTIVE)
         case Kind.START:
             return (HAND_OVER, REPORT_ACTIVE)
         case Kind.STOP:

@@ -24,7 +24,7 @@ MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network", "priv
 KNOWN_BY = {"storage": ("privileged.client", "privileged.verb")}
 """Beginnings of what a room of the middle knows of another: storage reaches LVM through the privileged helper only."""
 WORDS = {
-    "about", "accounts", "machine", "deployment", "catalogue", "workflow", "lease", "names", "rescue",
+    "about", "accounts", "machine", "deployment", "delivery", "catalogue", "workflow", "lease", "names", "rescue",
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
     "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "export", "pool", "wiping",
     "half_upload", "intake", "fetch_source", "imageformat",

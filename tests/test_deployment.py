@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from appliance.catalogue import Image, ImageId
+from appliance.delivery import check_delivery
 from appliance.deployment import (
     Deployment,
     Requirements,
-    check_delivery,
     choose_disk,
     choose_machine,
     content_in_words,

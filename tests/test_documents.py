@@ -19,7 +19,8 @@ from appliance import config
 from appliance.agent.steps import STEPS as AGENT_STEPS
 from appliance.catalogue import Image, ImageId
 from appliance.cli.main import COMMANDS, cli
-from appliance.deployment import DELIVERIES, Deployment, DiskIdentity
+from appliance.delivery import DELIVERIES
+from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import KINDS, Event, Progress
 from appliance.lab.plan import plan_machines
 from appliance.machine import Machine, MachineId, State, default_name, parse_mac

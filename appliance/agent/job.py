@@ -90,6 +90,8 @@ class Job:
     params: Params
     hardware: Hardware
     tell: Callable[[float, str], None]
+    send: Callable[[str, dict[str, Any]], None]
+    """Sends an object to a path of the control, however long it takes; raises Refused."""
     _last: float = field(default=-1e9)
     _fraction: float = 0.0
 

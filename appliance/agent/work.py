@@ -56,6 +56,7 @@ class Worker:
             params=Params(work.get("params") or {}),
             hardware=self.hardware,
             tell=lambda fraction, message: self._tell(job, fraction, message),
+            send=lambda path, body: self._send(job, path, body),
         )
         return job
 
@@ -87,6 +88,12 @@ class Worker:
             self._heed(self.control.call("POST", "report", body, timeout=PROGRESS_TIMEOUT).body)
         except Unreachable as error:
             self.screen.trouble(error)
+        except Refused as error:
+            _abandon_or_raise(error)
+
+    def _send(self, job: Job, path: str, body: dict[str, Any]) -> None:
+        try:
+            self.control.insist("POST", path, {"attempt": job.attempt, **body})
         except Refused as error:
             _abandon_or_raise(error)
 

@@ -112,6 +112,7 @@ def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> S
         dns=tuple(IPv4Address(each) for each in dns),
         ntp=tuple(IPv4Address(each) for each in section.ntp),
         domain=config.site.domain,
+        network_roots=section.network_roots,
         boot_program=section.boot_program or "",
         boot_port=config.boot.port,
         remote=remote,

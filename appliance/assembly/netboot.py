@@ -17,7 +17,7 @@ from appliance.machine import MacAddress
 from appliance.netboot import grub, ipxe
 from appliance.netboot.control import Control
 from appliance.netboot.dhcp.facts import DhcpSeen, Fact, LeaseEnded, LeaseGranted, Offered, Unserved
-from appliance.netboot.dhcp.served import UnknownPolicies
+from appliance.netboot.dhcp.served import RootPolicies, UnknownPolicies
 from appliance.netboot.dhcp.server import DhcpServer
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.forwarder import Forwarder
@@ -42,6 +42,8 @@ from appliance.reconcile.polls import Polls
 from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.residents import Residents
+from appliance.reconcile.root_document import RootFiles
+from appliance.reconcile.roots import Roots
 from appliance.store.leases import StoredLeases
 
 PER_SOURCE = 256
@@ -60,6 +62,7 @@ async def boot_files(ground: Ground) -> BootFiles:
         programs=boot.programs,
         stack=stack.directory,
         stack_path=stack.url_path,
+        stack_files=stack.files,
         ca_pem=ground.authority.pem,
         ca_fingerprint=ground.authority.fingerprint,
         port=boot.port,
@@ -75,13 +78,16 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         control=lambda address: files.site(address).control,
         ca_pem=files.ca_pem.decode(),
         package_proxies=_package_proxies(ground),
+        root_files=RootFiles(files.stack_path, files.stack_files),
     )
     unknown = UnknownPolicies(ground.subnets)
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
+    roots = Roots(ground.store, ground.bus, ground.clock, urls.server, RootPolicies(ground.subnets))
     return StoredFleet(
         Boots(*shared, unknown),
-        Agents(*shared, urls, imports.image_path),
+        Agents(*shared, urls, imports.image_path, roots),
         Residents(*shared, ground.presence),
+        roots,
         MachineMessages(ground.store, ground.clock),
         MachineNeighbours(ground.store, ground.bus, ground.clock),
         Polls(ground.store, ground.bell, ground.clock, ground.presence),

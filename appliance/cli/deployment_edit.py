@@ -12,7 +12,7 @@ from appliance.cli.completion import tags as known_tags
 from appliance.cli.context import api
 from appliance.cli.output import clean
 from appliance.cli.sshkeys import key_option, keys_in
-from appliance.deployment import DELIVERIES
+from appliance.delivery import DELIVERIES
 from appliance.errors import Invalid
 from appliance.sizes import parse_size
 from appliance.wiping import WipeMethod

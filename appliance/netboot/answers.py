@@ -1,6 +1,6 @@
 """What all answers to machines share: how an error is told, and the token that a request carries. Pure."""
 
-from appliance.errors import ApplianceError, Denied, Invalid, NotFound
+from appliance.errors import ApplianceError, Denied, Invalid, NotFound, TooEarly
 
 
 def status_of(error: ApplianceError) -> int:
@@ -12,6 +12,8 @@ def status_of(error: ApplianceError) -> int:
             return 401 if error.code == "session-unknown" else 403
         case Invalid():
             return 422
+        case TooEarly():
+            return 425
     return 409 if error.code in ("stale-step", "state-forbids") else 503
 
 

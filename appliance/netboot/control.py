@@ -31,6 +31,13 @@ class RedeemBody(msgspec.Struct):
     firmware: Literal["bios", "uefi"] = "bios"
 
 
+class LayerBody(msgspec.Struct):
+    """``POST /control/v1/root-layer``"""
+
+    attempt: Short
+    content: str
+
+
 class ReportBody(msgspec.Struct):
     """``POST /control/v1/report``"""
 
@@ -108,6 +115,8 @@ class Control:
         app.add_routes(
             [
                 web.post("/control/v1/redeem", self._redeem),
+                web.post("/control/v1/root", self._root),
+                web.post("/control/v1/root-layer", self._layer),
                 web.post("/control/v1/inventory", self._inventory),
                 web.post("/control/v1/boot-messages", self._messages),
                 web.post("/control/v1/neighbours", self._neighbours),
@@ -122,18 +131,17 @@ class Control:
         return app
 
     async def _redeem(self, request: web.Request) -> web.Response:
-        body = await _body(request, RedeemBody)
-        redemption = Redemption(
-            body.boot_token,
-            body.machine_token,
-            body.nonce,
-            parse_mac(body.mac),
-            tuple(parse_mac(mac) for mac in body.macs),
-            meaningful_uuid(body.uuid),
-            body.firmware,
-        )
-        welcome = await self._fleet.redeem(redemption, request.remote or "")
+        welcome = await self._fleet.redeem(await _redemption(request), request.remote or "")
         return _json(welcome)
+
+    async def _root(self, request: web.Request) -> web.Response:
+        told = await self._fleet.root(await _redemption(request), request.remote or "", _asked_at(request))
+        return _json(told)
+
+    async def _layer(self, request: web.Request) -> web.Response:
+        body = await _body(request, LayerBody)
+        await self._fleet.take_layer(_bearer(request), body.attempt, body.content)
+        return _json({})
 
     async def _inventory(self, request: web.Request) -> web.Response:
         inventory = await _body(request, dict[str, Any])
@@ -153,8 +161,7 @@ class Control:
 
     async def _work(self, request: web.Request) -> web.Response:
         token = _bearer(request)
-        server = request.transport.get_extra_info("sockname")[0] if request.transport else ""
-        work = await self._fleet.work(token, server)
+        work = await self._fleet.work(token, _asked_at(request))
         if work is None:
             return web.Response(status=204, headers={"X-Machine-State": await self._fleet.state(token)})
         return _json(work)
@@ -182,6 +189,24 @@ class Control:
         body = await _body(request, ObeyBody)
         await self._fleet.resident_report(_bearer(request), body.attempt, body.status, body.message[:500])
         return _json({})
+
+
+async def _redemption(request: web.Request) -> Redemption:
+    body = await _body(request, RedeemBody)
+    return Redemption(
+        body.boot_token,
+        body.machine_token,
+        body.nonce,
+        parse_mac(body.mac),
+        tuple(parse_mac(mac) for mac in body.macs),
+        meaningful_uuid(body.uuid),
+        body.firmware,
+    )
+
+
+def _asked_at(request: web.Request) -> str:
+    """Our address, as whoever asks sees it."""
+    return str(request.transport.get_extra_info("sockname")[0]) if request.transport else ""
 
 
 def _json(value: Any) -> web.Response:

@@ -131,6 +131,15 @@ class Fleet(Protocol):
     async def report(self, token: str, report: Report) -> bool:
         """Take a report; False tells the agent to abandon the step."""
 
+    async def root(self, redemption: Redemption, address: str, server: str) -> dict[str, Any]:
+        """Trade a boot token for what the hand-over initrd has to know; ``server`` is our address as it sees it.
+
+        Raises TooEarly where somebody has to let the machine in first.
+        """
+
+    async def take_layer(self, token: str, attempt: str, content: str) -> None:
+        """Keep what an agent has made of an image: ``content`` is a compressed archive, in base64."""
+
     async def image(self, token: str, image: int) -> Path:
         """The file of an image for the holder of this download token."""
 

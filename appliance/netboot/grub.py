@@ -6,13 +6,15 @@ GRUB's manual is the reference; `(http,ADDRESS:PORT)` is a web server as a devic
 """
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 from appliance.machine import MacAddress
 from appliance.netboot.fleet import Boot
 from appliance.netboot.ipxe import BUSY_SECONDS, PAUSES, Site, shown, stack_arguments
-from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NextEntry, NoStack
+from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NetworkRoot, NextEntry, NoStack
+from appliance.netboot.stack_files import HAND_OVER
 from appliance.screencode import MEANINGS, Waits, code
 
 _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
@@ -82,6 +84,8 @@ def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
     match boot.spec:
         case MaintenanceStack():
             what, body = "starting the maintenance stack", _stack(boot, site, mac)
+        case NetworkRoot():
+            what, body = "starting from the network", _network_root(boot, site, mac)
         case NoStack(architecture):
             what, body = f"there is no maintenance stack for {shown(architecture)}", _code(mac, Waits.ARCHITECTURE)
         case LocalDisk(esp_partuuid, _):
@@ -92,15 +96,24 @@ def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
 
 
 def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    said = "The maintenance stack could not be fetched"
+    return _linux(boot, site, mac, ("initrd",), said, Waits.STACK)
+
+
+def _network_root(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    return _linux(boot, site, mac, HAND_OVER, "What mounts its root could not be fetched", Waits.ROOT)
+
+
+def _linux(boot: Boot, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits) -> list[str]:
     at = f"{_device(site.server)}{site.stack}"
     # Shim checks the kernel's signature; nobody signs initrds.
     command = [
         f"if linux {at}/vmlinuz {stack_arguments(boot, site, mac)}; then",
-        f"  if initrd {at}/initrd; then boot; fi",
+        f"  if initrd {' '.join(f'{at}/{name}' for name in initrds)}; then boot; fi",
         "fi",
     ]
-    trouble = [f"echo 'The maintenance stack could not be fetched from {site.server}{site.stack}.'"]
-    return _retrying(command, [*trouble, *_code(mac, Waits.STACK), _report(site.server, mac, Waits.STACK)])
+    trouble = [f"echo '{said} from {site.server}{site.stack}.'"]
+    return _retrying(command, [*trouble, *_code(mac, waits), _report(site.server, mac, waits)])
 
 
 def _deployments_disk(esp_partuuid: str | None, site: Site, mac: MacAddress) -> list[str]:

@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from appliance.netboot.fleet import Boot, Fleet
 from appliance.netboot.idle_polls import COME, WAIT
 from appliance.netboot.policy import BootRequest
 from appliance.netboot.sending import SENT, Sent, send_file
+from appliance.netboot.stack_files import StackFile
 
 Fetched = Callable[[str, str, int], Awaitable[None]]
 """Told (client address, path, bytes) when a boot file has been sent."""
@@ -47,6 +48,8 @@ class BootFiles:
     port: int
     control_port: int
     extra: Path | None = None
+    stack_files: Mapping[str, StackFile] = field(default_factory=dict)
+    """The files of the stack by name."""
 
     def site(self, server: IPv4Address | str) -> ipxe.Site:
         """The URLs as a machine sees them that reaches us at this address."""
@@ -86,7 +89,7 @@ class BootHttp:
                 web.get("/boot/trouble/{mac}/{waits}", self._trouble, allow_head=False),
                 web.get("/boot/stack.json", self._stack_paths),
                 web.get("/boot/{name}", self._program),
-                web.get(self._files.stack_path + "/{name:vmlinuz|initrd}", self._stack),
+                web.get(self._files.stack_path + "/{name:vmlinuz|initrd|handover|handover-modules}", self._stack),
                 web.get("/ca.pem", self._ca),
                 web.get("/time", self._time),
                 web.get("/poll/{poll}", self._poll),

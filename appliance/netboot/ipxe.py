@@ -4,13 +4,15 @@ Once a script of ours runs, the machine is ours: what cannot be fetched is retri
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 from appliance.machine import MacAddress
 from appliance.netboot.fleet import Boot
-from appliance.netboot.policy import LocalDisk, MaintenanceStack, NextEntry, NoStack
+from appliance.netboot.policy import LocalDisk, MaintenanceStack, NetworkRoot, NextEntry, NoStack
+from appliance.netboot.stack_files import HAND_OVER
 from appliance.screencode import MEANINGS, Waits, code
 
 _UUID = re.compile(r"[0-9A-Fa-f-]{4,36}")
@@ -87,6 +89,8 @@ def script(boot: Boot, site: Site, mac: MacAddress) -> str:
     match boot.spec:
         case MaintenanceStack():
             what, body = "starting the maintenance stack", _stack(boot, site, mac)
+        case NetworkRoot():
+            what, body = "starting from the network", _network_root(boot, site, mac)
         case LocalDisk(esp_partuuid, root_fsuuid):
             host = urlsplit(site.server).hostname
             what, body = "starting from its disk", _local_disk(esp_partuuid, root_fsuuid, f"tftp://{host}", site, mac)
@@ -99,7 +103,7 @@ def script(boot: Boot, site: Site, mac: MacAddress) -> str:
 
 
 def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
-    """The kernel command line of the maintenance stack (ARCHITECTURE.md)."""
+    """The kernel command line of the maintenance stack, and of the hand-over initrd (ARCHITECTURE.md)."""
     values = {
         "qrm.server": site.server,
         "qrm.control": site.control,
@@ -114,11 +118,21 @@ def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
 
 
 def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
-    kernel = f"{site.server}{site.stack}/vmlinuz initrd=initrd {stack_arguments(boot, site, mac)}"
-    initrd = f"--name initrd {site.server}{site.stack}/initrd"
-    command = f"kernel {kernel} && initrd {initrd} && boot"
-    said = f"echo The maintenance stack could not be fetched from {site.server}{site.stack}: ${{why}}"
-    return _retrying(command, [said, *_code(mac, Waits.STACK), *_report(site, mac, Waits.STACK)])
+    said = "The maintenance stack could not be fetched"
+    return _linux(boot, site, mac, ("initrd",), said, Waits.STACK)
+
+
+def _network_root(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    return _linux(boot, site, mac, HAND_OVER, "What mounts its root could not be fetched", Waits.ROOT)
+
+
+def _linux(boot: Boot, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits) -> list[str]:
+    at = f"{site.server}{site.stack}"
+    named = " ".join(f"initrd={name}" for name in initrds)
+    kernel = f"{at}/vmlinuz {named} {stack_arguments(boot, site, mac)}"
+    fetched = " && ".join(f"initrd --name {name} {at}/{name}" for name in initrds)
+    trouble = [f"echo {said} from {at}: ${{why}}", *_code(mac, waits), *_report(site, mac, waits)]
+    return _retrying(f"kernel {kernel} && {fetched} && boot", trouble)
 
 
 def _no_stack(site: Site, mac: MacAddress) -> list[str]:

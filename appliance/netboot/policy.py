@@ -55,6 +55,13 @@ class MaintenanceStack:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkRoot:
+    """Boot the hand-over initrd, which gets the deployment's root; ``armed`` gives it the rights of the attempt."""
+
+    armed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LocalDisk:
     """Boot what was installed, found by identifiers and not by the order of disks."""
 
@@ -75,7 +82,7 @@ class NoStack:
     """As iPXE names it: ``arm64``, ``arm32``, ``riscv64``, ``loong64``."""
 
 
-BootSpec = MaintenanceStack | LocalDisk | NextEntry | NoStack
+BootSpec = MaintenanceStack | NetworkRoot | LocalDisk | NextEntry | NoStack
 
 STACK_ARCHITECTURES = ("x86_64", "i386", "")
 """What iPXE may be built for where the stack runs: its 32-bit build runs on 64-bit processors too, and one that does
@@ -84,7 +91,7 @@ not say is taken to be right."""
 
 def fitting(spec: BootSpec, architecture: str) -> BootSpec:
     """The decision as it can be carried out on a processor of this architecture."""
-    if isinstance(spec, MaintenanceStack) and architecture not in STACK_ARCHITECTURES:
+    if isinstance(spec, MaintenanceStack | NetworkRoot) and architecture not in STACK_ARCHITECTURES:
         return NoStack(architecture)
     return spec
 
@@ -109,7 +116,7 @@ def decide(machine: Machine, attempt: Attempt | None, deployment: Deployment | N
     if attempt is not None and attempt.status is Status.LIVE:
         return _during(machine, restarted(attempt, now), deployment, now)
     if machine.state is State.ACTIVE:
-        return Decision(_disk(deployment), f"its deployment {_name(deployment)} is active", machine)
+        return Decision(_root(deployment), f"its deployment {_name(deployment)} is active", machine)
     if machine.rescue is not None and machine.state is State.RESCUE:
         # What was open is gone with the stack that ran; the reconcile loop sees that it is wanted, and open nowhere.
         machine = replace(machine, rescue=closed(machine.rescue))
@@ -123,7 +130,7 @@ def decide_unproven(machine: Machine, attempt: Attempt | None, deployment: Deplo
     Nothing of the decision is to be stored: it was not the machine that restarted.
     """
     spec = decide(machine, attempt, deployment, now).spec
-    return MaintenanceStack(armed=False) if isinstance(spec, MaintenanceStack) else spec
+    return replace(spec, armed=False) if isinstance(spec, MaintenanceStack | NetworkRoot) else spec
 
 
 def _why_stack(machine: Machine, deployment: Deployment | None) -> str:
@@ -147,7 +154,7 @@ def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, n
         case "hand-over" if attempt.kind is Kind.START or attempt.obeyed:
             # Powered on by hand, or the kexec never happened: booting the disk is the hand-over.
             attempt = step_done(attempt, HAND_OVER, {"method": "reboot"}, now)
-            return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
+            return Decision(_root(deployment, attempt), f"{_name(deployment)} is to run", machine, attempt)
         case "shut-down" | "restart":
             attempt = step_done(attempt, step.name, {"seen": "boot"}, now)
             what = "its system shut down" if step.name == SHUT_DOWN else "it left the stack of its rescue"
@@ -162,12 +169,12 @@ def _during(machine: Machine, attempt: Attempt, deployment: Deployment | None, n
 def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | None) -> Decision:
     """The deployed system should be up by now, yet firmware runs."""
     if not by_kexec(attempt):
-        return Decision(_disk(deployment), f"{_name(deployment)} is to run from its disk", machine, attempt)
+        return Decision(_root(deployment, attempt), f"{_name(deployment)} is to run", machine, attempt)
     if attempt.results.get(CONFIGURE, {}).get("relabels"):
         reason = f"{_name(deployment)} restarts once to label its files for SELinux"
-        return Decision(_disk(deployment), reason, machine, attempt)
-    reason = f"kexec into {_name(deployment)} ended in silence; it boots from its disk, now and from here on"
-    return Decision(_disk(deployment), reason, replace(machine, hand_over="reboot"), attempt)
+        return Decision(_root(deployment, attempt), reason, machine, attempt)
+    reason = f"kexec into {_name(deployment)} ended in silence; it boots through its firmware, now and from here on"
+    return Decision(_root(deployment, attempt), reason, replace(machine, hand_over="reboot"), attempt)
 
 
 def _give_up(machine: Machine, attempt: Attempt) -> Decision:
@@ -175,9 +182,14 @@ def _give_up(machine: Machine, attempt: Attempt) -> Decision:
     return Decision(MaintenanceStack(armed=False), f"{attempt.reason}; it waits for a retry", after, attempt)
 
 
-def _disk(deployment: Deployment | None) -> BootSpec:
+def _root(deployment: Deployment | None, attempt: Attempt | None = None) -> BootSpec:
+    """Where its system is; ``attempt`` is the live one."""
     installed = deployment.installed if deployment else None
-    return LocalDisk(installed.esp_partuuid, installed.root_fsuuid) if installed else NextEntry()
+    if installed is None:
+        return NextEntry()
+    if installed.disk is None:
+        return NetworkRoot(armed=attempt is not None and attempt.armed)
+    return LocalDisk(installed.esp_partuuid, installed.root_fsuuid)
 
 
 def _name(deployment: Deployment | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment
 from appliance.errors import Conflict, Denied, Invalid
 from appliance.events import Bus, Event, Progress
@@ -16,11 +17,14 @@ from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs, with_neighbours
 from appliance.reconcile.outcome import deployment_given
-from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
+from appliance.reconcile.params import APPEND, MACHINE_STEPS, Surroundings, boot_mac, machine_params, params
 from appliance.reconcile.polls import has_work
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.root_document import RootFiles, by_kexec
+from appliance.reconcile.roots import Roots
 from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
+from appliance.reconcile.trading import Refusal, objection, offered, refuse
 from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.documents import dump
 from appliance.store.store import Store
@@ -28,12 +32,14 @@ from appliance.store.tokens import BootToken, MachineSession
 from appliance.task import CANCELLED
 from appliance.workflow import (
     CONFIGURE,
+    HAND_OVER,
     PREPARE,
     RETURN,
     WRITE,
     Actor,
     Attempt,
     AttemptId,
+    Status,
     failed,
     progressed,
     step_done,
@@ -52,14 +58,8 @@ class SiteUrls:
     ca_pem: str
     package_proxies: Mapping[str, str] = field(default_factory=dict)
     """HTTP proxies for packages, by our address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a boot token that we know cannot be traded."""
-
-    code: str
-    message: str
+    root_files: RootFiles = field(default_factory=lambda: RootFiles("", {}))
+    """What roots on the network start with."""
 
 
 class Agents:
@@ -73,9 +73,10 @@ class Agents:
         clock: Callable[[], float],
         urls: SiteUrls,
         image_path: Callable[[int], Path],
+        roots: Roots,
     ) -> None:
         self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
-        self._urls, self._image_path = urls, image_path
+        self._urls, self._image_path, self._roots = urls, image_path, roots
 
     async def redeem(self, redemption: Redemption, address: str) -> Welcome:
         """Trade a boot token. The same trade twice is one trade; another one quarantines the machine."""
@@ -86,21 +87,14 @@ class Agents:
 
     def _trade(self, db: sqlite3.Connection, tell: Tell, redemption: Redemption, address: str) -> Welcome | Refusal:
         """A refusal of a token that we know is returned: raised, it would take back what is told with it."""
-        token = tokens.find_boot(db, redemption.boot_token)
-        if token is None or token.nonce != redemption.nonce:
-            raise Denied("token-unknown", "this boot token is not one of ours", "restart the machine")
+        token = offered(db, redemption, root=False)
         machine = machines.get(db, token.machine)
-        taken_by = tokens.hash_token(redemption.machine_token)
-        refused = _objection(token, tokens.session(db, redemption.machine_token), taken_by, self._clock())
+        taken_by, now = tokens.hash_token(redemption.machine_token), self._clock()
+        refused = objection(token, taken_by, now) or _of_sessions(token, tokens.session(db, redemption.machine_token))
         if refused is None and not token.proven and self._is_at_work(db, machine):
             refused = Refusal("token-unproven", "it was asked for from an address that is not the machine's")
         if refused is not None:
-            tokens.spend_boot(db, token)  # nobody can fill a timeline with one token
-            if token.proven and token.redeemed_by not in (None, taken_by):
-                self._quarantine(db, tell, machine, address)
-            else:
-                text = f"a boot token was refused to {address}"
-                tell(Event("agent.refused", self._clock(), text, refused.message, machine.id))
+            refuse(db, tell, machine, token, taken_by, refused, address, now)
             return refused
         if token.redeemed_by is None:
             self._admit(db, tell, token, machine, redemption, address)
@@ -137,19 +131,6 @@ class Agents:
         machines.put(db, touched(machine, now, address))
         why = "this boot was armed by us" if armed else "nobody asked for this boot: it has the rights of inventory"
         tell(Event("agent.started", now, "the agent traded its boot token", why, machine.id))
-
-    def _quarantine(self, db: sqlite3.Connection, tell: Tell, machine: Machine, address: str) -> None:
-        now = self._clock()
-        tokens.end_sessions(db, machine.id)
-        attempt = attempts.live_of(db, machine.id)
-        quarantined = replace(machine, maintenance=True)
-        reason = f"its boot token was redeemed a second time, from {address}: somebody may have read it on the network"
-        if attempt is not None:
-            settle(db, tell, quarantined, attempt, failed(attempt, "token-used", reason, now), now)
-        else:
-            machines.put(db, quarantined)
-        text = f"{machine.name} was put into maintenance and its tokens were revoked"
-        tell(Event("agent.refused", now, text, reason, machine.id))
 
     async def take_inventory(self, token: str, inventory: dict[str, Any]) -> tuple[str, str]:
         """Store an inventory. It ends the wait for the maintenance stack, and makes a new machine idle.
@@ -239,20 +220,27 @@ class Agents:
                 settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
                 return None
             if lacking := self._lacking(db, attempt):
-                settle(db, tell, machine, attempt, failed(attempt, "image-missing", lacking, now), now)
+                why = f"{lacking.message}; {lacking.hint}"
+                settle(db, tell, machine, attempt, failed(attempt, lacking.code, why, now), now)
                 return None
             return self._step(db, machine, attempt, server, now)
 
         return await record(self._store, self._bus, job)
 
-    def _lacking(self, db: sqlite3.Connection, attempt: Attempt) -> str:
-        """What is missing for the step, before a disk is cleared for an image that cannot come; empty for nothing."""
-        if attempt.step is None or attempt.step.name not in (PREPARE, WRITE):
-            return ""
-        image = catalogue.image(db, deployments.get(db, attempt.deployment or "").image)
-        if self._image_path(image.id).is_file():
-            return ""
-        return f"the content of image {image.name} is not on the appliance; upload it again, then retry"
+    def _lacking(self, db: sqlite3.Connection, attempt: Attempt) -> Conflict | None:
+        """What is missing for the step, before a disk is cleared for an image that cannot come; None for nothing."""
+        step = attempt.step.name if attempt.step else ""
+        if step not in (PREPARE, WRITE, CONFIGURE, HAND_OVER):
+            return None
+        deployment = deployments.get(db, attempt.deployment or "")
+        to_disk = on_disk(deployment.delivery)
+        if step == HAND_OVER:
+            return None if to_disk else self._roots.lacking(db, deployment, self._urls.root_files)
+        image = catalogue.image(db, deployment.image)
+        if (step == CONFIGURE and to_disk) or self._image_path(image.id).is_file():
+            return None  # once it is on the disk, it is not needed
+        text = f"the content of image {image.name} is not on the appliance"
+        return Conflict("image-missing", text, "upload it again, then retry")
 
     def _step(self, db: sqlite3.Connection, machine: Machine, attempt: Attempt, server: str, now: float) -> Work:
         step = attempt.step
@@ -287,13 +275,22 @@ class Agents:
             package_proxy=self._urls.package_proxies.get(server, ""),
             begun=tuple(attempts.latest_of(db, deployment.id)),
         )
-        if attempt.step is not None and attempt.step.name == WRITE:
+        step = attempt.step.name if attempt.step else ""
+        to_disk = on_disk(deployment.delivery)
+        if step == (WRITE if to_disk else CONFIGURE):
             around = replace(around, download_token=secrets.token_hex(32))
             tokens.put_download(db, around.download_token, attempt.id, deployment.image)
-        if attempt.step is not None and attempt.step.name == CONFIGURE:
+        if step == CONFIGURE:
             around = replace(around, resident_token=secrets.token_hex(32))
             tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
+        if step == HAND_OVER and not to_disk and machine.hand_over == "kexec":
+            around = replace(around, root=self._root(db, machine, deployment, server))
         return around
+
+    def _root(self, db: sqlite3.Connection, machine: Machine, deployment: Deployment, server: str) -> dict[str, Any]:
+        mac = boot_mac(machine)
+        told = self._roots.document(db, machine, mac, deployment, server)
+        return by_kexec(self._urls.root_files, self._urls.server(server), mac, told, APPEND)
 
     async def state(self, token: str) -> str:
         """The machine's state in words for its screen."""
@@ -326,7 +323,7 @@ class Agents:
             if attempt.code == CANCELLED:
                 return attempt
             if report.status == "done":
-                after = step_done(attempt, report.step, report.result, now)
+                after = _armed(db, step_done(attempt, report.step, report.result, now))
             else:
                 progressed(attempt, report.step, 0, "", now)  # refuses a step that is not due
                 reason = report.message[:500] or "the agent gave no reason"
@@ -381,14 +378,17 @@ class Agents:
         return self._image_path(image)
 
 
-def _objection(token: BootToken, session: MachineSession | None, taken_by: str, now: float) -> Refusal | None:
-    """Why this trade is none; None where it is one, or the same again. ``session`` is what ``taken_by`` opens."""
-    if token.redeemed_by not in (None, taken_by):
-        return Refusal("token-used", "this boot token was used before")
+def _armed(db: sqlite3.Connection, attempt: Attempt) -> Attempt:
+    """Once its agent has handed over to a network root, the next boot is ours: a reboot, or a kexec that failed."""
+    if attempt.finished != HAND_OVER or attempt.status is not Status.LIVE:
+        return attempt
+    return replace(attempt, armed=not on_disk(deployments.get(db, attempt.deployment or "").delivery))
+
+
+def _of_sessions(token: BootToken, session: MachineSession | None) -> Refusal | None:
+    """Why a trade makes no session, where its token would do; ``session`` is what its machine token opens."""
     if token.redeemed_by is not None and session is None:
         return Refusal("token-used", "this boot has been followed by another")
-    if token.redeemed_by is None and now > token.expires:
-        return Refusal("token-expired", "this boot token is older than ten minutes")
     if session is not None and session.machine != token.machine:
         return Refusal("token-used", "this machine token is another machine's")
     return None

@@ -16,6 +16,7 @@ from appliance.netboot.policy import (
     Decision,
     LocalDisk,
     MaintenanceStack,
+    NetworkRoot,
     NextEntry,
     NoStack,
     UnknownPolicy,
@@ -120,11 +121,9 @@ class Boots:
             attempt = attempts.live_of(db, machine.id)
             spec = decide_unproven(machine, attempt, deployments.of_machine(db, machine.id), now)
             spec = fitting(spec, request.architecture)
-            if not isinstance(spec, MaintenanceStack):
+            if not isinstance(spec, MaintenanceStack | NetworkRoot):
                 return Boot(spec, machine.name, reason)
-            token, nonce = secrets.token_hex(32), secrets.token_hex(8)
-            self._give(db, machine, token, nonce, None, proven=False)
-            return Boot(spec, machine.name, reason, token, nonce)
+            return Boot(spec, machine.name, reason, *self._given(db, machine, spec, None, proven=False))
 
         boot = await record(self._store, self._bus, job)
         if isinstance(boot.spec, LocalDisk):
@@ -138,8 +137,8 @@ class Boots:
             found: dict[str, BootSpec] = {}
             for deployment in deployments.every(db):
                 machine = machines.find(db, deployment.machine) if deployment.machine else None
-                if machine and deployment.installed and machine.state in _FROM_DISK:
-                    installed = deployment.installed
+                installed = deployment.installed
+                if machine and installed and installed.disk and machine.state in _FROM_DISK:
                     found |= dict.fromkeys(machine.macs, LocalDisk(installed.esp_partuuid, installed.root_fsuuid))
             return found
 
@@ -251,32 +250,34 @@ class Boots:
         return boot
 
     def _rendered(self, db: sqlite3.Connection, machine: Machine, decision: Decision) -> Boot:
-        if not isinstance(decision.spec, MaintenanceStack):
+        if not isinstance(decision.spec, MaintenanceStack | NetworkRoot):
             return Boot(decision.spec, machine.name, decision.reason)
-        token, nonce = secrets.token_hex(32), secrets.token_hex(8)
-        attempt = decision.attempt if decision.spec.armed else None
-        self._give(db, machine, token, nonce, attempt.id if attempt else None, proven=True)
-        return Boot(decision.spec, machine.name, decision.reason, token, nonce)
+        armed = decision.attempt.id if decision.attempt and decision.spec.armed else None
+        given = self._given(db, machine, decision.spec, armed, proven=True)
+        return Boot(decision.spec, machine.name, decision.reason, *given)
 
-    def _give(
+    def _given(
         self,
         db: sqlite3.Connection,
         machine: Machine,
-        token: str,
-        nonce: str,
+        spec: MaintenanceStack | NetworkRoot,
         armed: AttemptId | None,
         *,
         proven: bool,
-    ) -> None:
-        expires = self._clock() + tokens.TOKEN_SECONDS
-        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, expires, None, proven)
+    ) -> tuple[str, str]:
+        """A boot token and its nonce, which are stored."""
+        token, nonce = secrets.token_hex(32), secrets.token_hex(8)
+        expires, root = self._clock() + tokens.TOKEN_SECONDS, isinstance(spec, NetworkRoot)
+        stored = tokens.BootToken(tokens.hash_token(token), machine.id, nonce, armed, expires, None, proven, root)
         tokens.add_boot(db, stored)
+        return token, nonce
 
     def _tell_decision(
         self, tell: Tell, machine: Machine, decision: Decision, request: BootRequest, now: float
     ) -> None:
         what = {
             MaintenanceStack: "sent the maintenance stack",
+            NetworkRoot: "sent it to its root on the network",
             LocalDisk: "sent it to its disk",
             NextEntry: "left it to its firmware",
             NoStack: f"told it to wait: there is no maintenance stack for {request.architecture}",

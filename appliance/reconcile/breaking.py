@@ -13,7 +13,7 @@ from appliance.events import Event
 from appliance.machine import Machine
 from appliance.reconcile.record import Tell
 from appliance.reconcile.tasks import changed
-from appliance.store import deployments, tasks, tokens
+from appliance.store import deployments, roots, tasks
 from appliance.task import Status, ended
 
 
@@ -33,7 +33,7 @@ def lay_down(db: sqlite3.Connection, tell: Tell, machine: Machine, by: Asker, no
         return
     deployments.put(db, after)
     if after.machine is None:
-        tokens.end_resident(db, after.id)
+        roots.end_system(db, after.id, machine.id)
     said = f"{deployment.name} was taken off {machine.name}" if after.machine is None else f"{after.name} stays stopped"
     why = f"{by} called {machine.name} broken or mended"
     tell(Event("deployment.changed", now, said, why, machine.id, after.id))

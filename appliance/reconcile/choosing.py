@@ -2,12 +2,14 @@
 
 import sqlite3
 
-from appliance.deployment import Deployment, DiskIdentity, check_image, choose_disk, choose_machine, no_machine_fits
+from appliance.delivery import check_image
+from appliance.deployment import Deployment, DiskIdentity, choose_machine, choose_root, no_machine_fits
 from appliance.errors import Conflict
 from appliance.machine import Machine
 from appliance.store import catalogue, deployments, fitting, machines
 
-Choice = tuple[Machine, DiskIdentity]
+Choice = tuple[Machine, DiskIdentity | None]
+"""The disk is None where the delivery needs none."""
 
 SLICE = 16
 """Inventories that are read at once: the first candidate does almost always."""
@@ -23,13 +25,14 @@ def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Cho
         only = [deployment.wanted_machine] if deployment.wanted_machine else machines.ids(db)
         pool = machines.with_inventories(db, only)
         return choose_machine(deployment, image, pool, deployments.taken(db), recent)
-    passed = fitting.hurdles(deployment.requirements, image, deployment.wanted_disk)
+    passed = fitting.hurdles(deployment.requirements, image, deployment.delivery, deployment.wanted_disk)
     offset = 0
     while found := fitting.preferred(db, passed, recent, SLICE, offset):
         offset += SLICE
         for machine in machines.with_inventories(db, found):
             try:
-                return machine, choose_disk(machine, image, deployment.wanted_disk, deployment.requirements.disk_bytes)
+                disk, least = deployment.wanted_disk, deployment.requirements.disk_bytes
+                return machine, choose_root(machine, image, deployment.delivery, disk, least)
             except Conflict:
                 continue  # two disks with one name, say; what is kept beside the documents does not tell
     raise no_machine_fits(", ".join(f"{count} {words}" for words, count in fitting.stopped_by(db, passed)))

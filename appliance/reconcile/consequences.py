@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment, DiskIdentity, Wanted
 from appliance.errors import Conflict
 from appliance.machine import BUSY, TRANSITIONS, Machine, State, in_rescue
@@ -79,7 +80,7 @@ def consequences_of(
     deployment: Deployment,
     machine: Machine | None,
     action: Action,
-    choice: tuple[Machine, DiskIdentity] | None = None,
+    choice: tuple[Machine, DiskIdentity | None] | None = None,
 ) -> Consequences:
     """``machine`` is the one it is on; ``choice`` what a start would take that has yet to find one."""
     refusal = _refusal(deployment, machine, action)
@@ -87,7 +88,7 @@ def consequences_of(
         return Consequences(refused=refusal)
     if machine is None:
         assert choice is not None
-        return _overwriting(*choice)
+        return _taking(deployment, *choice)
     match action:
         case Action.START if not deployment.current:
             # Its deploy failed, and a rescue has followed.
@@ -96,9 +97,12 @@ def consequences_of(
             # All of it was written, and its system may have run ever since without a report.
             return _ending(deployment, machine, Action.REDEPLOY)
         case Action.START:
-            text = f"{deployment.name} boots again from its disk, with its data."
+            text = f"{deployment.name} boots again{_with_what(deployment)}."
         case Action.STOP:
-            text = f"{deployment.name} is shut down; its machine and disk stay reserved."
+            kept = "its machine and disk stay reserved"
+            if not on_disk(deployment.delivery):
+                kept = "its machine stays reserved, and what it wrote, which is in memory, is lost"
+            text = f"{deployment.name} is shut down; {kept}."
         case Action.RETRY:
             text = f"What failed is tried again: {machine.failed_from} {deployment.name}."
         case Action.REDEPLOY | Action.RELEASE:
@@ -146,6 +150,20 @@ def _start_refusal(deployment: Deployment, machine: Machine) -> str:
     return f"{deployment.name} is wanted running already" if deployment.wanted is Wanted.RUNNING else ""
 
 
+def _with_what(deployment: Deployment) -> str:
+    """What a start finds again."""
+    if on_disk(deployment.delivery):
+        return " from its disk, with its data"
+    return " from its image, in memory; nothing is there of what it wrote before"
+
+
+def _taking(deployment: Deployment, machine: Machine, disk: DiskIdentity | None) -> Consequences:
+    if disk is not None:
+        return _overwriting(machine, disk)
+    text = f"{machine.name} runs {deployment.name} from its memory; its disks are not touched."
+    return Consequences((text,), machine=machine.name)
+
+
 def _overwriting(machine: Machine, disk: DiskIdentity) -> Consequences:
     text = f"Everything on {describe(disk)} is overwritten."
     if disk.empty:
@@ -156,6 +174,8 @@ def _overwriting(machine: Machine, disk: DiskIdentity) -> Consequences:
 
 def _ending(deployment: Deployment, machine: Machine, action: Action) -> Consequences:
     """What its deployment holds now comes to an end, on the disk or only for the appliance."""
+    if not on_disk(deployment.delivery):
+        return _ending_in_memory(deployment, machine, action)
     disk = _held(deployment)
     on = describe(disk) if disk else "its disk"
     destroys = False
@@ -171,6 +191,17 @@ def _ending(deployment: Deployment, machine: Machine, action: Action) -> Consequ
         text = f"{deployment.name} is shut down and {machine.name} goes back to the fleet; what is on {on} stays there."
     lost = disk if destroys else None
     return Consequences((text,), deployment.name, machine=machine.name, disk=lost, destroys=destroys)
+
+
+def _ending_in_memory(deployment: Deployment, machine: Machine, action: Action) -> Consequences:
+    name, lost = deployment.name, "what it wrote, which is in memory, is lost"
+    if machine.state is State.BROKEN:
+        text = f"{name} is taken off {machine.name}, which is broken."
+    elif action is Action.REDEPLOY:
+        text = f"{name} starts anew on {machine.name} from its image, as another computer: {lost}."
+    else:
+        text = f"{name} is shut down and {machine.name} goes back to the fleet; {lost}."
+    return Consequences((text,), name, machine=machine.name, destroys=machine.state is not State.BROKEN)
 
 
 def _held(deployment: Deployment) -> DiskIdentity | None:

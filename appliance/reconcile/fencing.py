@@ -18,7 +18,7 @@ from appliance.power_order import NEEDS, PowerAction, PowerOrder
 from appliance.power_switch import abilities
 from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.record import Tell
-from appliance.store import deployments, tokens
+from appliance.store import deployments, roots
 from appliance.workflow import DeploymentId
 
 NETWORK_ROOTS = frozenset({"nfs", "iscsi", "aoe"})
@@ -73,7 +73,7 @@ def let_go(
     if machine.state is not State.BROKEN:
         why = f"{machine.name} was mended in the meantime: {deployment.name} is still on it"
         return replace(order, code="machine-mended", reason=why)
-    tokens.end_resident(db, deployment.id)
+    roots.end_system(db, deployment.id, machine.id)
     deployments.put(db, replace(detached(deployment), wanted=Wanted.RELEASED))
     text, why = f"{deployment.name} was taken off {machine.name}", "it is confirmed to be off"
     tell(Event("deployment.changed", now, text, why, machine.id, deployment.id))

@@ -15,6 +15,7 @@ from appliance.reconcile.boots import Boots, Crowded
 from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.polls import Polls
 from appliance.reconcile.residents import Residents
+from appliance.reconcile.roots import Roots
 from appliance.reconcile.watch import Watch
 
 
@@ -25,6 +26,7 @@ class StoredFleet:
     boots: Boots
     agents: Agents
     residents: Residents
+    roots: Roots
     messages: MachineMessages
     neighbours: MachineNeighbours
     polls: Polls
@@ -82,6 +84,14 @@ class StoredFleet:
     async def report(self, token: str, report: Report) -> bool:
         """See ``Agents.report``."""
         return await self.agents.report(token, report)
+
+    async def root(self, redemption: Redemption, address: str, server: str) -> dict[str, Any]:
+        """See ``Roots.root``."""
+        return await self.roots.root(redemption, address, server)
+
+    async def take_layer(self, token: str, attempt: str, content: str) -> None:
+        """See ``Roots.take_layer``."""
+        await self.roots.take_layer(token, attempt, content)
 
     async def image(self, token: str, image: int) -> Path:
         """See ``Agents.image``."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from appliance.events import Event
 from appliance.machine import Machine
-from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NextEntry, NoStack
+from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NetworkRoot, NextEntry, NoStack
 from appliance.workflow import BOOT_LOOP, minutes
 
 LONGEST_GAP = 1800.0
@@ -19,6 +19,7 @@ _LOOK_AT = {
     " for it; otherwise the machine's screen shows where it stops",
     LocalDisk: "the system on its disk does not come up: its boot loader or kernel may be dead, the machine's screen"
     " shows where it stops; re-deploy it if it cannot be mended",
+    NetworkRoot: "its system on the network does not come up: the machine's screen shows where it stops",
     NoStack: "there is no maintenance stack for its processor: switch it off, or leave it to its own disk",
     NextEntry: "its firmware finds nothing to boot after the network: look at its boot order",
 }

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
 from appliance.rescue import opened
@@ -62,7 +63,7 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
     if PREPARE in attempt.results and deployment.disk is not None:
         # From here on the disk is the deployment's: what it holds is no reason any more to leave it alone.
         deployment = replace(deployment, disk=_owned(deployment.disk, attempt.results[PREPARE]))
-    if attempt.finished == CONFIGURE and deployment.disk is not None:
+    if attempt.finished == CONFIGURE and (deployment.disk is not None or not on_disk(deployment.delivery)):
         # Just then, and not at every later step: by then its system may have reported newer host keys.
         deployment = _installed(deployment, deployment.disk, attempt.results[CONFIGURE])
     return deployment
@@ -79,7 +80,7 @@ def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
     return replace(disk, owned=True, model=model or disk.model)
 
 
-def _installed(deployment: Deployment, disk: DiskIdentity, result: dict[str, Any]) -> Deployment:
+def _installed(deployment: Deployment, disk: DiskIdentity | None, result: dict[str, Any]) -> Deployment:
     keys = tuple(str(key)[:2000] for key in result.get("ssh_host_keys") or ())
     esp, root = result.get("esp_partuuid"), result.get("root_fsuuid")
     installed = Installed(deployment.generation, disk, str(esp) if esp else None, str(root) if root else None)

@@ -1,10 +1,11 @@
 """The parameters of each step, as its agent gets them (ARCHITECTURE.md, Wire formats). Pure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.catalogue import Image
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.errors import ApplianceError
 from appliance.machine import Machine
@@ -32,10 +33,14 @@ class Surroundings:
     """HTTP proxy by which systems on this subnet get their packages; empty: directly."""
     begun: tuple[str, ...] = ()
     """Earlier attempts of the deployment, whose mark may be on the disk."""
+    root: Mapping[str, Any] = field(default_factory=dict)
+    """What starts a root on the network by kexec (``root_document.by_kexec``)."""
 
 
 def params(step: str, around: Surroundings) -> dict[str, Any]:
-    """The parameters of ``step``; raises ApplianceError where the deployment has no disk."""
+    """The parameters of ``step``; raises ApplianceError where the deployment has no disk, and needs one."""
+    if not on_disk(around.deployment.delivery):
+        return _OFF_DISK[step](around)
     if around.deployment.disk is None:
         raise ApplianceError("no-disk", f"{around.deployment.name} has no disk chosen", "release it and start it again")
     return _PARAMS[step](around, around.deployment.disk)
@@ -70,17 +75,18 @@ def _prepare(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
 
 
 def _write(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    return {"disk": _disk(disk), "image": _image(around)}
+
+
+def _image(around: Surroundings) -> dict[str, Any]:
     image = around.image
     return {
-        "disk": _disk(disk),
-        "image": {
-            "url": f"{around.server}/images/{image.id}/content",
-            "token": around.download_token,
-            "format": image.format,
-            "size": image.size,
-            "stored_size": image.stored_size,
-            "stored_sha256": image.stored_sha256,
-        },
+        "url": f"{around.server}/images/{image.id}/content",
+        "token": around.download_token,
+        "format": image.format,
+        "size": image.size,
+        "stored_size": image.stored_size,
+        "stored_sha256": image.stored_sha256,
     }
 
 
@@ -89,14 +95,20 @@ def _grow(_: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
 
 
 def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
+    return {"disk": _disk(disk), **_identity(around)}
+
+
+def _make_own(around: Surroundings) -> dict[str, Any]:
+    return {"image": _image(around), **_identity(around)}
+
+
+def _identity(around: Surroundings) -> dict[str, Any]:
     deployment, machine = around.deployment, around.machine
-    boot_mac = _boot_mac(machine)
     return {
-        "disk": _disk(disk),
         "hostname": deployment.name,
         "machine_id": deployment.machine_uuid,
         "ssh_keys": list(deployment.ssh_keys),
-        "network": [{"mac": boot_mac, "method": "dhcp"}],
+        "network": [{"mac": boot_mac(machine), "method": "dhcp"}],
         "firmware": machine.firmware,
         **({"package_proxy": around.package_proxy} if around.package_proxy else {}),
         "resident": {
@@ -110,8 +122,8 @@ def _configure(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     }
 
 
-def _boot_mac(machine: Machine) -> str:
-    """The interface that the system uses: the one that booted."""
+def boot_mac(machine: Machine) -> str:
+    """The interface that the system uses: the one that booted; raises ApplianceError ``no-interface``."""
     said = (machine.inventory or {}).get("boot_mac")
     if not said and not machine.macs:
         raise ApplianceError("no-interface", f"{machine.name} has no network interface left", "let it boot again")
@@ -120,6 +132,10 @@ def _boot_mac(machine: Machine) -> str:
 
 def _hand_over(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
     return {"disk": _disk(disk), "method": around.machine.hand_over, "append": APPEND}
+
+
+def _leave(around: Surroundings) -> dict[str, Any]:
+    return {"method": around.machine.hand_over, "root": dict(around.root)}
 
 
 def _wipe(around: Surroundings, disk: DiskIdentity) -> dict[str, Any]:
@@ -134,3 +150,6 @@ _PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {
     HAND_OVER: _hand_over,
     WIPE_DISK: _wipe,
 }
+
+_OFF_DISK: dict[str, Callable[[Surroundings], dict[str, Any]]] = {CONFIGURE: _make_own, HAND_OVER: _leave}
+"""For deliveries that touch no disk of the machine."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment, Wanted
 from appliance.machine import Machine, MachineId, State, in_rescue
 from appliance.workflow import Attempt, Kind, deadline, steps_for
@@ -132,7 +133,8 @@ def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
 
 
 def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:
-    steps = steps_for(kind, system_runs=_system_runs(machine, observed), wipe=deployment.wipes)
+    runs, to_disk = _system_runs(machine, observed), on_disk(deployment.delivery)
+    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes, to_disk=to_disk)
     # It may be off, or restarting although it gave a sign just now: until a step is handed out, its boot is ours.
     return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed=bool(steps))
 

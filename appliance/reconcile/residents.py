@@ -15,7 +15,7 @@ from appliance.reconcile.polls import POLL_SECONDS
 from appliance.reconcile.presence import Presence
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.settle import change_machine, settle, touched
-from appliance.store import attempts, deployments, machines, tokens
+from appliance.store import attempts, deployments, machines, roots, tokens
 from appliance.store.store import Store
 from appliance.workflow import (
     HAND_OVER,
@@ -73,9 +73,11 @@ class Residents:
         after = _arrived(attempt, now) if attempt else None
         if attempt is not None and after is not None:
             tokens.keep_resident(db, token, deployment.id)
+            roots.end_downloads(db, machine.id)
             settle(db, tell, touched(machine, now, address), attempt, after, now)
         elif machine.state is State.FAILED and _late(machine, deployment):
             tokens.keep_resident(db, token, deployment.id)
+            roots.end_downloads(db, machine.id)
             proven = touched(self._proven(db, moved(machine, State.ACTIVE)), now, address)
             change_machine(db, tell, machine, proven, now, "its system came up after all, only late")
         else:

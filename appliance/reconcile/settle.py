@@ -10,7 +10,7 @@ from appliance.machine import Machine
 from appliance.reconcile.outcome import deployment_after, machine_after, record_of_wipe
 from appliance.reconcile.record import Tell
 from appliance.reconcile.tasks import follow
-from appliance.store import attempts, deployments, machines, tokens
+from appliance.store import attempts, deployments, machines, roots, tokens
 from appliance.wiping import in_words, remarks
 from appliance.workflow import HAND_OVER, RESTART, STEPS, WIPE_DISK, Attempt, DeploymentId, Kind, Status
 
@@ -51,7 +51,7 @@ def _end_tokens(db: sqlite3.Connection, before: Attempt | None, after: Attempt) 
     if any(step in after.results and step not in known for step in LEAVING):
         tokens.leave(db, after.machine)
     if after.kind is Kind.RELEASE and after.status is Status.DONE and after.deployment is not None:
-        tokens.end_resident(db, after.deployment)
+        roots.end_system(db, after.deployment, after.machine)
 
 
 def _events(before: Attempt | None, after: Attempt, old: Machine, new: Machine, now: float) -> list[Event]:

@@ -17,7 +17,7 @@ from appliance.netboot.dhcp.facts import DhcpSeen, Fact, ForeignReply, LeaseGran
 from appliance.netboot.dhcp.options import text_of
 from appliance.netboot.dhcp.served import behind_relays
 from appliance.netboot.dhcp.subnet import Subnet
-from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack, NoStack
+from appliance.netboot.policy import BootRequest, BootSpec, LocalDisk, MaintenanceStack, NetworkRoot, NoStack
 from appliance.netboot.tftp.facts import TftpFact, TftpFailed, TftpFinished
 from appliance.network import hardware_address
 from appliance.reconcile.ration import Ration
@@ -52,7 +52,7 @@ LONGEST = 100
 """Characters of a text that a machine sent."""
 
 
-_SAID = {MaintenanceStack: "stack", LocalDisk: "disk", NoStack: "none", type(None): "busy"}
+_SAID = {MaintenanceStack: "stack", NetworkRoot: "root", LocalDisk: "disk", NoStack: "none", type(None): "busy"}
 
 
 class Watch:

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from appliance.accounts import Asker
 from appliance.bootprogram import check_choice
+from appliance.delivery import check_delivery, check_image
 from appliance.deployment import (
     LEADS_TO,
     Deployment,
     Requirements,
     Wanted,
-    check_delivery,
-    check_image,
     detached,
 )
 from appliance.errors import Conflict, Invalid
@@ -59,7 +58,7 @@ from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER
 from appliance.ssh_keys import check_lines
-from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, tokens
+from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, roots, tokens
 from appliance.store.store import Store
 from appliance.task import Task
 from appliance.wiping import WipeMethod, check_method
@@ -355,7 +354,7 @@ class Wishes:
         """A broken machine that cannot be switched off takes no part in anything: its deployment goes at once."""
         after = replace(deployment, wanted=Wanted.RELEASED, retry=False)
         if deployment.machine and machines.get(db, deployment.machine).state is State.BROKEN:
-            tokens.end_resident(db, deployment.id)
+            roots.end_system(db, deployment.id, deployment.machine)
             return detached(after)
         return after
 

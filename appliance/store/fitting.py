@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.catalogue import Image
+from appliance.delivery import memory_needed, on_disk
 from appliance.deployment import Requirements
 from appliance.machine import MachineId
 from appliance.store.documents import one, rows
@@ -31,8 +32,11 @@ _ALWAYS = (
 )
 
 
-def hurdles(wanted: Requirements, image: Image | None, disk: str | None) -> list[Hurdle]:
-    """What a machine has to pass; ``disk`` is the serial or WWN that the user chose. Without ``image`` disks pass."""
+def hurdles(wanted: Requirements, image: Image | None, delivery: str, disk: str | None) -> list[Hurdle]:
+    """What a machine has to pass; ``disk`` is the serial or WWN that the user chose.
+
+    Without ``image`` every machine passes that could hold any.
+    """
     tagged = "EXISTS (SELECT 1 FROM machine_tags t WHERE t.machine = m.id AND t.tag = ?)"
     found = [*_ALWAYS, *(Hurdle(tagged, (tag,), f"without the tag {tag}") for tag in wanted.tags)]
     if wanted.cpus is not None:
@@ -41,7 +45,15 @@ def hurdles(wanted: Requirements, image: Image | None, disk: str | None) -> list
         found.append(Hurdle("m.memory >= ?", (memory,), f"with less than {memory >> 20} MiB of memory"))
     if wanted.firmware is not None:
         found.append(Hurdle("m.firmware = ?", (wanted.firmware,), f"with other firmware than {wanted.firmware}"))
-    return [*found, _disk(image, wanted.disk_bytes or 0, disk)] if image else found
+    return [*found, _root(image, delivery, wanted.disk_bytes or 0, disk)] if image else found
+
+
+def _root(image: Image, delivery: str, least: int, named: str | None) -> Hurdle:
+    if on_disk(delivery):
+        return _disk(image, least, named)
+    needed = memory_needed(image)
+    words = f"with less than {needed >> 20} MiB of memory, which {image.name} needs to run from it"
+    return Hurdle("m.memory >= ?", (needed,), words)
 
 
 def _disk(image: Image, least: int, named: str | None) -> Hurdle:

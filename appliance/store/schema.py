@@ -406,6 +406,18 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX pool_work_task ON pool_work(task) WHERE task IS NOT NULL;
     """,
+    # Roots that come over the network: who may have one, and what makes it this deployment's own.
+    """
+    ALTER TABLE boot_tokens ADD COLUMN root INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE boot_tokens ADD COLUMN admitted INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE root_downloads (
+        hash TEXT PRIMARY KEY, machine TEXT NOT NULL REFERENCES machines(id) ON DELETE CASCADE, image INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX root_downloads_machine ON root_downloads(machine);
+    CREATE TABLE root_layers (
+        deployment INTEGER PRIMARY KEY REFERENCES deployments(id) ON DELETE CASCADE, content BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 
 

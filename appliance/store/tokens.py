@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.catalogue import ImageId
 from appliance.errors import Denied
@@ -38,6 +39,10 @@ class BootToken:
     """Hash of the machine token it was traded for."""
     proven: bool = True
     """Whether the request for it came from the machine's own address."""
+    root: bool = False
+    """Whether it is traded for a root, by the hand-over initrd; else for a session, by an agent."""
+    admitted: bool = False
+    """Whether the boot that has traded it for a root may have that: it was armed, or somebody has let it in."""
 
     @property
     def issued(self) -> float:
@@ -71,15 +76,32 @@ def add_boot(db: sqlite3.Connection, token: BootToken) -> None:
         (token.machine, token.proven, KEEP_BOOTS - 1),
     )
     db.execute(
-        "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?,?)",
-        (token.hash, token.machine, token.nonce, token.attempt, token.expires, token.redeemed_by, token.proven),
+        "INSERT INTO boot_tokens VALUES(?,?,?,?,?,?,?,?,?)",
+        (
+            token.hash,
+            token.machine,
+            token.nonce,
+            token.attempt,
+            token.expires,
+            token.redeemed_by,
+            token.proven,
+            token.root,
+            token.admitted,
+        ),
     )
 
 
 def find_boot(db: sqlite3.Connection, token: str) -> BootToken | None:
     """The boot token, redeemed or not."""
     row = one(db, "SELECT * FROM boot_tokens WHERE hash = ?", hash_token(token))
-    return BootToken(*row) if row else None
+    return boot_token(row) if row else None
+
+
+def boot_token(row: tuple[Any, ...]) -> BootToken:
+    """A row of the table as it is stored."""
+    token, machine, nonce, attempt, expires, redeemed_by, proven, root, admitted = row
+    flags = bool(proven), bool(root), bool(admitted)
+    return BootToken(token, machine, nonce, attempt, expires, redeemed_by, *flags)
 
 
 def spend_boot(db: sqlite3.Connection, token: BootToken) -> None:
@@ -205,4 +227,5 @@ def may_download(db: sqlite3.Connection, token: str, image: int) -> bool:
         "SELECT 1 FROM download_tokens d JOIN attempts a ON a.id = d.attempt"
         " WHERE d.hash = ? AND d.image = ? AND a.status = 'live'"
     )
-    return one(db, sql, hash_token(token), image) is not None
+    boots = "SELECT 1 FROM root_downloads WHERE hash = ? AND image = ?"
+    return one(db, f"{sql} UNION ALL {boots}", *(hash_token(token), image) * 2) is not None

@@ -70,7 +70,9 @@ class Bench:
     def job(self, step: str, attempt: str = "attempt-1", **params: object) -> Job:
         params.setdefault("disk", {"serial": "SERIAL0", "wwn": "", "size": None})
         self.told: list[tuple[float, str]] = []
-        return Job(attempt, step, Params(params), self.computer, lambda *said: self.told.append(said))
+        self.sent: list[tuple[str, dict[str, object]]] = []
+        tell, send = (lambda *said: self.told.append(said)), (lambda *said: self.sent.append(said))
+        return Job(attempt, step, Params(params), self.computer, tell, send)
 
     def start_agent(self, command_line: str) -> subprocess.Popen[bytes]:
         """The real agent as a process; with disks in a mount namespace of its own."""

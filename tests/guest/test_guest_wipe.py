@@ -44,7 +44,7 @@ def job(disk: Disk, **more: object) -> Job:
     agreed = content.fingerprint(disk, content.read_content(disk))
     named = {"serial": disk.serial, "wwn": disk.wwn, "size": disk.size}
     given = {"disk": named, "content": agreed, **more}
-    return Job("attempt-1", "wipe-disk", Params(given), ThisComputer(), lambda fraction, words: None)
+    return Job("attempt-1", "wipe-disk", Params(given), ThisComputer(), lambda *_: None, lambda *_: None)
 
 
 def wiped(disk: Disk, **more: object) -> dict[str, Any]:

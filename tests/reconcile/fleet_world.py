@@ -10,8 +10,10 @@ import pytest
 from appliance.catalogue import Image, ImageId
 from appliance.events import Bus
 from appliance.machine import MacAddress
+from appliance.netboot import stack_files
 from appliance.netboot.fleet import Activity, Redemption, Report
 from appliance.netboot.policy import BootRequest, LocalDisk, MaintenanceStack
+from appliance.netboot.stack_files import StackFile
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.boot_messages import MachineMessages
@@ -23,6 +25,8 @@ from appliance.reconcile.neighbours import MachineNeighbours
 from appliance.reconcile.polls import Polls
 from appliance.reconcile.presence import Presence
 from appliance.reconcile.residents import Residents
+from appliance.reconcile.root_document import RootFiles
+from appliance.reconcile.roots import Roots
 from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines, tasks
 from appliance.store.store import open_store
@@ -56,17 +60,23 @@ class World:
     bell: Bell = field(default_factory=Bell)
     unknown: dict = field(default_factory=lambda: {SERVER: "enlist"})
 
+    root_policies: dict = field(default_factory=lambda: {SERVER: "ask"})
     content: Path = Path(__file__)
     """The file of every image; one that is there."""
 
     def __post_init__(self):
         shared = (self.store, self.bus, self.bell, lambda: self.now)
-        urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
+        files = {name: StackFile(7, name.encode().hex()) for name in ("vmlinuz", "initrd", *stack_files.HAND_OVER)}
+        urls = SiteUrls(
+            lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM", root_files=RootFiles("/stack/1", files)
+        )
+        roots = Roots(self.store, self.bus, lambda: self.now, urls.server, self.root_policies)
         self.presence = Presence(self.store, lambda: self.now)
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown),
-            Agents(*shared, urls, lambda _: self.content),
+            Agents(*shared, urls, lambda _: self.content, roots),
             Residents(*shared, self.presence),
+            roots,
             MachineMessages(self.store, lambda: self.now),
             MachineNeighbours(self.store, self.bus, lambda: self.now),
             Polls(self.store, self.bell, lambda: self.now, self.presence),
@@ -79,12 +89,12 @@ class World:
         self.now += seconds
         await self.loop.round()
 
-    async def image(self, size=1 << 30):
-        new = Image(ImageId(0), "debian", "", "raw", size, size, "0" * 64, 512, self.now)
+    async def image(self, size=1 << 30, name="debian", form="raw"):
+        new = Image(ImageId(0), name, "", form, size, size, "0" * 64, 512, self.now)
         return await self.store.write(lambda db: catalogue.add_image(db, new))
 
     async def deploy(self, name="web-1", **more):
-        await self.wishes.create_deployment(NewDeployment(name, "debian", **more), ADA)
+        await self.wishes.create_deployment(NewDeployment(name, **{"image": "debian", **more}), ADA)
 
     async def act(self, action, name="web-1", confirm=None):
         """A wish, and the loop's turn after it: its task. Confirms what it is asked to, as a user who reads does."""

@@ -6,7 +6,7 @@ from ..disk import block
 from ..disk.model import Disk
 from ..disk.table import Table, read_table
 from ..efi_entry import put_after_network
-from ..installed import identity
+from ..installed import identity, layered
 from ..installed.cloudinit import write_seed
 from ..installed.netconfig import nics_of, write_network
 from ..installed.packages import write_proxy
@@ -18,6 +18,8 @@ from ..job import Job, Outcome, Params
 
 def configure(job: Job) -> Outcome:
     """Safe to repeat; each time with new SSH host keys, the last ones reported count. Raises StepFailed."""
+    if not job.params.has("disk"):
+        return configure_in_memory(job)
     disk = job.disk()
     with block.vanishing(disk.name):
         system = find_system(disk)
@@ -34,6 +36,19 @@ def configure(job: Job) -> Outcome:
         "notes": notes,
     }
     return Outcome(result, "; ".join(notes))
+
+
+def configure_in_memory(job: Job) -> Outcome:
+    """What makes an image this deployment's own goes to the appliance, which gives it to every start.
+
+    No disk is touched. Raises StepFailed.
+    """
+    image = job.params.inner("image")
+    with layered.opened(image, job) as layers:
+        written = personalise(Root(layers.merged), job.params, job.attempt)
+        layered.keep(layers, job)
+    notes = _notes(written, None)[:-1]  # its own boot configuration is of no use
+    return Outcome({**written, "notes": notes}, "; ".join(notes))
 
 
 def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..errors import StepFailed
 from ..installed.root import Root
 from ..installed.system import BootSource, System, find_boot, find_system, opened_boot
 from ..job import Job, Outcome
+from ..network_root import try_network_root
 from ..run import ProgramFailed
 
 PANIC = "panic=30"
@@ -24,7 +25,7 @@ def hand_over(job: Job) -> Outcome:
         raise StepFailed("bad-params", f"method {method!r} is neither kexec nor reboot")
     reason = "asked for"
     if method == "kexec":
-        reason = _try_kexec(job)
+        reason = _try_kexec(job) if job.params.has("disk") else try_network_root(job)
         if not reason:
             hardware = job.hardware
             return Outcome({"method": "kexec"}, "", afterwards=hardware.enter_kernel, undo=hardware.unload_kernel)

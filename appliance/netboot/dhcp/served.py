@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address
-from typing import overload
+from typing import TypeVar, overload
 
-from appliance.netboot.dhcp.subnet import Subnet, UnknownMachines
+from appliance.netboot.dhcp.subnet import NetworkRoots, Subnet, UnknownMachines
+
+T = TypeVar("T", bound=str)
 
 
 class ServedSubnets(Sequence[Subnet]):
@@ -38,24 +40,38 @@ class ServedSubnets(Sequence[Subnet]):
         return iter(self._subnets)
 
 
-class UnknownPolicies(Mapping[str, UnknownMachines]):
-    """What is done with unknown machines at this moment, by our address that they ask, or by theirs behind relays."""
+class _Policies(Mapping[str, T]):
+    """What a subnet says at this moment, by our address that its machines ask, or by theirs behind relays."""
 
     def __init__(self, subnets: ServedSubnets) -> None:
         self._subnets = subnets
 
-    def __getitem__(self, address: str) -> UnknownMachines:
+    def _subnet(self, address: str) -> Subnet:
         near = (each for each in self._subnets if each.remote is None and str(each.address.ip) == address)
         found = next(near, None) or behind_relays(self._subnets, address)
         if found is None:
             raise KeyError(address)
-        return found.unknown_machines
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter([str(each.address.ip) for each in self._subnets if each.remote is None])
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+class UnknownPolicies(_Policies[UnknownMachines]):
+    """What is done with unknown machines."""
+
+    def __getitem__(self, address: str) -> UnknownMachines:
+        return self._subnet(address).unknown_machines
+
+
+class RootPolicies(_Policies[NetworkRoots]):
+    """Whether machines that restart by themselves get their roots on the network."""
+
+    def __getitem__(self, address: str) -> NetworkRoots:
+        return self._subnet(address).network_roots
 
 
 def behind_relays(subnets: Iterable[Subnet], client: str) -> Subnet | None:

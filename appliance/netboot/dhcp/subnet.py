@@ -6,6 +6,8 @@ from typing import Literal
 
 Mode = Literal["authoritative", "proxy", "reservations", "off"]
 UnknownMachines = Literal["enlist", "local-disk", "ignore"]
+NetworkRoots = Literal["trust", "ask"]
+"""Of machines with a root on the network that restart by themselves: let them have it, or once somebody says so."""
 OtherServers = Literal["refuse", "ignore"]
 """Of another DHCP server, where we are to give the addresses: give none beside it, or do."""
 
@@ -45,6 +47,7 @@ class Subnet:
     serve_non_pxe: bool = True
     """Whether computers get an address that are neither network-booting nor known to us."""
     other_servers: OtherServers = "refuse"
+    network_roots: NetworkRoots = "ask"
     boot_program: str = ""
     """The boot program that firmware is sent first, where it can run it; empty for the usual one."""
     boot_port: int = HTTP_PORT

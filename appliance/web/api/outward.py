@@ -181,11 +181,9 @@ def _on(on: MachineView | None) -> shapes.MachineReference | None:
 def _installed(of: Deployment) -> shapes.InstalledOut | None:
     if of.installed is None:
         return None
-    disk = _disk(of.installed.disk)
-    assert disk is not None
     return shapes.InstalledOut(
         generation=of.installed.generation,
-        disk=disk,
+        disk=_disk(of.installed.disk),
         esp_partuuid=of.installed.esp_partuuid,
         root_fsuuid=of.installed.root_fsuuid,
     )

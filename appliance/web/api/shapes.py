@@ -350,10 +350,10 @@ class DiskOut(_Out):
 
 
 class InstalledOut(_Out):
-    """What the last deploy left on the disk."""
+    """What the last deploy left behind. Without ``disk`` its root is not on one of the machine's."""
 
     generation: int
-    disk: DiskOut
+    disk: DiskOut | None
     esp_partuuid: str | None
     root_fsuuid: str | None
 

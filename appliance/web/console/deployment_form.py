@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from appliance.catalogue import Image
+from appliance.delivery import Delivery
 from appliance.deployment import Requirements
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.machine import Machine
@@ -54,7 +55,7 @@ def _one_fit(db: sqlite3.Connection, machine: Machine, form: Typed, image: Image
 
 def _every_fit(db: sqlite3.Connection, form: Typed, image: Image | None) -> dict[str, Any]:
     """Those that would do are counted without reading them; those that are shown are looked at one by one."""
-    passed = fitting.hurdles(requirements(form), image, form.wanted_disk)
+    passed = fitting.hurdles(requirements(form), image, form.values["delivery"], form.wanted_disk)
     shown = machines.with_inventories(db, fitting.by_name(db, passed, SHOWN))
     return {
         "fits": fits(shown, form, image, deployments.taken(db)),
@@ -67,7 +68,8 @@ async def _page(request: web.Request, form: Typed, status: int = 200) -> web.Res
     """The whole form, with machines to choose from."""
 
     def job(db: sqlite3.Connection) -> list[Machine]:
-        return machines.some(db, fitting.by_name(db, fitting.hurdles(Requirements(), None, None), OFFERED))
+        every = fitting.hurdles(Requirements(), None, Delivery.DISK, None)
+        return machines.some(db, fitting.by_name(db, every, OFFERED))
 
     offered = await request.app[SERVICES].store.read(job)
     around = await _surroundings(request, form)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.catalogue import Image
-from appliance.deployment import Deployment, Requirements, choose_disk, machine_objection
+from appliance.delivery import Delivery, check_delivery
+from appliance.deployment import Deployment, Requirements, choose_root, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
 from appliance.reconcile.consequences import describe
@@ -16,6 +17,7 @@ from appliance.wiping import WipeMethod, check_method
 FIELDS = (
     "name",
     "image",
+    "delivery",
     "machine",
     "cpus",
     "memory",
@@ -50,6 +52,7 @@ class Typed:
 def typed(values: Mapping[str, str]) -> Typed:
     """The form's fields as text; those that are missing are empty."""
     found = {name: str(values.get(name, "")).strip() for name in FIELDS}
+    found["delivery"] = found["delivery"] or Delivery.DISK
     found["disk_rule"] = "named" if found["disk_rule"] == "named" else "empty"
     found["wipe_method"] = found["wipe_method"] or WipeMethod.AUTOMATIC
     return Typed(found)
@@ -73,6 +76,7 @@ def stored(deployment: Deployment, image: str) -> dict[str, str]:
     return {
         "name": deployment.name,
         "image": image,
+        "delivery": deployment.delivery,
         "cpus": str(wanted.cpus or ""),
         "memory": in_unit(wanted.memory_bytes, MEMORY_UNIT),
         "disk_size": in_unit(wanted.disk_bytes, DISK_UNIT),
@@ -125,6 +129,7 @@ def wish(form: Typed) -> NewDeployment:
     keys = keys_of(form)
     checks = (
         lambda: check_name(values["name"]),
+        lambda: check_delivery(values["delivery"]),
         lambda: check_lines(keys),
         lambda: check_method(values["wipe_method"]),
     )
@@ -140,6 +145,7 @@ def wish(form: Typed) -> NewDeployment:
     return NewDeployment(
         name=values["name"],
         image=values["image"],
+        delivery=values["delivery"],
         machine=values["machine"] or None,
         disk=form.wanted_disk,
         requirements=wanted,
@@ -157,23 +163,22 @@ class Fit:
     objection: str
     """Why not; empty when it would."""
     disk: str
-    """The disk that would be written, in words."""
+    """The disk that would be written, in words; empty where none would."""
 
 
 def fits(machines: Iterable[Machine], form: Typed, image: Image | None, taken: frozenset[MachineId]) -> list[Fit]:
     """Every machine with what speaks against it, those that would do first."""
     wanted = requirements(form)
-    found = [_fit(machine, wanted, form.wanted_disk, image, taken) for machine in machines]
+    found = [_fit(machine, wanted, form, image, taken) for machine in machines]
     return sorted(found, key=lambda fit: (bool(fit.objection), fit.machine.name))
 
 
-def _fit(
-    machine: Machine, wanted: Requirements, disk: str | None, image: Image | None, taken: frozenset[MachineId]
-) -> Fit:
+def _fit(machine: Machine, wanted: Requirements, form: Typed, image: Image | None, taken: frozenset[MachineId]) -> Fit:
     objection = machine_objection(machine, wanted, taken)
     if objection is not None or image is None:
         return Fit(machine, objection or "", "")
     try:
-        return Fit(machine, "", describe(choose_disk(machine, image, disk, wanted.disk_bytes)))
+        disk = choose_root(machine, image, form.values["delivery"], form.wanted_disk, wanted.disk_bytes)
+        return Fit(machine, "", describe(disk) if disk else "")
     except Conflict as error:
         return Fit(machine, error.message.removeprefix(f"{machine.name}: "), "")

@@ -1,0 +1,60 @@
+"""How a machine gets its root: which images a delivery can do anything with, and what the machine must have. Pure."""
+
+from enum import StrEnum
+from typing import Final
+
+from appliance.catalogue import Image, disk_obstacle
+from appliance.errors import Conflict, Invalid
+
+
+class Delivery(StrEnum):
+    """How a machine gets its root."""
+
+    DISK = "disk"
+    """Written to its disk, and started from there."""
+    RAM = "ram"
+    """Fetched at each start, and kept in memory: what is written to it is gone with the next start."""
+
+
+DELIVERIES: Final[tuple[str, ...]] = tuple(Delivery)
+ROOM_TO_RUN = 512 << 20
+"""Bytes of memory that a system must have beside its root, when that is in memory too: for its programs, for what they
+write, and before that for the maintenance stack, which has the image in memory while it makes it the machine's own."""
+
+
+def on_disk(delivery: str) -> bool:
+    """Whether the machine's own disk holds the root; else nothing on its disks is read or written."""
+    return delivery == Delivery.DISK
+
+
+def memory_needed(image: Image) -> int:
+    """Bytes of memory that a machine must have to run it from memory: the hand-over initrd asks for as much."""
+    return image.stored_size + ROOM_TO_RUN
+
+
+def obstacle(image: Image, delivery: str) -> str:
+    """Why this delivery can do nothing with the image, in words; empty where it can."""
+    if on_disk(delivery):
+        return disk_obstacle(image)
+    if image.format == "squashfs":
+        return ""
+    what = "a whole disk" if image.format in ("raw", "raw.zst") else f"an archive ({image.format})"
+    return f"it is {what}, and what runs from memory is a root file system (squashfs)"
+
+
+def check_image(image: Image, delivery: str) -> None:
+    """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image."""
+    if why := obstacle(image, delivery):
+        text = f"image {image.name} cannot be deployed {_WAYS[delivery]}: {why}"
+        raise Conflict("image-not-deployable", text, "choose another image, or another delivery", "image")
+
+
+_WAYS: dict[str, str] = {Delivery.DISK: "to a disk", Delivery.RAM: "to memory"}
+
+
+def check_delivery(delivery: str) -> str:
+    """The delivery, if this version can do it; raises Invalid ``delivery-unknown`` otherwise."""
+    if delivery not in DELIVERIES:
+        text = f"delivery {delivery[:40]!r} is not available"
+        raise Invalid("delivery-unknown", text, f"use one of {', '.join(DELIVERIES)}", "delivery")
+    return delivery

@@ -1,0 +1,64 @@
+"""What the hand-over initrd is told of the root that it mounts (ARCHITECTURE.md, Hand-over initrd). Pure."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.catalogue import Image
+from appliance.deployment import Deployment
+from appliance.machine import Machine
+from appliance.netboot.stack_files import HAND_OVER, StackFile
+
+VERSION = 1
+LARGEST_LAYER = 512 << 10
+"""Bytes of a layer, compressed: keys, a few settings and the resident take some 30 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootFiles:
+    """What a network root starts with, as it is served by plain HTTP."""
+
+    path: str
+    """URL path of the directory that has them."""
+    files: Mapping[str, StackFile]
+    """By name; without those of HAND_OVER there are no roots on the network."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has all that a network root needs."""
+        return all(name in self.files for name in ("vmlinuz", *HAND_OVER))
+
+
+def document(
+    machine: Machine, mac: str, deployment: Deployment, image: Image, server: str, token: str, layer: bytes
+) -> dict[str, Any]:
+    """The document of one boot; it holds secrets. ``layer`` makes the image the deployment's own."""
+    return {
+        "version": VERSION,
+        "delivery": deployment.delivery,
+        "hostname": deployment.name,
+        "machine": machine.id,
+        "nic": {"mac": mac},
+        "ram": {
+            "url": f"{server}/images/{image.id}/content",
+            "token": token,
+            "bytes": image.stored_size,
+            "sha256": image.stored_sha256,
+        },
+        "upper": b64encode(layer).decode(),
+    }
+
+
+def by_kexec(files: RootFiles, server: str, mac: str, told: Mapping[str, Any], append: str) -> dict[str, Any]:
+    """What an agent needs to start the hand-over initrd by kexec, the document with it; ``files`` are complete."""
+    named = {name: files.files[name] for name in ("vmlinuz", *HAND_OVER)}
+    console = "console=tty0 console=ttyS0,115200n8 loglevel=4"
+    return {
+        "files": [
+            {"url": f"{server}{files.path}/{name}", "bytes": file.bytes, "sha256": file.sha256}
+            for name, file in named.items()
+        ],
+        "cmdline": f"{console} {append} qrm.server={server} qrm.mac={mac}",
+        "document": dict(told),
+    }

@@ -1,0 +1,72 @@
+"""Roots that come over the network: which boot may have one, and what makes it its deployment's own."""
+
+import sqlite3
+
+from appliance.catalogue import ImageId
+from appliance.machine import MachineId
+from appliance.store.documents import one, rows
+from appliance.store.tokens import BootToken, boot_token, end_resident, hash_token, leave
+from appliance.workflow import DeploymentId
+
+_ASKING = "root AND NOT admitted AND redeemed_by IS NOT NULL"
+
+
+def redeem(db: sqlite3.Connection, token: BootToken, taken_by: str, *, admitted: bool) -> None:
+    """Trade a boot token for a root: the machine has left its maintenance stack, and no earlier boot gets anything."""
+    db.execute("UPDATE boot_tokens SET redeemed_by = ?, admitted = ? WHERE hash = ?", (taken_by, admitted, token.hash))
+    leave(db, token.machine)
+    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND proven", (token.machine, token.hash))
+
+
+def asking(db: sqlite3.Connection, machine: MachineId) -> BootToken | None:
+    """The boot that waits to be let in to the root of this machine, if one does."""
+    sql = f"SELECT * FROM boot_tokens WHERE machine = ? AND {_ASKING} ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - ours
+    row = one(db, sql, machine)
+    return boot_token(row) if row else None
+
+
+def machines_asking(db: sqlite3.Connection) -> frozenset[MachineId]:
+    """The machines that wait to be let in to their roots."""
+    found = rows(db, f"SELECT machine FROM boot_tokens WHERE {_ASKING}")  # noqa: S608 - ours
+    return frozenset(MachineId(row[0]) for row in found)
+
+
+def admit(db: sqlite3.Connection, token: BootToken) -> None:
+    """The boot that has traded this token may have its root."""
+    db.execute("UPDATE boot_tokens SET admitted = 1 WHERE hash = ?", (token.hash,))
+
+
+# -- images that are roots
+
+
+def put_download(db: sqlite3.Connection, token: str, machine: MachineId, image: ImageId) -> None:
+    """Allow one image to be read by the boot of a machine that gets it as its root; its earlier ones no longer."""
+    end_downloads(db, machine)
+    db.execute("INSERT INTO root_downloads VALUES(?,?,?)", (hash_token(token), machine, image))
+
+
+def end_downloads(db: sqlite3.Connection, machine: MachineId) -> None:
+    """Its system runs and has its image, or is nobody's any more."""
+    db.execute("DELETE FROM root_downloads WHERE machine = ?", (machine,))
+
+
+# -- layers
+
+
+def put_layer(db: sqlite3.Connection, deployment: DeploymentId, content: bytes) -> None:
+    """Keep what makes an image this deployment's own: an archive (tar, gzip), with secrets in it."""
+    db.execute("INSERT OR REPLACE INTO root_layers VALUES(?,?)", (deployment, content))
+
+
+def layer(db: sqlite3.Connection, deployment: DeploymentId) -> bytes | None:
+    """What makes an image this deployment's own."""
+    row = one(db, "SELECT content FROM root_layers WHERE deployment = ?", deployment)
+    return bytes(row[0]) if row else None
+
+
+def end_system(db: sqlite3.Connection, deployment: DeploymentId, machine: MachineId) -> None:
+    """The system of a deployment on this machine is nobody's: neither its resident nor a boot of it gets anything."""
+    end_resident(db, deployment)
+    db.execute("DELETE FROM root_layers WHERE deployment = ?", (deployment,))
+    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND root", (machine,))
+    end_downloads(db, machine)
