@@ -126,10 +126,8 @@ class SerialLine:
     async def shell(self, name: str, password: str) -> AsyncIterator["Shell"]:
         """Log in to the shell as an administrator; out of it at the end of the block."""
         shell = await self.log_in(name, password)
-        try:
-            yield shell
-        finally:
-            await shell.end()
+        yield shell
+        await shell.end()  # where the block has failed, the shell may be at work, and hide why
 
 
 class Shell:
