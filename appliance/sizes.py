@@ -9,8 +9,9 @@ KIB, KB = 1024, 1000
 UNITS = {
     "kb": KB, "mb": KB**2, "gb": KB**3, "tb": KB**4,
     "kib": KIB, "mib": KIB**2, "gib": KIB**3, "tib": KIB**4,
+    "k": KIB, "m": KIB**2, "g": KIB**3, "t": KIB**4,
 }  # fmt: skip
-"""Unit in lower case -> bytes."""
+"""Unit in lower case -> bytes. A letter alone is binary, as LVM and QEMU read it."""
 LARGEST = 2**50
 """Bytes that a size may have: a PiB."""
 _SIZE = re.compile(r"([0-9]{1,20}(?:[.,][0-9]{1,20})?)\s*([A-Za-z]*)", re.ASCII)

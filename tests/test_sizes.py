@@ -19,6 +19,8 @@ from appliance.sizes import LARGEST, in_unit, parse_size
         ("16", "GiB", 16 << 30),
         ("16", "GB", 16 * 10**9),
         (" 512 MiB ", "GiB", 512 << 20),
+        ("10G", "GB", 10 << 30),
+        ("1.5t", "GiB", 3 << 39),
     ],
 )
 def test_sizes(text: str, unit: str, size: int) -> None:

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from appliance.web.console.routes import STORAGE
-
 
 class Capability(NamedTuple):
     """One thing that a user can do. Several addresses or commands for it stand side by side."""
@@ -20,6 +18,11 @@ def _row(what: str, console: str, api: str, qrm: str) -> Capability:
 
 FIND = "find, machines list, deployments list, images list, kernels list"
 """Each by words, with -q."""
+
+VOLUME = "/storage/{pool}/volumes/{volume}"
+"""Of the console."""
+VOLUMES = "/pools/{key}/volumes"
+"""Of the API."""
 
 CAPABILITIES = (
     # -- access
@@ -251,6 +254,50 @@ CAPABILITIES = (
     ),
     _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
     _row("delete a kernel", "POST /kernels/{key}/delete", "DELETE /kernels/{key}", "kernels delete"),
+    # -- storage
+    _row("see pools", "GET /storage", "GET /pools", "pools list"),
+    _row("see a pool", "GET /storage/{pool}", "GET /pools/{key}", "pools show"),
+    _row("see of what a pool may be made", "GET /storage/new", "GET /storage/disks", "pools disks"),
+    _row("make a pool", "POST /storage/new", "POST /pools", "pools make"),
+    _row("extend a pool", "POST /storage/{pool}/extend", "POST /pools/{key}/extend", "pools extend"),
+    _row(
+        "see what would be lost on its disks", "POST /storage/new, POST /storage/{pool}/extend",
+        "POST /storage/disks/consequences", "pools make, pools extend",
+    ),
+    _row("see which volume groups may become pools", "GET /storage/adopt", "GET /storage/groups", "pools groups"),
+    _row("make a pool of a volume group", "POST /storage/adopt", "POST /storage/groups/{group}/adopt", "pools adopt"),
+    _row(
+        "see what it would mean to adopt one", "GET /storage/adopt", "GET /storage/groups/{group}/consequences",
+        "pools adopt",
+    ),
+    _row("retire a pool", "POST /storage/{pool}/retire", "POST /pools/{key}/retire", "pools retire"),
+    _row("check a pool", "POST /storage/{pool}/examine", "POST /pools/{key}/examine", "pools examine, pools repair"),
+    _row("repair a pool", "POST /storage/{pool}/repair", "POST /pools/{key}/repair", "pools repair"),
+    _row(
+        "see what retiring or repairing it would do", "GET /storage/{pool}/retire, GET /storage/{pool}/repair",
+        "GET /pools/{key}/consequences", "pools retire, pools repair",
+    ),
+    _row("see volumes", "GET /storage/{pool}", "GET /volumes", "volumes list"),
+    _row("see a volume", f"GET {VOLUME}", f"GET {VOLUMES}/{{volume}}", "volumes show"),
+    _row("make a volume", "POST /storage/{pool}/volumes/new", f"POST {VOLUMES}", "volumes create"),
+    _row("grow a volume", f"POST {VOLUME}/{{action}}", f"POST {VOLUMES}/{{volume}}/grow", "volumes grow"),
+    _row(
+        "make a snapshot of a volume", f"POST {VOLUME}/{{action}}", f"POST {VOLUMES}/{{volume}}/snapshot",
+        "volumes snapshot",
+    ),
+    _row("clone a volume", f"POST {VOLUME}/{{action}}", f"POST {VOLUMES}/{{volume}}/clone", "volumes clone"),
+    _row("rename a volume", f"POST {VOLUME}/{{action}}", f"PATCH {VOLUMES}/{{volume}}", "volumes rename"),
+    _row("say whether a volume is golden", f"POST {VOLUME}/golden", f"PATCH {VOLUMES}/{{volume}}", "volumes golden"),
+    _row(
+        "roll a volume back", f"POST {VOLUME}/roll-back/{{snapshot}}", f"POST {VOLUMES}/{{volume}}/roll-back",
+        "volumes roll-back",
+    ),
+    _row("delete a volume", f"POST {VOLUME}/delete", f"DELETE {VOLUMES}/{{volume}}", "volumes delete"),
+    _row(
+        "see what deleting it or rolling it back would do",
+        f"GET {VOLUME}/delete, GET {VOLUME}/roll-back/{{snapshot}}", f"GET {VOLUMES}/{{volume}}/consequences",
+        "volumes delete, volumes roll-back",
+    ),
     # -- tasks and events
     _row("see tasks", "GET /tasks", "GET /tasks", "tasks list"),
     _row(
@@ -332,7 +379,6 @@ NOT_COMPARED = {
     "GET /deployments/new/choices": "a part of the form for a new deployment",
     "GET /help": "what keys do in the console, and its words",
     "GET /docs/api": "describes the API to people, as openapi.json does to programs",
-    **{f"{each.method} {each.path}": "pools and volumes, which programs reach next" for each in STORAGE},
 }
 """Addresses of the console that stand in no row, each with why."""
 
@@ -351,6 +397,7 @@ ROLES_DIFFER = {
     "see what an action would do to a machine": "the API says it to everybody, the console where one may go on",
     "see what an action would do to a deployment": "the same",
     "see what switching a subnet would do": "the same",
+    "see what deleting it or rolling it back would do": "the same",
     "keep the network that set-up tries": "who comes over the new network by the one-time link is logged in by it",
 }
 """Rows whose addresses do not all take the same least role, each with why."""
@@ -404,6 +451,9 @@ _REQUIREMENTS = {
     "wipe": ("wipe_on_release", "--wipe-on-release"),
     "wipe_method": ("wipe_method", "--wipe-method"),
 }
+_SIZED = {"name": ("name", "name"), "size": ("size", "size")}
+_MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
+"""What forms of pools and volumes take from one file, each some of it."""
 _DEPLOYMENT = "deployment_requirements.html deployment_access.html"
 
 FORMS = (
@@ -488,6 +538,40 @@ FORMS = (
     Form(
         "kernel_edit.html", "PATCH /kernels/{key}", "kernels set",
         {"name": NAME, "cmdline": ("cmdline", "--cmdline")},
+    ),
+    Form(
+        "pool_new.html storage_marks.html", "POST /pools", "pools make",
+        {
+            **_MARKS, "name": ("name", "name"), "kind": ("kind", "--thick"), "place": ("place", "--directory"),
+            "disks": ("disks", "--disk"), "confirm": ("confirm", "--confirm"),
+        },
+    ),
+    Form(
+        "pool_extend.html storage_marks.html", "POST /pools/{key}/extend", "pools extend",
+        {**_MARKS, "disks": ("disk", "--disk"), "confirm": ("confirm", "--confirm")},
+    ),
+    Form(
+        "volume_new.html storage_marks.html", f"POST {VOLUMES}", "volumes create",
+        {**_MARKS, **_SIZED, "-golden": ("golden", "--golden"), "-read_only": ("read_only", "--read-only")},
+    ),
+    Form(
+        "volume_clone.html storage_marks.html", f"POST {VOLUMES}/{{volume}}/clone", "volumes clone",
+        {
+            **_MARKS, "name": ("name", "name"), "size": ("size", "--size"), "-golden": ("golden", "--golden"),
+            "-read_only": ("read_only", "--read-only"),
+        },
+    ),
+    Form(
+        "volume_snapshot.html storage_marks.html", f"POST {VOLUMES}/{{volume}}/snapshot", "volumes snapshot",
+        {**_MARKS, "name": ("name", "name")},
+    ),
+    Form(
+        "volume_grow.html storage_marks.html", f"POST {VOLUMES}/{{volume}}/grow", "volumes grow",
+        {**_MARKS, "size": ("size", "size")},
+    ),
+    Form(
+        "volume_rename.html storage_marks.html", f"PATCH {VOLUMES}/{{volume}}", "volumes rename",
+        {**_MARKS, "name": ("name", "name"), "-golden": ("golden", "other")},
     ),
     Form(
         "network_reservation_new.html", "POST /network/reservations", "network reservations add",

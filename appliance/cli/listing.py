@@ -70,19 +70,22 @@ def moment_options(command: F) -> F:
     return click.option("--since", type=kind, metavar="WHEN", help=f"Only from then on: {how}.")(command)
 
 
-def fetch(connected: Api, path: str, limit: int, **query: Any) -> dict[str, Any]:
-    """The answer of a listing with as many items as are asked for, from as many pages as that takes."""
-    asked = plain(query)
-    answer: dict[str, Any] = connected.get(path, limit=_page(limit, 0), **asked)
+def fetch(connected: Api, path: str, limit: int, *, page: int = 0, **query: Any) -> dict[str, Any]:
+    """The answer of a listing with as many items as are asked for, from as many pages as that takes.
+
+    ``page`` is the most that this list gives at a time, where that is more than others give.
+    """
+    asked, most = plain(query), page or PAGE
+    answer: dict[str, Any] = connected.get(path, limit=_page(limit, 0, most), **asked)
     items = list(answer["items"])
     while answer["next"] and (not limit or len(items) < limit):
-        answer = connected.get(path, limit=_page(limit, len(items)), cursor=answer["next"], **asked)
+        answer = connected.get(path, limit=_page(limit, len(items), most), cursor=answer["next"], **asked)
         items += answer["items"]
     return {**answer, "items": items}
 
 
-def _page(limit: int, have: int) -> int:
-    return min(PAGE, limit - have) if limit else PAGE
+def _page(limit: int, have: int, most: int) -> int:
+    return min(most, limit - have) if limit else most
 
 
 def plain(query: dict[str, Any]) -> dict[str, Any]:
@@ -98,9 +101,9 @@ def _parameter(value: Any) -> Any:
     return None if value == "" else value
 
 
-def listed(path: str, json_out: bool, limit: int, **query: Any) -> list[dict[str, Any]] | None:
+def listed(path: str, json_out: bool, limit: int, *, page: int = 0, **query: Any) -> list[dict[str, Any]] | None:
     """The items to be shown as a table; None where the whole answer was printed as JSON."""
-    answer = fetch(api(), path, limit, **query)
+    answer = fetch(api(), path, limit, page=page, **query)
     if json_out:
         as_json(answer)
         return None

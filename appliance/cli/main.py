@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "appliance.cli.deployments:deployments",
         "Deployments: create, set, start, stop, release and more.",
     ),
+    "pools": ("appliance.cli.pools:pools", "Pools of storage: list, make, extend, adopt, repair, retire."),
+    "volumes": ("appliance.cli.volumes:volumes", "Volumes: list, create, grow, snapshot, clone, roll-back, delete."),
     "network": ("appliance.cli.network:network", "Subnets, leases, reservations, names, and what was seen."),
     "tasks": ("appliance.cli.tasks:tasks", "Tasks: list, show, log, cancel, wait."),
     "events": ("appliance.cli.events:events", "What happened, and what happens."),

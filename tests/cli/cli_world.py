@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from storage_bench import storage_jobs
 from web_world import FAST, NAME, PASSWORD, World, services_over
 
 from appliance.certificates import Authority, authority
@@ -89,9 +90,10 @@ async def open_cli(directory: Path, privileged: Privileged | None = None) -> Asy
         app = make_app(services, FAST)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        kinds = dict(IntakeJobs(app[INTAKE], clock).kinds())
+        kinds = {**IntakeJobs(app[INTAKE], clock).kinds(), **storage_jobs(services)}
         jobs = Jobs(store, services.bus, clock, kinds)
-        working = asyncio.get_running_loop().create_task(jobs.run(), name="jobs")
+        loop = asyncio.get_running_loop()
+        loops = [loop.create_task(run(), name="loop") for run in (jobs.run, services.storage().work.run)]
         try:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
             url = f"https://127.0.0.1:{runner.addresses[0][1]}"
@@ -99,5 +101,6 @@ async def open_cli(directory: Path, privileged: Privileged | None = None) -> Asy
             yield Cli(url, made, world, directory / "config", kinds)
         finally:
             await runner.cleanup()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            for each in loops:
+                each.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
