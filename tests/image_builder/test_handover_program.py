@@ -1,7 +1,10 @@
 """The hand-over initrd's program in two shells: from power-on to a root in memory, and what goes wrong."""
 
+import base64
+import io
 import json
 import stat
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,54 @@ def test_values_from_kexec_lead_to_a_root_in_memory(bench):
     assert (bench.at / "proc/sys/kernel/hostname").read_text() == "web1"
     assert not given.exists()
     assert "handing over to web1" in ended.screen
+
+
+def packed(*members: tarfile.TarInfo) -> str:
+    """A layer as the agent gives it to the appliance: each member with its own name as its content."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz", format=tarfile.GNU_FORMAT) as layer:
+        for member in members:
+            content = member.name.encode() if member.isreg() else b""
+            member.size = len(content)
+            layer.addfile(member, io.BytesIO(content))
+    return base64.b64encode(archive.getvalue()).decode()
+
+
+def test_what_the_agent_made_of_the_image_lies_above_it(bench):
+    key, link = tarfile.TarInfo("etc/ssh/key"), tarfile.TarInfo("etc/on")
+    key.mode, link.type, link.linkname = 0o600, tarfile.SYMTYPE, "/usr/on.service"
+    bench.given({**ram(), "upper": packed(key, link)})
+    bench.answer(f"{SERVER}/images/1/content", IMAGE)
+    ended = bench.run()
+    assert (ended.status, ended.errors) == (REACHED, "")
+    layer = bench.at / "run/qrm/upper/data"
+    assert (layer / "etc/ssh/key").read_text() == "etc/ssh/key"
+    assert stat.S_IMODE((layer / "etc/ssh/key").stat().st_mode) == 0o600
+    assert (layer / "etc/on").readlink() == Path("/usr/on.service")
+
+
+def test_a_layer_that_cannot_be_unpacked_ends_in_a_restart(dash):
+    dash.given({**ram(), "upper": base64.b64encode(b"no archive").decode()})
+    dash.answer(f"{SERVER}/images/1/content", IMAGE)
+    ended = dash.run()
+    assert ended.status == RESTARTED
+    assert "re-deploy it" in ended.screen
+
+
+def test_who_restarted_by_itself_waits_until_somebody_lets_it_in(bench):
+    bench.appliance(ram())
+    url = f"{CONTROL}/control/v1/root"
+    answers = bench.at / "answers" / url.replace("/", "_")
+    (good,) = answers.glob("*")
+    good.rename(answers / "9-200")
+    (answers / "1-425").write_text('{"code": "root-asked", "message": "wait"}')
+    (answers / "2-425").write_text('{"code": "root-asked", "message": "wait"}')
+    ended = bench.run()
+    assert (ended.status, ended.errors) == (REACHED, "")
+    assert ended.screen.count("waits to be let in") == 1
+    assert "-45," in ended.screen
+    assert len({(sent := json.loads((bench.at / "sent").read_text()))["machine_token"]}) == 1
+    assert sent["boot_token"] == TOKEN
 
 
 def test_the_boot_token_is_traded_for_them(bench):

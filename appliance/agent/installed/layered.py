@@ -30,7 +30,7 @@ class Layers:
     def packed(self) -> bytes:
         """The upper layer as a compressed archive, the same for the same content; what was removed is in it as well."""
         packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
             for path in sorted(self.upper.rglob("*")):
                 archive.add(path, str(path.relative_to(self.upper)), recursive=False, filter=_plain)
         return packed.getvalue()

@@ -79,6 +79,11 @@ mount_above() {
     mkdir -p "$run/upper"
     mount -t tmpfs -o mode=0755 qrm-upper "$run/upper" || return 1
     mkdir -m 0755 "$run/upper/data" "$run/upper/work"
+    if ! make_own "$run/upper/data"; then
+        umount "$run/upper"
+        trouble 50 "what makes the image this deployment's own cannot be unpacked" "re-deploy it"
+        return 2
+    fi
     if ! mount -t overlay -o "lowerdir=$run/lower,upperdir=$run/upper/data,workdir=$run/upper/work" qrm-root "$root"; then
         umount "$run/upper"
         trouble 50 "this kernel cannot put a layer in memory above the root" "choose another kernel for this image"
@@ -86,4 +91,11 @@ mount_above() {
     fi
     umount -l "$run/upper"
     umount -l "$run/lower"
+}
+
+make_own() {
+    # make_own DIRECTORY: what an agent has written above the image before, as the document has it. It goes into the layer
+    # itself, not through the mounted root: no link of the image leads anywhere.
+    [ -n "$(value '.upper // ""')" ] || return 0
+    value .upper | base64 -d >"$secrets/upper" && tar -xzf "$secrets/upper" --numeric-owner -C "$1" && shred -u "$secrets/upper"
 }

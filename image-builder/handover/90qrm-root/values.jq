@@ -13,6 +13,8 @@ def ram:
     wrong("ram.bytes"; .bytes | whole),
     wrong("ram.sha256"; .sha256 | text("[0-9a-f]{64}"));
 
+def base64: "(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?";
+
 def nfs:
     wrong("nfs.server"; .server | text(address)),
     wrong("nfs.path"; .path | text("/[0-9A-Za-z._/-]{0,500}")),
@@ -40,5 +42,6 @@ if length != 1 or (.[0] | type) != "object" then "they are no JSON object" else 
     (if .delivery == "ram" then .ram | ram else empty end),
     (if .delivery == "nfs" then .nfs | nfs else empty end),
     (if .delivery == "iscsi" then .iscsi | iscsi else empty end),
+    wrong("upper"; .upper // "" | text(base64)),
     ((.files // [])[] | file)
 ] | unique | join(", ") end

@@ -5,6 +5,8 @@ hostname=
 
 value() { jq -j "$1" "$values"; }
 
+TOO_EARLY=425 # somebody has to let the machine in first
+
 get_values() {
     if [ -f "$at/qrm/root.json" ]; then
         cat "$at/qrm/root.json" >"$values"
@@ -86,6 +88,10 @@ redeem() {
         'header = "Accept: application/json"' 'max-time = 60'
     if [ "$status" = 200 ]; then
         mv "$secrets/answer" "$values"
+    elif [ "$status" = "$TOO_EARLY" ]; then
+        trouble 45 "this machine restarted by itself, and waits to be let in to its root" \
+            "let it in: on its page in the console, or: qrm machines admit"
+        return 1
     elif refused; then
         said=$(jq -r '"\(.message) (\(.code))"' "$secrets/answer" 2>/dev/null)
         trouble 43 "the appliance refused: ${said:-it answered $status}" "it needs a fresh boot"
