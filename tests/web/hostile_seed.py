@@ -4,17 +4,21 @@ import sqlite3
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+from console_seed_storage import LAB, LOST, PaperHelper
 from console_server import Console
 
 from appliance.accounts import Asker, Role
 from appliance.events import Event
 from appliance.machine import MachineId, State
 from appliance.reconcile import audit
+from appliance.reconcile.pool_news import Told
 from appliance.sighting import Sighting, Stage
-from appliance.store import boot_messages, catalogue, events, machines, sightings, tasks
+from appliance.store import boot_messages, catalogue, events, machines, pools, sightings, tasks
 from appliance.store.boot_messages import BootMessages
 from appliance.store.log_ins import LogIn, LogInToken
 from appliance.task import Status, Task, TaskId, begun, ended
+from appliance.volume import PoolId
 
 STRINGS = {
     "script": "<script>window.owned=1</script><img src=x onerror=window.owned=1>",
@@ -37,8 +41,10 @@ async def be_hostile(serving: Console, said: str) -> None:
         _catalogue(db, said)
         _network(db, said, now)
         _people(db, said, now)
+        _volumes(db, said)
 
     await serving.services.store.write(job)
+    _storage(serving, said)
 
 
 def poisoned(value: Any, said: str) -> Any:
@@ -88,3 +94,25 @@ def _people(db: sqlite3.Connection, said: str, now: float) -> None:
     by = Asker("eva", Role.OPERATOR, "192.0.2.31")
     audit.note(db, by, "machine.change", ("machine", "m0007", said), {"notes": said}, {"notes": said}, now=now)
     audit.note_failure(db, said, "198.51.100.66", "user.log-in", now=now, after={"reason": said})
+
+
+def _volumes(db: sqlite3.Connection, said: str) -> None:
+    """Names that nobody has checked: what is kept of a volume that is gone, the last words about a pool."""
+    gone = pools.volume(db, LOST)
+    assert gone
+    pools.put_volume(db, replace(gone, name=said))
+    pools.put_told(db, PoolId(LAB), Told(trouble=said))
+
+
+def _storage(serving: Console, said: str) -> None:
+    """What LVM, disks and file systems are called is anybody's."""
+    helper = serving.services.storage().rooms.on.helper
+    assert isinstance(helper, PaperHelper)
+    fast, old = helper.groups
+    foreign = [msgspec.structs.replace(each, name=said) for each in (fast.volumes[-1], old.volumes[0])]
+    members = tuple(msgspec.structs.replace(each, device=said) for each in fast.members)
+    helper.groups = [
+        msgspec.structs.replace(fast, volumes=(*fast.volumes[:-1], foreign[0]), members=members),
+        msgspec.structs.replace(old, name=said, volumes=(foreign[1],)),
+    ]
+    helper.disks = [msgspec.structs.replace(each, model=said, holds=[said]) for each in helper.disks]

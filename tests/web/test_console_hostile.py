@@ -13,7 +13,9 @@ SHOWN = tuple(
     path
     for path in WHOLE
     if path in ("/", "/account")
-    or path.startswith(("/machines/m0007", "/tasks", "/images", "/kernels", "/events", "/network", "/settings"))
+    or path.startswith(
+        ("/machines/m0007", "/tasks", "/images", "/kernels", "/events", "/network", "/settings", "/storage")
+    )
     or path in ("/machines", "/deployments", "/deployments/new", "/find?q=node-1", "/machines?group=state")
 )
 TURNED = """() => [...document.querySelectorAll("main *:not(textarea)")].filter((node) => {

@@ -45,7 +45,8 @@ REFRESHED = """async () => {
 }"""
 """What could have the focus and was replaced when all that is live on a page was fetched anew."""
 PAGES = ("/", "/machines", "/machines/m0000", "/deployments/web-1", "/deployments/new", "/tasks/5", "/network",
-         "/settings/users/eva", "/account", "/machines/m0007/timeline")  # fmt: skip
+         "/settings/users/eva", "/account", "/machines/m0007/timeline", "/storage", "/storage/1",
+         "/storage/2/volumes/00000000000000a2")  # fmt: skip
 
 
 @pytest_asyncio.fixture(loop_scope="module")

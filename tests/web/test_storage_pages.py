@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from console_seed_storage import ARCHIVE, CUSTOMER, FAST, KEPT, LAB, LOST, OLD_U
 
 from appliance.errors import ApplianceError
 from appliance.pool import Deed, Use
+from appliance.reconcile.pool_news import Told
 from appliance.sizes import parse_size
 from appliance.store import pools, tasks
 from appliance.task import Status
-from appliance.volume import GRAIN, Level, PoolKind, rounded
+from appliance.volume import GRAIN, Level, PoolId, PoolKind, rounded
 from appliance.web.console import pool_words
 
 POOL, VOLUME = f"/storage/{LAB}", f"/storage/{LAB}/volumes/{CUSTOMER}"
@@ -97,6 +99,19 @@ async def test_without_a_pool_the_page_says_what_they_are_for(tmp_path: Path) ->
         assert 'href="/storage/new"' in page
 
 
+async def test_a_pool_that_is_being_made_is_not_in_trouble(ada: Visitor) -> None:
+    """Its volume group is not there yet, and nobody is to look for its disks."""
+    page = await ada.post("/storage/new", 200, data={"name": "big", "kind": "lvm-thin", "disks": "WD-B1"})
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', page)
+    sent = {"name": "big", "kind": "lvm-thin", "disks": "WD-B1", "agreed": "yes", "seen": seen}
+    task = await ada.post("/storage/new", data=sent)
+    page = await ada.get("/storage/big")
+    assert "being made" in said(page)
+    assert "Not possible: it is being made; wait until that has ended" in said(page)
+    assert f'href="{task}"' in page
+    assert "disks are connected" not in said(page)
+
+
 # -- volumes
 
 
@@ -169,7 +184,7 @@ async def test_what_is_golden_is_not_deleted(ada: Visitor) -> None:
 async def test_what_is_in_use_is_neither_rolled_back_nor_deleted(ada: Visitor) -> None:
     ada.services.storage().rooms.on.memory("lab").opened.add(CUSTOMER)
     page = said(await ada.get(VOLUME))
-    assert "not possible, Somebody has customer1 open" in page
+    assert "(not possible: Somebody has customer1 open" in page
     for path in (f"{VOLUME}/delete", f"{VOLUME}/roll-back/{KEPT}"):
         assert "Not possible: Somebody has customer1 open" in said(await ada.get(path))
         await ada.post(path, 409, data={"confirm": "customer1"})
@@ -284,6 +299,21 @@ async def test_without_a_helper_there_are_only_directories(ada: Visitor, monkeyp
 
 
 # -- around
+
+
+async def test_the_first_page_says_which_pools_want_somebody(ada: Visitor) -> None:
+    assert "filling up fast" not in said(await ada.get("/"))
+    told = {
+        FAST: Told(data=Level.ALERT, metadata=Level.STOP),
+        LAB: Told(volumes={"b": "scratch: half made", "c": "x: gone"}),
+        ARCHIVE: Told(trouble="there is no pool"),
+    }
+    for pool, of in told.items():
+        await ada.services.store.write(partial(pools.put_told, pool=PoolId(pool), what=of))
+    page = said(await ada.get("/"))
+    assert "nearly full fast its metadata is running out: no snapshots and clones are made any more" in page
+    assert "in trouble lab 2 volumes are in trouble, such as scratch: half made" in page
+    assert "in trouble archive there is no pool" in page
 
 
 async def test_the_palette_finds_pools_and_volumes(ada: Visitor) -> None:

@@ -41,6 +41,12 @@ TERMS: tuple[tuple[str, str], ...] = (
     ("rescue", "The maintenance stack with the disks untouched, and SSH open to your key."),
     ("power switch", "What switches a machine on and off from here: its controller, its network card, or its host."),
     ("fenced", "Seen to be off by its power switch, after its last sign: it writes nothing any more."),
+    ("pool", "Where volumes live: a volume group of disks, or a directory."),
+    ("volume", "A disk that is kept in a pool: a logical volume, or a file."),
+    ("snapshot", "What a volume held at one moment. Nobody writes it; the volume can be rolled back to it."),
+    ("clone", "A volume of its own that began with what another one held."),
+    ("golden", "Others are made from it: it is not deleted before somebody says that it is golden no longer."),
+    ("overcommitted", "A pool has promised its volumes more room than it has: watch how it fills."),
     ("task", "A long piece of work that you can watch and cancel."),
     ("event", "A fact that happened, kept in the event log."),
 )

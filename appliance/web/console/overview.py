@@ -13,6 +13,7 @@ from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.views import MachineView, views_of
 from appliance.sighting import ForeignServer
 from appliance.store import attempts, events, machine_list, machines
+from appliance.store.census import has_pools
 from appliance.store.listing import Asked, count
 from appliance.store.machine_list import LISTING, groups
 from appliance.web.arrival import unfinished
@@ -72,8 +73,17 @@ async def show(request: web.Request) -> web.Response:
     others += [Attention(words.ASIDE, each.subnet, each.text, "/network") for each in services.network.aside()]
     others += [_held(*each) for each in held]
     others += [_foreign(server) for server in foreign if (server.interface, server.address) not in named]
+    others += await services.store.read(_pools)
     attended = others + attention([*fleet.troubled, *fleet.running], now, zone_of(request))
     return render(request, "overview.html", fleet=fleet, attention=attended, charts=CHARTS)
+
+
+def _pools(db: sqlite3.Connection) -> list[Attention]:
+    if not has_pools(db):
+        return []
+    from appliance.web.console.pool_attention import wanting  # who has no pools does without it
+
+    return [Attention(*each) for each in wanting(db)]
 
 
 def _held(interface: str, standing: Standing) -> Attention:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.pool import OF_POOLS, Deed, Use, Work
+from appliance.pool import OF_POOLS, Deed, Use, Work, is_long
 from appliance.reconcile.pool_shown import PoolView, VolumeView
 from appliance.volume import GRAIN, Filling, Level, Pool, PoolKind, level
 from appliance.web.console.words import BINARY, Mark, memory
@@ -61,6 +61,14 @@ class Bar:
     meaning: str
     filling: Filling
     mark: Mark
+
+
+def copying(kind: PoolKind) -> str:
+    """What a clone or a snapshot takes."""
+    if kind is PoolKind.DIRECTORY:
+        return "Where the file system cannot share blocks between files, it is copied, which takes a while."
+    at_once = "It is there at once, whatever its size."
+    return "All of it is copied, which takes a while." if is_long(kind, Deed.CLONE) else at_once
 
 
 def room_in_words(size: int) -> str:

@@ -40,6 +40,11 @@ class Shown:
     """The largest volume that can be made, in words; empty where nobody can look."""
 
     @property
+    def busy(self) -> bool:
+        """Whether something is under way with it as a whole: what it lacks then is no trouble."""
+        return pool_words.work_on_pool(self.view) is not None
+
+    @property
     def bars(self) -> list[pool_words.Bar]:
         """How full it is."""
         return pool_words.bars(self.view.seen) if self.view.seen else []

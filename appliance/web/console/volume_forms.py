@@ -14,7 +14,7 @@ from appliance.reconcile.pool_shown import PoolView, VolumeView
 from appliance.reconcile.volume_wishes import Volumes, VolumeWish
 from appliance.sizes import parse_size
 from appliance.web.console.page import render, see_other, who
-from appliance.web.console.pool_words import room_in_words
+from appliance.web.console.pool_words import copying, room_in_words
 from appliance.web.console.pools import pool_of, shown
 from appliance.web.console.volumes import link_of, volume_of
 from appliance.web.console.zone import zone_of
@@ -119,7 +119,7 @@ async def _change_page(
         volume=volume.volume,
         link=link_of(view, volume.volume),
         typed=dict.fromkeys(FIELDS, "") | form.begin(volume, f"{now:%Y%m%d-%H%M}") | (typed or {}),
-        copied=is_long(view.known.kind, Deed.CLONE),
+        copying=copying(view.known.kind),
         largest=_largest(view, volume, form),
     )
 
@@ -157,7 +157,7 @@ async def _new_page(request: web.Request, typed: Typed, error: ApplianceError | 
         errors=_errors(error),
         pool=shown(view),
         typed=typed,
-        copied=is_long(view.known.kind, Deed.CREATE),
+        zeroed=is_long(view.known.kind, Deed.CREATE),
         largest=room_in_words(view.found().largest),
     )
 
