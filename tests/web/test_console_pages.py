@@ -162,7 +162,16 @@ PAGES = (
     "/account/tokens/new",
     "/account/tokens/t0/delete",
 )
-EMPTY = ("/", "/machines", "/deployments", "/deployments/new", "/images", "/kernels", "/events?machine=nobody")
+EMPTY = (
+    "/",
+    "/machines",
+    "/deployments",
+    "/deployments/new",
+    "/images",
+    "/kernels",
+    "/storage",
+    "/events?machine=nobody",
+)
 
 
 @pytest.fixture
