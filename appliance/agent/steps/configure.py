@@ -38,6 +38,10 @@ def configure(job: Job) -> Outcome:
     return Outcome(result, "; ".join(notes))
 
 
+NO_DISKS = "# This system runs from memory: what its image names here are disks that it does not have.\n"
+"""For /etc/fstab: systemd waits for what stands there, and starts nothing without it."""
+
+
 def configure_in_memory(job: Job) -> Outcome:
     """What makes an image this deployment's own goes to the appliance, which gives it to every start.
 
@@ -45,7 +49,9 @@ def configure_in_memory(job: Job) -> Outcome:
     """
     image = job.params.inner("image")
     with layered.opened(image, job) as layers:
-        written = personalise(Root(layers.merged), job.params, job.attempt)
+        root = Root(layers.merged)
+        written = personalise(root, job.params, job.attempt)
+        root.write("/etc/fstab", NO_DISKS)
         layered.keep(layers, job)
     notes = _notes(written, None)[:-1]  # its own boot configuration is of no use
     return Outcome({**written, "notes": notes}, "; ".join(notes))
