@@ -223,7 +223,8 @@ async def test_what_came_onto_a_disk_meanwhile_is_shown_first(ada: Visitor) -> N
     (seen,) = re.findall(r'name="seen" value="([^"]+)"', page)
     disks = helper(ada).disks
     disks[1] = type(disks[1])("sdb", "WDC", "WD-B1", "", disks[1].size, "sata", True, False, ["sdb: ext4"], False)
-    page = await ada.post("/storage/new", 409, data={**sent, "agreed": "yes", "seen": seen})
+    page = await ada.post("/storage/new", 409, data={**sent, "agreed": "yes", "seen": seen, "confirm": "WD-B1"})
+    assert 'name="confirm" value=""' in page, "it is agreed to anew"
     assert "has changed since it was shown" in said(page)
     assert "What is on it sdb: ext4" in said(page)
     assert await ada.services.store.read(pools.works) == []
@@ -314,6 +315,9 @@ async def test_the_first_page_says_which_pools_want_somebody(ada: Visitor) -> No
     assert "nearly full fast its metadata is running out: no snapshots and clones are made any more" in page
     assert "in trouble lab 2 volumes are in trouble, such as scratch: half made" in page
     assert "in trouble archive there is no pool" in page
+    banners = said(await ada.get("/tasks/strip"))
+    assert "The pool fast is nearly full: its metadata is running out" in banners
+    assert "archive" not in banners, "only what cannot wait stands on every page"
 
 
 async def test_the_palette_finds_pools_and_volumes(ada: Visitor) -> None:

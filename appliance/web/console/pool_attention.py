@@ -1,4 +1,4 @@
-"""Pools that want a person, as the last look at them was told: the first page asks no pool."""
+"""Pools that want a person, as the last look at them was told: every page says so, and none of that asks a pool."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +21,12 @@ def wanting(db: sqlite3.Connection) -> list[Item]:
         told = pools.told(db, pool.id, Told) or Told()
         found += [(mark, pool.name, text, f"/storage/{pool.id}") for mark, text in _of(told)]
     return found
+
+
+def urgent(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Pools that are nearly full, or full: which, what that means, and where to go."""
+    worst = {LEVELS[Level.STOP], LEVELS[Level.FULL]}
+    return [(f"The pool {name} is {mark.word}", text, link) for mark, name, text, link in wanting(db) if mark in worst]
 
 
 def _of(told: Told) -> Iterator[tuple[Mark, str]]:

@@ -118,8 +118,7 @@ async def make(request: web.Request) -> web.Response:
         pools = request.app[SERVICES].storage().pools
         task = await pools.make(wish, " ".join(typed["confirm"].split()) or None, who(request))
     except (Invalid, NotFound, Conflict) as error:
-        again = error.code in ("confirmation-needed", "content-changed")
-        return await _new_page(request, typed, wanted, taking if again else None, error)
+        return await _new_page(request, _typed_again(typed, error), wanted, _once_more(taking, error), error)
     return see_other(f"/tasks/{task.id}")
 
 
@@ -142,6 +141,16 @@ async def _taking(request: web.Request, wanted: Sequence[str]) -> Taking:
     chosen = chosen_of(await storage.offer.disks(), wanted)
     foreseen = storage.pools.parts_consequences(tuple(each.part for each in chosen))
     return Taking(chosen, foreseen, seen_on(chosen))
+
+
+def _once_more(taking: Taking | None, error: ApplianceError) -> Taking | None:
+    """What is to be agreed to is asked once more; any other mistake is mended in the form itself."""
+    return taking if error.code in ("confirmation-needed", "content-changed") else None
+
+
+def _typed_again(typed: Typed, error: ApplianceError) -> Typed:
+    """Nobody agrees to what they have not seen: what was typed before it changed is typed anew."""
+    return typed | {"confirm": ""} if error.code == "content-changed" else typed
 
 
 def _check_same(taking: Taking, seen: str) -> None:
@@ -207,8 +216,7 @@ async def extend(request: web.Request) -> web.Response:
         confirm = typed["confirm"] or None
         task = await pools.extend(str((await pool_of(request)).known.id), one.part, confirm, who(request))
     except (Invalid, NotFound, Conflict) as error:
-        again = error.code in ("confirmation-needed", "content-changed")
-        return await _extend_page(request, typed, wanted, taking if again else None, error)
+        return await _extend_page(request, _typed_again(typed, error), wanted, _once_more(taking, error), error)
     return see_other(f"/tasks/{task.id}")
 
 

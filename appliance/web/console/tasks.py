@@ -8,6 +8,7 @@ from aiohttp import web
 
 from appliance.errors import Conflict
 from appliance.reconcile.taskviews import TaskView, task_log, task_view, task_views
+from appliance.store.census import has_pools
 from appliance.store.listing import Asked
 from appliance.store.tasks import LISTING
 from appliance.task import OPEN, STORAGE, Status, Task
@@ -57,7 +58,16 @@ async def strip(request: web.Request) -> web.Response:
     shows: dict[str, Any] = {"views": views, "ended": ended, "marks": MARKS, "foreign": foreign, "held": held}
     shows["certificate"] = request.app[CERTIFICATE].notice()
     shows["trouble"] = request.app[SERVICES].trouble()
+    shows["full"] = await request.app[SERVICES].store.read(_full)
     return render(request, "tasks_strip.html", running=running.total, **shows)
+
+
+def _full(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    if not has_pools(db):
+        return []
+    from appliance.web.console.pool_attention import urgent  # who has no pools does without it
+
+    return urgent(db)
 
 
 def _asked(request: web.Request, *, open: bool, limit: int) -> tuple[Any, Asked]:  # noqa: A002 - the filter's name

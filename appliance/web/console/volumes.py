@@ -33,7 +33,7 @@ async def show(request: web.Request) -> web.Response:
     view, volume = await volume_of(request)
     of, seen = shown(view), view.found()
     made = [each for each in view.volumes if each.volume.origin == volume.volume.id]
-    kept = [each for each in made if each.volume.read_only and not each.known.golden]
+    kept = [each for each in made if _is_kept(each)]
     return render(
         request,
         "volume.html",
@@ -44,7 +44,7 @@ async def show(request: web.Request) -> web.Response:
         link=link_of(view, volume.volume),
         actions=actions_for(view, volume),
         snapshots=[Kept(each, _no_way_back(view, volume, each)) for each in _newest_first(kept)],
-        clones=[each for each in made if each not in kept],
+        clones=[each for each in made if not _is_kept(each)],
         mark=pool_words.volume_mark(volume),
         volume_mark=pool_words.volume_mark,
         uses=pool_words.USES,
@@ -54,6 +54,11 @@ async def show(request: web.Request) -> web.Response:
 def link_of(view: PoolView, volume: Volume) -> str:
     """Its page."""
     return f"/storage/{view.known.id}/volumes/{volume.id}"
+
+
+def _is_kept(view: VolumeView) -> bool:
+    """Whether it is a snapshot, and not an image that was made golden."""
+    return view.volume.read_only and not view.known.golden
 
 
 def _newest_first(views: list[VolumeView]) -> list[VolumeView]:
