@@ -33,3 +33,26 @@ forget_secrets() {
     rmdir "$run"/* "$run" 2>/dev/null
     return 0
 }
+
+keep_network() {
+    # Whatever configures networks in the image leaves the card alone that its root comes through: systemd-networkd gets
+    # the same lease and gives nothing back, NetworkManager and ifupdown do not touch it.
+    [ "$delivery" != ram ] || return 0
+    keep systemd/network/00-qrm-root.network "[Match]" "MACAddress=$mac" "Type=ether" "Kind=!*" "[Network]" DHCP=ipv4 \
+        KeepConfiguration=yes "[DHCPv4]" ClientIdentifier=mac
+    keep NetworkManager/conf.d/90-qrm-root.conf "[device-qrm-root]" "match-device=mac:$mac" managed=0
+    keep systemd/system/networking.service.d/qrm-root.conf "[Service]" ExecStop=
+    keep network/ifstate "$card=$card"
+    keep "network/ifstate.$card" "$card"
+}
+
+keep() {
+    # keep PATH LINE...: a file below /run, which the image gets as it is, for everybody to read.
+    (
+        umask 022
+        path=$at/run/$1
+        shift
+        mkdir -p "${path%/*}"
+        printf '%s\n' "$@" >"$path"
+    )
+}
