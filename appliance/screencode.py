@@ -43,6 +43,8 @@ class Waits(IntEnum):
     """Values of its attempt, or an image, that make sense to the hand-over initrd."""
     MEMORY = 51
     """More memory: its root does not fit in."""
+    EXPORT = 52
+    """Its root, which does not come over the network."""
     WORK = 60
     """Work: all is well."""
     STEP = 61
@@ -89,6 +91,10 @@ MEANINGS: Final = {
     Waits.MEMORY: Meaning(
         "its memory is too small to hold its root",
         "give it more memory, or deploy the image in another way",
+    ),
+    Waits.EXPORT: Meaning(
+        "its root does not come over the network: the appliance does not answer, or does not let it in",
+        "let TCP ports 2049 (NFS) and 3260 (iSCSI) of the appliance through; retry the deployment",
     ),
     Waits.DISK: Meaning(
         "no disk in it has the partition that its deployment starts from",
