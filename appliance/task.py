@@ -263,7 +263,7 @@ _CUT: dict[str, str] = {
     GROW: "The disk stays without its identity, and is not started.",
     CONFIGURE: "The disk stays without its identity, and is not started.",
     HAND_OVER: "Its system is not started.",
-    WIPE_DISK: f"The disk stays wiped in part. {_LOST}",
+    WIPE_DISK: f"The disk stays wiped in part; an erase of its own it brings to an end. {_LOST}",
     OPEN_SSH: "SSH may be open already, and stays so until the machine restarts.",
     RESTART: "The machine may restart all the same.",
 }

@@ -70,6 +70,14 @@ def test_the_strongest_way_that_the_disk_has_or_the_one_that_was_asked_for(make,
     assert (report["verified"], report["whole"], report["bytes_read"]) == (True, True, SIZE)
 
 
+def test_what_nobody_has_tried_is_left_out_and_not_told_of_as_a_failure():
+    done = wiped(PaperDrive(queue=FLASH))
+    assert done.tried == []
+    assert done.left_out == [
+        (Method.SECURE_DISCARD, "the disk does not do it at byte 1048576: Operation not supported")
+    ]
+
+
 @pytest.mark.parametrize(("choice", "make"), [("sanitize", AtaDrive), ("secure-erase", PaperDrive)])
 def test_what_a_disk_cannot_is_refused_before_anything_is_done_to_it(choice, make):
     drive = make()
@@ -96,7 +104,7 @@ def test_another_namespace_is_never_erased_with_the_one_that_was_agreed_to(seen)
     done = wiped(drive)
     assert done.method is Method.DISCARD
     assert drive.formatted == []
-    assert [why for _, why in done.plan.left_out[:2]] == [
+    assert [why for _, why in done.left_out[:2]] == [
         "it would erase all 2 namespaces of the controller, and one was agreed to"
     ] * 2
 
@@ -287,7 +295,7 @@ class TestSecurityErase:
         assert not mend(drive, Hours().minder())
         done = wiped(drive)
         assert done.method is Method.OVERWRITE
-        assert (Method.ATA_ERASE, "it has a password that is not ours") in done.plan.left_out
+        assert (Method.ATA_ERASE, "it has a password that is not ours") in done.left_out
         assert drive.password
 
     def test_what_a_disk_hides_is_told(self):

@@ -1,6 +1,6 @@
 """One method after the other, until what is read back is believed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..disk import marker
@@ -10,7 +10,7 @@ from .blank import blank, clear_ends
 from .drive import Drive, is_gone
 from .methods import ATA_SECURITY, FORMAT, LEAVES_ZEROS, SANITIZE, Facts, Method, Plan, plan
 from .minder import Minder
-from .passthrough import Refused
+from .passthrough import Refused, Unknown
 from .readback import Before, Look, look_after, look_before
 
 ERASING = 0.9
@@ -19,13 +19,13 @@ ERASING = 0.9
 
 @dataclass
 class Done:
-    """A wipe that is believed. `tried` are methods that were not, each with the reason."""
+    """A wipe that is believed. `tried` are methods that were not, `left_out` those that the disk has not."""
 
     method: Method
     look: Look
-    plan: Plan
     hidden: int
-    tried: list[tuple[Method, str]] = field(default_factory=list)
+    tried: list[tuple[Method, str]]
+    left_out: list[tuple[Method, str]]
 
     def report(self) -> dict[str, Any]:
         """As it goes into the step's result."""
@@ -37,7 +37,7 @@ class Done:
             "zeros": self.look.rest is None,
             "hidden_bytes": self.hidden,
             "tried": [{"method": str(method), "reason": why} for method, why in self.tried],
-            "left_out": [{"method": str(method), "reason": why} for method, why in self.plan.left_out],
+            "left_out": [{"method": str(method), "reason": why} for method, why in self.left_out],
         }
 
 
@@ -82,19 +82,26 @@ def wipe(drive: Drive, choice: str, attempt: str, minder: Minder) -> Done:
     drive.write(0, marker.encode(attempt).ljust(drive.disk.sector_size, b"\0"))
     before = look_before(drive, attempt)
     tried: list[tuple[Method, str]] = []
+    left_out = list(ways.left_out)
     for method in ways.methods:
-        why, look = _attempt(drive, method, facts, before, minder)
+        try:
+            why, look = _attempt(drive, method, facts, before, minder)
+        except Unknown as error:
+            left_out.append((method, str(error)))
+            continue
         if look is not None:
-            return Done(method, look, ways, facts.hidden, tried)
+            return Done(method, look, facts.hidden, tried, left_out)
         tried.append((method, why))
-    raise StepFailed("wipe-failed", f"disk {drive.disk} is not wiped: {_in_words(tried)}")
+    raise StepFailed("wipe-failed", f"disk {drive.disk} is not wiped: {_in_words(tried or left_out)}")
 
 
 def _attempt(drive: Drive, method: Method, facts: Facts, before: Before, minder: Minder) -> tuple[str, Look | None]:
-    """Why a method is not believed, or what was read back. Raises as `wipe`."""
+    """Why a method is not believed, or what was read back. Raises Unknown, and as `wipe`."""
     try:
         _carry_out(drive, method, facts, minder.part(0.0, ERASING))
         look = look_after(drive, before, minder.part(ERASING, 1.0))
+    except Unknown:
+        raise
     except (Refused, ValueError) as error:
         return str(error), None
     except OSError as error:
@@ -127,9 +134,7 @@ def _carry_out(drive: Drive, method: Method, facts: Facts, minder: Minder) -> No
 
 
 def _impossible(drive: Drive, choice: str, ways: Plan) -> str:
-    why = (
-        _in_words(ways.left_out) or "it is neither an NVMe disk nor an ATA one, as far as its controller lets that show"
-    )
+    why = _in_words(ways.left_out) or "disks of its kind do not have it, as far as its controller lets that show"
     return (
         f"disk {drive.disk} cannot be wiped by {choice!r}: {why}. Nothing was done to it; choose another way, and retry"
     )

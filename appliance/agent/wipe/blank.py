@@ -6,7 +6,7 @@ from ..disk.content import EDGE
 from .drive import Drive, is_gone
 from .methods import Method
 from .minder import Minder
-from .passthrough import Refused
+from .passthrough import Refused, Unknown
 
 PIECE = 1 << 30
 """Bytes in one call, so that there is progress to tell."""
@@ -44,7 +44,8 @@ def _blank(drive: Drive, method: Method, at: int, size: int) -> None:
     except OSError as error:
         if is_gone(error):
             raise
-        raise Refused(f"the disk does not do it at byte {at}: {error.strerror}") from error
+        kind = Unknown if error.errno in (errno.EOPNOTSUPP, errno.ENOTTY) else Refused
+        raise kind(f"the disk does not do it at byte {at}: {error.strerror}") from error
 
 
 def _overwrite(drive: Drive, at: int, size: int) -> None:

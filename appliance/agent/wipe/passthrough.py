@@ -31,6 +31,10 @@ class Refused(Exception):
         self.status = status
 
 
+class Unknown(Refused):
+    """The disk, or its driver, does not know what it was asked for: nothing was tried."""
+
+
 def nvme_namespace(fd: int) -> int:
     """The number of the namespace that `fd` is. Raises OSError."""
     return fcntl.ioctl(fd, NVME_ID)
