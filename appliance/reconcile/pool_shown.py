@@ -1,5 +1,6 @@
 """Pools and volumes as they are shown: what the pool says, with what is kept of it and what is under way. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.errors import NotFound
@@ -34,17 +35,21 @@ class PoolView:
     @property
     def volumes(self) -> list[VolumeView]:
         """All that are in it, by name."""
-        found = sorted(self.seen.volumes if self.seen else (), key=lambda each: (each.name, each.id))
+        return sorted(self.unsorted(), key=lambda each: (each.volume.name, each.volume.id))
+
+    def unsorted(self) -> Iterator[VolumeView]:
+        """The same in no order: there may be thousands."""
         under_way = self._under_way()
-        return [VolumeView(each, self.of(each), under_way.get(each.id)) for each in found]
+        for each in self.seen.volumes if self.seen else ():
+            yield VolumeView(each, self.of(each), under_way.get(each.id))
 
     def _under_way(self) -> dict[str, Work]:
         return {each.volume: each for each in self.works if each.volume}
 
     def of(self, volume: Volume) -> KnownVolume:
         """What is kept of it; of most in a pool that was adopted that is nothing yet."""
-        made = KnownVolume(volume.id, self.known.id, volume.name, created=volume.created)
-        return self.kept.get(volume.id, made)
+        kept = self.kept.get(volume.id)
+        return kept or KnownVolume(volume.id, self.known.id, volume.name, created=volume.created)
 
     def found(self) -> Pool:
         """The pool; raises NotFound ``pool-missing`` where nobody can look."""

@@ -9,15 +9,13 @@ from appliance.pool import KnownPool, KnownVolume, Work
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.lvm import Group, Report
 from appliance.reconcile.pool_rooms import Rooms
-from appliance.reconcile.pool_shown import PoolView, VolumeView
+from appliance.reconcile.pool_shown import PoolView
 from appliance.storage.build import Surroundings
 from appliance.storage.driver import Hears, unheard
 from appliance.storage.lvm import Asks
 from appliance.store import pools
 from appliance.store.store import Store
 from appliance.volume import Pool, VolumeId
-
-__all__ = ["PoolView", "PoolViews", "VolumeView"]
 
 R = TypeVar("R")
 

@@ -12,7 +12,8 @@ from appliance.reconcile.consequences import Consequences, check_agreement
 from appliance.reconcile.pool_asking import Asking
 from appliance.reconcile.pool_consequences import of_adopt, of_parts, of_repair, of_retire
 from appliance.reconcile.pool_rooms import Rooms
-from appliance.reconcile.pool_views import PoolView, PoolViews
+from appliance.reconcile.pool_shown import PoolView
+from appliance.reconcile.pool_views import PoolViews
 from appliance.task import Task
 from appliance.volume import PoolId, PoolKind
 

@@ -56,7 +56,7 @@ def volume_page(pools: Iterable[PoolView], wanted: Wanted, order: str, limit: in
 def _matching(pools: Iterable[PoolView], wanted: Wanted) -> Iterator[Row]:
     matches = _test(wanted)
     for pool in pools:
-        for view in pool.volumes:
+        for view in pool.unsorted():
             if matches(view):
                 yield Row(pool, view)
 

@@ -13,7 +13,8 @@ from appliance.reconcile import audit
 from appliance.reconcile.consequences import Consequences, check_agreement
 from appliance.reconcile.pool_asking import Asking, Done
 from appliance.reconcile.pool_consequences import of_delete, of_lost, of_roll_back
-from appliance.reconcile.pool_views import PoolView, PoolViews, VolumeView
+from appliance.reconcile.pool_shown import PoolView, VolumeView
+from appliance.reconcile.pool_views import PoolViews
 from appliance.reconcile.record import Tell, record
 from appliance.store import pools
 from appliance.volume import (

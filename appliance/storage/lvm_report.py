@@ -5,7 +5,18 @@ from collections.abc import Container, Iterator
 from appliance.privileged.verb import Done, Verb
 from appliance.privileged.verbs.lvm import Group, Logical
 from appliance.privileged.verbs.lvm_fill import Fill
-from appliance.privileged.verbs.lvm_tags import CREATED, MAKING, NAME, OLD_METADATA, ORIGIN, REPLACED, value
+from appliance.privileged.verbs.lvm_tags import (
+    CREATED,
+    GROWN_FROM,
+    MAKING,
+    NAME,
+    OLD_METADATA,
+    ORIGIN,
+    REPLACED,
+    STATE,
+    value,
+    values,
+)
 from appliance.privileged.verbs.lvm_volumes import Clear, Replace, Wake
 from appliance.volume import GRAIN, Filling, Foreign, Pool, PoolKind, Volume, VolumeId
 
@@ -39,7 +50,7 @@ def pool_of(group: Group) -> Pool:
     return Pool(
         kind=PoolKind.LVM_THIN if thin else PoolKind.LVM_THICK,
         data=data,
-        volumes=tuple(_volume(each, ours) for each in ours.values()),
+        volumes=tuple(_volume(key, each, ours) for key, each in ours.items()),
         metadata=metadata,
         growable=_whole(group.free, group.extent) if thin else 0,
         members=tuple(each.device for each in group.members),
@@ -93,22 +104,23 @@ def _by_id(group: Group) -> dict[str, list[Logical]]:
     return found
 
 
-def _volume(ours: list[Logical], ids: Container[str]) -> Volume:
+def _volume(key: str, ours: list[Logical], ids: Container[str]) -> Volume:
     """Between two renames there is none that is whole under its own name: then the one that comes next is shown."""
-    shown = next((each for each in ours if not each.state), None) or _next(ours)
-    origin = value(shown.tags, ORIGIN)
-    created = value(shown.tags, CREATED)
+    shown = ours[0] if len(ours) == 1 else next((each for each in ours if not each.state), None) or _next(ours)
+    noted = values(shown.tags)  # once: there may be thousands
+    origin, created = noted.get(ORIGIN, ""), noted.get(CREATED, "")
+    size = shown.grown_from if GROWN_FROM in noted else shown.size
     return Volume(
-        id=VolumeId(shown.id),
-        name=_name(shown),
-        size=shown.grown_from,
-        used=_used_bytes(shown),
+        id=VolumeId(key),
+        name=noted.get(NAME) or key,
+        size=size,
+        used=_used_bytes(shown, size),
         origin=VolumeId(origin) if origin in ids else None,
         read_only=shown.read_only,
         path=shown.path,
         in_use=any(each.open for each in ours),
         created=float(created) if created.isdecimal() else 0.0,
-        trouble=_why_not(shown),
+        trouble=_why_not(shown, noted.get(STATE, "")),
     )
 
 
@@ -116,18 +128,18 @@ def _next(ours: list[Logical]) -> Logical:
     return next((each for each in ours if each.state == REPLACED), ours[0])
 
 
-def _why_not(of: Logical) -> str:
-    if of.state:
-        return UNFILLED if of.state == MAKING else BETWEEN
+def _why_not(of: Logical, state: str) -> str:
+    if state:
+        return UNFILLED if state == MAKING else BETWEEN
     if words := _HEALTH.get(of.health, of.health):
         return words
     return "" if of.active else NOT_ACTIVE
 
 
-def _used_bytes(of: Logical) -> int | None:
+def _used_bytes(of: Logical, size: int) -> int | None:
     """Of a thick one all of it; of a thin one what LVM knows while it is active."""
     if not of.pool:
-        return of.grown_from
+        return size
     return None if of.data is None else _filling(of.size, of.data).used
 
 

@@ -23,6 +23,7 @@ from tests.benchmarks import (
     lab_check,
     lists,
     live_viewers,
+    many_volumes,
     stack_size,
     storm,
     tftp,
@@ -51,6 +52,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     exhaustion.NAME: exhaustion.measure,
     hall.NAME: hall.measure,
     live_viewers.NAME: live_viewers.measure,
+    many_volumes.NAME: many_volumes.measure,
 }
 """These need no lab, and have the computer for themselves before there is one."""
 

@@ -16,14 +16,18 @@ from appliance.netboot.dhcp.rules import Rules
 from appliance.netboot.dhcp.served import ServedSubnets
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dns.zone import Zone
+from appliance.privileged.client import Privileged
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
+from appliance.reconcile.own_networks import OwnNetworks
+from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, catalogue, deployments, leases, machines
 from appliance.store.documents import dump
+from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
 from appliance.web.services import Services
 from appliance.workflow import Attempt, AttemptId, DeploymentId, Kind, Status, begin, steps_for
@@ -45,6 +49,8 @@ def services_over(store: Store, state_dir: Path, clock: Callable[[], float]) -> 
         wishes=Wishes(store, bus, clock, [SUBNET]),
         network=NetworkViews(store, clock, [SUBNET], [], zone),
         network_wishes=NetworkWishes(store, bus, clock, [SUBNET], "lab.test", apply=names.refresh),
+        power_wishes=PowerWishes(store, bus, clock, Sealer(b"k" * KEY_BYTES)),
+        own_networks=OwnNetworks(store, bus, clock, Privileged(Path("/nonexistent/helper.sock"))),
         switches=SubnetSwitches(store, bus, clock, ServedSubnets([SUBNET]), {SUBNET.interface: Rules()}),
         imports=Imports(store, bus, state_dir, clock),
         clock=clock,

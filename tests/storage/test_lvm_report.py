@@ -4,12 +4,15 @@ import time
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lvm_samples import GROUP, ONE, OTHER, THIN, THREE, TWO, logical, ours, report, thin_pool
 
 from appliance.errors import ApplianceError
 from appliance.privileged.lvm import parsed
 from appliance.privileged.verbs.lvm import Group
 from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_tags import value, values
 from appliance.privileged.verbs.lvm_volumes import Clear, Replace, Wake
 from appliance.storage.lvm_report import BETWEEN, NOT_ACTIVE, UNFILLED, pool_of, to_be_mended
 from appliance.volume import Filling, Level, PoolKind, level
@@ -137,9 +140,9 @@ def test_what_is_no_report_is_said_so(text: str) -> None:
 
 
 def test_numbers_that_are_none_are_said_so() -> None:
-    for column, value in (("lv_size", "8m"), ("data_percent", "much"), ("lv_metadata_size", "-")):
+    for column, said in (("lv_size", "8m"), ("data_percent", "much"), ("lv_metadata_size", "-")):
         with pytest.raises(ApplianceError):
-            parsed(report(thin_pool(**{column: value})))
+            parsed(report(thin_pool(**{column: said})))
 
 
 # -- mending
@@ -196,3 +199,8 @@ def test_five_thousand_volumes_are_read_in_less_than_a_fifth_of_a_second() -> No
     (group,) = msgspec.json.decode(msgspec.json.encode(parsed(text)), type=list[Group])  # through the socket, too
     assert len(pool_of(group).volumes) == 5000
     assert time.process_time() - begin < 0.2
+
+
+@given(st.lists(st.sampled_from(["qrm.id=1", "qrm.id=2", "qrm.name=a=b", "qrm.pool", "other=", "=x", "qrm.name="])))
+def test_tags_that_are_read_at_once_say_what_each_says(tags: list[str]) -> None:
+    assert all(values(tags).get(key, "") == value(tags, key) for key in ("qrm.id", "qrm.name", "qrm.pool", "other"))

@@ -38,7 +38,7 @@ def aside(key: str) -> str:
 _BEGINS = (place(""), stand_in(""), aside(""))
 
 
-class Logical(msgspec.Struct, frozen=True, array_like=True):
+class Logical(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A logical volume, as lvs(8) reports it; in bytes. Short on the wire: there may be thousands."""
 
     uuid: str

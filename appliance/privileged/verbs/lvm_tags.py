@@ -35,6 +35,16 @@ def tag(key: str, value: object) -> str:
     return f"{key}={value}"
 
 
+def values(tags: Iterable[str]) -> dict[str, str]:
+    """What all of them say, by their keys; of several with one key the first counts."""
+    found: dict[str, str] = {}
+    for each in tags:
+        key, says, text = each.partition("=")
+        if says:
+            found.setdefault(key, text)
+    return found
+
+
 def value(tags: Iterable[str], key: str) -> str:
     """Of the first tag with this key; empty where there is none."""
     begin = f"{key}="

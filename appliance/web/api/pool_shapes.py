@@ -201,7 +201,7 @@ class GroupOut(msgspec.Struct):
     """Names of the logical volumes in it."""
 
 
-class VolumeOut(msgspec.Struct):
+class VolumeOut(msgspec.Struct, gc=False):
     """A volume."""
 
     id: str
