@@ -33,7 +33,7 @@ log_in() {
     return 1
 }
 
-runs() { kill -0 "$(cat "$1" 2>/dev/null)" 2>/dev/null; }
+runs() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
 start_iscsid() {
     configure_iscsi
