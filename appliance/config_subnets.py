@@ -46,7 +46,7 @@ class SubnetSection:
     usual program when left out."""
     other_servers: Literal["refuse", "ignore"] | None = None
     """Whether addresses are given beside another DHCP server."""
-    network_roots: Literal["trust", "ask"] = "ask"
+    network_roots: Literal["trust", "ask"] | None = None
     """Whether machines with a root on the network get it that restart by themselves, or once somebody lets them in."""
     identify_by: Literal["mac", "client-id"] = "mac"
     """What makes two DHCP messages those of the same client."""

@@ -42,6 +42,11 @@ def obstacle(image: Image, delivery: str) -> str:
     return f"it is {what}, and what runs from memory is a root file system (squashfs)"
 
 
+def deliveries_of(image: Image) -> list[str]:
+    """The deliveries that can do something with the image."""
+    return [each for each in DELIVERIES if not obstacle(image, each)]
+
+
 def check_image(image: Image, delivery: str) -> None:
     """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image."""
     if why := obstacle(image, delivery):

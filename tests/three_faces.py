@@ -169,13 +169,14 @@ CAPABILITIES = (
     _row(
         "see what an action would do to a machine",
         "GET /machines/{key}/broken, GET /machines/{key}/delete, GET /machines/{key}/rescue, "
-        "GET /machines/{key}/power/{action}",
+        "GET /machines/{key}/admit, GET /machines/{key}/power/{action}",
         "GET /machines/{key}/consequences", "machines consequences",
     ),
     _row("rescue a machine", "POST /machines/{key}/rescue", "POST /machines/{key}/rescue", "machines rescue"),
     _row(
         "end a rescue", "POST /machines/{key}/end-rescue", "POST /machines/{key}/end-rescue", "machines end-rescue"
     ),
+    _row("let a machine in", "POST /machines/{key}/admit", "POST /machines/{key}/admit", "machines admit"),
     _row("see whether a machine is on", "GET /machines/{key}/power", "GET /machines/{key}", "machines power"),
     _row(
         "switch a machine on or off", "POST /machines/{key}/power/{action}", "POST /machines/{key}/power/{action}",
@@ -200,7 +201,7 @@ CAPABILITIES = (
     _row("forget a machine", "POST /machines/{key}/delete", "DELETE /machines/{key}", "machines delete"),
     _row(
         "do something to many machines", "POST /machines/bulk", "POST /machines/bulk",
-        "machines set, machines rescue, machines end-rescue, machines delete",
+        "machines set, machines rescue, machines end-rescue, machines admit, machines delete",
     ),
     # -- deployments, images, kernels
     _row("see deployments", "GET /deployments", "GET /deployments", "deployments list"),
@@ -413,6 +414,7 @@ BULK = {
         "hand-over": "machines set --hand-over",
         "rescue": "machines rescue --where",
         "end-rescue": "machines end-rescue --where",
+        "admit": "machines admit --where",
         "power-on": "machines power action",
         "power-off": "machines power action",
         "power-cycle": "machines power action",
@@ -454,7 +456,7 @@ _REQUIREMENTS = {
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
 """What forms of pools and volumes take from one file, each some of it."""
-_DEPLOYMENT = "deployment_requirements.html deployment_access.html"
+_DEPLOYMENT = "deployment_requirements.html deployment_access.html deployment_wipe.html"
 
 FORMS = (
     Form(
@@ -481,7 +483,8 @@ FORMS = (
         {
             "mode": ("mode", "--mode"), "serve_non_pxe": ("serve_non_pxe", "--serve-non-pxe"),
             "unknown_machines": ("unknown_machines", "--unknown-machines"),
-            "other_servers": ("other_servers", "--other-servers"), "-confirm": ("confirm", "--confirm"),
+            "other_servers": ("other_servers", "--other-servers"),
+            "network_roots": ("network_roots", "--network-roots"), "-confirm": ("confirm", "--confirm"),
         },
     ),
     *(
@@ -502,7 +505,7 @@ FORMS = (
         f"deployment_new.html deployment_disks.html {_DEPLOYMENT}", "POST /deployments", "deployments create",
         {
             "name": ("name", "name"), "image": ("image", "--image"), "machine": ("machine", "--machine"),
-            "disk": ("disk", "--disk"), "disk_rule": ("disk", "--disk"), "-delivery": ("delivery", "--delivery"),
+            "disk": ("disk", "--disk"), "disk_rule": ("disk", "--disk"), "delivery": ("delivery", "--delivery"),
             **_REQUIREMENTS,
         },
     ),

@@ -112,7 +112,6 @@ def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> S
         dns=tuple(IPv4Address(each) for each in dns),
         ntp=tuple(IPv4Address(each) for each in section.ntp),
         domain=config.site.domain,
-        network_roots=section.network_roots,
         boot_program=section.boot_program or "",
         boot_port=config.boot.port,
         remote=remote,
@@ -127,7 +126,9 @@ def _subnet(config: Config, section: SubnetSection, address: IPv4Interface) -> S
 
 
 def _fixed(section: SubnetSection) -> Rules:
-    return Rules(section.mode, section.serve_non_pxe, section.unknown_machines, section.other_servers)
+    return Rules(
+        section.mode, section.serve_non_pxe, section.unknown_machines, section.other_servers, section.network_roots
+    )
 
 
 def _zone(domain: str, subnets: Sequence[Subnet]) -> Zone:

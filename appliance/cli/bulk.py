@@ -10,7 +10,7 @@ from appliance.cli.tasks import show_items
 from appliance.cli.waiting import wait_for_task
 from appliance.errors import ApplianceError
 
-FLAGS = ("maintenance", "offline", "assigned")
+FLAGS = ("maintenance", "offline", "assigned", "asking")
 """Filters that are true or false."""
 
 where_option = click.option(

@@ -46,6 +46,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--maintenance/--in-use", default=None, help="Only with, or without, the maintenance flag."),
         click.option("--offline/--online", default=None, help="Only silent, or not silent, for too long."),
         click.option("--assigned/--unassigned", default=None, help="Only with, or without, a deployment."),
+        click.option("--asking/--not-asking", default=None, help="Only what waits, or does not, to be let in."),
         click.option("--firmware", type=firmware, multiple=True, help="Only with this firmware."),
         click.option("--power", type=power_states, multiple=True, help="Only those whose power switch says so."),
         click.option(
@@ -98,6 +99,7 @@ def state_of(machine: dict[str, Any]) -> str:
     if machine["state"] == "failed":
         words.append(machine["failed_reason"])
     words += [word for word in ("maintenance", "offline") if machine[word]]
+    words += ["asks to be let in"] if machine["asks_since"] else []
     return ", ".join(words)
 
 

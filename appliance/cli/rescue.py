@@ -1,4 +1,4 @@
-"""``qrm machines rescue``, ``end-rescue``, ``consequences`` and ``boot-messages``"""
+"""``qrm machines rescue``, ``end-rescue``, ``admit``, ``consequences`` and ``boot-messages``"""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from appliance.cli.output import as_json, clean, moment
 from appliance.cli.sshkeys import key_option, keys_in
 
 ACTIONS = (
-    "break", "delete", "rescue", "end-rescue", "power-on", "power-off", "power-cycle", "power-network-once",
+    "break", "delete", "rescue", "end-rescue", "admit", "power-on", "power-off", "power-cycle", "power-network-once",
 )  # fmt: skip
 names_argument = click.argument("names", nargs=-1, metavar="MACHINE...", shell_complete=known("/machines"))
 
@@ -57,12 +57,32 @@ def end_rescue(names: tuple[str, ...], where: str | None, and_wait: bool) -> Non
         do_to_many(api(), "machines", which, "end-rescue")
 
 
-def _ask(connected: Api, machine: str, action: str, body: dict[str, Any], and_wait: bool) -> None:
-    path = f"/machines/{segment(machine)}"
-    foreseen = connected.get(f"{path}/consequences", action=action)
-    if not foreseen["refused"]:  # the server says why, with its code
+@click.command()
+@names_argument
+@where_option
+def admit(names: tuple[str, ...], where: str | None) -> None:
+    """Let machines in that restarted by themselves and wait for their root on the network."""
+    which, connected = selected("machines", names, where), api()
+    if len(names) != 1:
+        do_to_many(connected, "machines", which, "admit")
+        return
+    _foretell(connected, names[0], "admit")
+    found = connected.send("POST", f"/machines/{segment(names[0])}/admit", {})
+    click.echo(f"{clean(found['name'])}: let in; it gets its root when it next asks, within seconds")
+
+
+def _foretell(connected: Api, machine: str, action: str) -> dict[str, Any]:
+    """Say what an action would do; why not is said by the server when it is asked, with its code."""
+    foreseen: dict[str, Any] = connected.get(f"/machines/{segment(machine)}/consequences", action=action)
+    if not foreseen["refused"]:
         for text in foreseen["texts"]:
             click.echo(clean(text), err=True)
+    return foreseen
+
+
+def _ask(connected: Api, machine: str, action: str, body: dict[str, Any], and_wait: bool) -> None:
+    path = f"/machines/{segment(machine)}"
+    foreseen = _foretell(connected, machine, action)
     task = connected.make(f"{path}/{action}", body)
     click.echo(f"{clean(foreseen['machine'])}: asked to {action} (task {task['id']})")
     if and_wait:
@@ -99,4 +119,4 @@ def boot_messages(machine: str, system: bool, json_out: bool) -> None:
         click.echo(clean(line))
 
 
-COMMANDS = (rescue, end_rescue, consequences, boot_messages)
+COMMANDS = (rescue, end_rescue, admit, consequences, boot_messages)

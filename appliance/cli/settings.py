@@ -13,7 +13,7 @@ from appliance.cli.context import Listing, api, confirm_option, json_option
 from appliance.cli.flashed import known
 from appliance.cli.machines import with_options
 from appliance.cli.output import as_json, clean, fields, table
-from appliance.cli.subnets import MODES, OTHERS, UNKNOWN, YES_NO
+from appliance.cli.subnets import MODES, OTHERS, ROOTS, UNKNOWN, YES_NO
 
 PATH = "/appliance/settings"
 ELSEWHERE = "its configuration file belongs to its administrator: edit it, check it with qrm config check, restart"
@@ -201,6 +201,7 @@ _KEYS = (
     click.option("--serve-non-pxe", type=click.Choice((*YES_NO, NONE)), help="The same for other computers."),
     click.option("--unknown-machines", type=click.Choice((*UNKNOWN, NONE)), help="The same for unknown machines."),
     click.option("--other-servers", type=click.Choice((*OTHERS, NONE)), help="The same for other DHCP servers."),
+    click.option("--network-roots", type=click.Choice((*ROOTS, NONE)), help="The same for roots over the network."),
     click.option("--boot-program", type=click.Choice((*CHOICES, NONE)), help="What firmware is sent first."),
     click.option("--identify-by", type=click.Choice(("mac", "client-id", NONE)), help="What tells clients apart."),
     click.option("--leases-per-port", metavar="COUNT", help="Most addresses for one port of a relay."),

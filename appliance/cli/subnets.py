@@ -14,6 +14,7 @@ from appliance.cli.output import as_json, clean, fields, moment
 MODES = ("authoritative", "proxy", "reservations", "off")
 UNKNOWN = ("enlist", "local-disk", "ignore")
 OTHERS = ("refuse", "ignore")
+ROOTS = ("ask", "trust")
 SERVERS = ("dnsmasq", "dhcpd", "kea", "mikrotik", "opnsense")
 LINKS = {True: "yes", False: "no", None: "not known: it ends in no cable"}
 YES_NO = {"yes": True, "no": False}
@@ -35,6 +36,10 @@ _OPTIONS = (
         "--other-servers", type=click.Choice(OTHERS),
         help="While another DHCP server answers: give no new addresses, or give them all the same.",
     ),
+    click.option(
+        "--network-roots", type=click.Choice(ROOTS),
+        help="Machines that restart by themselves: they ask for their root on the network, or get it at once.",
+    ),
 )  # fmt: skip
 
 
@@ -48,7 +53,8 @@ def _asked(rules: dict[str, str | None]) -> dict[str, Any]:
     """The rules that were given, as the API takes them."""
     given = {name: value for name, value in rules.items() if value is not None}
     if not given:
-        raise click.UsageError("say what is to change: --mode, --serve-non-pxe, --unknown-machines, --other-servers")
+        options = "--mode, --serve-non-pxe, --unknown-machines, --other-servers, --network-roots"
+        raise click.UsageError(f"say what is to change: {options}")
     return {name: YES_NO.get(value, value) if name == "serve_non_pxe" else value for name, value in given.items()}
 
 

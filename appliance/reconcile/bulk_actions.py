@@ -87,6 +87,7 @@ MACHINE_ACTIONS: dict[str, BulkAction] = {
     "hand-over": BulkAction("Choose the hand-over of {}", _hand_over, needs="hand_over"),
     "rescue": BulkAction("Rescue {}", lambda w, key, given, by: w.rescue(key, given.ssh_keys, by), needs="ssh_keys"),
     "end-rescue": BulkAction("End the rescue of {}", lambda w, key, _, by: w.end_rescue(key, by)),
+    "admit": BulkAction("Let {} in", lambda w, key, _, by: w.admit(key, by)),
     "power-on": BulkAction("Switch {} on", _power(PowerAction.ON)),
     "power-off": BulkAction("Switch {} off", _power(PowerAction.OFF), destroys=True),
     "power-cycle": BulkAction("Switch {} off and on again", _power(PowerAction.CYCLE), destroys=True),

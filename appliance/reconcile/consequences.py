@@ -34,6 +34,8 @@ class MachineAction(StrEnum):
     RESCUE = "rescue"
     """Into the maintenance stack, disks untouched, SSH open to the user's keys."""
     END_RESCUE = "end-rescue"
+    ADMIT = "admit"
+    """Let it in to its root on the network, after it has restarted by itself."""
     POWER_ON = "power-on"
     POWER_OFF = "power-off"
     POWER_CYCLE = "power-cycle"
@@ -213,12 +215,19 @@ def _held(deployment: Deployment) -> DiskIdentity | None:
 
 
 def machine_refusal(
-    machine: Machine, deployment: Deployment | None, live: Attempt | None, action: MachineAction
+    machine: Machine,
+    deployment: Deployment | None,
+    live: Attempt | None,
+    action: MachineAction,
+    asks: float | None = None,
 ) -> Conflict | None:
     """Why it cannot be done to the machine now, None where it can.
 
-    ``deployment`` is what is assigned to it, ``live`` its attempt that goes on.
+    ``deployment`` is what is assigned to it, ``live`` its attempt that goes on, ``asks`` the Unix time at which the
+    boot began that waits to be let in, None where none does.
     """
+    if action is MachineAction.ADMIT:
+        return _admit_refusal(machine, deployment, asks)
     wait = "wait until that has ended"
     if action is MachineAction.DELETE and deployment is not None:
         message = f"{machine.name} is assigned to {deployment.name}"
@@ -232,6 +241,13 @@ def machine_refusal(
     if action is MachineAction.END_RESCUE and not in_rescue(machine):
         return Conflict("rescue-none", f"{machine.name} is not in rescue", "rescue it first")
     return None
+
+
+def _admit_refusal(machine: Machine, deployment: Deployment | None, asks: float | None) -> Conflict | None:
+    if asks is not None and deployment is not None:
+        return None
+    hint = "one waits that restarted by itself and whose root comes over the network"
+    return Conflict("root-not-asked", f"{machine.name} does not ask to be let in", hint)
 
 
 def _rescue_refusal(machine: Machine, deployment: Deployment | None) -> Conflict | None:

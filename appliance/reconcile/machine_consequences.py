@@ -1,5 +1,7 @@
 """What an action on a machine would do, said before it is done. Pure."""
 
+from datetime import UTC, datetime
+
 from appliance.deployment import Deployment
 from appliance.machine import Machine, State
 from appliance.reconcile.consequences import Consequences, MachineAction, machine_refusal
@@ -7,10 +9,16 @@ from appliance.workflow import Attempt
 
 
 def machine_consequences(
-    machine: Machine, deployment: Deployment | None, live: Attempt | None, action: MachineAction
+    machine: Machine,
+    deployment: Deployment | None,
+    live: Attempt | None,
+    action: MachineAction,
+    asks: float | None = None,
 ) -> Consequences:
-    """``deployment`` is what is assigned to it, ``live`` its attempt that goes on. Nothing on a disk is ever lost."""
-    refusal = machine_refusal(machine, deployment, live, action)
+    """``deployment`` is what is assigned to it, ``live`` its attempt that goes on, ``asks`` the Unix time at which the
+    boot began that waits to be let in. Nothing on a disk is ever lost.
+    """
+    refusal = machine_refusal(machine, deployment, live, action, asks)
     if refusal is not None:
         return Consequences(refused=f"{refusal.message}; {refusal.hint}", machine=machine.name)
     confirm, texts = None, tuple[str, ...]()
@@ -24,6 +32,10 @@ def machine_consequences(
             texts = _rescue(machine, deployment)
         case MachineAction.END_RESCUE:
             texts = _end_rescue(machine, deployment)
+        case MachineAction.ADMIT:
+            assert deployment is not None, "only who has a deployment asks"
+            assert asks is not None, "the others are refused"
+            texts = _admit(machine, deployment, asks)
     return Consequences(texts, confirm, machine=machine.name)
 
 
@@ -49,3 +61,14 @@ def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
 def _end_rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
     then = f"{deployment.name} stays stopped." if deployment else "The machine is idle then."
     return (f"Everybody is logged out: {machine.name} restarts into a fresh maintenance stack.", then)
+
+
+def _admit(machine: Machine, deployment: Deployment, asks: float) -> tuple[str, ...]:
+    """Who asks is known by its address only: whoever lets it in should know that it was the machine."""
+    since, name = datetime.fromtimestamp(asks, UTC), deployment.name
+    place = f" from {machine.address}" if machine.address else ""
+    return (
+        f"{machine.name} gets the root of {name}, with its keys and secrets, and starts it.",
+        f"Nobody had asked for this start: the machine began it by itself on {since:%Y-%m-%d at %H:%M} UTC, and asks"
+        f"{place}. It is known by its network address only; let it in if you know why it restarted.",
+    )

@@ -144,4 +144,20 @@ def _others(_before: Subnet, after: Subnet) -> list[str]:
     ]
 
 
-_RULES = {"mode": _mode, "serve_non_pxe": _non_pxe, "unknown_machines": _unknown, "other_servers": _others}
+def _roots(_before: Subnet, after: Subnet) -> list[str]:
+    name, who = after.interface, "Machines whose root comes over the network and that restart by themselves"
+    if after.network_roots == "ask":
+        return [f"{who} wait on {name} until somebody lets them in."]
+    return [
+        f"{who} get it on {name} at once, with its keys and secrets. They are known by their network addresses only:"
+        " whoever can take such an address there gets the root as well.",
+    ]
+
+
+_RULES = {
+    "mode": _mode,
+    "serve_non_pxe": _non_pxe,
+    "unknown_machines": _unknown,
+    "other_servers": _others,
+    "network_roots": _roots,
+}

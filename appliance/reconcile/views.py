@@ -14,7 +14,17 @@ from appliance.power_order import PowerOrder
 from appliance.reconcile.advice import advice
 from appliance.reconcile.power_needs import remedy_for
 from appliance.reconcile.remedy import Remedy
-from appliance.store import attempts, catalogue, deployment_list, deployments, events, machine_list, machines, power
+from appliance.store import (
+    attempts,
+    catalogue,
+    deployment_list,
+    deployments,
+    events,
+    machine_list,
+    machines,
+    power,
+    roots,
+)
 from appliance.store.documents import load
 from appliance.store.listing import Asked, Found, page
 from appliance.store.machine_list import OFFLINE_AFTER as OFFLINE_AFTER
@@ -33,6 +43,8 @@ class MachineView:
     """Its power switch, where it has one."""
     orders: tuple[PowerOrder, ...] = ()
     """What the attempt had of its switch."""
+    asks: float | None = None
+    """When the boot began that waits to be let in to its root; None: none does."""
 
     @property
     def live(self) -> Attempt | None:
@@ -73,8 +85,12 @@ class DeploymentView:
 
 def _view(db: sqlite3.Connection, machine: Machine) -> MachineView:
     attempt = attempts.last_of(db, machine.id)
-    view = MachineView(machine, attempt, deployments.of_machine(db, machine.id))
+    view = MachineView(machine, attempt, deployments.of_machine(db, machine.id), asks=_asks(db, machine))
     return with_power(db, view)
+
+
+def _asks(db: sqlite3.Connection, machine: Machine) -> float | None:
+    return roots.machines_asking(db, [machine.id]).get(machine.id)
 
 
 def with_power(db: sqlite3.Connection, view: MachineView) -> MachineView:
@@ -103,7 +119,11 @@ def views_of(db: sqlite3.Connection, shown: Sequence[Machine]) -> list[MachineVi
     latest = {attempt.machine: attempt for attempt in attempts.last_of_each(db, ids)}
     on = {deployment.machine: deployment for deployment in deployments.on_machines(db, ids)}
     switches = power.of_machines(db, ids)
-    views = [MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id)) for each in shown]
+    asking = roots.machines_asking(db, ids)
+    views = [
+        MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id), asks=asking.get(each.id))
+        for each in shown
+    ]
     live = [view.live.id for view in views if view.live and view.switch]
     done = power.orders_of_attempts(db, live) if live else {}
     return [replace(view, orders=tuple(done.get(view.live.id, ()))) if view.live else view for view in views]
@@ -120,11 +140,7 @@ async def machine_view(store: Store, key: str) -> MachineView:
 
 def _deployment_view(db: sqlite3.Connection, deployment: Deployment) -> DeploymentView:
     machine = machines.find(db, deployment.machine) if deployment.machine else None
-    return DeploymentView(
-        deployment,
-        catalogue.image(db, deployment.image),
-        with_power(db, MachineView(machine, attempts.last_of(db, machine.id), deployment)) if machine else None,
-    )
+    return DeploymentView(deployment, catalogue.image(db, deployment.image), _view(db, machine) if machine else None)
 
 
 async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[DeploymentView]]:
@@ -133,9 +149,10 @@ async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[Depl
     def job(db: sqlite3.Connection) -> tuple[Found, list[DeploymentView]]:
         found = page(db, deployment_list.LISTING, asked)
         rows = [(load(row[0], Deployment), load(row[1], Image), _on(row)) for row in found.rows]
-        latest = attempts.last_of_each(db, [machine.id for _, _, machine in rows if machine])
-        of = {attempt.machine: attempt for attempt in latest}
-        views = [MachineView(on, of.get(on.id), made) if on else None for made, _, on in rows]
+        ids = [machine.id for _, _, machine in rows if machine]
+        of = {attempt.machine: attempt for attempt in attempts.last_of_each(db, ids)}
+        asking = roots.machines_asking(db, ids)
+        views = [MachineView(on, of.get(on.id), made, asks=asking.get(on.id)) if on else None for made, _, on in rows]
         switched = [with_power(db, view) if view and view.live else view for view in views]
         return found, [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
 

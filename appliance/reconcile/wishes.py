@@ -48,6 +48,7 @@ from appliance.reconcile.consequences import (
     writes,
 )
 from appliance.reconcile.fencing import can_fence, fenced
+from appliance.reconcile.letting_in import let_in
 from appliance.reconcile.machine_consequences import machine_consequences
 from appliance.reconcile.machine_options import check_options
 from appliance.reconcile.power_actions import POWER_ACTIONS, ask_fence, ask_power, foreseen
@@ -192,7 +193,7 @@ class Wishes:
                 return foreseen(db, key, switching)
             machine = machines.get(db, key)
             deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
-            return machine_consequences(machine, deployment, live, action)
+            return machine_consequences(machine, deployment, live, action, _asks(db, machine))
 
         return await self._store.read(job)
 
@@ -226,6 +227,17 @@ class Wishes:
             _check(db, machine, MachineAction.END_RESCUE)
             asked = Asked("machine.end-rescue", f"End the rescue of {machine.name}", by, self._clock())
             return end_rescue(db, tell, machine, asked)
+
+        return await self._record(job)
+
+    async def admit(self, key: str, by: Asker) -> Machine:
+        """Let a machine in to its root on the network that restarted by itself: it gets it when it next asks."""
+
+        def job(db: sqlite3.Connection, tell: Tell) -> Machine:
+            machine = machines.get(db, key)
+            _check(db, machine, MachineAction.ADMIT)
+            let_in(db, tell, machine, by, self._clock())
+            return machine
 
         return await self._record(job)
 
@@ -388,8 +400,14 @@ def _to_fence(db: sqlite3.Connection, deployment: Deployment, action: Action) ->
 def _check(db: sqlite3.Connection, machine: Machine, action: MachineAction) -> None:
     """Raise Conflict where this cannot be done to the machine now."""
     deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
-    if refusal := machine_refusal(machine, deployment, live, action):
+    if refusal := machine_refusal(machine, deployment, live, action, _asks(db, machine)):
         raise refusal
+
+
+def _asks(db: sqlite3.Connection, machine: Machine) -> float | None:
+    """When the boot began that waits to be let in to its root; None: none does."""
+    token = roots.asking(db, machine.id)
+    return token.issued if token else None
 
 
 def _changed(machine: Machine, change: MachineChange) -> Machine:

@@ -26,13 +26,14 @@ WORDS = {
     "serve_non_pxe": "Other computers",
     "unknown_machines": "Unknown machines",
     "other_servers": "Another DHCP server",
+    "network_roots": "Roots over the network",
     "boot_program": "Boot program",
     "identify_by": "Clients are told apart by",
     "leases_per_port": "Most addresses for one port of a relay",
     "tftp_block_size": "Largest TFTP block in bytes",
 }
 """The keys that can be changed; who is served, and where, is said by taking a subnet away and making one."""
-RULES = ("mode", "serve_non_pxe", "unknown_machines", "other_servers")
+RULES = ("mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots")
 """Those that users switch under Network while the file says nothing of them."""
 _LEAST_HALL = 256
 """Addresses from which on a network has room for 50 that are left out of its ranges."""

@@ -26,6 +26,7 @@ from appliance.store.listing import (
     selection,
     words,
 )
+from appliance.store.roots import ASKING
 
 OFFLINE_AFTER = 150.0
 """Seconds without a sign; an idle machine polls at least every 50."""
@@ -41,6 +42,11 @@ def _powered(values: Sequence[PowerState], _: float) -> Sequence[Condition]:
     """By what switches said last, found by an index."""
     marks = ",".join("?" * len(values))
     return [(f"m.id IN (SELECT machine FROM power_switches WHERE state IN ({marks}))", tuple(values))]  # noqa: S608
+
+
+def _asking(value: bool, _: float) -> Sequence[Condition]:
+    chosen = f"SELECT machine FROM boot_tokens WHERE {ASKING}"  # noqa: S608 - ours
+    return [(f"m.id {'IN' if value else 'NOT IN'} ({chosen})", ())]
 
 
 def _on(value: str, _: float) -> Sequence[Condition]:
@@ -88,6 +94,7 @@ LISTING = Listing(
         ),
         "deployment": Filter(Word, _on, "only what this deployment is on, by id or name"),
         "assigned": Filter(bool, flag("d.id IS NOT NULL"), "whether a deployment is on it"),
+        "asking": Filter(bool, _asking, "whether it waits to be let in to its root on the network"),
     },
     id_kind=Text,
 )

@@ -11,6 +11,7 @@ from appliance.netboot.policy import MaintenanceStack, NetworkRoot
 from appliance.store import roots
 from appliance.store.tokens import TOKEN_SECONDS
 from appliance.workflow import CONFIGURE, HAND_OVER
+from tests.people import ADA
 
 IMAGE_BYTES = 200 << 20
 LAYER = b"made of the image by the agent"
@@ -144,10 +145,18 @@ async def test_who_restarts_by_itself_asks_until_somebody_lets_it_in(world, node
         assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
     assert len(await world.events("root.asked")) == 1
     world.now += TOKEN_SECONDS * 2
-    machine = (await node.seen()).id
-    asking = await world.store.read(lambda db: roots.asking(db, machine))
-    await world.store.write(lambda db: roots.admit(db, asking))
+    key = (await node.seen()).id
+    await world.wishes.admit(key, ADA)
     assert (await trades(world, node, boot))["hostname"] == "web-1"
+    assert (await world.events("root.given"))[-1].reason == "it had restarted by itself, and was let in"
+    assert await code_of(Conflict, world.wishes.admit(key, ADA)) == "root-not-asked"
+
+
+async def test_who_is_let_in_is_that_boot_and_no_later_one(world, node, live):
+    await runs(world, node)
+    assert await code_of(TooEarly, trades(world, node, await node.firmware())) == "root-asked"
+    await world.wishes.admit((await node.seen()).id, ADA)
+    assert await code_of(TooEarly, trades(world, node, await node.firmware())) == "root-asked"
 
 
 async def test_a_subnet_can_trust_machines_that_restart_by_themselves(world, node, live):

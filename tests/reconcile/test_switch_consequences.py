@@ -86,6 +86,16 @@ def test_unknown_machines_lose_no_address(value, says):
     assert confirm is None
 
 
+def test_who_gets_a_root_is_said_with_what_it_is_known_by():
+    text, confirm = foreseen(network_roots="trust")
+    assert "get it on br0 at once, with its keys and secrets" in text
+    assert "known by their network addresses only" in text
+    assert confirm is None, "nobody loses anything"
+    text, confirm = foreseen(replace(SUBNET, network_roots="trust"), network_roots="ask")
+    assert "wait on br0 until somebody lets them in" in text
+    assert confirm is None
+
+
 def test_to_serve_other_computers_again_takes_nothing():
     text, confirm = foreseen(replace(SUBNET, serve_non_pxe=False), serve_non_pxe=True)
     assert text == "Computers that do not network-boot get addresses on br0 as well."

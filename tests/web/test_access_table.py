@@ -39,7 +39,7 @@ OF_ADMINISTRATORS = re.compile(
     r"|/api/v1/storage/|/api/v1/pools/\{key\}/(consequences|extend|retire|examine|repair)$"
 )
 FORMS = re.compile(
-    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
+    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
 )
 """Pages that only ask what to do."""
 LAST = {"DELETE /api/v1/sessions/current": False, "POST /logout": True}

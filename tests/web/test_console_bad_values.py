@@ -85,9 +85,10 @@ FORMS = (
     Form("/machines/m0000/power/off", {"confirm": "node-11"}, names("confirm"), {"confirm": EMPTY}),
     Form(
         "/network/subnets/br0/edit",
-        {"mode": "proxy", "unknown_machines": "enlist", "other_servers": "refuse", "confirm": "br0"},
-        names("mode", "unknown_machines", "other_servers", "confirm"),
-        dict.fromkeys(("mode", "unknown_machines", "other_servers"), EMPTY),
+        {"mode": "proxy", "unknown_machines": "enlist", "other_servers": "refuse", "network_roots": "ask",
+         "confirm": "br0"},
+        names("mode", "unknown_machines", "other_servers", "network_roots", "confirm"),
+        dict.fromkeys(("mode", "unknown_machines", "other_servers", "network_roots"), EMPTY),
     ),
     Form("/machines/bulk?chosen=m0005&action=tag", {"tags": "a"}, names("tags"),
          {"tags": names("negative", "long words", "lines")}),
@@ -97,9 +98,10 @@ FORMS = (
     Form(
         "/deployments/new",
         {"name": "new-1", "image": "debian-13", "machine": "", "cpus": "2", "memory": "4", "disk_size": "10",
-         "tags": "gpu", "disk_rule": "named", "disk": "S1", "ssh_keys": KEY, "wipe_method": "discard"},
-        names("name", "image", "machine", "cpus", "memory", "disk_size", "tags", "ssh_keys", "wipe_method"),
-        {"machine": EMPTY, "cpus": EMPTY, "memory": EMPTY, "disk_size": EMPTY,
+         "tags": "gpu", "disk_rule": "named", "disk": "S1", "ssh_keys": KEY, "wipe_method": "discard",
+         "delivery": "disk"},
+        names("name", "image", "delivery", "machine", "cpus", "memory", "disk_size", "tags", "ssh_keys", "wipe_method"),
+        {"machine": EMPTY, "cpus": EMPTY, "memory": EMPTY, "disk_size": EMPTY, "delivery": EMPTY,
          "tags": names("nothing", "negative", "long words", "lines"), "ssh_keys": EMPTY, "wipe_method": EMPTY},
     ),
     Form(
@@ -183,7 +185,7 @@ def urlencoded(values: dict[str, str]) -> bytes:
 
 CHOSEN = names(
     "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
-    "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers", "wipe_method",
+    "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots", "wipe_method", "delivery",
 )  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
@@ -232,7 +234,7 @@ async def test_bad_values(ada: Visitor, form: Form) -> None:
 
 TALKING = {"/login", "/setup"} | {each.path for each in ROUTES if "/setup/" in each.path}
 """Forms of the door, and of set-up in steps, have their own tests."""
-PLAIN = re.compile(r"/(end|forget|maintenance|mend|broken|cancel|reset|logout|end-rescue|\{action\})$")
+PLAIN = re.compile(r"/(end|forget|maintenance|mend|broken|cancel|reset|logout|end-rescue|admit|\{action\})$")
 """Forms without anything to type; the actions of deployments are here by their names."""
 
 

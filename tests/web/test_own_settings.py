@@ -211,6 +211,7 @@ async def test_keys_of_a_subnet_change(box: Box) -> None:
     page = await box.visitor.get(address)
     chosen = dict(re.findall(r'<select id="([^"]+)"[^>]*>(?:(?!</select>).)*<option value="([^"]*)" selected>', page))
     assert chosen == {"mode": "", "serve_non_pxe": "no", "unknown_machines": "", "other_servers": "",
+                      "network_roots": "",
                       "boot_program": "", "identify_by": "mac"}  # fmt: skip
     form = {**_fields(page), **chosen}
     assert "nothing would change" in said(await box.visitor.post(address, 409, form))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from appliance.netboot.dhcp.subnet import Mode, OtherServers, Subnet, UnknownMachines
+from appliance.netboot.dhcp.subnet import Mode, NetworkRoots, OtherServers, Subnet, UnknownMachines
 
-RuleName = Literal["mode", "serve_non_pxe", "unknown_machines", "other_servers"]
+RuleName = Literal["mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,12 @@ class Rules:
     serve_non_pxe: bool | None = None
     unknown_machines: UnknownMachines | None = None
     other_servers: OtherServers | None = None
+    network_roots: NetworkRoots | None = None
 
 
-DEFAULTS = Rules("authoritative", True, "enlist", "refuse")
+DEFAULTS = Rules("authoritative", True, "enlist", "refuse", "ask")
 """What holds where neither the file nor a user says anything."""
-NAMES: tuple[RuleName, ...] = ("mode", "serve_non_pxe", "unknown_machines", "other_servers")
+NAMES: tuple[RuleName, ...] = ("mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots")
 
 
 def said(rules: Rules) -> dict[str, Any]:

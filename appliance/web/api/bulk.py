@@ -16,7 +16,7 @@ from appliance.web.keys import SERVICES, USER
 
 MachineBulkAction = Literal[
     "maintenance-on", "maintenance-off", "break", "mend", "tag", "untag", "hand-over", "rescue", "end-rescue",
-    "power-on", "power-off", "power-cycle", "power-network-once", "delete",
+    "admit", "power-on", "power-off", "power-cycle", "power-network-once", "delete",
 ]  # fmt: skip
 DeploymentBulkAction = Literal["start", "stop", "retry", "release", "delete"]
 

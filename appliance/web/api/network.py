@@ -81,6 +81,7 @@ def subnet_out(view: SubnetView) -> SubnetOut:
         unknown_machines=of.unknown_machines if of else None,
         serve_non_pxe=of.serve_non_pxe if of else None,
         other_servers=of.other_servers if of else None,
+        network_roots=of.network_roots if of else None,
         fixed=list(standing.fixed) if of else ["mode"],
         held_by=list(standing.held_by),
         looking=standing.looking,

@@ -50,8 +50,11 @@ class SubnetOut(msgspec.Struct):
     serve_non_pxe: bool | None
     other_servers: str | None
     """``refuse``: authoritative service does not begin while another DHCP server answers; ``ignore``: it does."""
+    network_roots: str | None
+    """Of machines that restart by themselves: with ``ask`` they wait for their root until somebody lets them in."""
     fixed: list[str]
-    """Rules that the configuration file fixes: ``mode``, ``serve_non_pxe``, ``unknown_machines``, ``other_servers``."""
+    """Rules that the configuration file fixes: ``mode``, ``serve_non_pxe``, ``unknown_machines``, ``other_servers``,
+    ``network_roots``."""
     held_by: list[str]
     """Other DHCP servers because of which no new addresses are given."""
     looking: bool

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from appliance.catalogue import Image, Kernel, disk_obstacle
+from appliance.delivery import deliveries_of
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
 from appliance.machine import State
@@ -64,6 +65,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         "tags": list(of.tags),
         "dhcp_options": dict(of.dhcp_options),
         "rescue": rescue(of.rescue),
+        "asks_since": view.asks,
         "power": power(view.switch) if view.switch else None,
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),
@@ -198,7 +200,7 @@ def _own_attempt(view: DeploymentView, now: float) -> shapes.AttemptOut | None:
 def image(of: Image, missing: bool = False) -> shapes.ImageOut:
     """An image; ``missing`` where its content is not here."""
     shown = msgspec.convert(of, shapes.ImageOut, from_attributes=True)
-    return msgspec.structs.replace(shown, missing=missing, obstacle=disk_obstacle(of))
+    return msgspec.structs.replace(shown, missing=missing, obstacle=disk_obstacle(of), deliveries=deliveries_of(of))
 
 
 def kernel(of: Kernel, missing: bool = False) -> shapes.KernelOut:

@@ -54,10 +54,11 @@ class SubnetSettingsIn(msgspec.Struct, forbid_unknown_fields=True):
     relays: Texts | Unset | None = msgspec.UNSET
     """Of a subnet that only relays reach: their addresses."""
     mode: Mode | Unset | None = msgspec.UNSET
-    """This and the next three fix in the file what users switch otherwise; null: they switch it."""
+    """This and the next four fix in the file what users switch otherwise; null: they switch it."""
     serve_non_pxe: bool | Unset | None = msgspec.UNSET
     unknown_machines: Unknown | Unset | None = msgspec.UNSET
     other_servers: Literal["refuse", "ignore"] | Unset | None = msgspec.UNSET
+    network_roots: Literal["trust", "ask"] | Unset | None = msgspec.UNSET
     boot_program: Text | Unset | None = msgspec.UNSET
     identify_by: Literal["mac", "client-id"] | Unset | None = msgspec.UNSET
     leases_per_port: int | Unset | None = msgspec.UNSET
@@ -107,6 +108,7 @@ class SubnetSettingsOut(msgspec.Struct):
     serve_non_pxe: bool | None
     boot_program: str | None
     other_servers: str | None
+    network_roots: str | None
     identify_by: str
     leases_per_port: int | None
     tftp_block_size: int

@@ -1,4 +1,5 @@
-"""Rescues of machines for programs, what an action on a machine would do, and what kernels said at their start."""
+"""Rescues of machines for programs, machines let in to their roots, what an action on one would do, and what kernels
+said at their start."""
 
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from aiohttp import web
 
 from appliance.reconcile.boot_messages import messages_of
 from appliance.reconcile.consequences import MachineAction
+from appliance.reconcile.views import machine_view
 from appliance.store.boot_messages import STACK, SYSTEM, BootMessages
 from appliance.web.api import outward, tasks
 from appliance.web.api.body import answer, body, key
@@ -55,6 +57,14 @@ async def end(request: web.Request) -> web.Response:
     await body(request, EmptyIn)
     task = await request.app[SERVICES].wishes.end_rescue(key(request), request[USER])
     return await tasks.shown(request, str(task.id))
+
+
+async def admit(request: web.Request) -> web.Response:
+    """Let in to its root the machine that restarted by itself; it gets it when it next asks."""
+    await body(request, EmptyIn)
+    services = request.app[SERVICES]
+    admitted = await services.wishes.admit(key(request), request[USER])
+    return answer(outward.machine_detail(await machine_view(services.store, admitted.id), services.clock()))
 
 
 async def consequences(request: web.Request) -> web.Response:

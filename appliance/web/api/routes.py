@@ -66,6 +66,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("POST", "/machines/{key}/rescue", rescue.rescue, 202, tasks.TaskDetail, rescue.RescueIn),
     Endpoint("POST", "/machines/{key}/end-rescue", rescue.end, 202, tasks.TaskDetail, rescue.EmptyIn),
+    Endpoint("POST", "/machines/{key}/admit", rescue.admit, 200, shapes.MachineDetail, rescue.EmptyIn),
     Endpoint("GET", "/machines/{key}/power", power.show, 200, power.PowerSettingsOut, role=Role.ADMIN),
     Endpoint(
         "PUT", "/machines/{key}/power", power.put, 200, power.PowerSettingsOut, power.PowerSettingsIn, role=Role.ADMIN

@@ -226,6 +226,8 @@ class MachineOut(_Out):
     notes: str
     tags: list[str]
     rescue: RescueOut | None
+    asks_since: float | None
+    """When the boot began that waits to be let in to its root on the network; null: none does."""
     power: PowerOut | None
     """Its power switch; null: it has none."""
     created: float
@@ -310,6 +312,8 @@ class ImageOut(_Out):
     """What can boot the disk, as far as that shows: `bios`, `uefi`."""
     obstacle: str = ""
     """Why it cannot be deployed to a disk; empty where it can."""
+    deliveries: list[str] = []
+    """Those that can do something with it: ``disk``, ``ram``; empty where none can."""
     missing: bool = False
     """Its content is not here: the state was restored without it. Uploading it again puts it back."""
 

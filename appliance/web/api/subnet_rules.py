@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from appliance.errors import Invalid
-from appliance.netboot.dhcp.subnet import Mode, OtherServers, UnknownMachines
+from appliance.netboot.dhcp.subnet import Mode, NetworkRoots, OtherServers, UnknownMachines
 from appliance.netboot.snippets import ServerKind, snippet
 from appliance.web.api import network, outward
 from appliance.web.api.body import answer, body, storable
@@ -23,6 +23,8 @@ class SubnetChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     unknown_machines: UnknownMachines | None = None
     other_servers: OtherServers | None = None
     """``refuse``: authoritative service does not begin while another DHCP server answers; ``ignore`` forces it."""
+    network_roots: NetworkRoots | None = None
+    """Of machines that restart by themselves: with ``ask`` they wait for their root until somebody lets them in."""
     confirm: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     """The answer to what ``consequences`` asked for: the name of the subnet."""
 
@@ -38,12 +40,13 @@ class SnippetOut(msgspec.Struct):
     text: str
 
 
-RULES = ("mode", "serve_non_pxe", "unknown_machines", "other_servers")
+RULES = ("mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots")
 CONSEQUENCES_QUERY = (
     Param("mode", Mode, "how it would be served"),
     Param("serve_non_pxe", bool, "whether computers would get addresses that do not network-boot"),
     Param("unknown_machines", UnknownMachines, "what would be done with unknown machines"),
     Param("other_servers", OtherServers, "whether addresses would be given beside another DHCP server"),
+    Param("network_roots", NetworkRoots, "whether machines that restart by themselves would get their roots"),
 )
 SNIPPET_QUERY = (
     Param("for", ServerKind, "the server that the boot options are for", needed=True),

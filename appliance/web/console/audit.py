@@ -84,6 +84,7 @@ _VERBS = {
     "retry": "retried",
     "rescue": "rescued",
     "cancel": "cancelled",
+    "admit": "let in",
 }
 
 

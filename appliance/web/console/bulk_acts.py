@@ -36,6 +36,12 @@ MACHINE_ACTS: dict[str, Act] = {
         "log-out",
         "Everybody is logged out, and they restart into a fresh stack.",
     ),
+    "admit": Act(
+        "Let in",
+        "check",
+        "Those that restarted by themselves and wait for their root on the network get it. "
+        "Whatever does not wait is left as it is.",
+    ),
     "power-on": Act("Switch on", "power", "Those that have a power switch are switched on. What is on stays as it is."),
     "power-off": Act(
         "Switch off",

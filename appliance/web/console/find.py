@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from appliance.accounts import Role
+from appliance.screencode import MEANINGS, Waits
 from appliance.store import finding
 from appliance.web.console.page import NAVIGATION, render
 from appliance.web.keys import SERVICES, USER
@@ -48,6 +49,7 @@ ACTS = (
     Act("/machines?state=failed", "Machines that failed", "server", "trouble error", Role.VIEWER),
     Act("/machines?state=maintenance", "Machines in maintenance", "wrench", "new", Role.VIEWER),
     Act("/machines?state=offline", "Machines that are offline", "server", "gone lost", Role.VIEWER),
+    Act("/machines?state=asking", "Machines that ask to be let in", "server", "root admit wait", Role.VIEWER),
     Act("/network/seen", "Seen on the network, not here", "network", "unknown stranger mac missing", Role.VIEWER),
     Act("/network/leases", "Leases", "network", "dhcp address", Role.VIEWER),
     Act("/network/names", "Names in DNS", "network", "records", Role.VIEWER),
@@ -101,12 +103,16 @@ def _fits(typed: list[str], words: str) -> bool:
     return all(any(word.startswith(part) for word in known) for part in typed)
 
 
+_LET_IN = MEANINGS[Waits.LET_IN].todo
+"""That is done on the machine's own page."""
+
+
 def _result(found: finding.Found) -> Result:
     prefix, icon = _PLACES[found.kind]
     key = found.name if found.kind == "kernel" else found.id
     if found.kind == "volume":
         key = key.replace("/", "/volumes/")
     # What its screen says stands in its timeline, with what came before.
-    tab = "/timeline" if found.kind == "machine" and found.todo else ""
+    tab = "/timeline" if found.kind == "machine" and found.todo and found.todo != _LET_IN else ""
     note = f"{found.note}. To do: {found.todo}" if found.todo else found.note
     return Result(f"{prefix}{key}{tab}", found.name, found.kind, icon, note)

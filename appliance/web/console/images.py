@@ -5,7 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.catalogue import Image, disk_obstacle
+from appliance.catalogue import Image
+from appliance.delivery import DELIVERIES, obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.intake import ImageWish
 from appliance.machine import check_name
@@ -59,8 +60,9 @@ async def show(request: web.Request) -> web.Response:
     """GET /images/{key}"""
     image = await _image(request)
     users = (await _users(request)).get(image.id, [])
-    lacks, obstacle = request.app[SERVICES].imports.lacks, disk_obstacle(image)
-    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacle=obstacle)
+    obstacles = {delivery: obstacle(image, delivery) for delivery in DELIVERIES}
+    lacks = request.app[SERVICES].imports.lacks
+    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacles=obstacles)
 
 
 async def form(request: web.Request) -> web.Response:

@@ -61,9 +61,19 @@ def actions_for(view: MachineView) -> list[Button]:
         if in_rescue(machine)
         else Button("Rescue", "life-buoy", f"{link}/rescue", _refused(view, MachineAction.RESCUE), menu=True)
     )
+    # Hardly any machine ever asks: nobody is shown a button for it on all the others.
+    admit = [Button("Let in", "check", f"{link}/admit", _refused(view, MachineAction.ADMIT), primary=True)]
     power = _power(view) if view.switch else []
     delete = Button("Delete", "trash-2", f"{link}/delete", _refused(view, MachineAction.DELETE), menu=True)
-    return [flag, Button("Edit", "pencil", f"{link}/edit"), rescue, *power, broken, delete]
+    return [
+        *(admit if view.asks else []),
+        flag,
+        Button("Edit", "pencil", f"{link}/edit"),
+        rescue,
+        *power,
+        broken,
+        delete,
+    ]
 
 
 def _power(view: MachineView) -> list[Button]:
@@ -79,7 +89,7 @@ def _power(view: MachineView) -> list[Button]:
 
 def _refused(view: MachineView, action: MachineAction) -> str:
     """Why it cannot be done now; empty where it can."""
-    refusal = machine_refusal(view.machine, view.deployment, view.live, action)
+    refusal = machine_refusal(view.machine, view.deployment, view.live, action, view.asks)
     return f"{refusal.message}; {refusal.hint}" if refusal else ""
 
 

@@ -21,7 +21,7 @@ from appliance.web.console.zone import zone_of
 from appliance.web.keys import SERVICES
 
 FILTERS = ("state", "tag", "q")
-STATES = ("busy", "offline", "off", "maintenance", *(state.value for state in State if state not in BUSY))
+STATES = ("busy", "offline", "off", "maintenance", "asking", *(state.value for state in State if state not in BUSY))
 GROUPINGS: dict[str, Literal["state", "tag"]] = {"state": "state", "tag": "tag"}
 TIMELINE_PAGE = 100
 
@@ -67,6 +67,7 @@ def wanted_of(request: web.Request) -> Shown[MachineView]:
         "offline": {"offline": True},
         "off": {"power": ["off"]},
         "maintenance": {"maintenance": True},
+        "asking": {"asking": True},
     }
     return wanted.with_filters({"state": word}, meant[word]) if word in meant else wanted
 

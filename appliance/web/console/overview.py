@@ -100,10 +100,11 @@ def _fleet(db: sqlite3.Connection, now: float) -> Fleet:
     by_state = groups(db, Asked(), "state")
     offline, maintenance = Asked({"offline": True}, now=now), Asked({"maintenance": True})
     waiting = Asked({"state": [State.IDLE], "maintenance": True}, limit=WAITING)
+    asking = Asked({"asking": True}, limit=TROUBLED)
     silent = Asked({"state": [State.ACTIVE], "offline": True, "assigned": True}, limit=TROUBLED, now=now)
     failed = Asked({"state": [State.FAILED]}, limit=TROUBLED)
     ready, waits = machine_list.found(db, waiting)
-    troubled = [machine for asked in (failed, silent) for machine in machine_list.found(db, asked)[1]]
+    troubled = [machine for asked in (failed, asking, silent) for machine in machine_list.found(db, asked)[1]]
     recent = _recent(db)
     return Fleet(
         total=sum(by_state.values()),
@@ -144,6 +145,9 @@ def _trouble(view: MachineView, now: float, zone: tzinfo | None) -> Attention | 
     if machine.state is State.FAILED:
         before = f"failed while {machine.failed_from}: " if machine.failed_from else ""
         return Attention(words.mark(machine.state), machine.name, before + machine.failed_reason, f"{link}/timeline")
+    if view.asks and view.deployment:
+        text = f"restarted by itself, and waits to be let in to {view.deployment.name}"
+        return Attention(words.ASKS, machine.name, text, link)
     if view.deadline and view.advice(now):
         text = f"{view.advice(now)}. It gives up at {words.clock(view.deadline, zone)}."
         return Attention(words.OFFLINE, machine.name, text, link)

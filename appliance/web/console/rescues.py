@@ -1,4 +1,4 @@
-"""Rescue of a machine: what it would do, whose keys may log in, and its end."""
+"""Rescue of a machine: what it would do, whose keys may log in, and its end; and letting one in to its root."""
 
 from aiohttp import web
 
@@ -62,4 +62,26 @@ async def ask_end(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """POST /machines/{key}/end-rescue"""
     await request.app[SERVICES].wishes.end_rescue(request.match_info["key"], who(request))
+    return see_other(f"/machines/{request.match_info['key']}")
+
+
+async def ask_admit(request: web.Request) -> web.Response:
+    """GET /machines/{key}/admit"""
+    services, key = request.app[SERVICES], request.match_info["key"]
+    view = await machine_view(services.store, key)
+    foreseen = await services.wishes.machine_consequences(key, MachineAction.ADMIT)
+    return confirm_page(
+        request,
+        title=f"Let {view.machine.name} in",
+        texts=foreseen.texts,
+        button=f"Let {view.machine.name} in",
+        back=f"/machines/{view.machine.id}",
+        refused=foreseen.refused,
+        danger=False,
+    )
+
+
+async def admit(request: web.Request) -> web.Response:
+    """POST /machines/{key}/admit"""
+    await request.app[SERVICES].wishes.admit(request.match_info["key"], who(request))
     return see_other(f"/machines/{request.match_info['key']}")

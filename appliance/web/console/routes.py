@@ -113,6 +113,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/machines/{key}/rescue", rescues.begin, Role.OPERATOR),
     Route("GET", "/machines/{key}/end-rescue", rescues.ask_end, Role.OPERATOR),
     Route("POST", "/machines/{key}/end-rescue", rescues.end, Role.OPERATOR),
+    Route("GET", "/machines/{key}/admit", rescues.ask_admit, Role.OPERATOR),
+    Route("POST", "/machines/{key}/admit", rescues.admit, Role.OPERATOR),
     Route("GET", "/machines/{key}/power", power.show),
     Route("GET", "/machines/{key}/power/{action}", power.ask, Role.OPERATOR),
     Route("POST", "/machines/{key}/power/{action}", power.act, Role.OPERATOR),

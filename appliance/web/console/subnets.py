@@ -32,6 +32,10 @@ CHOICES: dict[str, dict[str, str]] = {
         "refuse": "refuse: no new addresses are given beside it",
         "ignore": "ignore: addresses are given all the same",
     },
+    "network_roots": {
+        "ask": "ask: machines that restart by themselves wait until somebody lets them in",
+        "trust": "trust: machines that restart by themselves get theirs at once",
+    },
 }
 """What can be chosen for each rule, in words; the form and the page of subnets say them alike."""
 BACK = "/network"

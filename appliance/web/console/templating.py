@@ -50,6 +50,7 @@ def renderer(known: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], str
         "version": __version__,
         "mark": words.mark,
         "mark_named": lambda name: words.mark(State(name)),
+        "ASKS": words.ASKS,
         "OFFLINE": words.OFFLINE,
         "power_chip": chip,
         "WIPE_MEANINGS": MEANINGS,

@@ -41,6 +41,7 @@ OFFLINE = Mark("hollow", "warn", "offline")
 FOREIGN = Mark("triangle", "bad", "DHCP server")
 NO_LINK = Mark("triangle", "bad", "no link")
 ASIDE = Mark("triangle", "bad", "not served")
+ASKS = Mark("diamond", "warn", "asks to be let in", "It restarted by itself, and waits for its root on the network")
 RELEASED = Mark("circle", "quiet", "not running")
 WAITING = Mark("dots", "busy", "waiting")
 
