@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from appliance.errors import ApplianceError, Conflict
-from appliance.export import ONE_ONLY
 from appliance.privileged.targets import PORT, Admitted, Store, Target
 
 P = ParamSpec("P")
@@ -42,6 +41,8 @@ def _told(call: Callable[P, R]) -> Callable[P, R]:
         except (RTSLibError, OSError) as error:
             words = f"{call.__name__.replace('_', ' ')}: {error}"
             if _IN_USE in words:
+                from appliance.export import ONE_ONLY  # the daemon at rest, which loads this room, does without it
+
                 raise Conflict("volume-in-use", words, ONE_ONLY, "volume") from error
             raise ApplianceError("iscsi-failed", words, "look at the kernel's log: journalctl --dmesg") from error
 
