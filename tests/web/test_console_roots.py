@@ -67,6 +67,7 @@ async def test_a_form_for_memory_says_nothing_of_disks(fleet: Visitor) -> None:
     assert "Disk" not in page
     page = await fleet.post("/deployments/new", 422, form | {"name": "kiosk-3", "delivery": "pigeon"})
     assert "delivery &#39;pigeon&#39; is not available" in page
+    assert 'name="disk"' in await fleet.get("/deployments/new?image=debian-13&delivery=pigeon")
 
 
 async def test_an_image_offers_what_can_be_done_with_it(fleet: Visitor) -> None:

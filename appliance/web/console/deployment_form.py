@@ -55,7 +55,7 @@ def _one_fit(db: sqlite3.Connection, machine: Machine, form: Typed, image: Image
 
 def _every_fit(db: sqlite3.Connection, form: Typed, image: Image | None) -> dict[str, Any]:
     """Those that would do are counted without reading them; those that are shown are looked at one by one."""
-    passed = fitting.hurdles(requirements(form), image, form.values["delivery"], form.wanted_disk)
+    passed = fitting.hurdles(requirements(form), image, form.delivery, form.wanted_disk)
     shown = machines.with_inventories(db, fitting.by_name(db, passed, SHOWN))
     return {
         "fits": fits(shown, form, image, deployments.taken(db)),

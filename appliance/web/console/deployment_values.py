@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.catalogue import Image
-from appliance.delivery import Delivery, check_delivery
+from appliance.delivery import DELIVERIES, Delivery, check_delivery
 from appliance.deployment import Deployment, Requirements, choose_root, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
@@ -42,6 +42,11 @@ class Typed:
 
     values: dict[str, str]
     errors: dict[str, ApplianceError] = field(default_factory=dict)
+
+    @property
+    def delivery(self) -> str:
+        """What is chosen; until that is one that there is, what fits is shown for a disk."""
+        return self.values["delivery"] if self.values["delivery"] in DELIVERIES else Delivery.DISK
 
     @property
     def wanted_disk(self) -> str | None:
@@ -178,7 +183,7 @@ def _fit(machine: Machine, wanted: Requirements, form: Typed, image: Image | Non
     if objection is not None or image is None:
         return Fit(machine, objection or "", "")
     try:
-        disk = choose_root(machine, image, form.values["delivery"], form.wanted_disk, wanted.disk_bytes)
+        disk = choose_root(machine, image, form.delivery, form.wanted_disk, wanted.disk_bytes)
         return Fit(machine, "", describe(disk) if disk else "")
     except Conflict as error:
         return Fit(machine, error.message.removeprefix(f"{machine.name}: "), "")
