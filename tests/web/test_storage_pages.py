@@ -47,7 +47,7 @@ async def names(of: Visitor, pool: int = LAB) -> list[str]:
 async def test_how_full_a_pool_is_is_said_in_words(ada: Visitor) -> None:
     page = said(await ada.get("/storage"))
     assert "Data 86% of 400 GiB filling up Metadata 41% of 4 GiB well" in page
-    assert "Promised 960 GiB, 2.4 times what there is: watch how it fills Largest possible 400 GiB" in page
+    assert "Promised 960 GiB, 2.4 times what there is Largest possible 400 GiB" in page
     assert "archive missing" in page
 
 

@@ -127,7 +127,7 @@ def promised(seen: Pool) -> str:
         return memory(seen.promised)
     times = seen.promised / seen.data.total if seen.data.total else 0.0
     by = f"{times:.1f} times what there is" if times >= 1.05 else "more than there is"
-    return f"{memory(seen.promised)}, {by}: watch how it fills"
+    return f"{memory(seen.promised)}, {by}"
 
 
 def is_overcommitted(seen: Pool) -> bool:
