@@ -56,7 +56,8 @@ def show(image: str, json_out: bool) -> None:
     if json_out:
         as_json(found)
         return
-    fields(found | {"created": moment(found["created"]), "missing": "yes" if found["missing"] else ""})
+    said = {"created": moment(found["created"]), "missing": "yes" if found["missing"] else ""}
+    fields(found | said | {"deliveries": ", ".join(found["deliveries"]) or "none"})
 
 
 replace_option = click.option("--replace", is_flag=True, help="Begin in place of another file that is half there.")
