@@ -168,7 +168,7 @@ def roll_back(volume: str, snapshot: str, confirm: str | None, yes: bool, and_wa
     """Give a volume the content of its SNAPSHOT again; what was written since is lost."""
     connected = api()
     found = _find(connected, volume)
-    path = _path(found)
+    path, snapshot = _path(found), snapshot.rpartition("/")[2]  # it is in the same pool, however it was named
     foreseen = connected.get(f"{path}/consequences", action="roll-back", snapshot=snapshot)
     word = None
     if not foreseen["refused"]:  # the server says why, with its code

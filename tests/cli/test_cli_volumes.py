@@ -53,7 +53,7 @@ async def test_grow_rename_golden_and_roll_back(fast: Cli) -> None:
     await fast.run("volumes", "snapshot", "web", "kept")
     asked = await fast.run("volumes", "roll-back", "web", "kept", code=1)
     assert "What was written to it since is lost" in asked.err
-    done = await fast.run("volumes", "roll-back", "web", "kept", "--yes", "--wait")
+    done = await fast.run("volumes", "roll-back", "fast/web", "fast/kept", "--yes", "--wait")
     assert "web holds again what kept has kept" in done.out
     await fast.run("volumes", "rename", "web", "shop")
     found = (await fast.run("volumes", "show", "shop", "--json")).json
