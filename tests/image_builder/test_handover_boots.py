@@ -56,20 +56,26 @@ def document(appliance: Served) -> dict[str, object]:
 
 
 def squashed(directory: Path, stack: Path) -> bytes:
-    """A root of busybox alone, which says what it finds."""
+    """A root of busybox alone, which says what it finds, packed."""
+    packed = directory / "root.squashfs"
+    root = busybox_root(directory, stack, INIT)
+    subprocess.run(["mksquashfs", root, packed, "-quiet", "-no-progress", "-all-root"], check=True)
+    return packed.read_bytes()
+
+
+def busybox_root(directory: Path, stack: Path, init: bytes) -> Path:
+    """The same as a directory."""
     root = directory / "root"
     for name in ("bin", "sbin", "etc", "proc", "sys", "dev", "run", "tmp", "root"):
         (root / name).mkdir(parents=True)
     with (stack / "initrd").open("rb") as initrd:
         subprocess.run(["cpio", "-i", "--quiet", "busybox"], stdin=initrd, cwd=root / "bin", check=True)
-    for name in ("sh", "mount", "grep", "cat", "stat", "poweroff"):
+    for name in ("sh", "mount", "grep", "cat", "stat", "poweroff", "ps", "tr", "sync"):
         (root / "bin" / name).symlink_to("busybox")
-    (root / "sbin/init").write_bytes(INIT)
+    (root / "sbin/init").write_bytes(init)
     (root / "sbin/init").chmod(0o755)
     (root / "etc/hostname").write_text("image\n")
-    packed = directory / "root.squashfs"
-    subprocess.run(["mksquashfs", root, packed, "-quiet", "-no-progress", "-all-root"], check=True)
-    return packed.read_bytes()
+    return root
 
 
 def boot(stack: Path, directory: Path, words: str, extra: bytes = b"") -> str:
