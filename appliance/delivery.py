@@ -17,9 +17,9 @@ class Delivery(StrEnum):
 
 
 DELIVERIES: Final[tuple[str, ...]] = tuple(Delivery)
-ROOM_TO_RUN = 512 << 20
-"""Bytes of memory that a system must have beside its root, when that is in memory too: for its programs, for what they
-write, and before that for the maintenance stack, which has the image in memory while it makes it the machine's own."""
+SPARE = 256 << 20
+"""Bytes of memory that the hand-over initrd wants to be free beside an image, or a quarter of the image's if that is
+more; and as much that is not free by then: kernel, initrd, and what memory modules have and do not give."""
 
 
 def on_disk(delivery: str) -> bool:
@@ -28,8 +28,8 @@ def on_disk(delivery: str) -> bool:
 
 
 def memory_needed(image: Image) -> int:
-    """Bytes of memory that a machine must have to run it from memory: the hand-over initrd asks for as much."""
-    return image.stored_size + ROOM_TO_RUN
+    """Bytes of memory that a machine must have to run it from memory."""
+    return image.stored_size + max(SPARE, image.stored_size // 4) + SPARE
 
 
 def obstacle(image: Image, delivery: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.catalogue import Image, ImageId
 from appliance.delivery import Delivery, check_image, memory_needed, on_disk
-from appliance.errors import Conflict
+from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
 from appliance.wiping import WipeMethod
 from appliance.workflow import DeploymentId
@@ -70,6 +70,8 @@ class Installed:
     """Where its system is; None for one whose root is not on a disk of the machine."""
     esp_partuuid: str | None
     root_fsuuid: str | None
+    image: ImageId | None = None
+    """What each of its starts is made from; None where the system is on a disk, and needs no image any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,20 @@ class Deployment:
     def current(self) -> bool:
         """Whether what its root holds is what is wanted there: the image was written, and not asked for anew since."""
         return self.installed is not None and self.installed.generation == self.generation
+
+
+def check_disk_wishes(deployment: Deployment) -> Deployment:
+    """Raises Invalid ``disk-unused`` for what is asked of a disk where the delivery touches none."""
+    asked = {
+        "disk": deployment.wanted_disk,
+        "requirements.disk_bytes": deployment.requirements.disk_bytes,
+        "wipe_on_release": deployment.wipe_on_release,
+    }
+    field_name = next((name for name, value in asked.items() if value), None)
+    if field_name is not None and not on_disk(deployment.delivery):
+        text = f"delivery {deployment.delivery} touches no disk of the machine: there is nothing to choose or to wipe"
+        raise Invalid("disk-unused", text, "leave it out, or choose delivery disk", field_name)
+    return deployment
 
 
 def detached(deployment: Deployment) -> Deployment:

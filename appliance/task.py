@@ -261,7 +261,7 @@ _CUT: dict[str, str] = {
     PREPARE: f"Clearing the disk stops. {_LOST}",
     WRITE: f"Writing the image stops, and the disk cannot boot. {_LOST}",
     GROW: "The disk stays without its identity, and is not started.",
-    CONFIGURE: "The disk stays without its identity, and is not started.",
+    CONFIGURE: "The system stays without its identity, and is not started.",
     HAND_OVER: "Its system is not started.",
     WIPE_DISK: f"The disk stays wiped in part; an erase of its own it brings to an end. {_LOST}",
     OPEN_SSH: "SSH may be open already, and stays so until the machine restarts.",
@@ -281,7 +281,8 @@ def intact(task: Task, attempt: Attempt) -> bool:
         return False
     if step.name == SHUT_DOWN:
         return attempt.obeyed
-    return step.name == RETURN or (step.name == PREPARE and not attempt.obeyed)
+    first = CONFIGURE if PREPARE not in attempt.steps else PREPARE
+    return step.name == RETURN or (step.name == first and not attempt.obeyed)
 
 
 _BROUGHT_BACK = (State.DISCOVERED, State.IDLE, State.ACTIVE, State.STOPPED)

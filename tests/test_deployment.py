@@ -1,14 +1,17 @@
 """Which machine and disk are chosen, and why the others are not."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from appliance.catalogue import Image, ImageId
-from appliance.delivery import check_delivery
+from appliance.delivery import check_delivery, memory_needed
 from appliance.deployment import (
     Deployment,
     Requirements,
+    check_disk_wishes,
     choose_disk,
     choose_machine,
     content_in_words,
@@ -19,6 +22,8 @@ from appliance.errors import Conflict, Invalid
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.rescue import Rescue
 from appliance.workflow import DeploymentId
+
+RAM = Path(__file__).parents[1] / "image-builder/handover/90qrm-root/ram.sh"
 
 GIB = 1 << 30
 IMAGE = Image(ImageId(1), "debian", "", "raw", 2 * GIB, GIB, "0" * 64, 512, 0.0)
@@ -245,3 +250,29 @@ def test_what_is_no_disk_is_refused_whatever_machines_there_are(change, words):
 def test_a_disc_that_a_disk_boots_as_well_is_none():
     image = replace(IMAGE, holds="iso9660", firmware=("bios",))
     assert choose_disk(machine("node-1", disk("s1")), image, "s1").serial == "s1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"wanted_disk": "S1"}, "disk"),
+        ({"wipe_on_release": True}, "wipe_on_release"),
+        ({"requirements": Requirements(disk_bytes=1)}, "requirements.disk_bytes"),
+    ],
+)
+def test_nothing_is_asked_of_a_disk_that_is_not_touched(asked, field):
+    deployment = Deployment(DeploymentId(1), "web-1", ImageId(1), 0.0, **asked)
+    assert check_disk_wishes(deployment) is deployment
+    with pytest.raises(Invalid) as refused:
+        check_disk_wishes(replace(deployment, delivery="ram"))
+    assert (refused.value.code, refused.value.field) == ("disk-unused", field)
+
+
+@pytest.mark.parametrize("mebibytes", [1, 145, 1024, 4096])
+def test_a_machine_that_is_chosen_has_the_memory_that_the_hand_over_initrd_asks_for(mebibytes):
+    """Its own rule stands in ram.sh; the rest is what is not free of a machine's memory by then."""
+    size = mebibytes << 20
+    image = Image(ImageId(1), "live", "", "squashfs", size, size, "0" * 64, 512, 0.0)
+    spare = int(re.search(r"^spare=(\d+)$", RAM.read_text(), re.MULTILINE)[1])
+    assert "more=$((bytes / 4))" in RAM.read_text()
+    assert memory_needed(image) == size + max(spare, size // 4) + (256 << 20)

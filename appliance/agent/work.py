@@ -95,6 +95,8 @@ class Worker:
         try:
             self.control.insist("POST", path, {"attempt": job.attempt, **body})
         except Refused as error:
+            if error.status in (400, 413, 422):  # asked again, it would be refused again
+                raise StepFailed(error.code or "refused", error.message) from error
             _abandon_or_raise(error)
 
     def _report(self, job: Job, **fields: Any) -> None:

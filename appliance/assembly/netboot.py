@@ -31,6 +31,7 @@ from appliance.netboot.stack import assemble as assemble_stack
 from appliance.netboot.tftp.files import DirectoryFiles, FileSource, Overlay, RenderedFiles
 from appliance.netboot.tftp.server import TftpServer
 from appliance.netboot.whose import known_by_address
+from appliance.power_key import power_key
 from appliance.reconcile.agents import Agents, SiteUrls
 from appliance.reconcile.boot_messages import MachineMessages
 from appliance.reconcile.boots import Boots
@@ -43,8 +44,9 @@ from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.root_document import RootFiles
-from appliance.reconcile.roots import Roots
+from appliance.reconcile.roots import Roots, Sources
 from appliance.store.leases import StoredLeases
+from appliance.store.sealing import Sealer
 
 PER_SOURCE = 256
 """Connections that one address of a provisioning network may have open at each site; a machine needs a few."""
@@ -78,11 +80,12 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
         control=lambda address: files.site(address).control,
         ca_pem=files.ca_pem.decode(),
         package_proxies=_package_proxies(ground),
-        root_files=RootFiles(files.stack_path, files.stack_files),
     )
     unknown = UnknownPolicies(ground.subnets)
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
-    roots = Roots(ground.store, ground.bus, ground.clock, urls.server, RootPolicies(ground.subnets))
+    starts = RootFiles(files.stack_path, files.stack_files)
+    sources = Sources(urls.server, imports.image_path, RootPolicies(ground.subnets), starts)
+    roots = Roots(ground.store, ground.bus, ground.clock, sources, Sealer(power_key(ground.state)))
     return StoredFleet(
         Boots(*shared, unknown),
         Agents(*shared, urls, imports.image_path, roots),

@@ -23,7 +23,7 @@ def advice(attempt: Attempt, machine: str, offline: bool) -> str:
         case "report-active":
             return f"Look at the screen of {machine}, or switch it off and on again: its system does not report"
         case "hand-over" if attempt.obeyed:
-            return f"Switch {machine} off and on again: it is to start from its disk"
+            return f"Switch {machine} off and on again: it is to start its system"
         case "rescue" | "restart" if not attempt.armed:
             return f"Switch {machine} off and on again: it goes on after that"
         case _ if attempt.armed or attempt.kind is Kind.START:

@@ -17,14 +17,13 @@ from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs, with_neighbours
 from appliance.reconcile.outcome import deployment_given
-from appliance.reconcile.params import APPEND, MACHINE_STEPS, Surroundings, boot_mac, machine_params, params
+from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
 from appliance.reconcile.polls import has_work
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
-from appliance.reconcile.root_document import RootFiles, by_kexec
 from appliance.reconcile.roots import Roots
 from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
-from appliance.reconcile.trading import Refusal, objection, offered, refuse
+from appliance.reconcile.trading import Refusal, armed_by, entitled, objection, offered, refuse
 from appliance.store import attempts, catalogue, deployments, machines, tokens
 from appliance.store.documents import dump
 from appliance.store.store import Store
@@ -58,8 +57,6 @@ class SiteUrls:
     ca_pem: str
     package_proxies: Mapping[str, str] = field(default_factory=dict)
     """HTTP proxies for packages, by our address."""
-    root_files: RootFiles = field(default_factory=lambda: RootFiles("", {}))
-    """What roots on the network start with."""
 
 
 class Agents:
@@ -118,7 +115,7 @@ class Agents:
     ) -> None:
         now = self._clock()
         attempt = attempts.live_of(db, machine.id)
-        armed = attempt is not None and attempt.armed and attempt.id == token.attempt
+        armed = armed_by(token, attempt)
         poll = secrets.token_hex(16)
         taken_by = tokens.hash_token(redemption.machine_token)
         rights = token.attempt if armed else None
@@ -215,7 +212,7 @@ class Agents:
             if attempt is None or attempt.step is None or not has_work(db, session):
                 return None
             machine = machines.get(db, session.machine)
-            if attempt.step.secret and not _entitled(session, attempt):
+            if attempt.step.secret and not entitled(session, attempt):
                 reason = f"a boot that was not asked for came up while {attempt.step.label}"
                 settle(db, tell, machine, attempt, failed(attempt, "boot-unasked", reason, now), now)
                 return None
@@ -235,7 +232,7 @@ class Agents:
         deployment = deployments.get(db, attempt.deployment or "")
         to_disk = on_disk(deployment.delivery)
         if step == HAND_OVER:
-            return None if to_disk else self._roots.lacking(db, deployment, self._urls.root_files)
+            return None if to_disk else self._roots.lacking(db, deployment)
         image = catalogue.image(db, deployment.image)
         if (step == CONFIGURE and to_disk) or self._image_path(image.id).is_file():
             return None  # once it is on the disk, it is not needed
@@ -284,13 +281,8 @@ class Agents:
             around = replace(around, resident_token=secrets.token_hex(32))
             tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
         if step == HAND_OVER and not to_disk and machine.hand_over == "kexec":
-            around = replace(around, root=self._root(db, machine, deployment, server))
+            around = replace(around, root=self._roots.by_kexec(db, machine, deployment, server))
         return around
-
-    def _root(self, db: sqlite3.Connection, machine: Machine, deployment: Deployment, server: str) -> dict[str, Any]:
-        mac = boot_mac(machine)
-        told = self._roots.document(db, machine, mac, deployment, server)
-        return by_kexec(self._urls.root_files, self._urls.server(server), mac, told, APPEND)
 
     async def state(self, token: str) -> str:
         """The machine's state in words for its screen."""
@@ -392,8 +384,3 @@ def _of_sessions(token: BootToken, session: MachineSession | None) -> Refusal | 
     if session is not None and session.machine != token.machine:
         return Refusal("token-used", "this machine token is another machine's")
     return None
-
-
-def _entitled(session: MachineSession, attempt: Attempt) -> bool:
-    """Secrets go to a boot that this attempt armed, or to the one under way when the user began the attempt."""
-    return session.attempt == attempt.id or session.created <= attempt.started

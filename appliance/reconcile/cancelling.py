@@ -48,11 +48,11 @@ def _give_up(db: sqlite3.Connection, tell: Tell, task: Task, attempt: Attempt, w
 
 
 def _keep(db: sqlite3.Connection, tell: Tell, task: Task, why: str, now: float) -> None:
-    """What is on the disk is what its deployment is: it can be started again, and nothing overwrites it by itself."""
+    """What was deployed is there: it can be started again, and nothing overwrites it by itself."""
     deployment = _deployment(db, task)
     if deployment is not None:
         deployments.put(db, stopped_as_written(deployment))
-        text = f"{task.title}: taken back; its system is stopped, as it is on its disk"
+        text = f"{task.title}: taken back; its system is stopped, as it was deployed"
         tell(Event("deployment.changed", now, text, why, task.machine, deployment.id))
 
 

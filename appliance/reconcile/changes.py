@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
-from appliance.deployment import Deployment, Requirements
+from appliance.deployment import Deployment, Requirements, check_disk_wishes
 from appliance.errors import Conflict
 from appliance.events import Bus, Event
 from appliance.machine import check_length, check_name, check_tags
@@ -64,7 +64,8 @@ class Changes:
         asked = replace(after.requirements, tags=check_tags(after.requirements.tags, "requirements.tags"))
         if change.wipe_method is not None:
             after = replace(after, wipe_method=check_method(change.wipe_method))
-        return replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
+        named = replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
+        return check_disk_wishes(named)
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from appliance.delivery import on_disk
 from appliance.deployment import Deployment
 from appliance.machine import Machine, State
 from appliance.reconcile.consequences import Consequences, MachineAction, machine_refusal
@@ -46,7 +47,7 @@ def _break(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
     if deployment.installed is None:
         return never, f"{deployment.name} is taken off it; what is on its disk stays as it is."
     name = deployment.name
-    return never, f"{name} is wanted stopped from then on; once the machine is mended, start {name} to boot its disk."
+    return never, f"{name} is wanted stopped from then on; once the machine is mended, start {name} again."
 
 
 def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
@@ -55,6 +56,8 @@ def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
         texts.insert(0, f"{deployment.name} is shut down if it runs.")
     if deployment is not None:
         texts.append(f"{deployment.name} is stopped then, and can be started again once the rescue has ended.")
+    if deployment is not None and not on_disk(deployment.delivery):
+        texts.append("It runs from memory: what it wrote is lost.")
     return tuple(texts)
 
 

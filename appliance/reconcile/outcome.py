@@ -70,8 +70,11 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
 
 
 def deployment_given(deployment: Deployment, step: str) -> Deployment:
-    """The deployment once an agent is told to do the step: what is overwritten can never boot again."""
-    return replace(deployment, installed=None) if step in (PREPARE, WIPE_DISK) else deployment
+    """The deployment once an agent is told to do the step: what is overwritten can never boot again.
+
+    What runs from no disk is made anew by CONFIGURE alone; its system's tokens end there.
+    """
+    return replace(deployment, installed=None) if step in (PREPARE, CONFIGURE, WIPE_DISK) else deployment
 
 
 def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
@@ -83,6 +86,7 @@ def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
 def _installed(deployment: Deployment, disk: DiskIdentity | None, result: dict[str, Any]) -> Deployment:
     keys = tuple(str(key)[:2000] for key in result.get("ssh_host_keys") or ())
     esp, root = result.get("esp_partuuid"), result.get("root_fsuuid")
-    installed = Installed(deployment.generation, disk, str(esp) if esp else None, str(root) if root else None)
+    image = deployment.image if disk is None else None
+    installed = Installed(deployment.generation, disk, str(esp) if esp else None, str(root) if root else None, image)
     # The keys are stored when they are made, so that the first log-in can be checked against them.
     return replace(deployment, installed=installed, host_keys=keys or deployment.host_keys)

@@ -108,8 +108,8 @@ _AT_WORK = {
     PREPARE: "The disk is being cleared: it is left cleared in part. What was on it is lost.",
     WRITE: "The image is being written: the disk is left half written, and cannot boot.",
     GROW: "The disk is being prepared: it is left without its identity, and cannot be used as it is.",
-    CONFIGURE: "The disk is being prepared: it is left without its identity, and cannot be used as it is.",
-    HAND_OVER: "The new system is about to start; it starts from its disk at the next boot.",
+    CONFIGURE: "The system is being prepared: it is left without its identity, and cannot be used as it is.",
+    HAND_OVER: "The new system is about to start; it starts at the next boot.",
     REPORT_ACTIVE: "Its system is starting; what it has not written yet is lost.",
     WIPE_DISK: "The disk is being wiped: it is left wiped in part.",
 }

@@ -69,15 +69,14 @@ class Residents:
     ) -> None:
         """The deployed system is up: what waits for that ends, in time or too late."""
         now = self._clock()
+        roots.arrived(db, machine.id)
         attempt = attempts.live_of(db, machine.id)
         after = _arrived(attempt, now) if attempt else None
         if attempt is not None and after is not None:
             tokens.keep_resident(db, token, deployment.id)
-            roots.end_downloads(db, machine.id)
             settle(db, tell, touched(machine, now, address), attempt, after, now)
         elif machine.state is State.FAILED and _late(machine, deployment):
             tokens.keep_resident(db, token, deployment.id)
-            roots.end_downloads(db, machine.id)
             proven = touched(self._proven(db, moved(machine, State.ACTIVE)), now, address)
             change_machine(db, tell, machine, proven, now, "its system came up after all, only late")
         else:

@@ -1,6 +1,5 @@
 """What the hand-over initrd is told of the root that it mounts (ARCHITECTURE.md, Hand-over initrd). Pure."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +30,9 @@ class RootFiles:
 
 
 def document(
-    machine: Machine, mac: str, deployment: Deployment, image: Image, server: str, token: str, layer: bytes
+    machine: Machine, mac: str, deployment: Deployment, image: Image, server: str, token: str, layer: str
 ) -> dict[str, Any]:
-    """The document of one boot; it holds secrets. ``layer`` makes the image the deployment's own."""
+    """The document of one boot; it holds secrets. ``layer`` makes the image the deployment's own, in base64."""
     return {
         "version": VERSION,
         "delivery": deployment.delivery,
@@ -46,7 +45,7 @@ def document(
             "bytes": image.stored_size,
             "sha256": image.stored_sha256,
         },
-        "upper": b64encode(layer).decode(),
+        "upper": layer,
     }
 
 

@@ -6,68 +6,77 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from appliance.catalogue import Image
 from appliance.delivery import on_disk
 from appliance.deployment import Deployment
-from appliance.errors import Conflict, Denied, Invalid, TooEarly
+from appliance.errors import ApplianceError, Conflict, Denied, Invalid, TooEarly
 from appliance.events import Bus, Event
-from appliance.machine import Machine
+from appliance.machine import Machine, State
 from appliance.netboot.fleet import Redemption
+from appliance.reconcile.params import APPEND, boot_mac
+from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
-from appliance.reconcile.root_document import LARGEST_LAYER, RootFiles, document
+from appliance.reconcile.root_document import LARGEST_LAYER, RootFiles, by_kexec, document
 from appliance.reconcile.settle import touched
-from appliance.reconcile.trading import Refusal, objection, offered, refuse
+from appliance.reconcile.trading import Refusal, armed_by, entitled, objection, offered, refuse
 from appliance.store import attempts, catalogue, deployments, machines, roots, tokens
+from appliance.store.sealing import Sealer
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken
-from appliance.workflow import CONFIGURE, Attempt
+from appliance.workflow import CONFIGURE, REPORT_ACTIVE, Attempt, DeploymentId, seen
 
 RootPolicy = Literal["trust", "ask"]
 """Whether machines that restart by themselves get their root at once, or once somebody has let them in."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Waits:
-    """A boot that nobody asked for, and that nobody has let in."""
+class Sources:
+    """Where what roots are made of is found."""
 
-    machine: Machine
+    server: Callable[[str], str]
+    """Our plain HTTP base URL, by our address."""
+    image_path: Callable[[int], Path]
+    policies: Mapping[str, RootPolicy]
+    """Of subnets, by the addresses that their machines ask, or by theirs."""
+    files: RootFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Whether a boot is given its root at once, and why."""
+
+    given: bool
+    why: str
 
 
 class Roots:
     """The part of ``netboot.fleet.Fleet`` that hands out roots."""
 
-    def __init__(
-        self,
-        store: Store,
-        bus: Bus,
-        clock: Callable[[], float],
-        server: Callable[[str], str],
-        policies: Mapping[str, RootPolicy],
-    ) -> None:
-        """``server`` gives our plain HTTP base URL by our address; ``policies`` each subnet's by address, as those for
-        unknown machines."""
+    def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], sources: Sources, sealer: Sealer) -> None:
+        """Layers are sealed: host keys and tokens are in them, and backups are read by others than the store is."""
         self._store, self._bus, self._clock = store, bus, clock
-        self._server, self._policies = server, policies
+        self._sources, self._sealer = sources, sealer
 
     async def root(self, redemption: Redemption, address: str, at: str) -> dict[str, Any]:
         """Trade a boot token for the document of the root; the same trade again gives it again.
 
-        ``address`` is the machine's, ``at`` ours. Raises Denied, and TooEarly ``root-asked`` for a boot that nobody
-        asked for, until somebody lets it in.
+        ``address`` is the machine's, ``at`` ours. Raises Denied, TooEarly ``root-asked`` for a boot that nobody asked
+        for, until somebody lets it in, and Conflict where something of the root is missing here.
         """
         given = await record(self._store, self._bus, lambda db, tell: self._trade(db, tell, redemption, address, at))
         if isinstance(given, Refusal):
             raise Denied(given.code, given.message, "restart the machine")
-        if isinstance(given, _Waits):
-            text = f"{given.machine.name} restarted by itself, and waits to be let in to its root"
-            raise TooEarly("root-asked", text, "let it in: on its page in the console, or: qrm machines admit")
+        if isinstance(given, ApplianceError):
+            raise given
         return given
 
     def _trade(
         self, db: sqlite3.Connection, tell: Tell, redemption: Redemption, address: str, at: str
-    ) -> dict[str, Any] | Refusal | _Waits:
-        """A refusal of a token that we know is returned: raised, it would take back what is told with it."""
+    ) -> dict[str, Any] | Refusal | ApplianceError:
+        """What is refused is returned: raised, it would take back what is told with it."""
         token = offered(db, redemption, root=True)
         machine = machines.get(db, token.machine)
         taken_by, now = tokens.hash_token(redemption.machine_token), self._clock()
@@ -77,89 +86,137 @@ class Roots:
         if refused is not None:
             refuse(db, tell, machine, token, taken_by, refused, address, now)
             return refused
-        deployment = deployments.of_machine(db, machine.id)
-        if deployment is None or on_disk(deployment.delivery) or not deployment.current:
-            return Refusal("root-none", "there is no root for this machine (any more)")
+        deployment, attempt = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
+        if deployment is None or not is_to_run(machine, deployment, attempt):
+            return Refusal("root-none", "there is no root for this machine now")
+        machine = self._noticed(db, machine, attempt, address, now)
         if token.redeemed_by is None:
-            token = self._admit(db, tell, token, taken_by, machine, deployment, address, at)
+            right = self._right(token, machine, attempt, address, at)
+            token = self._first(db, tell, replace(token, redeemed_by=taken_by, admitted=right.given), deployment, right)
         if not token.admitted:
-            return _Waits(machine)
-        return self.document(db, machine, redemption.mac, deployment, at)
+            text = f"{machine.name} restarted by itself, and waits to be let in to its root"
+            return TooEarly("root-asked", text, "let it in: on its page in the console, or: qrm machines admit")
+        return self.lacking(db, deployment) or self.document(db, machine, redemption.mac, deployment, at)
 
-    def _admit(
-        self,
-        db: sqlite3.Connection,
-        tell: Tell,
-        token: BootToken,
-        taken_by: str,
-        machine: Machine,
-        deployment: Deployment,
-        address: str,
-        at: str,
+    def _noticed(
+        self, db: sqlite3.Connection, machine: Machine, attempt: Attempt | None, address: str, now: float
+    ) -> Machine:
+        """The machine, heard of now; a boot that waits asks twice a minute, and only some of that is stored."""
+        if now - (machine.last_seen or 0.0) <= SEEN_SECONDS:
+            return machine
+        if attempt is not None:
+            attempts.put(db, seen(attempt, now))
+        machine = touched(machine, now, address)
+        machines.put(db, machine)
+        return machine
+
+    def _right(self, token: BootToken, machine: Machine, attempt: Attempt | None, address: str, at: str) -> Right:
+        if armed_by(token, attempt):
+            return Right(True, "this boot was armed by us")
+        policies = self._sources.policies
+        trusts = (policies.get(address) or policies.get(at, "ask")) == "trust"
+        if trusts and not machine.maintenance:
+            return Right(True, "it restarted by itself, and its subnet trusts such boots")
+        return Right(False, "it restarted by itself: somebody has to let it in")
+
+    def _first(
+        self, db: sqlite3.Connection, tell: Tell, token: BootToken, deployment: Deployment, right: Right
     ) -> BootToken:
         """The first trade of a boot: what it may have is decided once."""
-        now, attempt = self._clock(), attempts.live_of(db, machine.id)
-        armed = attempt is not None and attempt.armed and attempt.id == token.attempt
-        if attempt is not None and armed:
+        now, attempt = self._clock(), attempts.live_of(db, token.machine)
+        if attempt is not None and armed_by(token, attempt):
             attempts.put(db, replace(attempt, armed=False, step_seen=now))
-        trusted = (self._policies.get(address) or self._policies.get(at, "ask")) == "trust"
-        roots.redeem(db, token, taken_by, admitted=armed or trusted)
-        machines.put(db, touched(machine, now, address))
-        why = (
-            "this boot was armed by us" if armed
-            else "it restarted by itself, and its subnet trusts such boots" if trusted
-            else "it restarted by itself: somebody has to let it in"
-        )  # fmt: skip
-        admitted = armed or trusted
-        kind, what = ("root.given", "its root was given to it") if admitted else ("root.asked", "it asks for its root")
-        tell(Event(kind, now, what, why, machine.id, deployment.id))
-        return replace(token, redeemed_by=taken_by, admitted=admitted)
+        roots.redeem(db, token, token.redeemed_by or "", admitted=right.given)
+        kind, text = (
+            ("root.given", "its root was given to it") if right.given else ("root.asked", "it asks for its root")
+        )
+        tell(Event(kind, now, text, right.why, token.machine, deployment.id))
+        return token
 
-    def lacking(self, db: sqlite3.Connection, deployment: Deployment, files: RootFiles) -> Conflict | None:
-        """What is missing for a start of its root; None for nothing."""
-        if not files.complete:
+    def lacking(self, db: sqlite3.Connection, deployment: Deployment) -> Conflict | None:
+        """What is missing here for a start of its root; None for nothing."""
+        if not self._sources.files.complete:
             hint = "build the maintenance stack anew: image-builder/build stack"
             return Conflict("handover-missing", "the appliance has no hand-over initrd, which mounts roots", hint)
-        if roots.layer(db, deployment.id) is None:
-            text = f"what makes its image the root of {deployment.name} is not on the appliance"
+        image = _image(db, deployment)
+        if not self._sources.image_path(image.id).is_file():
+            text = f"the content of image {image.name} is not on the appliance"
+            return Conflict("image-missing", text, "upload it again, then retry")
+        if not self._layer(db, deployment):
+            text = f"what makes {image.name} the root of {deployment.name} is not on the appliance, or cannot be read"
             return Conflict("layer-missing", text, "re-deploy it")
         return None
+
+    def _layer(self, db: sqlite3.Connection, deployment: Deployment) -> str:
+        """In base64; empty where there is none, or none that the key of this appliance opens."""
+        sealed = roots.layer(db, deployment.id)
+        try:
+            return self._sealer.open(sealed or b"", _belongs(deployment.id))
+        except ApplianceError:
+            return ""  # it came back from a backup without its key
 
     def document(
         self, db: sqlite3.Connection, machine: Machine, mac: str, deployment: Deployment, at: str
     ) -> dict[str, Any]:
-        """What a hand-over initrd is told; earlier downloads of this machine's root end."""
-        image, layer = catalogue.image(db, deployment.image), roots.layer(db, deployment.id) or b""
-        token = secrets.token_hex(32)
+        """What a hand-over initrd is told, where nothing is ``lacking``; earlier downloads of this root end."""
+        image, token = _image(db, deployment), secrets.token_hex(32)
         roots.put_download(db, token, machine.id, image.id)
-        return document(machine, mac, deployment, image, self._server(at), token, layer)
+        server = self._sources.server(at)
+        return document(machine, mac, deployment, image, server, token, self._layer(db, deployment))
+
+    def by_kexec(self, db: sqlite3.Connection, machine: Machine, deployment: Deployment, at: str) -> dict[str, Any]:
+        """What the agent of a machine needs to start its root, where nothing is ``lacking``."""
+        mac = boot_mac(machine)
+        told = self.document(db, machine, mac, deployment, at)
+        return by_kexec(self._sources.files, self._sources.server(at), mac, told, APPEND)
 
     async def take_layer(self, token: str, attempt: str, content: str) -> None:
         """Keep what an agent has made of an image, as base64; raises Denied, Conflict ``stale-step``, Invalid."""
-        layer = _decoded(content)
+        _check_layer(content)
 
         def job(db: sqlite3.Connection) -> None:
-            session = tokens.session(db, token)
-            if session is None or not session.proven:
-                raise Denied("session-unknown", "this session has ended", "restart the machine")
-            live = attempts.live_of(db, session.machine)
-            if live is None or live.id != attempt or not _makes_root(live):
+            session = tokens.get_session(db, token)
+            live = attempts.live_of(db, session.machine) if session.proven else None
+            deployment = deployments.of_machine(db, session.machine)
+            if live is None or live.id != attempt or not entitled(session, live) or not _makes_root(live, deployment):
                 raise Conflict("stale-step", "nobody waits for this (any more)")
-            assert live.deployment is not None, "only deployments are configured"
-            roots.put_layer(db, live.deployment, layer)
+            assert deployment is not None, "it makes a root of one"
+            roots.put_layer(db, deployment.id, self._sealer.seal(content, _belongs(deployment.id)))
 
         await self._store.write(job)
 
 
-def _makes_root(attempt: Attempt) -> bool:
-    return attempt.step is not None and attempt.step.name == CONFIGURE and attempt.deployment is not None
+def is_to_run(machine: Machine, deployment: Deployment, attempt: Attempt | None) -> bool:
+    """Whether the machine is to run the system of this deployment now, from the network. Pure.
+
+    Not while an attempt takes it elsewhere, and not where it was stopped, broken, rescued, or has failed.
+    """
+    if on_disk(deployment.delivery) or not deployment.current:
+        return False
+    if attempt is not None:
+        return attempt.step is not None and attempt.step.name == REPORT_ACTIVE
+    return machine.state is State.ACTIVE
 
 
-def _decoded(content: str) -> bytes:
+def _image(db: sqlite3.Connection, deployment: Deployment) -> Image:
+    """What its system is started from: another may be wanted by now, for the next deploy."""
+    started = deployment.installed.image if deployment.installed else None
+    return catalogue.image(db, started or deployment.image)
+
+
+def _belongs(deployment: DeploymentId) -> str:
+    return f"root layer of deployment {deployment}"
+
+
+def _makes_root(attempt: Attempt, deployment: Deployment | None) -> bool:
+    step = attempt.step.name if attempt.step else ""
+    return step == CONFIGURE and deployment is not None and not on_disk(deployment.delivery)
+
+
+def _check_layer(content: str) -> None:
     try:
         layer = b64decode(content, validate=True)
     except (NotBase64, ValueError) as error:
         raise Invalid("layer-invalid", "a layer is base64") from error
     if not 0 < len(layer) <= LARGEST_LAYER:
         raise Invalid("layer-invalid", f"a layer has 1 to {LARGEST_LAYER} bytes")
-    return layer

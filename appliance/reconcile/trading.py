@@ -9,9 +9,9 @@ from appliance.machine import Machine
 from appliance.netboot.fleet import Redemption
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import settle
-from appliance.store import attempts, machines, tokens
-from appliance.store.tokens import BootToken
-from appliance.workflow import failed
+from appliance.store import attempts, deployments, machines, tokens
+from appliance.store.tokens import BootToken, MachineSession
+from appliance.workflow import Attempt, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ def refuse(
 
 def _quarantine(db: sqlite3.Connection, tell: Tell, machine: Machine, address: str, now: float) -> None:
     tokens.end_sessions(db, machine.id)
+    deployment = deployments.of_machine(db, machine.id)
+    if deployment is not None and deployment.installed is not None and deployment.installed.disk is None:
+        tokens.end_resident(db, deployment.id)  # somebody else may have been given it with the root
     attempt = attempts.live_of(db, machine.id)
     quarantined = replace(machine, maintenance=True)
     reason = f"its boot token was redeemed a second time, from {address}: somebody may have read it on the network"
@@ -75,3 +78,13 @@ def _quarantine(db: sqlite3.Connection, tell: Tell, machine: Machine, address: s
         machines.put(db, quarantined)
     text = f"{machine.name} was put into maintenance and its tokens were revoked"
     tell(Event("agent.refused", now, text, reason, machine.id))
+
+
+def entitled(session: MachineSession, attempt: Attempt) -> bool:
+    """Secrets go to a boot that this attempt armed, or to the one under way when the user began the attempt. Pure."""
+    return session.attempt == attempt.id or session.created <= attempt.started
+
+
+def armed_by(token: BootToken, attempt: Attempt | None) -> bool:
+    """Whether the boot that was given this token has the rights of the live attempt; the first trade has them. Pure."""
+    return attempt is not None and attempt.armed and attempt.id == token.attempt

@@ -15,6 +15,7 @@ from appliance.deployment import (
     Deployment,
     Requirements,
     Wanted,
+    check_disk_wishes,
     detached,
 )
 from appliance.errors import Conflict, Invalid
@@ -262,7 +263,7 @@ class Wishes:
                 machine_uuid=secrets.token_hex(16),
             )
             check_free(db, deployment.name, but=("machine", "deployment"))
-            stored = deployments.add(db, deployment)
+            stored = deployments.add(db, check_disk_wishes(deployment))
             self._told(tell, stored, f"{by} created {stored.name}")
             self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored

@@ -55,8 +55,10 @@ def change_kernel(db: sqlite3.Connection, changed: Kernel) -> None:
 
 
 def delete_image(db: sqlite3.Connection, image_id: ImageId) -> None:
-    """Forget an image; raises Conflict while a deployment names it."""
-    user = one(db, "SELECT name FROM deployments WHERE image = ?", image_id)
+    """Forget an image; raises Conflict while a deployment names it, or a system is started from it."""
+    started = "json_extract(nullif(CAST(doc AS TEXT), ''), '$.installed.image')"
+    sql = f"SELECT name FROM deployments WHERE image = ? OR {started} = ?"  # noqa: S608 - ours
+    user = one(db, sql, image_id, image_id)
     if user:
         raise Conflict("image-used", f"deployment {user[0]} uses this image", "delete the deployment first")
     db.execute("DELETE FROM images WHERE id = ?", (image_id,))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from appliance.catalogue import ImageId
 from appliance.machine import MachineId
 from appliance.store.documents import dump, one, rows
-from appliance.store.tokens import TOKEN_SECONDS, BootToken, boot_token, end_resident, hash_token, leave
+from appliance.store.tokens import TOKEN_SECONDS, BootToken, boot_token, end_downloads, end_resident, hash_token, leave
 from appliance.workflow import DeploymentId
 
 ASKING = "root AND NOT admitted AND redeemed_by IS NOT NULL"
@@ -16,8 +16,7 @@ ASKING = "root AND NOT admitted AND redeemed_by IS NOT NULL"
 def redeem(db: sqlite3.Connection, token: BootToken, taken_by: str, *, admitted: bool) -> None:
     """Trade a boot token for a root: the machine has left its maintenance stack, and no earlier boot gets anything."""
     db.execute("UPDATE boot_tokens SET redeemed_by = ?, admitted = ? WHERE hash = ?", (taken_by, admitted, token.hash))
-    leave(db, token.machine)
-    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND proven", (token.machine, token.hash))
+    leave(db, token.machine, but=token.hash)
 
 
 def asking(db: sqlite3.Connection, machine: MachineId) -> BootToken | None:
@@ -48,28 +47,28 @@ def put_download(db: sqlite3.Connection, token: str, machine: MachineId, image: 
     db.execute("INSERT INTO root_downloads VALUES(?,?,?)", (hash_token(token), machine, image))
 
 
-def end_downloads(db: sqlite3.Connection, machine: MachineId) -> None:
-    """Its system runs and has its image, or is nobody's any more."""
-    db.execute("DELETE FROM root_downloads WHERE machine = ?", (machine,))
-
-
 # -- layers
 
 
-def put_layer(db: sqlite3.Connection, deployment: DeploymentId, content: bytes) -> None:
-    """Keep what makes an image this deployment's own: an archive (tar, gzip), with secrets in it."""
-    db.execute("INSERT OR REPLACE INTO root_layers VALUES(?,?)", (deployment, content))
+def put_layer(db: sqlite3.Connection, deployment: DeploymentId, sealed: bytes) -> None:
+    """Keep what makes an image this deployment's own. It has host keys in it, and is sealed before it comes here."""
+    db.execute("INSERT OR REPLACE INTO root_layers VALUES(?,?)", (deployment, sealed))
 
 
 def layer(db: sqlite3.Connection, deployment: DeploymentId) -> bytes | None:
-    """What makes an image this deployment's own."""
+    """What makes an image this deployment's own, sealed."""
     row = one(db, "SELECT content FROM root_layers WHERE deployment = ?", deployment)
     return bytes(row[0]) if row else None
+
+
+def arrived(db: sqlite3.Connection, machine: MachineId) -> None:
+    """The system of the machine runs: whoever reads its kernel's command line there finds a token of no use."""
+    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND root", (machine,))
+    end_downloads(db, machine)
 
 
 def end_system(db: sqlite3.Connection, deployment: DeploymentId, machine: MachineId) -> None:
     """The system of a deployment on this machine is nobody's: neither its resident nor a boot of it gets anything."""
     end_resident(db, deployment)
     db.execute("DELETE FROM root_layers WHERE deployment = ?", (deployment,))
-    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND root", (machine,))
-    end_downloads(db, machine)
+    arrived(db, machine)

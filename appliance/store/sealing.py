@@ -1,4 +1,4 @@
-"""Secrets that have to be read again (passwords of power switches), sealed before they reach the store.
+"""Secrets that have to be read again (passwords of power switches, layers of roots), sealed before the store has them.
 
 AES-256-GCM (NIST SP 800-38D) with a fresh nonce each time. What a secret belongs to is authenticated with it: sealed
 for one machine, it opens for no other. The key stands in a file beside the store, never in it.

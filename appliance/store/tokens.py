@@ -67,9 +67,13 @@ class MachineSession:
 def add_boot(db: sqlite3.Connection, token: BootToken) -> None:
     """Store a boot token; forget those that expired a day ago, and all but the last few of the machine.
 
+    A root that was asked for by an earlier boot is asked for no longer.
+
     Those that were not proven are counted apart: nobody pushes out what the machine itself was given.
     """
     db.execute("DELETE FROM boot_tokens WHERE expires < ? - 86400", (token.expires,))
+    if token.proven:
+        db.execute("DELETE FROM boot_tokens WHERE machine = ? AND root AND redeemed_by IS NOT NULL", (token.machine,))
     db.execute(
         "DELETE FROM boot_tokens WHERE rowid IN"
         " (SELECT rowid FROM boot_tokens WHERE machine = ? AND proven = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
@@ -123,9 +127,11 @@ def redeem(db: sqlite3.Connection, token: BootToken, session: MachineSession) ->
     )
     db.execute("UPDATE boot_tokens SET redeemed_by = ? WHERE hash = ?", (session.hash, token.hash))
     db.execute(
-        "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND redeemed_by IS NULL AND proven <= ?",
+        "DELETE FROM boot_tokens WHERE machine = ? AND hash <> ? AND (redeemed_by IS NULL OR root) AND proven <= ?",
         (token.machine, token.hash, token.proven),
     )
+    if token.proven:
+        end_downloads(db, token.machine)
 
 
 def session(db: sqlite3.Connection, machine_token: str) -> MachineSession | None:
@@ -154,17 +160,27 @@ def session_by_poll(db: sqlite3.Connection, poll: str) -> MachineSession | None:
     return MachineSession(*row) if row else None
 
 
-def end_sessions(db: sqlite3.Connection, machine: MachineId) -> None:
-    """Every token of the machine's maintenance stack is worthless from here on."""
+def end_sessions(db: sqlite3.Connection, machine: MachineId, but: str = "") -> None:
+    """Every token of the machine is worthless from here on, those of its roots too, ``but`` the one with this hash."""
     db.execute("DELETE FROM machine_sessions WHERE machine = ?", (machine,))
-    db.execute("DELETE FROM boot_tokens WHERE machine = ? AND redeemed_by IS NULL", (machine,))
+    ended = "(redeemed_by IS NULL OR root) AND hash <> ?"
+    db.execute(f"DELETE FROM boot_tokens WHERE machine = ? AND {ended}", (machine, but))  # noqa: S608 - ours
+    end_downloads(db, machine)
 
 
-def leave(db: sqlite3.Connection, machine: MachineId) -> None:
-    """The machine leaves the maintenance stack: its session opens nothing, but is remembered for ``has_left``."""
+def end_downloads(db: sqlite3.Connection, machine: MachineId) -> None:
+    """No boot of the machine may read the image that is its root any more."""
+    db.execute("DELETE FROM root_downloads WHERE machine = ?", (machine,))
+
+
+def leave(db: sqlite3.Connection, machine: MachineId, but: str = "") -> None:
+    """The machine leaves the maintenance stack: its session opens nothing, but is remembered for ``has_left``.
+
+    ``but`` is the hash of the boot token that it leaves with.
+    """
     left = "INSERT OR REPLACE INTO left_sessions SELECT machine, hash FROM machine_sessions WHERE machine = ?"
     db.execute(left, (machine,))
-    end_sessions(db, machine)
+    end_sessions(db, machine, but)
 
 
 def has_left(db: sqlite3.Connection, machine_token: str) -> MachineId | None:

@@ -26,9 +26,10 @@ from appliance.reconcile.polls import Polls
 from appliance.reconcile.presence import Presence
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.root_document import RootFiles
-from appliance.reconcile.roots import Roots
+from appliance.reconcile.roots import Roots, Sources
 from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines, tasks
+from appliance.store.sealing import Sealer
 from appliance.store.store import open_store
 from appliance.workflow import CONFIGURE, GROW, HAND_OVER, PREPARE, WIPE_DISK, WRITE
 from tests.people import ADA
@@ -67,10 +68,10 @@ class World:
     def __post_init__(self):
         shared = (self.store, self.bus, self.bell, lambda: self.now)
         files = {name: StackFile(7, name.encode().hex()) for name in ("vmlinuz", "initrd", *stack_files.HAND_OVER)}
-        urls = SiteUrls(
-            lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM", root_files=RootFiles("/stack/1", files)
-        )
-        roots = Roots(self.store, self.bus, lambda: self.now, urls.server, self.root_policies)
+        urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
+        starts = RootFiles("/stack/1", files)
+        sources = Sources(urls.server, lambda _: self.content, self.root_policies, starts)
+        roots = Roots(self.store, self.bus, lambda: self.now, sources, Sealer(bytes(32)))
         self.presence = Presence(self.store, lambda: self.now)
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown),

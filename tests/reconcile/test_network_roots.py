@@ -8,7 +8,10 @@ from fleet_world import FULL, SERVER, Played, code_of, disk, state
 from appliance.errors import Conflict, Denied, Invalid, TooEarly
 from appliance.netboot.fleet import Redemption
 from appliance.netboot.policy import MaintenanceStack, NetworkRoot
-from appliance.store import roots
+from appliance.reconcile.changes import Changes, DeploymentChange
+from appliance.reconcile.wishes import MachineChange
+from appliance.store import catalogue, roots
+from appliance.store.sealing import Sealer
 from appliance.store.tokens import TOKEN_SECONDS
 from appliance.workflow import CONFIGURE, HAND_OVER
 from tests.people import ADA
@@ -264,8 +267,109 @@ async def test_without_its_layer_a_root_is_not_given(world, node, live):
 async def test_a_broken_machine_gets_no_root(world, node, live):
     await runs(world, node)
     boot = await node.firmware()
-    machine = await node.seen()
+    assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
+    await world.wishes.change_machine((await node.seen()).id, MachineChange(broken=True), ADA)
     await world.store.write(lambda db: db.execute("UPDATE boot_tokens SET admitted = 1"))
+    assert await code_of(Denied, trades(world, node, boot)) == "root-none"
+
+
+@pytest.mark.parametrize("action", ["stop", "release", "redeploy"])
+async def test_who_waits_to_be_let_in_is_sent_away_by_what_a_user_wants_instead(world, node, live, action):
+    await runs(world, node)
+    boot = await node.firmware()
+    assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
+    await world.act(action)
+    assert await code_of(Denied, trades(world, node, boot)) == "root-none"
+    assert isinstance((await node.firmware()).spec, MaintenanceStack), "it restarts then"
+
+
+async def test_what_it_started_from_stays_its_image_until_the_next_deploy(world, node, live):
+    other = await world.image(1 << 20, "other", "squashfs")
+    world.root_policies[SERVER] = "trust"
+    await runs(world, node)
+    await Changes(world.store, world.bus, lambda: world.now).deployment("web-1", DeploymentChange(image="other"), ADA)
+    told = await trades(world, node, await node.firmware())
+    assert told["ram"]["url"].endswith(f"/images/{live.id}/content")
+    with pytest.raises(Conflict, match="web-1 uses this image"):
+        await world.store.write(lambda db: catalogue.delete_image(db, live.id))
+    await world.act("redeploy")
+    await node.obeys()
+    await node.boots_stack()
+    await configures(world, node)
+    assert (await hands_over(node)).params["root"]["document"]["ram"]["url"].endswith(f"/images/{other.id}/content")
+
+
+async def test_its_layer_lies_sealed_in_the_store(world, node, live):
+    await runs(world, node)
     deployment = await world.deployment()
-    await world.store.write(lambda db: roots.end_system(db, deployment.id, machine.id))
-    assert await code_of(Denied, trades(world, node, boot)) == "token-unknown"
+    sealed = await world.store.read(lambda db: roots.layer(db, deployment.id))
+    assert LAYER not in sealed
+    assert b64encode(LAYER) not in sealed
+
+
+async def test_a_layer_that_another_key_has_sealed_is_missing(world, node, live):
+    world.root_policies[SERVER] = "trust"
+    await runs(world, node)
+    deployment = await world.deployment()
+    foreign = Sealer(b"k" * 32).seal("layer", f"root layer of deployment {deployment.id}")
+    await world.store.write(lambda db: roots.put_layer(db, deployment.id, foreign))
+    assert await code_of(Conflict, trades(world, node, await node.firmware())) == "layer-missing"
+
+
+async def test_an_image_that_is_gone_is_said_and_waited_for(world, node, live):
+    world.root_policies[SERVER] = "trust"
+    await runs(world, node)
+    there, world.content = world.content, world.content.with_name("gone")
+    boot = await node.firmware()
+    assert await code_of(Conflict, trades(world, node, boot)) == "image-missing"
+    world.content = there
+    assert (await trades(world, node, boot))["hostname"] == "web-1"
+
+
+async def test_a_running_system_has_nothing_left_of_what_it_started_with(world, node, live):
+    world.root_policies[SERVER] = "trust"
+    await runs(world, node)
+    boot = await node.firmware()
+    told = await trades(world, node, boot)
+    await node.reports_active("b2")
+    assert await code_of(Denied, world.fleet.image(told["ram"]["token"], live.id)) == "token-unknown"
+    assert await code_of(Denied, trades(world, node, boot, OTHERS)) == "token-unknown"
+    assert not (await node.seen()).maintenance, "whoever reads its command line there harms nobody"
+
+
+async def test_a_second_trade_ends_what_the_first_was_given(world, node, live):
+    world.root_policies[SERVER] = "trust"
+    await runs(world, node)
+    boot = await node.firmware()
+    told = await trades(world, node, boot)
+    assert await code_of(Denied, trades(world, node, boot, OTHERS)) == "token-used"
+    assert await code_of(Denied, world.fleet.image(told["ram"]["token"], live.id)) == "token-unknown"
+    assert await code_of(Denied, node.reports_active("b2")) == "session-unknown"
+    assert await code_of(TooEarly, trades(world, node, await node.firmware())) == "root-asked"
+
+
+async def test_a_deploy_that_is_broken_off_leaves_nothing_that_counts_as_deployed(world, node, live):
+    await runs(world, node)
+    await world.act("redeploy")
+    await node.obeys()
+    await node.boots_stack()
+    work = await node.work()
+    assert work.step == CONFIGURE
+    assert (await world.deployment()).installed is None
+
+
+async def test_a_machine_that_comes_to_the_stack_asks_no_longer(world, node, live):
+    await runs(world, node)
+    assert await code_of(TooEarly, trades(world, node, await node.firmware())) == "root-asked"
+    machine = (await node.seen()).id
+    await node.firmware()
+    assert await world.store.read(lambda db: roots.asking(db, machine)) is None
+
+
+async def test_who_waits_is_heard_of(world, node, live):
+    await runs(world, node)
+    boot = await node.firmware()
+    for _ in range(3):
+        world.now += 30
+        assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
+        assert (await node.seen()).last_seen == world.now

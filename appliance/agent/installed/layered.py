@@ -28,7 +28,7 @@ class Layers:
     upper: Path
 
     def packed(self) -> bytes:
-        """The upper layer as a compressed archive, the same for the same content; what was removed is in it as well."""
+        """The upper layer as a compressed archive; what was removed is in it as well."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
             for path in sorted(self.upper.rglob("*")):

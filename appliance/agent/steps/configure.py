@@ -50,15 +50,18 @@ def configure_in_memory(job: Job) -> Outcome:
     image = job.params.inner("image")
     with layered.opened(image, job) as layers:
         root = Root(layers.merged)
-        written = personalise(root, job.params, job.attempt)
+        written = personalise(root, job.params, job.attempt, labels=False)
         root.write("/etc/fstab", NO_DISKS)
         layered.keep(layers, job)
     notes = _notes(written, None)[:-1]  # its own boot configuration is of no use
     return Outcome({**written, "notes": notes}, "; ".join(notes))
 
 
-def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:
-    """Write everything into the system at `root`; says what was there to be written to. Raises StepFailed."""
+def personalise(root: Root, params: Params, attempt: str, *, labels: bool = True) -> dict[str, Any]:
+    """Write everything into the system at `root`; says what was there to be written to. Raises StepFailed.
+
+    `labels`: whether what its first start does to files for SELinux stays.
+    """
     hostname, keys = params.text("hostname"), params.texts("ssh_keys")
     nics = nics_of(params.inners("network"))
     identity.write_hostname(root, hostname)
@@ -70,7 +73,7 @@ def personalise(root: Root, params: Params, attempt: str) -> dict[str, Any]:
     proxy = params.text("package_proxy", "")
     proxied = not proxy or write_proxy(root, proxy)
     resident = params.has("resident") and install_resident(root, params.inner("resident"))
-    relabels = identity.relabel_if_needed(root)
+    relabels = labels and identity.relabel_if_needed(root)
     made = {"ssh_host_keys": host_keys, "network": way, "resident": resident, "relabels": relabels}
     return made if proxied else {**made, "package_proxy": False}
 

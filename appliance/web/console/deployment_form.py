@@ -93,10 +93,14 @@ async def create(request: web.Request) -> web.Response:
     return await _page(request, form, status=422)
 
 
+_TYPED_IN = {"requirements.disk_bytes": "disk_size", "wipe_on_release": "wipe"}
+"""Where what the API calls so is typed."""
+
+
 def _field_of(error: ApplianceError) -> str:
     if error.code == "machine-unknown":
         return "machine"
-    return error.field or "form"
+    return _TYPED_IN.get(error.field, error.field) or "form"
 
 
 def _text_fields(values: Mapping[str, Any]) -> dict[str, str]:
