@@ -16,7 +16,7 @@ class Delivery(StrEnum):
     """Fetched at each start, and kept in memory: what is written to it is gone with the next start."""
 
 
-DELIVERIES: Final[tuple[str, ...]] = tuple(Delivery)
+DELIVERIES: Final[tuple[str, ...]] = tuple(each.value for each in Delivery)
 SPARE = 256 << 20
 """Bytes of memory that the hand-over initrd wants to be free beside an image, or a quarter of the image's if that is
 more; and as much that is not free by then: kernel, initrd, and what memory modules have and do not give."""

@@ -557,7 +557,7 @@ ROBUSTNESS = _section(
         "an erase that did nothing is a failure",
         "agent/test_agent_steps.py::TestWipeDisk::test_an_erase_that_did_nothing_is_a_failure",
     ),
-    ("methods are verified", "agent/test_agent_steps.py::TestWipeDisk::test_both_ends_are_looked_at"),
+    ("methods are verified", "agent/test_wipe_methods.py::test_old_data_in_one_place_alone_is_found"),
     (
         "and recorded",
         "agent/test_agent_steps.py::TestWipeDisk::test_nothing_is_left",

@@ -53,7 +53,13 @@ class Paper:
 
     def __init__(self, directory: Path) -> None:
         self.on, self.programs = computer(
-            directory, {"": "", "ip -json": _links(), "lsblk": json.dumps({"blockdevices": [OWN, EMPTY, FULL]})}
+            directory,
+            {
+                "": "",
+                "ip -json": _links(),
+                "lsblk": json.dumps({"blockdevices": [OWN, EMPTY, FULL]}),
+                "lvm fullreport": json.dumps({"report": []}),
+            },
         )
         self.etc = self.on.roots.state / "etc"
         self.file = self.etc / "qrm" / "appliance.toml"

@@ -28,6 +28,7 @@ PAGES = (
     "/machines/m0007/boot",
     "/machines/m0006/boot",
     "/machines/m0006/rescue",
+    "/machines/m0006/admit",
     "/machines/m0013",
     "/machines/m0013/end-rescue",
     "/machines/m0011/inventory",
