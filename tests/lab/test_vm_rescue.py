@@ -15,7 +15,7 @@ from appliance.lab.operator import BOOT_SECONDS, DEPLOY_SECONDS, Operator
 from appliance.lab.plan import LabPlan, plan_machine
 from appliance.lab.run import listen
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 MOUNTED_DISKS = "grep -c '^/dev/[a-z]*[vs]d' /proc/mounts; cat /proc/mdstat 2>/dev/null; dmsetup ls"
 
@@ -65,7 +65,6 @@ async def test_an_idle_machine_is_rescued_restarts_by_itself_and_comes_back(tmp_
         assert "Linux version" in said.splitlines()[0]
 
 
-@pytest.mark.slow
 async def test_a_running_system_is_mended_in_rescue_and_started_again(tmp_path: Path) -> None:
     async with one_machine(tmp_path) as (_, user, operator, rescuer):
         await operator.change(maintenance=False)
