@@ -20,6 +20,8 @@ KINDS: dict[str, str] = {
     "tftp.failed": "a TFTP transfer failed",
     "program.refused": "a machine fetched its boot program and did not start it",
     "boot.trouble": "an error stands on the boot screen of a machine",
+    "root.asked": "a machine that restarted by itself waits to be let in to its root",
+    "root.given": "a machine was given its root on the network",
     "script.served": "a boot decision was taken and its script sent",
     "http.sent": "a boot file was fetched by HTTP",
     "agent.started": "the agent traded its boot token",
