@@ -45,18 +45,7 @@ async def begin(request: web.Request) -> web.Response:
 
 async def ask_end(request: web.Request) -> web.Response:
     """GET /machines/{key}/end-rescue"""
-    services, key = request.app[SERVICES], request.match_info["key"]
-    view = await machine_view(services.store, key)
-    foreseen = await services.wishes.machine_consequences(key, MachineAction.END_RESCUE)
-    return confirm_page(
-        request,
-        title=f"End the rescue of {view.machine.name}",
-        texts=foreseen.texts,
-        button="End the rescue",
-        back=f"/machines/{view.machine.id}",
-        refused=foreseen.refused,
-        danger=False,
-    )
+    return await _agreed(request, MachineAction.END_RESCUE, "End the rescue of {}", "End the rescue")
 
 
 async def end(request: web.Request) -> web.Response:
@@ -67,21 +56,26 @@ async def end(request: web.Request) -> web.Response:
 
 async def ask_admit(request: web.Request) -> web.Response:
     """GET /machines/{key}/admit"""
-    services, key = request.app[SERVICES], request.match_info["key"]
-    view = await machine_view(services.store, key)
-    foreseen = await services.wishes.machine_consequences(key, MachineAction.ADMIT)
-    return confirm_page(
-        request,
-        title=f"Let {view.machine.name} in",
-        texts=foreseen.texts,
-        button=f"Let {view.machine.name} in",
-        back=f"/machines/{view.machine.id}",
-        refused=foreseen.refused,
-        danger=False,
-    )
+    return await _agreed(request, MachineAction.ADMIT, "Let {} in", "Let {} in")
 
 
 async def admit(request: web.Request) -> web.Response:
     """POST /machines/{key}/admit"""
     await request.app[SERVICES].wishes.admit(request.match_info["key"], who(request))
     return see_other(f"/machines/{request.match_info['key']}")
+
+
+async def _agreed(request: web.Request, action: MachineAction, title: str, button: str) -> web.Response:
+    """What the action would do, to be agreed to; the machine's name goes into ``title`` and ``button``."""
+    services, key = request.app[SERVICES], request.match_info["key"]
+    view = await machine_view(services.store, key)
+    foreseen = await services.wishes.machine_consequences(key, action)
+    return confirm_page(
+        request,
+        title=title.format(view.machine.name),
+        texts=foreseen.texts,
+        button=button.format(view.machine.name),
+        back=f"/machines/{view.machine.id}",
+        refused=foreseen.refused,
+        danger=False,
+    )
