@@ -48,8 +48,9 @@ def deliveries_of(image: Image) -> list[str]:
 
 
 def check_image(image: Image, delivery: str) -> None:
-    """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image."""
-    if why := obstacle(image, delivery):
+    """Raise Conflict ``image-not-deployable`` where this delivery can do nothing with the image, and Invalid
+    ``delivery-unknown`` where this version has no such delivery: one that another version stored."""
+    if why := obstacle(image, check_delivery(delivery)):
         text = f"image {image.name} cannot be deployed {_WAYS[delivery]}: {why}"
         raise Conflict("image-not-deployable", text, "choose another image, or another delivery", "image")
 

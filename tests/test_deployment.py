@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.catalogue import Image, ImageId
-from appliance.delivery import check_delivery, memory_needed
+from appliance.delivery import check_delivery, check_image, memory_needed
 from appliance.deployment import (
     Deployment,
     Requirements,
@@ -208,6 +208,15 @@ def test_deliveries():
     assert check_delivery("disk") == "disk"
     with pytest.raises(Invalid):
         check_delivery("aoe")
+
+
+def test_a_delivery_that_another_version_stored_is_refused_in_words():
+    """A store goes back with the version before: what that one cannot do must not be an error of ours."""
+    with pytest.raises(Invalid, match="'pigeon' is not available") as caught:
+        check_image(IMAGE, "pigeon")
+    assert (caught.value.code, caught.value.field) == ("delivery-unknown", "delivery")
+    with pytest.raises(Invalid, match="'pigeon'"):
+        choose(deployment(delivery="pigeon"), [machine()])
 
 
 @pytest.mark.parametrize(
