@@ -219,7 +219,7 @@ async def nobody_confirms(watch: Watch, shell: Shell, kind: str) -> None:
     is_on = TRIED[kind]
     await shell.do(f"until {is_on}; do sleep 0.5; done")
     await shell.do(f"while test -e {PENDING}; do sleep 1; done")
-    assert "10.78.0.10/24" in await shell.do("ip -brief address show nic0")
+    assert "10.78.0.10/24" in await shell.do("ip -color=never -brief address show nic0")
     assert (await shell.run(is_on)).status != 0, f"{kind} is still on"
     await shell.do("systemctl start appliance.service", RECOVERS_SECONDS)
     await taken_back(watch, kind, before, since, "nobody confirmed", RECOVERS_SECONDS)
