@@ -14,9 +14,14 @@ class Delivery(StrEnum):
     """Written to its disk, and started from there."""
     RAM = "ram"
     """Fetched at each start, and kept in memory: what is written to it is gone with the next start."""
+    ISCSI = "iscsi"
+    """A volume of the appliance that is the machine's own, as a disk over the network."""
+    NFS = "nfs"
+    """The same as a directory over the network."""
 
 
-DELIVERIES: Final[tuple[str, ...]] = tuple(each.value for each in Delivery)
+DELIVERIES: Final[tuple[str, ...]] = (Delivery.DISK.value, Delivery.RAM.value)
+"""Those that users can choose."""
 SPARE = 256 << 20
 """Bytes of memory that the hand-over initrd wants to be free beside an image, or a quarter of the image's if that is
 more; and as much that is not free by then: kernel, initrd, and what memory modules have and do not give."""
@@ -27,17 +32,44 @@ def on_disk(delivery: str) -> bool:
     return delivery == Delivery.DISK
 
 
+def on_volume(delivery: str) -> bool:
+    """Whether a volume of the appliance holds the root, which is exported to the machine."""
+    return delivery in (Delivery.ISCSI, Delivery.NFS)
+
+
+def in_memory(delivery: str) -> bool:
+    """Whether the machine's memory holds the root."""
+    return delivery == Delivery.RAM
+
+
 def memory_needed(image: Image) -> int:
     """Bytes of memory that a machine must have to run it from memory."""
     return image.stored_size + max(SPARE, image.stored_size // 4) + SPARE
+
+
+LEAST_SPARE = 4 << 30
+"""Bytes that a root volume has beside its files at least, where nobody says how large it is to be."""
+
+
+def root_needed(image: Image) -> int:
+    """Bytes of the smallest root volume that takes the image: its files, and what the file system notes of them."""
+    return image.size + image.size // 4 + SPARE
+
+
+def root_size(image: Image, wanted: int | None) -> int:
+    """Bytes of a root volume; ``wanted`` is what the user asks for. At least what the image needs."""
+    spacious = root_needed(image) + max(LEAST_SPARE, image.size)
+    return max(wanted or spacious, root_needed(image))
 
 
 def obstacle(image: Image, delivery: str) -> str:
     """Why this delivery can do nothing with the image, in words; empty where it can."""
     if on_disk(delivery):
         return disk_obstacle(image)
-    if image.format == "squashfs":
+    if image.format == "squashfs" or (image.format == "tar" and on_volume(delivery)):
         return ""
+    if on_volume(delivery):
+        return "it is a whole disk, and what fills a root volume are the files of a system (squashfs, tar)"
     what = "a whole disk" if image.format in ("raw", "raw.zst") else f"an archive ({image.format})"
     return f"it is {what}, and what runs from memory is a root file system (squashfs)"
 
@@ -55,7 +87,12 @@ def check_image(image: Image, delivery: str) -> None:
         raise Conflict("image-not-deployable", text, "choose another image, or another delivery", "image")
 
 
-_WAYS: dict[str, str] = {Delivery.DISK: "to a disk", Delivery.RAM: "to memory"}
+_WAYS: dict[str, str] = {
+    Delivery.DISK: "to a disk",
+    Delivery.RAM: "to memory",
+    Delivery.ISCSI: "to a volume (iSCSI)",
+    Delivery.NFS: "to a volume (NFS)",
+}
 
 
 def check_delivery(delivery: str) -> str:

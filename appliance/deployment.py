@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from appliance.catalogue import Image, ImageId
-from appliance.delivery import Delivery, check_image, memory_needed, on_disk
+from appliance.delivery import Delivery, check_image, in_memory, memory_needed, on_disk
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
 from appliance.wiping import WipeMethod
@@ -71,7 +71,7 @@ class Installed:
     esp_partuuid: str | None
     root_fsuuid: str | None
     image: ImageId | None = None
-    """What each of its starts is made from; None where the system is on a disk, and needs no image any more."""
+    """What each of its starts is made from; None where the system is on a disk or volume, and needs it no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def choose_root(
     if on_disk(delivery):
         return choose_disk(machine, image, wanted_disk, least_bytes)
     check_image(image, delivery)
-    if (has := _memory(machine)) < (needed := memory_needed(image)):
+    if in_memory(delivery) and (has := _memory(machine)) < (needed := memory_needed(image)):
         text = f"{machine.name}: it has {has >> 20} MiB of memory, {image.name} needs {needed >> 20} to run from it"
         raise Conflict("memory-too-small", text, "choose a machine with more memory", "machine")
     return None

@@ -14,13 +14,17 @@ from appliance.intake import IMAGE_ADD, IMAGE_FETCH, KERNEL_ADD
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import (
     CONFIGURE,
+    DISCARD,
+    GRANT,
     GROW,
     HAND_OVER,
     OPEN_SSH,
     PREPARE,
+    PROVIDE,
     REPORT_ACTIVE,
     RESTART,
     RETURN,
+    REVOKE,
     SHUT_DOWN,
     WIPE_DISK,
     WRITE,
@@ -181,6 +185,10 @@ WEIGHTS = {
     WIPE_DISK: 20.0,
     OPEN_SSH: 1.0,
     RESTART: 1.0,
+    PROVIDE: 4.0,
+    GRANT: 0.5,
+    REVOKE: 0.5,
+    DISCARD: 0.5,
 }
 """How long steps take beside each other, about: a bar that moves evenly, and promises nothing."""
 
@@ -255,6 +263,7 @@ STORAGE = {
 }
 """What it means to cancel a change of a pool or a volume, by the kind of its task, see ``pool.Deed``."""
 _INTACT = "Its system is shut down; start it again, nothing was overwritten."
+_LOST_ROOT = "What was on the one before is lost."
 _CUT: dict[str, str] = {
     SHUT_DOWN: "Its system was told to shut down, and does.",
     RETURN: "The system that ran is shut down already, and stays so.",
@@ -266,6 +275,10 @@ _CUT: dict[str, str] = {
     WIPE_DISK: f"The disk stays wiped in part; an erase of its own it brings to an end. {_LOST}",
     OPEN_SSH: "SSH may be open already, and stays so until the machine restarts.",
     RESTART: "The machine may restart all the same.",
+    PROVIDE: f"Its root volume stays unfinished, until it is made anew or released. {_LOST_ROOT}",
+    GRANT: "Its root may be exported to it already, and stays so until it is stopped or released.",
+    REVOKE: "Its root may still be exported to it, until it is stopped or released.",
+    DISCARD: "Its root volume may be deleted already.",
 }
 
 
@@ -281,8 +294,8 @@ def intact(task: Task, attempt: Attempt) -> bool:
         return False
     if step.name == SHUT_DOWN:
         return attempt.obeyed
-    first = CONFIGURE if PREPARE not in attempt.steps else PREPARE
-    return step.name == RETURN or (step.name == first and not attempt.obeyed)
+    first = next(each for each in (PREPARE, PROVIDE, CONFIGURE) if each in attempt.steps)
+    return step.name in (RETURN, REVOKE) or (step.name == first and not attempt.obeyed)
 
 
 _BROUGHT_BACK = (State.DISCOVERED, State.IDLE, State.ACTIVE, State.STOPPED)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NewType
 
+from appliance.delivery import Delivery, on_disk, on_volume
 from appliance.errors import Conflict
 from appliance.machine import MachineId, State
 
@@ -36,6 +37,8 @@ class Actor(StrEnum):
     RESIDENT = "resident"
     BOOT = "boot"
     """Nobody: the machine gets there by booting, and the agent's arrival ends the step."""
+    APPLIANCE = "appliance"
+    """The daemon: the machine waits, and may as well be off."""
 
 
 class Status(StrEnum):
@@ -68,6 +71,7 @@ HAND_OVER, REPORT_ACTIVE, SHUT_DOWN, RETURN, WIPE_DISK = (
     "hand-over", "report-active", "shut-down", "return", "wipe-disk",
 )  # fmt: skip
 OPEN_SSH, RESTART = "rescue", "restart"
+PROVIDE, GRANT, REVOKE, DISCARD = "provide-root", "grant-root", "revoke-root", "discard-root"
 MINUTE = 60.0
 
 STEPS: dict[str, Step] = {
@@ -76,7 +80,7 @@ STEPS: dict[str, Step] = {
         Step(PREPARE, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "preparing the disk", secret=True),
         Step(WRITE, Actor.AGENT, 5 * MINUTE, 360 * MINUTE, "writing the image", secret=True),
         Step(GROW, Actor.AGENT, 10 * MINUTE, 60 * MINUTE, "growing the file system"),
-        Step(CONFIGURE, Actor.AGENT, 10 * MINUTE, 60 * MINUTE, "writing its identity", secret=True),
+        Step(CONFIGURE, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "writing its identity", secret=True),
         Step(HAND_OVER, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "handing over"),
         Step(REPORT_ACTIVE, Actor.RESIDENT, 20 * MINUTE, 60 * MINUTE, "waiting for its system to report"),
         Step(SHUT_DOWN, Actor.RESIDENT, 20 * MINUTE, 30 * MINUTE, "shutting its system down"),
@@ -86,6 +90,11 @@ STEPS: dict[str, Step] = {
         # The keys that it hands out are public: a boot that nobody armed may have them too.
         Step(OPEN_SSH, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "opening SSH"),
         Step(RESTART, Actor.AGENT, 20 * MINUTE, 60 * MINUTE, "restarting the machine"),
+        # Nobody is waited for: these are bounded as a whole. A volume without shared blocks is copied, all of it.
+        Step(PROVIDE, Actor.APPLIANCE, 360 * MINUTE, 360 * MINUTE, "making its root volume"),
+        Step(GRANT, Actor.APPLIANCE, 20 * MINUTE, 20 * MINUTE, "exporting its root"),
+        Step(REVOKE, Actor.APPLIANCE, 20 * MINUTE, 20 * MINUTE, "ending the export of its root"),
+        Step(DISCARD, Actor.APPLIANCE, 60 * MINUTE, 60 * MINUTE, "deleting its root volume"),
     )
 }
 
@@ -114,29 +123,36 @@ BOOT_LOOP = 3
 """Boots within one step after which it is a loop and not slow firmware."""
 
 
-def steps_for(kind: Kind, *, system_runs: bool, wipe: bool = False, to_disk: bool = True) -> tuple[str, ...]:
+def steps_for(kind: Kind, *, system_runs: bool, wipe: bool = False, delivery: str = Delivery.DISK) -> tuple[str, ...]:
     """The names of the steps.
 
-    ``system_runs``: a deployed system runs and has to be shut down first; ``to_disk``: what is deployed is written to
-    a disk of the machine.
+    ``system_runs``: a deployed system runs and has to be shut down first; ``delivery``: how it gets its root.
     """
     down = (SHUT_DOWN, RETURN) if system_runs else ()
+    volume = on_volume(delivery)
+    cut = (REVOKE,) if volume else ()
     match kind:
         case Kind.DEPLOY:
-            written = (PREPARE, WRITE, GROW) if to_disk else ()
-            return (*down, *written, CONFIGURE, HAND_OVER, REPORT_ACTIVE)
+            return (*down, *(cut if down else ()), *_made(delivery), CONFIGURE, HAND_OVER, REPORT_ACTIVE)
         case Kind.START:
-            return (HAND_OVER, REPORT_ACTIVE)
+            return (*((GRANT,) if volume else ()), HAND_OVER, REPORT_ACTIVE)
         case Kind.STOP:
-            return down
+            return (*down, *cut)
         case Kind.RELEASE:
-            return (*down, WIPE_DISK) if wipe else down
+            return (*down, *cut, *((DISCARD,) if volume else ()), *((WIPE_DISK,) if wipe else ()))
         case Kind.WIPE:
             return (WIPE_DISK,)
         case Kind.RESCUE:
-            return (*down, OPEN_SSH)
+            return (*down, *cut, OPEN_SSH)
         case Kind.END_RESCUE:
-            return down or (RESTART, RETURN)
+            return (*(down or (RESTART, RETURN)), *cut)
+
+
+def _made(delivery: str) -> tuple[str, ...]:
+    """What makes the root that is then configured."""
+    if on_volume(delivery):
+        return (PROVIDE, GRANT)
+    return (PREPARE, WRITE, GROW) if on_disk(delivery) else ()
 
 
 @dataclass(frozen=True, slots=True)

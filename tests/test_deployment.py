@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from appliance.catalogue import Image, ImageId
-from appliance.delivery import check_delivery, check_image, memory_needed
+from appliance.delivery import (
+    LEAST_SPARE,
+    check_delivery,
+    check_image,
+    memory_needed,
+    obstacle,
+    root_needed,
+    root_size,
+)
 from appliance.deployment import (
     Deployment,
     Requirements,
@@ -285,3 +293,22 @@ def test_a_machine_that_is_chosen_has_the_memory_that_the_hand_over_initrd_asks_
     spare = int(re.search(r"^spare=(\d+)$", RAM.read_text(), re.MULTILINE)[1])
     assert "more=$((bytes / 4))" in RAM.read_text()
     assert memory_needed(image) == size + max(spare, size // 4) + (256 << 20)
+
+
+@pytest.mark.parametrize("delivery", ["iscsi", "nfs"])
+@pytest.mark.parametrize(
+    ("form", "words"), [("squashfs", ""), ("tar", ""), ("raw", "a whole disk"), ("raw.zst", "a whole disk")]
+)
+def test_a_root_volume_is_filled_with_files(delivery, form, words):
+    said = obstacle(replace(IMAGE, format=form), delivery)
+    assert words in said
+    assert bool(said) == bool(words)
+
+
+def test_a_root_volume_takes_its_image_whatever_is_asked_for():
+    small = replace(IMAGE, format="tar", size=100 << 20)
+    assert root_size(small, None) == root_needed(small) + LEAST_SPARE
+    assert root_size(small, 1) == root_needed(small) > small.size
+    assert root_size(small, 50 << 30) == 50 << 30
+    large = replace(small, size=40 << 30)
+    assert root_size(large, None) == root_needed(large) + large.size

@@ -145,3 +145,43 @@ def test_slow_firmware_is_within_every_patience_of_a_boot():
 )
 def test_lengths_of_time(seconds, words):
     assert minutes(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs", "expected"),
+    [
+        (Kind.DEPLOY, False, "provide-root grant-root configure hand-over report-active"),
+        (Kind.DEPLOY, True, "shut-down return revoke-root provide-root grant-root configure hand-over report-active"),
+        (Kind.START, False, "grant-root hand-over report-active"),
+        (Kind.STOP, True, "shut-down return revoke-root"),
+        (Kind.RELEASE, True, "shut-down return revoke-root discard-root"),
+        (Kind.RELEASE, False, "revoke-root discard-root"),
+        (Kind.RESCUE, True, "shut-down return revoke-root rescue"),
+        (Kind.END_RESCUE, False, "restart return revoke-root"),
+    ],
+)
+@pytest.mark.parametrize("delivery", ["iscsi", "nfs"])
+def test_what_is_on_a_volume_is_exported_for_as_long_as_its_machine_may_run_it(kind, runs, expected, delivery):
+    assert " ".join(steps_for(kind, system_runs=runs, delivery=delivery)) == expected
+
+
+@pytest.mark.parametrize("delivery", ["disk", "ram"])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_nothing_is_exported_of_what_is_on_no_volume(kind, delivery):
+    steps = [STEPS[name] for name in steps_for(kind, system_runs=True, delivery=delivery)]
+    assert all(step.actor is not Actor.APPLIANCE for step in steps)
+
+
+@pytest.mark.parametrize("delivery", ["disk", "ram", "iscsi", "nfs"])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_whoever_has_to_switch_it_on_has_time_for_that(kind, delivery):
+    steps = [STEPS[name] for name in steps_for(kind, system_runs=False, delivery=delivery)]
+    assert all(step.patience >= 20 * MINUTE for step in steps[:1])
+    machines = [step for step in steps if step.actor is not Actor.APPLIANCE]
+    assert all(step.patience >= 20 * MINUTE for step in machines[:1])
+
+
+def test_a_step_of_the_appliance_waits_for_no_machine():
+    attempt = started(delivery="iscsi")
+    late = timed_out(attempt, deadline(attempt))
+    assert (late.code, late.reason) == ("step-limit", "making its root volume: not finished after 360 minutes")

@@ -4,7 +4,7 @@ Nobody but a person can press a power button yet. What is advised has to be what
 a machine that comes up in the present step gets.
 """
 
-from appliance.workflow import Attempt, Kind, Status
+from appliance.workflow import Actor, Attempt, Kind, Status
 
 
 def advice(attempt: Attempt, machine: str, offline: bool) -> str:
@@ -15,6 +15,8 @@ def advice(attempt: Attempt, machine: str, offline: bool) -> str:
     """
     if attempt.status is not Status.LIVE or attempt.step is None or not offline:
         return ""
+    if attempt.step.actor is Actor.APPLIANCE:
+        return ""  # which needs nobody for it
     match attempt.step.name:
         case "shut-down":
             return f"Switch {machine} off and on again: its system does not answer"

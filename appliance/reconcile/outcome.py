@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from appliance.delivery import on_disk
+from appliance.delivery import in_memory, on_disk
 from appliance.deployment import Deployment, DiskIdentity, Installed, detached, disk_identity
 from appliance.machine import BUSY, Machine, State, moved
 from appliance.rescue import opened
@@ -11,8 +11,10 @@ from appliance.wiping import Wiped, wiped, with_wiped
 from appliance.workflow import (
     BUSY_STATE,
     CONFIGURE,
+    DISCARD,
     OPEN_SSH,
     PREPARE,
+    PROVIDE,
     WIPE_DISK,
     Attempt,
     Kind,
@@ -72,9 +74,11 @@ def deployment_after(deployment: Deployment, attempt: Attempt) -> Deployment:
 def deployment_given(deployment: Deployment, step: str) -> Deployment:
     """The deployment once an agent is told to do the step: what is overwritten can never boot again.
 
-    What runs from no disk is made anew by CONFIGURE alone; its system's tokens end there.
+    What runs from memory is made anew by CONFIGURE alone; its system's tokens end there. What is on a volume ends with
+    that, which the appliance does itself.
     """
-    return replace(deployment, installed=None) if step in (PREPARE, CONFIGURE, WIPE_DISK) else deployment
+    ends = (PREPARE, PROVIDE, CONFIGURE, DISCARD, WIPE_DISK)
+    return replace(deployment, installed=None) if step in ends else deployment
 
 
 def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
@@ -86,7 +90,7 @@ def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
 def _installed(deployment: Deployment, disk: DiskIdentity | None, result: dict[str, Any]) -> Deployment:
     keys = tuple(str(key)[:2000] for key in result.get("ssh_host_keys") or ())
     esp, root = result.get("esp_partuuid"), result.get("root_fsuuid")
-    image = deployment.image if disk is None else None
+    image = deployment.image if in_memory(deployment.delivery) else None
     installed = Installed(deployment.generation, disk, str(esp) if esp else None, str(root) if root else None, image)
     # The keys are stored when they are made, so that the first log-in can be checked against them.
     return replace(deployment, installed=installed, host_keys=keys or deployment.host_keys)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from appliance.delivery import on_disk
+from appliance.delivery import Delivery
 from appliance.deployment import Deployment, Wanted
 from appliance.machine import Machine, MachineId, State, in_rescue
 from appliance.workflow import Attempt, Kind, deadline, steps_for
@@ -65,7 +65,8 @@ def _rescues(observed: Observed, busy: set[MachineId]) -> list[Begin]:
         kind = _rescue_due(machine)
         if kind is not None and machine.id not in busy:
             deployment = on.get(machine.id)
-            steps = steps_for(kind, system_runs=deployment is not None and _system_runs(machine, observed))
+            runs = deployment is not None and _system_runs(machine, observed)
+            steps = steps_for(kind, system_runs=runs, delivery=deployment.delivery if deployment else Delivery.DISK)
             begun.append(Begin(kind, machine.id, deployment, steps, armed=True))
     return begun
 
@@ -133,8 +134,8 @@ def _towards_running(deployment: Deployment, machine: Machine) -> Kind | None:
 
 
 def _begin(kind: Kind, deployment: Deployment, machine: Machine, observed: Observed) -> Begin:
-    runs, to_disk = _system_runs(machine, observed), on_disk(deployment.delivery)
-    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes, to_disk=to_disk)
+    runs, delivery = _system_runs(machine, observed), deployment.delivery
+    steps = steps_for(kind, system_runs=runs, wipe=deployment.wipes, delivery=delivery)
     # It may be off, or restarting although it gave a sign just now: until a step is handed out, its boot is ours.
     return Begin(kind, machine.id, replace(deployment, retry=False), steps, armed=bool(steps))
 

@@ -11,10 +11,14 @@ from appliance.power_switch import PowerKind, PowerState, abilities
 from appliance.reconcile.consequences import Consequences
 from appliance.workflow import (
     CONFIGURE,
+    DISCARD,
+    GRANT,
     GROW,
     HAND_OVER,
     PREPARE,
+    PROVIDE,
     REPORT_ACTIVE,
+    REVOKE,
     SHUT_DOWN,
     WIPE_DISK,
     WRITE,
@@ -112,6 +116,7 @@ _AT_WORK = {
     HAND_OVER: "The new system is about to start; it starts at the next boot.",
     REPORT_ACTIVE: "Its system is starting; what it has not written yet is lost.",
     WIPE_DISK: "The disk is being wiped: it is left wiped in part.",
+    **dict.fromkeys((PROVIDE, GRANT, REVOKE, DISCARD), "The appliance goes on with this by itself; nothing is lost."),
 }
 
 

@@ -17,6 +17,7 @@ from appliance.workflow import (
     RESTART,
     RETURN,
     SHUT_DOWN,
+    Actor,
     Attempt,
     Kind,
     Status,
@@ -90,6 +91,8 @@ def _cut(attempt: Attempt, power: Power) -> Remedy | None:
 
 def _may_be_at_work(attempt: Attempt) -> bool:
     """A system that starts may check its disks for an hour; only one that was just written has nothing to lose."""
+    if attempt.step is not None and attempt.step.actor is Actor.APPLIANCE:
+        return True  # its agent waits, and is not asked for anything
     if attempt.step is None or attempt.step.name != REPORT_ACTIVE:
         return False
     return not (attempt.kind is Kind.DEPLOY and by_kexec(attempt) and attempt.boots == 0)

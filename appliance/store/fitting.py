@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.catalogue import Image
-from appliance.delivery import memory_needed, on_disk
+from appliance.delivery import in_memory, memory_needed, on_disk
 from appliance.deployment import Requirements
 from appliance.machine import MachineId
 from appliance.store.documents import one, rows
@@ -45,15 +45,17 @@ def hurdles(wanted: Requirements, image: Image | None, delivery: str, disk: str 
         found.append(Hurdle("m.memory >= ?", (memory,), f"with less than {memory >> 20} MiB of memory"))
     if wanted.firmware is not None:
         found.append(Hurdle("m.firmware = ?", (wanted.firmware,), f"with other firmware than {wanted.firmware}"))
-    return [*found, _root(image, delivery, wanted.disk_bytes or 0, disk)] if image else found
+    return [*found, *_root(image, delivery, wanted.disk_bytes or 0, disk)] if image else found
 
 
-def _root(image: Image, delivery: str, least: int, named: str | None) -> Hurdle:
+def _root(image: Image, delivery: str, least: int, named: str | None) -> list[Hurdle]:
     if on_disk(delivery):
-        return _disk(image, least, named)
+        return [_disk(image, least, named)]
+    if not in_memory(delivery):
+        return []
     needed = memory_needed(image)
     words = f"with less than {needed >> 20} MiB of memory, which {image.name} needs to run from it"
-    return Hurdle("m.memory >= ?", (needed,), words)
+    return [Hurdle("m.memory >= ?", (needed,), words)]
 
 
 def _disk(image: Image, least: int, named: str | None) -> Hurdle:
