@@ -246,7 +246,7 @@ def machine_refusal(
 def _admit_refusal(machine: Machine, deployment: Deployment | None, asks: float | None) -> Conflict | None:
     if asks is not None and deployment is not None:
         return None
-    hint = "one waits that restarted by itself and whose root comes over the network"
+    hint = "one waits that restarted by itself, whose root comes over the network, and that is on"
     return Conflict("root-not-asked", f"{machine.name} does not ask to be let in", hint)
 
 

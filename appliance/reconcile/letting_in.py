@@ -15,7 +15,7 @@ def let_in(db: sqlite3.Connection, tell: Tell, machine: Machine, by: Asker, now:
 
     It is this boot that is let in, and no later one of the machine.
     """
-    token, deployment = roots.asking(db, machine.id), deployments.of_machine(db, machine.id)
+    token, deployment = roots.waiting(db, machine.id), deployments.of_machine(db, machine.id)
     assert token is not None, "nobody is let in who does not ask"
     assert deployment is not None, "it asks for the root of its deployment"
     roots.admit(db, token)

@@ -43,8 +43,8 @@ class MachineView:
     """Its power switch, where it has one."""
     orders: tuple[PowerOrder, ...] = ()
     """What the attempt had of its switch."""
-    asks: float | None = None
-    """When the boot began that waits to be let in to its root; None: none does."""
+    waits: float | None = None
+    """When the boot began that was last told to wait until it is let in to its root; None: none was."""
 
     @property
     def live(self) -> Attempt | None:
@@ -54,6 +54,13 @@ class MachineView:
     def offline(self, now: float) -> bool:
         """Whether the machine has been silent for longer than it should."""
         return self.machine.last_seen is None or now - self.machine.last_seen > OFFLINE_AFTER
+
+    def asks(self, now: float) -> float | None:
+        """When the boot began that waits to be let in to its root; None: none does, or not any more.
+
+        One that waits asks twice a minute: where nothing is heard of it, it was switched off.
+        """
+        return None if self.offline(now) else self.waits
 
     def advice(self, now: float, called: str = "") -> str:
         """What somebody has to do by hand for the live attempt to go on; empty where there is nothing.
@@ -85,12 +92,17 @@ class DeploymentView:
 
 def _view(db: sqlite3.Connection, machine: Machine) -> MachineView:
     attempt = attempts.last_of(db, machine.id)
-    view = MachineView(machine, attempt, deployments.of_machine(db, machine.id), asks=_asks(db, machine))
+    view = MachineView(machine, attempt, deployments.of_machine(db, machine.id), waits=_waits(db, machine))
     return with_power(db, view)
 
 
-def _asks(db: sqlite3.Connection, machine: Machine) -> float | None:
-    return roots.machines_asking(db, [machine.id]).get(machine.id)
+def asks(db: sqlite3.Connection, machine: Machine, now: float) -> float | None:
+    """When the boot began that waits to be let in to its root, as ``MachineView.asks``."""
+    return MachineView(machine, None, None, waits=_waits(db, machine)).asks(now)
+
+
+def _waits(db: sqlite3.Connection, machine: Machine) -> float | None:
+    return roots.machines_waiting(db, [machine.id]).get(machine.id)
 
 
 def with_power(db: sqlite3.Connection, view: MachineView) -> MachineView:
@@ -119,9 +131,9 @@ def views_of(db: sqlite3.Connection, shown: Sequence[Machine]) -> list[MachineVi
     latest = {attempt.machine: attempt for attempt in attempts.last_of_each(db, ids)}
     on = {deployment.machine: deployment for deployment in deployments.on_machines(db, ids)}
     switches = power.of_machines(db, ids)
-    asking = roots.machines_asking(db, ids)
+    waiting = roots.machines_waiting(db, ids)
     views = [
-        MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id), asks=asking.get(each.id))
+        MachineView(each, latest.get(each.id), on.get(each.id), switches.get(each.id), waits=waiting.get(each.id))
         for each in shown
     ]
     live = [view.live.id for view in views if view.live and view.switch]
@@ -151,8 +163,8 @@ async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[Depl
         rows = [(load(row[0], Deployment), load(row[1], Image), _on(row)) for row in found.rows]
         ids = [machine.id for _, _, machine in rows if machine]
         of = {attempt.machine: attempt for attempt in attempts.last_of_each(db, ids)}
-        asking = roots.machines_asking(db, ids)
-        views = [MachineView(on, of.get(on.id), made, asks=asking.get(on.id)) if on else None for made, _, on in rows]
+        waiting = roots.machines_waiting(db, ids)
+        views = [MachineView(on, of.get(on.id), made, waits=waiting.get(on.id)) if on else None for made, _, on in rows]
         switched = [with_power(db, view) if view and view.live else view for view in views]
         return found, [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
 

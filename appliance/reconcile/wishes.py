@@ -58,7 +58,7 @@ from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
-from appliance.reconcile.views import OFFLINE_AFTER
+from appliance.reconcile.views import OFFLINE_AFTER, asks
 from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, roots, tokens
 from appliance.store.store import Store
@@ -141,7 +141,7 @@ class Wishes:
         def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             before = machines.get(db, key)
             if change.broken and before.state is not State.BROKEN:
-                _check(db, before, MachineAction.BREAK)
+                _check(db, before, MachineAction.BREAK, self._clock())
             after = _changed(before, change)
             if change.broken and in_rescue(before):
                 # What runs there was somebody else's: nothing of it is believed, and its agent restarts the machine.
@@ -179,7 +179,7 @@ class Wishes:
 
         def job(db: sqlite3.Connection, tell: Tell) -> None:
             machine = machines.get(db, key)
-            _check(db, machine, MachineAction.DELETE)
+            _check(db, machine, MachineAction.DELETE, self._clock())
             machines.delete(db, machine.id)
             tell(Event("machine.deleted", self._clock(), f"{by} deleted {machine.name}", machine=machine.id))
             self._noted(db, by, "machine.delete", ("machine", machine.id, machine.name), machine)
@@ -194,7 +194,7 @@ class Wishes:
                 return foreseen(db, key, switching)
             machine = machines.get(db, key)
             deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
-            return machine_consequences(machine, deployment, live, action, _asks(db, machine))
+            return machine_consequences(machine, deployment, live, action, asks(db, machine, self._clock()))
 
         return await self._store.read(job)
 
@@ -214,7 +214,7 @@ class Wishes:
 
         def job(db: sqlite3.Connection, tell: Tell) -> Task:
             machine = machines.get(db, key)
-            _check(db, machine, MachineAction.RESCUE)
+            _check(db, machine, MachineAction.RESCUE, self._clock())
             asked = Asked("machine.rescue", f"Rescue {machine.name}", by, self._clock())
             return begin_rescue(db, tell, machine, keys, asked)
 
@@ -225,7 +225,7 @@ class Wishes:
 
         def job(db: sqlite3.Connection, tell: Tell) -> Task:
             machine = machines.get(db, key)
-            _check(db, machine, MachineAction.END_RESCUE)
+            _check(db, machine, MachineAction.END_RESCUE, self._clock())
             asked = Asked("machine.end-rescue", f"End the rescue of {machine.name}", by, self._clock())
             return end_rescue(db, tell, machine, asked)
 
@@ -236,7 +236,7 @@ class Wishes:
 
         def job(db: sqlite3.Connection, tell: Tell) -> Machine:
             machine = machines.get(db, key)
-            _check(db, machine, MachineAction.ADMIT)
+            _check(db, machine, MachineAction.ADMIT, self._clock())
             let_in(db, tell, machine, by, self._clock())
             return machine
 
@@ -398,17 +398,11 @@ def _to_fence(db: sqlite3.Connection, deployment: Deployment, action: Action) ->
     return machine if machine and broken and can_fence(power.find(db, machine.id)) else None
 
 
-def _check(db: sqlite3.Connection, machine: Machine, action: MachineAction) -> None:
+def _check(db: sqlite3.Connection, machine: Machine, action: MachineAction, now: float) -> None:
     """Raise Conflict where this cannot be done to the machine now."""
     deployment, live = deployments.of_machine(db, machine.id), attempts.live_of(db, machine.id)
-    if refusal := machine_refusal(machine, deployment, live, action, _asks(db, machine)):
+    if refusal := machine_refusal(machine, deployment, live, action, asks(db, machine, now)):
         raise refusal
-
-
-def _asks(db: sqlite3.Connection, machine: Machine) -> float | None:
-    """When the boot began that waits to be let in to its root; None: none does."""
-    token = roots.asking(db, machine.id)
-    return token.issued if token else None
 
 
 def _changed(machine: Machine, change: MachineChange) -> Machine:

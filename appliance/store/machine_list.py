@@ -26,7 +26,7 @@ from appliance.store.listing import (
     selection,
     words,
 )
-from appliance.store.roots import ASKING
+from appliance.store.roots import WAITING
 
 OFFLINE_AFTER = 150.0
 """Seconds without a sign; an idle machine polls at least every 50."""
@@ -44,9 +44,11 @@ def _powered(values: Sequence[PowerState], _: float) -> Sequence[Condition]:
     return [(f"m.id IN (SELECT machine FROM power_switches WHERE state IN ({marks}))", tuple(values))]  # noqa: S608
 
 
-def _asking(value: bool, _: float) -> Sequence[Condition]:
-    chosen = f"SELECT machine FROM boot_tokens WHERE {ASKING}"  # noqa: S608 - ours
-    return [(f"m.id {'IN' if value else 'NOT IN'} ({chosen})", ())]
+def _asking(value: bool, now: float) -> Sequence[Condition]:
+    """Those that wait and are heard of: who was switched off meanwhile asks no more."""
+    waits = f"m.id IN (SELECT machine FROM boot_tokens WHERE {WAITING})"  # noqa: S608 - ours
+    asks = f"({waits} AND coalesce(m.last_seen, 0) >= ?)"
+    return [(asks if value else f"NOT {asks}", (now - OFFLINE_AFTER,))]
 
 
 def _on(value: str, _: float) -> Sequence[Condition]:

@@ -9,8 +9,8 @@ from appliance.store.documents import dump, one, rows
 from appliance.store.tokens import TOKEN_SECONDS, BootToken, boot_token, end_downloads, end_resident, hash_token, leave
 from appliance.workflow import DeploymentId
 
-ASKING = "root AND NOT admitted AND redeemed_by IS NOT NULL"
-"""Of a boot token: its boot waits to be let in. In these words, for they are those of an index."""
+WAITING = "root AND NOT admitted AND redeemed_by IS NOT NULL"
+"""Of a boot token: its boot was told to wait until it is let in. In these words, for they are those of an index."""
 
 
 def redeem(db: sqlite3.Connection, token: BootToken, taken_by: str, *, admitted: bool) -> None:
@@ -19,17 +19,17 @@ def redeem(db: sqlite3.Connection, token: BootToken, taken_by: str, *, admitted:
     leave(db, token.machine, but=token.hash)
 
 
-def asking(db: sqlite3.Connection, machine: MachineId) -> BootToken | None:
+def waiting(db: sqlite3.Connection, machine: MachineId) -> BootToken | None:
     """The boot that waits to be let in to the root of this machine, if one does."""
-    sql = f"SELECT * FROM boot_tokens WHERE machine = ? AND {ASKING} ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - ours
+    sql = f"SELECT * FROM boot_tokens WHERE machine = ? AND {WAITING} ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - ours
     row = one(db, sql, machine)
     return boot_token(row) if row else None
 
 
-def machines_asking(db: sqlite3.Connection, of: Sequence[MachineId]) -> dict[MachineId, float]:
+def machines_waiting(db: sqlite3.Connection, of: Sequence[MachineId]) -> dict[MachineId, float]:
     """Those of these machines that wait to be let in to their roots, each with when the boot began that waits."""
     these = "machine IN (SELECT value FROM json_each(?))"
-    sql = f"SELECT machine, max(expires) FROM boot_tokens WHERE {ASKING} AND {these} GROUP BY machine"  # noqa: S608
+    sql = f"SELECT machine, max(expires) FROM boot_tokens WHERE {WAITING} AND {these} GROUP BY machine"  # noqa: S608
     return {MachineId(row[0]): row[1] - TOKEN_SECONDS for row in rows(db, sql, dump(of).decode())}
 
 

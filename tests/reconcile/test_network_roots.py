@@ -9,6 +9,8 @@ from appliance.errors import Conflict, Denied, Invalid, TooEarly
 from appliance.netboot.fleet import Redemption
 from appliance.netboot.policy import MaintenanceStack, NetworkRoot
 from appliance.reconcile.changes import Changes, DeploymentChange
+from appliance.reconcile.consequences import MachineAction
+from appliance.reconcile.views import OFFLINE_AFTER, machine_view
 from appliance.reconcile.wishes import MachineChange
 from appliance.store import catalogue, roots
 from appliance.store.sealing import Sealer
@@ -148,11 +150,29 @@ async def test_who_restarts_by_itself_asks_until_somebody_lets_it_in(world, node
         assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
     assert len(await world.events("root.asked")) == 1
     world.now += TOKEN_SECONDS * 2
+    assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
     key = (await node.seen()).id
     await world.wishes.admit(key, ADA)
     assert (await trades(world, node, boot))["hostname"] == "web-1"
     assert (await world.events("root.given"))[-1].reason == "it had restarted by itself, and was let in"
     assert await code_of(Conflict, world.wishes.admit(key, ADA)) == "root-not-asked"
+
+
+async def test_who_was_switched_off_while_it_asked_asks_no_more(world, node, live):
+    """A boot that waits asks twice a minute; what is let in is one that is there."""
+    await runs(world, node)
+    boot = await node.firmware()
+    assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked"
+    began, key = world.now, (await node.seen()).id
+    world.now += OFFLINE_AFTER
+    assert (await machine_view(world.store, key)).asks(world.now) == began
+    world.now += 1
+    assert (await machine_view(world.store, key)).asks(world.now) is None
+    assert await code_of(Conflict, world.wishes.admit(key, ADA)) == "root-not-asked"
+    assert (await world.wishes.machine_consequences(key, MachineAction.ADMIT)).refused
+    assert await code_of(TooEarly, trades(world, node, boot)) == "root-asked", "it was the network that was away"
+    assert (await machine_view(world.store, key)).asks(world.now) == began
+    await world.wishes.admit(key, ADA)
 
 
 async def test_who_is_let_in_is_that_boot_and_no_later_one(world, node, live):
@@ -363,7 +383,7 @@ async def test_a_machine_that_comes_to_the_stack_asks_no_longer(world, node, liv
     assert await code_of(TooEarly, trades(world, node, await node.firmware())) == "root-asked"
     machine = (await node.seen()).id
     await node.firmware()
-    assert await world.store.read(lambda db: roots.asking(db, machine)) is None
+    assert await world.store.read(lambda db: roots.waiting(db, machine)) is None
 
 
 async def test_who_waits_is_heard_of(world, node, live):

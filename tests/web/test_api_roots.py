@@ -22,7 +22,7 @@ async def test_who_asks_is_seen_and_let_in(admin: World) -> None:
     assert "node-77 gets the root of kiosk-1" in foreseen["texts"][0]
     assert "10.77.0.77" in foreseen["texts"][1]
     assert (await admin.api("POST", "/machines/node-77/admit"))["asks_since"] is None
-    assert await admin.services.store.read(lambda db: roots.asking(db, MachineId("r77"))) is None
+    assert await admin.services.store.read(lambda db: roots.waiting(db, MachineId("r77"))) is None
     told = (await admin.api("GET", "/machines/node-77/timeline"))["items"][0]
     assert (told["kind"], told["text"]) == ("root.given", "admin let node-77 in to kiosk-1")
     entry = (await admin.api("GET", "/audit"))["items"][0]
@@ -40,6 +40,19 @@ async def test_who_does_not_ask_is_not_let_in(admin: World) -> None:
     assert (await admin.api("POST", "/machines/node-77/admit", 409))["code"] == "root-not-asked"
     assert (await admin.api("POST", "/machines/nobody/admit", 404))["code"] == "machine-unknown"
     assert (await admin.api("POST", "/machines/node-1/admit", 422, json={"force": True}))["code"] == "body-field"
+
+
+async def test_who_was_not_heard_for_a_while_asks_no_more(admin: World) -> None:
+    """As long as one that is offline: a boot that waits asks twice a minute."""
+    await admin.machine()
+    await asking(admin)
+    assert (await admin.api("GET", "/machines/summary?asking=true"))["total"] == 1
+    now = admin.clock()
+    admin.clock.now = now + 100
+    assert (await admin.api("GET", "/machines/node-77"))["asks_since"] is None
+    assert (await admin.api("GET", "/machines/summary?asking=true"))["total"] == 0
+    assert "node-77" in [each["name"] for each in (await admin.api("GET", "/machines?asking=false"))["items"]]
+    assert (await admin.api("POST", "/machines/node-77/admit", 409))["code"] == "root-not-asked"
 
 
 async def test_those_that_ask_are_listed_and_let_in_together(admin: World) -> None:

@@ -40,7 +40,7 @@ async def test_it_is_let_in_once_it_was_said_what_it_gets(fleet: Visitor) -> Non
     page = said(await fleet.get(f"/machines/{NODE}/admit"))
     assert "node-77 gets the root of kiosk-1, with its keys and secrets" in page
     assert await fleet.post(f"/machines/{NODE}/admit") == f"/machines/{NODE}"
-    assert await fleet.services.store.read(lambda db: roots.asking(db, MachineId(NODE))) is None
+    assert await fleet.services.store.read(lambda db: roots.waiting(db, MachineId(NODE))) is None
     page = await fleet.get(f"/machines/{NODE}")
     assert "asks to be let in" not in page
     assert f"/machines/{NODE}/admit" not in page

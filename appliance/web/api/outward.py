@@ -65,7 +65,7 @@ def _machine(view: MachineView, now: float) -> dict[str, Any]:
         "tags": list(of.tags),
         "dhcp_options": dict(of.dhcp_options),
         "rescue": rescue(of.rescue),
-        "asks_since": view.asks,
+        "asks_since": view.asks(now),
         "power": power(view.switch) if view.switch else None,
         "offline": view.offline(now),
         "deployment": _reference(view.deployment),

@@ -41,7 +41,7 @@ class Button:
     """In a menu of its own, under this word."""
 
 
-def actions_for(view: MachineView) -> list[Button]:
+def actions_for(view: MachineView, now: float) -> list[Button]:
     """The buttons of a machine, all of them always, so that nothing moves about."""
     machine, link = view.machine, f"/machines/{view.machine.id}"
     flag = (
@@ -62,11 +62,11 @@ def actions_for(view: MachineView) -> list[Button]:
         else Button("Rescue", "life-buoy", f"{link}/rescue", _refused(view, MachineAction.RESCUE), menu=True)
     )
     # Hardly any machine ever asks: nobody is shown a button for it on all the others.
-    admit = [Button("Let in", "check", f"{link}/admit", _refused(view, MachineAction.ADMIT), primary=True)]
+    admit = [Button("Let in", "check", f"{link}/admit", "", primary=True)]
     power = _power(view) if view.switch else []
     delete = Button("Delete", "trash-2", f"{link}/delete", _refused(view, MachineAction.DELETE), menu=True)
     return [
-        *(admit if view.asks else []),
+        *(admit if view.asks(now) else []),
         flag,
         Button("Edit", "pencil", f"{link}/edit"),
         rescue,
@@ -89,7 +89,7 @@ def _power(view: MachineView) -> list[Button]:
 
 def _refused(view: MachineView, action: MachineAction) -> str:
     """Why it cannot be done now; empty where it can."""
-    refusal = machine_refusal(view.machine, view.deployment, view.live, action, view.asks)
+    refusal = machine_refusal(view.machine, view.deployment, view.live, action)
     return f"{refusal.message}; {refusal.hint}" if refusal else ""
 
 

@@ -102,15 +102,15 @@ async def tab_page(request: web.Request, template: str, tab: str, **values: Any)
     """One tab of a machine's page."""
     services = request.app[SERVICES]
     view = await machine_view(services.store, request.match_info["key"])
-    offline = view.offline(services.clock())
+    now = services.clock()
     return render(
         request,
         template,
         view=view,
         machine=view.machine,
         inventory=view.machine.inventory or {},
-        offline=offline,
-        actions=actions_for(view),
+        offline=view.offline(now),
+        actions=actions_for(view, now),
         tab=tab,
         **values,
     )

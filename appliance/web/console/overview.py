@@ -100,7 +100,7 @@ def _fleet(db: sqlite3.Connection, now: float) -> Fleet:
     by_state = groups(db, Asked(), "state")
     offline, maintenance = Asked({"offline": True}, now=now), Asked({"maintenance": True})
     waiting = Asked({"state": [State.IDLE], "maintenance": True}, limit=WAITING)
-    asking = Asked({"asking": True}, limit=TROUBLED)
+    asking = Asked({"asking": True}, limit=TROUBLED, now=now)
     silent = Asked({"state": [State.ACTIVE], "offline": True, "assigned": True}, limit=TROUBLED, now=now)
     failed = Asked({"state": [State.FAILED]}, limit=TROUBLED)
     ready, waits = machine_list.found(db, waiting)
@@ -145,7 +145,7 @@ def _trouble(view: MachineView, now: float, zone: tzinfo | None) -> Attention | 
     if machine.state is State.FAILED:
         before = f"failed while {machine.failed_from}: " if machine.failed_from else ""
         return Attention(words.mark(machine.state), machine.name, before + machine.failed_reason, f"{link}/timeline")
-    if view.asks and view.deployment:
+    if view.asks(now) and view.deployment:
         text = f"restarted by itself, and waits to be let in to {view.deployment.name}"
         return Attention(words.ASKS, machine.name, text, link)
     if view.deadline and view.advice(now):
