@@ -1,6 +1,7 @@
 """The unit and its user: what README.md installs, and what the daemon is promised and denied."""
 
 import re
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -114,6 +115,40 @@ def test_the_programs_that_it_starts_may_call_what_they_call():
     calls = ["@system-service", "~@privileged @resources", "capset", "get_mempolicy set_mempolicy"]
     assert unit()["Service"]["SystemCallFilter"] == calls
     assert only("MemoryDenyWriteExecute") == "yes"
+
+
+MOST_EXPOSED = 3.0
+"""On the scale of ``systemd-analyze security``, from 0 to 10: what is left is the network, which is what it is for."""
+DROP_INS = ROOT / "image-builder" / "appliance" / "root" / "usr/lib/systemd/system" / "appliance.service.d"
+
+
+def exposure(directory, *drop_ins):
+    """What systemd says of the unit with these drop-ins: the figure, and the lines that make it."""
+    (directory / "appliance.service.d").mkdir()
+    shutil.copy(UNIT, directory)
+    for each in drop_ins:
+        shutil.copy(each, directory / "appliance.service.d")
+    call = ["systemd-analyze", "security", "--offline=true", "--no-pager", directory / "appliance.service"]
+    said = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True).stdout
+    figure = re.search(r"Overall exposure level for appliance.service: ([0-9.]+)", said)
+    return float(figure[1]), [line for line in said.splitlines() if not line.startswith("✓")]
+
+
+def test_little_is_left_to_whoever_takes_the_daemon_over(tmp_path):
+    """On any computer, and in the image, whose drop-ins could take back what the unit denies."""
+    drop_ins = sorted(DROP_INS.iterdir())
+    assert [each.suffix for each in drop_ins] == [".conf"] * len(drop_ins) != []
+    for where, added in (("alone", []), ("image", drop_ins)):
+        (tmp_path / where).mkdir()
+        figure, why = exposure(tmp_path / where, *added)
+        assert figure <= MOST_EXPOSED, "\n".join([where, *why])
+
+
+def test_a_drop_in_that_takes_back_what_the_unit_denies_is_seen(tmp_path):
+    loose = tmp_path / "99-loose.conf"
+    loose.write_text("[Service]\nUser=root\nPrivateDevices=no\nRestrictAddressFamilies=\nSystemCallFilter=\n")
+    figure, _ = exposure(tmp_path, loose)
+    assert figure > MOST_EXPOSED
 
 
 def test_systemd_understands_every_line(tmp_path):
