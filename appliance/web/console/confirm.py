@@ -7,8 +7,11 @@ from aiohttp import web
 
 from appliance.deployment import DiskIdentity
 from appliance.errors import ApplianceError, Conflict
+from appliance.reconcile.consequences import MachineAction
+from appliance.reconcile.views import machine_view
 from appliance.web.console.page import render
 from appliance.web.forms import fields, text
+from appliance.web.keys import SERVICES
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -49,6 +52,22 @@ def confirm_page(
         danger=danger,
         wrong=wrong,
         hidden=hidden,
+    )
+
+
+async def machine_page(request: web.Request, action: MachineAction, title: str, button: str) -> web.Response:
+    """The page before what is done to a machine and destroys nothing; its name goes into ``title`` and ``button``."""
+    services, key = request.app[SERVICES], request.match_info["key"]
+    view = await machine_view(services.store, key)
+    foreseen = await services.wishes.machine_consequences(key, action)
+    return confirm_page(
+        request,
+        title=title.format(view.machine.name),
+        texts=foreseen.texts,
+        button=button.format(view.machine.name),
+        back=f"/machines/{view.machine.id}",
+        refused=foreseen.refused,
+        danger=False,
     )
 
 

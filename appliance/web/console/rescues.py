@@ -1,11 +1,11 @@
-"""Rescue of a machine: what it would do, whose keys may log in, and its end; and letting one in to its root."""
+"""Rescue of a machine: what it would do, whose keys may log in, and its end."""
 
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Invalid
 from appliance.reconcile.consequences import MachineAction
 from appliance.reconcile.views import machine_view
-from appliance.web.console.confirm import confirm_page
+from appliance.web.console.confirm import machine_page
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
@@ -45,37 +45,10 @@ async def begin(request: web.Request) -> web.Response:
 
 async def ask_end(request: web.Request) -> web.Response:
     """GET /machines/{key}/end-rescue"""
-    return await _agreed(request, MachineAction.END_RESCUE, "End the rescue of {}", "End the rescue")
+    return await machine_page(request, MachineAction.END_RESCUE, "End the rescue of {}", "End the rescue")
 
 
 async def end(request: web.Request) -> web.Response:
     """POST /machines/{key}/end-rescue"""
     await request.app[SERVICES].wishes.end_rescue(request.match_info["key"], who(request))
     return see_other(f"/machines/{request.match_info['key']}")
-
-
-async def ask_admit(request: web.Request) -> web.Response:
-    """GET /machines/{key}/admit"""
-    return await _agreed(request, MachineAction.ADMIT, "Let {} in", "Let {} in")
-
-
-async def admit(request: web.Request) -> web.Response:
-    """POST /machines/{key}/admit"""
-    await request.app[SERVICES].wishes.admit(request.match_info["key"], who(request))
-    return see_other(f"/machines/{request.match_info['key']}")
-
-
-async def _agreed(request: web.Request, action: MachineAction, title: str, button: str) -> web.Response:
-    """What the action would do, to be agreed to; the machine's name goes into ``title`` and ``button``."""
-    services, key = request.app[SERVICES], request.match_info["key"]
-    view = await machine_view(services.store, key)
-    foreseen = await services.wishes.machine_consequences(key, action)
-    return confirm_page(
-        request,
-        title=title.format(view.machine.name),
-        texts=foreseen.texts,
-        button=button.format(view.machine.name),
-        back=f"/machines/{view.machine.id}",
-        refused=foreseen.refused,
-        danger=False,
-    )
