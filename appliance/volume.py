@@ -1,6 +1,7 @@
 """Pools and volumes: what they are, what may be made of them, and when a pool is too full for it. Pure."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NewType
@@ -276,6 +277,34 @@ def is_to_be_created(of: Pool, new: NewVolume) -> bool:
         return False
     check_fits(of, new.size)
     return True
+
+
+FILLING = "filling"
+"""The directory in the daemon's state for files that volumes are filled with, and nothing else."""
+
+
+def is_to_be_filled(of: Pool, new: NewVolume, holds: Callable[[], tuple[int, int]]) -> bool:
+    """Whether a volume with the content of a file is still to be made; ``new`` is ``checked``.
+
+    ``holds`` looks at the file: its size, and the bytes in it that are no holes. Raises what that raises, as
+    ``is_to_be_created``, and Invalid ``filling-too-large``.
+    """
+    if not is_to_be_created(of, new):
+        return False
+    size, content = holds()
+    if size > new.size:
+        text = f"what it is to hold has {size} bytes, and the volume {new.size}"
+        raise Invalid("filling-too-large", text, "make the volume larger", "size")
+    if content > of.data.total - of.data.used:
+        text = f"{content} bytes are to be written, and the pool has {of.data.total - of.data.used} left"
+        raise Conflict("pool-too-small", text, "delete volumes, or add a disk to the pool")
+    return True
+
+
+def filling_missing(name: str) -> NotFound:
+    """What is said of a file that is not there, or is none."""
+    text = f"there is no plain file {name[:80]!r} to fill a volume with"
+    return NotFound("filling-missing", text, "ask for it again: it is made anew")
 
 
 def is_to_be_copied(of: Pool, origin: VolumeId, new: NewVolume) -> bool:

@@ -61,30 +61,37 @@ def _path(on: Computer, group: Group, of: Logical) -> Path:
 
 async def _copied(tell: Tell, source: Path | None, target: Path, begin: int, end: int, alone: bool = True) -> None:
     """From ``begin`` to ``end``; zeros without a source. ``alone``: nobody else may have the source claimed."""
-    loop, stop = asyncio.get_running_loop(), Event()
     words = f"copying {source.name}" if source else f"writing zeros to {target.name}"
+    try:
+        await in_a_thread(tell, words, lambda progress: _copy(source, target, begin, end, alone, progress))
+    except OSError as error:
+        raise failed(error, str(source or "zeros"), target) from error
+
+
+async def in_a_thread(tell: Tell, words: str, work: Callable[[Progress], None]) -> None:
+    """Who is cancelled waits until the piece that is under way is done. Raises what the work raises."""
+    loop, stop = asyncio.get_running_loop(), Event()
 
     def progress(done: float) -> None:
         if stop.is_set():
             raise InterruptedError
         loop.call_soon_threadsafe(tell, done, words)
 
-    work = loop.run_in_executor(None, _copy, source, target, begin, end, alone, progress)
+    doing = loop.run_in_executor(None, work, progress)
     try:
-        await asyncio.shield(work)
+        await asyncio.shield(doing)
     except asyncio.CancelledError:
         stop.set()
-        await asyncio.wait({work})
-        work.exception()
+        await asyncio.wait({doing})
+        doing.exception()
         raise
-    except OSError as error:
-        raise _failed(error, source, target) from error
 
 
-def _failed(error: OSError, source: Path | None, target: Path) -> ApplianceError:
+def failed(error: OSError, what: str, target: Path) -> ApplianceError:
+    """What is said where ``what`` could not be written."""
     if error.errno == errno.EBUSY:
-        return in_use(str(source or target))
-    text = f"{source or 'zeros'} could not be copied to {target}: {error.strerror}"
+        return in_use(str(target) if what == "zeros" else what)
+    text = f"{what} could not be copied to {target}: {error.strerror}"
     return ApplianceError("storage-failed", text, "look at the disks of the pool")
 
 
@@ -93,19 +100,20 @@ def _copy(source: Path | None, target: Path, begin: int, end: int, alone: bool, 
     out = os.open(target, os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC)
     try:
         if source is None:
-            _each_piece(begin, end, progress, out, lambda at, count: _zero(out, at, count))
+            each_piece(begin, end, progress, out, lambda at, count: zero(out, at, count))
             return
         # A block device that is mounted or exported cannot be had alone (open(2), O_EXCL).
         given = os.open(source, os.O_RDONLY | os.O_CLOEXEC | (os.O_EXCL if alone else 0))
         try:
-            _each_piece(begin, end, progress, out, lambda at, count: _piece(given, out, at, count))
+            each_piece(begin, end, progress, out, lambda at, count: _piece(given, out, at, count))
         finally:
             os.close(given)
     finally:
         os.close(out)
 
 
-def _each_piece(begin: int, end: int, progress: Progress, out: int, step: Callable[[int, int], None]) -> None:
+def each_piece(begin: int, end: int, progress: Progress, out: int, step: Callable[[int, int], None]) -> None:
+    """``step`` with where each piece begins and how many bytes it has; ``out`` is on the disk when this returns."""
     for at in range(begin, end, PIECE):
         progress((at - begin) / (end - begin))
         step(at, min(PIECE, end - at))
@@ -120,15 +128,16 @@ def _settle(out: int) -> None:
 
 
 def _piece(given: int, out: int, at: int, count: int) -> None:
-    data = _read(given, at, count)
+    data = read(given, at, count)
     os.posix_fadvise(given, at, count, os.POSIX_FADV_DONTNEED)
     if data == _ZEROS[:count]:
-        _zero(out, at, count)
+        zero(out, at, count)
     else:
-        _write(out, at, data)
+        write(out, at, data)
 
 
-def _read(given: int, at: int, count: int) -> bytes:
+def read(given: int, at: int, count: int) -> bytes:
+    """So many bytes; raises OSError where they do not come."""
     data = b""
     while len(data) < count:
         if not (more := os.pread(given, count - len(data), at + len(data))):
@@ -137,17 +146,18 @@ def _read(given: int, at: int, count: int) -> bytes:
     return data
 
 
-def _write(out: int, at: int, data: bytes) -> None:
+def write(out: int, at: int, data: bytes) -> None:
+    """All of them. Raises OSError."""
     while data:
         done = os.pwrite(out, data, at)
         at, data = at + done, data[done:]
 
 
-def _zero(out: int, at: int, count: int) -> None:
+def zero(out: int, at: int, count: int) -> None:
     """By the disk itself where it can, which may then give the room back."""
     try:
         fcntl.ioctl(out, _ZERO_OUT, struct.pack("QQ", at, count))
     except OSError as error:
         if error.errno != errno.ENOTTY:  # no block device: a file
             raise
-        _write(out, at, _ZEROS[:count])
+        write(out, at, _ZEROS[:count])

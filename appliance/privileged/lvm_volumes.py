@@ -51,12 +51,12 @@ async def create(verb: Create, on: Computer, tell: Tell) -> Made:
     if not group.thin_pool:
         await _thick(on, group, place(new.id), new.size, [*tags, tag(STATE, MAKING)])
         return Made(unfilled=True)
-    state = [tag(STATE, MAKING)] if new.read_only else []
+    state = [tag(STATE, MAKING)] if new.read_only or verb.to_fill else []
     words = ["--type", "thin", "--thinpool", THIN_POOL_NAME, "--virtualsize", f"{new.size}b"]
     await change(on, "lvcreate", "--yes", *words, *_called(place(new.id), [*tags, *state]), group.name)
-    if new.read_only:
+    if new.read_only and not verb.to_fill:
         await made_whole(on, group, place(new.id), read_only=True)
-    return Made(unfilled=False)
+    return Made(unfilled=verb.to_fill)
 
 
 async def copy(verb: Copy, on: Computer, tell: Tell) -> Made:

@@ -16,6 +16,7 @@ from appliance.privileged import (
     loader,
     lvm,
     lvm_fill,
+    lvm_fill_file,
     lvm_pools,
     lvm_repair,
     lvm_volumes,
@@ -136,6 +137,7 @@ ROWS = (
     changes(lvm_volume_verbs.Wake, lvm_volumes.wake),
     # Beside all others, for as long as it takes: nobody uses what is not filled, and it says so.
     Row(lvm_fill_verbs.Fill, lvm_fill.fill, alone=False, stops=True),
+    Row(lvm_fill_verbs.FillFile, lvm_fill_file.fill_file, alone=False, stops=True),
     changes(nfs_export_verbs.NfsGrant, nfs_exports.grant),
     changes(nfs_export_verbs.NfsRevoke, nfs_exports.revoke),
     changes(iscsi_export_verbs.IscsiGrant, iscsi_exports.grant),

@@ -17,6 +17,7 @@ import msgspec
 
 from appliance.errors import ApplianceError, Conflict
 from appliance.storage import directory_filling as filling
+from appliance.storage import given
 from appliance.storage.content import is_open
 from appliance.storage.directory_contents import Contents, look
 from appliance.storage.directory_making import filled_from, make, replace
@@ -41,6 +42,7 @@ from appliance.volume import (
     existing,
     is_to_be_copied,
     is_to_be_created,
+    is_to_be_filled,
     rounded,
     usable,
 )
@@ -130,6 +132,11 @@ class DirectoryPool:
         hears = self._from_a_thread()
         await self._alone(lambda folder: self._copy(folder, origin, checked(new), hears))
 
+    async def fill(self, new: NewVolume, source: Path, file_system: str = "") -> None:
+        """Shared blocks, or a copy with its holes."""
+        hears = self._from_a_thread()
+        await self._alone(lambda folder: self._fill(folder, checked(new), source, hears))
+
     async def grow(self, volume: VolumeId, size: int) -> None:
         """Its file first, then its record. Raises Conflict ``volume-in-use`` for an image that a VM has open."""
         await self._alone(lambda folder: self._grow(folder, volume, rounded(size)))
@@ -218,6 +225,18 @@ class DirectoryPool:
 
         same = source.record
         make(folder, there, new, self._record(new, origin, same.format, same.needs), fill)
+
+    def _fill(self, folder: Folder, new: NewVolume, source: Path, hears: Hears) -> None:
+        there = look(folder)
+        if not is_to_be_filled(self._pool(folder, there), new, lambda: given.holds(source)):
+            return
+
+        def fill(record: Record) -> Record:
+            filling.given(folder, source, f"{new.id}.{record.format}", hears)
+            filling.fit(folder, f"{new.id}.{record.format}", record.format, new.size)
+            return record
+
+        make(folder, there, new, self._record(new, None, Format.RAW, None), fill)
 
     def _record(self, new: NewVolume, origin: VolumeId | None, kind: Format, needs: str | None) -> Record:
         return Record(

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from appliance.command import run
 from appliance.errors import ApplianceError
@@ -13,6 +14,7 @@ from appliance.storage import content
 from appliance.storage.directory_contents import Found
 from appliance.storage.driver import Hears
 from appliance.storage.folder import Folder
+from appliance.storage.given import opened
 from appliance.volume import Format, check_unused
 
 PATIENCE = 120.0
@@ -62,6 +64,23 @@ def copy(folder: Folder, source: Found, name: str, hears: Hears) -> None:
             with content.LOOKING:
                 was_written = content.is_open(origin) or os.fstat(origin).st_mtime_ns != before
             check_unused(replace(source.volume, in_use=was_written))
+
+
+def given(folder: Folder, source: Path, name: str, hears: Hears) -> None:
+    """A new file with what a file elsewhere holds; ``hears`` is told how far that is.
+
+    Raises NotFound ``filling-missing``, OSError.
+    """
+
+    def go_on(done: float) -> None:
+        folder.step()
+        hears(done, "writing what it is to hold")
+
+    with opened(source) as file, _closing(folder.make(name)) as target:
+        folder.step()
+        if not content.share(file.fileno(), target):
+            content.copy(file.fileno(), target, go_on)
+        os.fsync(target)
 
 
 def overlay(folder: Folder, source: Found, name: str, size: int) -> None:

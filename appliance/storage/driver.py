@@ -1,6 +1,7 @@
 """The one seam of storage: what a pool can be asked. Every driver passes tests/contract/test_storage_contract.py."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from appliance.volume import NewVolume, Pool, VolumeId
@@ -36,6 +37,17 @@ class PoolDriver(Protocol):
 
         At once in a thin pool or where files can share blocks, else as long as a copy takes. Where ``new.size`` is
         more than the origin has, the rest reads as zeros. Raises Conflict ``pool-filling``, ``pool-too-small``.
+        """
+        ...
+
+    async def fill(self, new: NewVolume, source: Path, file_system: str = "") -> None:
+        """A volume with what a file of ours holds; behind the end of that it reads as zeros.
+
+        It takes as long as a copy does, and is not there as a whole before that is done. ``source`` is a plain file,
+        with holes where it holds nothing, in the directory ``FILLING`` of the daemon's state; a link is none. It is not
+        looked at where the volume is there already. ``file_system`` is the type of the one in it (``ext4``) where our
+        own programs have made that: then the volume, and what is cloned from it, may be exported as a directory. Raises
+        NotFound ``filling-missing``, Invalid ``filling-too-large``, Conflict ``pool-too-small``.
         """
         ...
 

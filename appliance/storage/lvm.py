@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from appliance.errors import ApplianceError, NotFound
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.lvm import Group, Report
-from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_fill import Fill, FillFile
 from appliance.privileged.verbs.lvm_volumes import Clear, Copy, Create, Delete, Grow, Made, Rename, Replace, StandIn
 from appliance.storage.driver import Hears, unheard
+from appliance.storage.given import holds
 from appliance.storage.lvm_report import BETWEEN, UNFILLED, pool_of, to_be_mended
 from appliance.volume import (
     NewVolume,
@@ -26,6 +28,7 @@ from appliance.volume import (
     existing,
     is_to_be_copied,
     is_to_be_created,
+    is_to_be_filled,
     rounded,
     usable,
 )
@@ -74,6 +77,16 @@ class LvmPool:
             await self._check_unused(seen, origin)
         made = Copy(self._group, origin, new.id, new.name, new.size, int(self._clock()), new.read_only)
         await self._filled(made, Fill(self._group, new.id, origin, new.read_only))
+
+    async def fill(self, new: NewVolume, source: Path, file_system: str = "") -> None:
+        """Written by the helper, which takes the file by its name only."""
+        new = checked(new)
+        if not is_to_be_filled(await self._without_half_of(new.id), new, lambda: holds(source)):
+            return
+        clock = int(self._clock())
+        await self._helper.call(Create(self._group, new.id, new.name, new.size, clock, new.read_only, to_fill=True))
+        filled = FillFile(self._group, new.id, source.name, new.read_only, file_system)
+        await self._helper.call(filled, self._hears)
 
     async def grow(self, volume: VolumeId, size: int) -> None:
         """What a thick volume gets is filled with zeros before it is told of."""

@@ -5,8 +5,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from appliance.errors import ApplianceError, NotFound
+from appliance.storage import given
 from appliance.volume import (
     GRAIN,
     Filling,
@@ -24,6 +26,7 @@ from appliance.volume import (
     existing,
     is_to_be_copied,
     is_to_be_created,
+    is_to_be_filled,
     rounded,
     usable,
 )
@@ -154,6 +157,13 @@ class MemoryPool:
         if is_to_be_copied(self._seen(), origin, new):
             self._make(new, origin)
 
+    async def fill(self, new: NewVolume, source: Path, file_system: str = "") -> None:
+        """Block by block."""
+        self._take("fill")
+        new = checked(new)
+        if is_to_be_filled(self._seen(), new, lambda: given.holds(source)):
+            self._make(new, None, source)
+
     async def grow(self, volume: VolumeId, size: int) -> None:
         """A number."""
         self._take("grow")
@@ -223,15 +233,26 @@ class MemoryPool:
             largest=memory.size // GRAIN * GRAIN,
         )
 
-    def _make(self, new: NewVolume, origin: VolumeId | None) -> None:
+    def _make(self, new: NewVolume, origin: VolumeId | None, source: Path | None = None) -> None:
         memory = self._memory
         memory.step()
         memory.kept[new.id] = kept = _Kept(new, origin, self._clock())
         if origin is not None:
             memory.step()
             kept.blocks = dict(memory.kept[origin].blocks)
+        if source is not None:
+            self._write_all(new.id, source)
         memory.step()
         kept.trouble = ""
+
+    def _write_all(self, key: VolumeId, source: Path) -> None:
+        """What is no hole."""
+        with given.opened(source) as file:
+            for at in range(0, file.seek(0, os.SEEK_END), BLOCK):
+                file.seek(at)
+                if (data := file.read(BLOCK)).strip(b"\0"):
+                    self._memory.step()
+                    self._memory.write(key, at, data)
 
     def _change(self, volume: VolumeId, *, name: str | None = None, size: int | None = None) -> None:
         kept = self._memory.kept[volume]

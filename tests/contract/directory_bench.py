@@ -71,6 +71,9 @@ class DirectoryBench(Bench):
     def hold(self, volume):
         return open(volume.path, "r+b")
 
+    def filling(self):
+        return self.aside
+
     def things(self):
         return len(os.listdir(self.place / VOLUMES)) - len(self._own)
 

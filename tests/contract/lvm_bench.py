@@ -4,10 +4,12 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar, cast
 
 from appliance.privileged.computer import Computer, Says
 from appliance.privileged.lvm import groups
+from appliance.privileged.lvm_fill_file import PLACE
 from appliance.privileged.table import TABLE
 from appliance.privileged.verb import Verb
 from appliance.storage.driver import PoolDriver, unheard
@@ -70,6 +72,11 @@ class LvmBench(Bench):
         with open(volume.path, "rb") as file:
             file.seek(at)
             return file.read(min(size, volume.size - at))  # the device is larger where it was cut off while it grew
+
+    def filling(self) -> Path:
+        place = self.on.roots.state.joinpath(*PLACE)
+        place.mkdir(parents=True, exist_ok=True)
+        return place
 
     @contextlib.contextmanager
     def hold(self, volume: Volume) -> Iterator[None]:

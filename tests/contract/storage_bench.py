@@ -1,8 +1,10 @@
 """A pool under test and what lies in it, whatever its driver; among them the fake that the others are compared with."""
 
 import contextlib
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,11 @@ class Bench(ABC):
         ...
 
     @abstractmethod
+    def filling(self) -> Path:
+        """The directory for files that volumes are filled with."""
+        ...
+
+    @abstractmethod
     def things(self) -> int:
         """How many files, logical volumes or entries there are, whatever they are."""
         ...
@@ -76,6 +83,10 @@ class MemoryBench(Bench):
 
     def __init__(self, size: int = 1 << 30) -> None:
         self.memory = Memory(size)
+        self._aside = tempfile.TemporaryDirectory(prefix="qrm-filling-")
+
+    def filling(self) -> Path:
+        return Path(self._aside.name)
 
     def pool(self) -> PoolDriver:
         self.memory.steps_left = None
@@ -148,6 +159,18 @@ async def made(bench: Bench, key: VolumeId, name: str, size: int = 2 * GRAIN) ->
     await written(bench, key, 4096, MARK)
     await written(bench, key, size - len(MARK), MARK)
     return pool
+
+
+def given(bench: Bench, size: int, *parts: tuple[int, bytes]) -> Path:
+    """A file of so many bytes with these parts in it, and holes between them."""
+    path = bench.filling() / "00000000000000aa"
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)
+        for at, data in parts:
+            file.seek(at)
+            file.write(data)
+    return path
 
 
 def marks(size: int = 2 * GRAIN) -> tuple[tuple[int, bytes], ...]:

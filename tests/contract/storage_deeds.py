@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 from appliance.errors import ApplianceError
 from appliance.storage.driver import PoolDriver
 from appliance.storage.memory import CutOff
 from appliance.volume import GRAIN, NewVolume, Pool, Volume, VolumeId
-from tests.contract.storage_bench import FOUR, ONE, THREE, TWO, Bench, MemoryBench, found, made, written
+from tests.contract.storage_bench import FOUR, ONE, THREE, TWO, Bench, MemoryBench, found, given, made, written
 
 PAGE = 8192
 """Bytes; what ``made`` writes is nearer than that to the edge of a grain."""
@@ -24,20 +25,22 @@ class Deed:
     """Something that changes a pool in which ``arranged`` has put volumes."""
 
     name: str
-    do: Callable[[PoolDriver], Awaitable[None]]
+    do: Callable[[PoolDriver, Path], Awaitable[None]]
+    """With a file that a volume can be filled with."""
 
 
 DEEDS = (
-    Deed("create", lambda pool: pool.create(NewVolume(FOUR, "new", GRAIN))),
-    Deed("snapshot", lambda pool: pool.copy(ONE, NewVolume(FOUR, "new", 2 * GRAIN, True))),
-    Deed("clone", lambda pool: pool.copy(TWO, NewVolume(FOUR, "new", 3 * GRAIN))),
-    Deed("clone-of-clone", lambda pool: pool.copy(THREE, NewVolume(FOUR, "new", 2 * GRAIN))),
-    Deed("grow", lambda pool: pool.grow(ONE, 3 * GRAIN)),
-    Deed("grow-clone", lambda pool: pool.grow(THREE, 3 * GRAIN)),
-    Deed("roll-back", lambda pool: pool.roll_back(ONE, TWO)),
-    Deed("rename", lambda pool: pool.rename(ONE, "shop")),
-    Deed("delete", lambda pool: pool.delete(ONE)),
-    Deed("delete-clone", lambda pool: pool.delete(THREE)),
+    Deed("create", lambda pool, _: pool.create(NewVolume(FOUR, "new", GRAIN))),
+    Deed("snapshot", lambda pool, _: pool.copy(ONE, NewVolume(FOUR, "new", 2 * GRAIN, True))),
+    Deed("fill", lambda pool, file: pool.fill(NewVolume(FOUR, "new", 2 * GRAIN, True), file)),
+    Deed("clone", lambda pool, _: pool.copy(TWO, NewVolume(FOUR, "new", 3 * GRAIN))),
+    Deed("clone-of-clone", lambda pool, _: pool.copy(THREE, NewVolume(FOUR, "new", 2 * GRAIN))),
+    Deed("grow", lambda pool, _: pool.grow(ONE, 3 * GRAIN)),
+    Deed("grow-clone", lambda pool, _: pool.grow(THREE, 3 * GRAIN)),
+    Deed("roll-back", lambda pool, _: pool.roll_back(ONE, TWO)),
+    Deed("rename", lambda pool, _: pool.rename(ONE, "shop")),
+    Deed("delete", lambda pool, _: pool.delete(ONE)),
+    Deed("delete-clone", lambda pool, _: pool.delete(THREE)),
 )
 Kept = dict[VolumeId, tuple[object, ...]]
 
@@ -56,6 +59,11 @@ async def arranged(bench: Bench) -> None:
     await written(bench, THREE, 0, b"own")
 
 
+def to_fill(bench: Bench) -> Path:
+    """What a deed fills a volume with."""
+    return given(bench, GRAIN + 5, (0, b"filled"), (GRAIN, b"golde"))
+
+
 async def state(bench: Bench) -> Kept:
     """All of the pool's whole volumes, with what is in them."""
     pool: Pool = await bench.pool().look()
@@ -72,7 +80,7 @@ async def cut_off(bench: Bench, deed: Deed) -> int:
     """A deed cut off before each of its inner steps, then mended, and then repeated; how many steps it has."""
     await arranged(bench)
     before, few, restore = await state(bench), bench.things(), bench.saved()
-    await deed.do(bench.pool())
+    await deed.do(bench.pool(), to_fill(bench))
     after, many = await state(bench), bench.things()
     assert after != before
     for steps in count():
@@ -88,7 +96,7 @@ async def cut_off(bench: Bench, deed: Deed) -> int:
                 assert not whole or now == after
                 assert all(said)
                 assert await bench.pool().mend() == (), "all was whole by then"
-            await deed.do(bench.pool())
+            await deed.do(bench.pool(), to_fill(bench))
             assert (await state(bench), bench.things()) == (after, many)
             assert await bench.pool().mend() == (), "nothing is left to be done"
             assert (await state(bench), bench.things()) == (after, many)
@@ -107,7 +115,7 @@ async def _again(bench: Bench, restore: Callable[[], None] | None) -> None:
 async def _cut(bench: Bench, deed: Deed, steps: int) -> bool:
     """Whether it came to its end."""
     try:
-        await deed.do(bench.cut(steps))
+        await deed.do(bench.cut(steps), to_fill(bench))
     except CutOff:
         return False
     return True
@@ -157,6 +165,7 @@ def _any_deed(dice: random.Random) -> Callable[[Bench], Awaitable[None]]:
         lambda bench: bench.pool().create(new),
         lambda bench: bench.pool().copy(other, new),
         lambda bench: bench.pool().copy(other, new),
+        lambda bench: bench.pool().fill(new, given(bench, 2 * GRAIN - 7, (at, data))),
         lambda bench: bench.pool().grow(one, size),
         lambda bench: bench.pool().roll_back(one, other),
         lambda bench: bench.pool().roll_back(one, other),

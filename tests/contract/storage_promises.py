@@ -8,7 +8,20 @@ import contextlib
 
 from appliance.errors import ApplianceError
 from appliance.volume import GRAIN, MOST, Level, NewVolume, VolumeId, level
-from tests.contract.storage_bench import FOUR, ONE, THREE, TWO, Bench, found, holds, made, marks, refused, written
+from tests.contract.storage_bench import (
+    FOUR,
+    ONE,
+    THREE,
+    TWO,
+    Bench,
+    found,
+    given,
+    holds,
+    made,
+    marks,
+    refused,
+    written,
+)
 
 
 async def an_empty_pool_is_fine(bench: Bench) -> None:
@@ -97,6 +110,39 @@ async def what_is_too_large_is_refused(bench: Bench) -> None:
     await refused("pool-too-small", pool.grow(ONE, largest + 2 * GRAIN + 1))
     assert bench.things() == before
     assert (await found(bench, ONE)).size == 2 * GRAIN
+
+
+async def what_is_filled_holds_what_the_file_does(bench: Bench) -> None:
+    pool, parts = bench.pool(), ((0, b"first"), (GRAIN - 3, b"across"), (3 * GRAIN - 4, b"last"))
+    await pool.fill(NewVolume(ONE, "golden", 4 * GRAIN, True), given(bench, 3 * GRAIN, *parts))
+    volume = await found(bench, ONE)
+    assert (volume.name, volume.size, volume.origin, volume.read_only) == ("golden", 4 * GRAIN, None, True)
+    assert await holds(bench, ONE, *parts)
+    await pool.fill(NewVolume(ONE, "golden", 4 * GRAIN, True), given(bench, GRAIN, (0, b"later")))
+    await pool.fill(NewVolume(ONE, "golden", 4 * GRAIN, True), bench.filling() / "00000000000000ab")
+    assert await holds(bench, ONE, *parts), "it was there already"
+    await pool.copy(ONE, NewVolume(TWO, "web1", 5 * GRAIN))
+    await written(bench, TWO, 0, b"second")
+    assert await holds(bench, TWO, (0, b"second"), *parts[1:])
+    assert await holds(bench, ONE, *parts)
+
+
+async def what_cannot_be_filled_is_refused(bench: Bench) -> None:
+    pool = await made(bench, ONE, "web1")
+    before, file = bench.things(), given(bench, 2 * GRAIN + 1, (0, b"first"))
+    link = bench.filling() / "00000000000000ac"
+    link.symlink_to(file)
+    new = NewVolume(TWO, "golden", 2 * GRAIN, True)
+    await refused("filling-too-large", pool.fill(new, file))
+    await refused("filling-missing", pool.fill(NewVolume(TWO, "golden", 4 * GRAIN), link))
+    await refused("filling-missing", pool.fill(new, bench.filling() / "00000000000000ad"))
+    await refused("filling-missing", pool.fill(new, bench.filling()))
+    await refused("name-taken", pool.fill(NewVolume(TWO, "web1", 4 * GRAIN), file))
+    await refused("volume-id-taken", pool.fill(NewVolume(ONE, "golden", 4 * GRAIN), file))
+    await refused("pool-too-small", pool.fill(NewVolume(TWO, "golden", MOST), file))
+    await pool.mend()
+    assert bench.things() == before
+    assert await holds(bench, ONE, *marks())
 
 
 async def a_clone_has_a_life_of_its_own(bench: Bench) -> None:
@@ -270,6 +316,8 @@ PROMISES = (
     bad_words_are_refused,
     what_is_not_there_is_said_so,
     what_is_too_large_is_refused,
+    what_is_filled_holds_what_the_file_does,
+    what_cannot_be_filled_is_refused,
     a_clone_has_a_life_of_its_own,
     a_clone_is_not_smaller_than_its_origin,
     what_is_written_just_now_is_copied_whole_or_not_at_all,

@@ -9,7 +9,7 @@ from appliance.errors import ApplianceError
 from appliance.privileged.lvm import groups
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.lvm import Report
-from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_fill import Fill, FillFile
 from appliance.privileged.verbs.lvm_pools import BackUp, ExtendPool, GrowPool, Part, Retire
 from appliance.privileged.verbs.lvm_repair import Examine, Repair
 from appliance.privileged.verbs.lvm_tags import POOL
@@ -28,7 +28,7 @@ def every(group: str, key: str = ONE) -> list[Verb[Any]]:
     """All that change something in a pool."""
     volume = [
         Fill(group, key), Grow(group, key, 16 * MIB), StandIn(group, key, key), Rename(group, key, "web2"),
-        Copy(group, key, TWO, "web2", 8 * MIB, 1),
+        Copy(group, key, TWO, "web2", 8 * MIB, 1), FillFile(group, key, key),
     ]  # fmt: skip
     return [*volume, *of_group(group), Replace(group, key), Delete(group, key), Clear(group, key)]
 

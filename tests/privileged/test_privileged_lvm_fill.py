@@ -60,7 +60,7 @@ async def test_a_copy_stops_when_nobody_waits_for_it(thick: Box, monkeypatch: An
         go.wait(60)
 
     monkeypatch.setattr(lvm_fill, "PIECE", MIB)
-    monkeypatch.setattr(lvm_fill, "_zero", slow)
+    monkeypatch.setattr(lvm_fill, "zero", slow)
     monkeypatch.setattr(lvm_fill, "Event", lambda: stop)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(lvm_fill.fill(Fill(thick.ours.uuid, ONE), thick.on, quiet))

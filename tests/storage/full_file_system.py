@@ -16,7 +16,7 @@ from pathlib import Path
 from appliance.errors import ApplianceError
 from appliance.storage.directory import VOLUMES
 from tests.contract.directory_bench import DirectoryBench
-from tests.contract.storage_deeds import DEEDS, arranged, state
+from tests.contract.storage_deeds import DEEDS, arranged, state, to_fill
 
 PAGE = 4096
 FREE = (0, 1, 2, 3, 5, 8, 1000)
@@ -56,7 +56,7 @@ def no_more_files(place, pages):
 async def refused(bench, deed):
     """Whether it did not fit; nothing else is an excuse."""
     try:
-        await deed.do(bench.pool())
+        await deed.do(bench.pool(), to_fill(bench))
     except ApplianceError as error:
         words = error
     else:

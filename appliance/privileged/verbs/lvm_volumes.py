@@ -36,6 +36,8 @@ class Create(Verb[Made], frozen=True):
     created: int
     """Unix seconds."""
     read_only: bool = False
+    to_fill: bool = False
+    """It is not whole before it was filled with a file, a thin one too."""
 
 
 class Copy(Verb[Made], frozen=True):

@@ -23,7 +23,7 @@ from appliance.storage.driver import PoolDriver
 from appliance.storage.lvm import LvmPool
 from appliance.volume import Volume
 from tests.contract.lvm_bench import LOOKS, Direct, LvmBench
-from tests.contract.storage_deeds import DEEDS, Kept, arranged, state
+from tests.contract.storage_deeds import DEEDS, Kept, arranged, state, to_fill
 from tests.guest.inside.disks import Disks
 from tests.guest.inside.programs import run
 
@@ -158,13 +158,13 @@ async def do(name: str, steps: int) -> None:
     made = await bench()
     await arranged(made)
     before = await state(made)
-    await deed.do(made.pool())
+    await deed.do(made.pool(), to_fill(made))
     say(json.dumps([plain(before), plain(await state(made))]))
     await arranged(made)
     run("sync")
     on = replace(made.on, run=Telling(made.on.run, steps))
     driver: PoolDriver = LvmPool(Direct(on), made.group)
-    await deed.do(driver)
+    await deed.do(driver, to_fill(made))
     say("end")
 
 
