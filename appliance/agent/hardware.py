@@ -3,14 +3,17 @@
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from .commandline import identifies, mac_of
+from .commandline import identifies, mac_of, parse
 from .disk.listing import read_disks
 from .disk.model import Disk
 from .errors import Leaving
+from .exported.given import ExportedRoot
+from .exported.opening import opened
+from .installed.root import Root
 from .inventory import dmi, nics
 from .kernel_messages import read_messages
 from .neighbours.listen import listen
@@ -48,6 +51,9 @@ class Hardware(Protocol):
 
     def disks(self) -> list[Disk]:
         """All disks that are there now."""
+
+    def exported(self, root: ExportedRoot) -> AbstractContextManager[Root]:
+        """The root that the appliance exports to this machine, writable, given back in the end. Raises StepFailed."""
 
     def set_clock(self, now: float) -> None:
         """Set the clock to `now`, seconds of unix time."""
@@ -109,6 +115,10 @@ class ThisComputer:
 
     def disks(self) -> list[Disk]:
         return read_disks()
+
+    def exported(self, root: ExportedRoot) -> AbstractContextManager[Root]:
+        mac = parse(self.command_line()).mac or ""
+        return opened(root, mac, self.run_directory / "exported", self.pause)
 
     def set_clock(self, now: float) -> None:
         if abs(time.time() - now) > CLOCK_TOLERANCE:

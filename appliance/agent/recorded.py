@@ -4,6 +4,7 @@
 
 - `cmdline`: the kernel command line;
 - `kmsg`: what the kernel said; optional;
+- `exported`: a directory, the root that the appliance exports to this machine; optional;
 - `platform.json`: `{"firmware": "bios", "uuid": "...", "macs": ["..."], "kexec": true, "pause_scale": 1.0,
   "neighbours": [],
   "disks": [{"file": "a.img", "serial": "S1", "wwn": "", "model": "", "sector_size": 512, "read_only": false}]}`,
@@ -11,7 +12,8 @@
 - written by the agent: `run/` (its state, gone when the machine restarts: empty it to play a power cut),
   `screen`, and `actions`, one JSON object a line: `{"action": "set-clock", "now": ...}`,
   `{"action": "load-kernel", "linux", "initrd", "cmdline"}` (with SHA-256 of both files), `{"action": "kexec"}`,
-  `{"action": "reboot"}`, `{"action": "open-ssh", "keys": ...}`, `{"action": "leave-rescue"}`.
+  `{"action": "reboot"}`, `{"action": "open-ssh", "keys": ...}`, `{"action": "leave-rescue"}`,
+  `{"action": "open-export", "delivery", "root"}`, `{"action": "give-export-back"}`.
 
 The network is as it is. After kexec and reboot the process ends with exit code 0. Needs root, for
 loop devices and mounts; both go away with the process when it has a mount namespace of its own.
@@ -20,12 +22,16 @@ loop devices and mounts; both go away with the process when it has a mount names
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .disk import loop
 from .disk.model import Disk
 from .errors import Leaving
+from .exported.given import ExportedRoot, NfsRoot
+from .installed.root import Root
 from .network import Link
 from .run import ProgramFailed
 from .screen import Screen
@@ -63,6 +69,13 @@ class RecordedComputer:
 
     def disks(self) -> list[Disk]:
         return [self._disk(number, entry) for number, entry in enumerate(self.settings.get("disks", []))]
+
+    @contextmanager
+    def exported(self, root: ExportedRoot) -> Iterator[Root]:
+        delivery, point = "nfs" if isinstance(root, NfsRoot) else "iscsi", self.directory / "exported"
+        self._record(action="open-export", delivery=delivery, root=str(root))
+        yield Root(point)
+        self._record(action="give-export-back")
 
     def set_clock(self, now: float) -> None:
         self._record(action="set-clock", now=now)

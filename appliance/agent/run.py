@@ -47,6 +47,19 @@ def start(argv: Sequence[str]) -> Running:
         raise _did_not_start(argv, error) from error
 
 
+def leave_running(argv: Sequence[str]) -> Running:
+    """Start a daemon that outlives this process, unless the caller ends it; what it says nobody reads.
+
+    It has nothing of ours open: whoever waits for the end of our output would wait for its end, too.
+    Raises ProgramFailed.
+    """
+    nowhere = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(list(argv), stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    except OSError as error:
+        raise _did_not_start(argv, error) from error
+
+
 def _did_not_start(argv: Sequence[str], error: OSError) -> ProgramFailed:
     return ProgramFailed(f"{argv[0]}: {'not there' if isinstance(error, FileNotFoundError) else error.strerror}")
 

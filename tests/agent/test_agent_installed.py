@@ -1,15 +1,19 @@
 """Writing into a system that may be hostile, and reading how it boots."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from agent_bench import MIB, Bench
 
 from appliance.agent.errors import StepFailed
 from appliance.agent.installed import cloudinit, identity, netconfig
+from appliance.agent.installed.fstab import fstab_with
 from appliance.agent.installed.netconfig import Nic, nics_of, write_network
 from appliance.agent.installed.root import Root
 from appliance.agent.installed.system import find_boot, find_system, read_entry
@@ -320,3 +324,96 @@ def fill(disk: Path, offset: int, tree: Path, size: str) -> None:
     with disk.open("r+b") as file:
         file.seek(offset)
         file.write(part.read_bytes())
+
+
+class TestFstab:
+    IMAGE = (
+        "# <file system> <mount point> <type>\n"
+        "UUID=11111111-2222-3333-4444-555555555555 / ext4 errors=remount-ro 0 1\n"
+        "PARTUUID=0f / ext4 defaults\n"
+        "LABEL=EFI /boot/efi vfat umask=0077 0 1\n"
+        "/dev/sdb1\t/srv ext4 defaults 0 2\n"
+        'uuid="22222222-0000-4000-8000-000000000003" /var xfs defaults 0 2\n'
+        "/swapfile none swap sw 0 0\n"
+        "tmpfs /tmp tmpfs size=1g 0 0\n"
+        "files:/home /home nfs4 _netdev 0 0\n"
+        "\n"
+    )
+    LINE = "UUID=33333333-0000-4000-8000-000000000001 / ext4 defaults 0 0"
+
+    def test_only_what_is_there_is_waited_for(self) -> None:
+        after = fstab_with(self.IMAGE, self.LINE)
+        counts = [line for line in after.splitlines() if line and not line.startswith("#")]
+        assert counts == [self.LINE, "tmpfs /tmp tmpfs size=1g 0 0", "files:/home /home nfs4 _netdev 0 0"]
+        assert "# Left out, since the root comes over the network: LABEL=EFI /boot/efi" in after
+
+    def test_a_root_by_nfs_has_no_line(self) -> None:
+        after = fstab_with(self.IMAGE, "")
+        assert not [line for line in after.splitlines() if line.split()[1:2] == ["/"]]
+
+    @pytest.mark.parametrize("line", [LINE, ""])
+    def test_twice_is_the_same(self, line: str) -> None:
+        once = fstab_with(self.IMAGE, line)
+        assert fstab_with(once, line) == once
+        assert fstab_with("", line) == (f"{line}\n" if line else "")
+
+
+class TestCardOfTheRoot:
+    OTHER = Nic("52:54:00:aa:bb:dd")
+
+    def written(self, root: Root, marks: dict[str, str]) -> str:
+        for name, text in marks.items():
+            root.write(name, text)
+        return write_network(root, [NIC, self.OTHER], kept=NIC.mac)
+
+    def test_what_would_take_it_down_does_not_hear_of_it(self, root: Root) -> None:
+        assert self.written(root, {"/usr/sbin/ifup": "", "/etc/network/interfaces": ""}) == "ifupdown"
+        assert "auto lan1" not in root.text("/etc/network/interfaces")
+        assert root.names("/etc/systemd/network") == [f"10-qrm-{self.OTHER.tag}.link"]
+
+    def test_network_manager(self, root: Root) -> None:
+        assert self.written(root, {"/usr/sbin/NetworkManager": ""}) == "NetworkManager"
+        assert root.names("/etc/NetworkManager/system-connections") == [f"qrm-{self.OTHER.tag}.nmconnection"]
+
+    def test_systemd_networkd_has_both_and_is_told_before(self, root: Root) -> None:
+        assert self.written(root, {"/usr/lib/systemd/systemd-networkd": ""}) == "networkd, now enabled"
+        assert root.names("/etc/systemd/network")[0] > "00-qrm-root.network"
+        assert len(root.names("/etc/systemd/network")) == 2
+
+
+class TestExportedRoot:
+    ISCSI: ClassVar = {
+        "portal": "10.77.0.1:3260",
+        "target": "iqn.2026-11.test.lab:web1",
+        "initiator": "iqn.2026-11.test.lab:machine-1",
+        "user": "web1",
+        "secret": "a-secret-of-16ch",
+        "root": "UUID=33333333-0000-4000-8000-000000000001",
+    }
+    DELIVERED: ClassVar = {
+        "iscsi": ({"delivery": "iscsi", "iscsi": ISCSI}, f"{TestFstab.LINE}\n"),
+        "nfs": ({"delivery": "nfs", "nfs": {"server": "10.77.0.1", "path": "/0123"}}, ""),
+    }
+
+    @pytest.mark.parametrize("delivery", ["iscsi", "nfs"])
+    def test_it_is_made_the_deployments_own(self, bench: Bench, root_tree: Path, delivery: str) -> None:
+        told, line = self.DELIVERED[delivery]
+        shutil.copytree(root_tree, bench.directory / "exported")
+        (bench.directory / "exported/etc/selinux").mkdir()
+        (bench.directory / "exported/etc/selinux/config").write_text("SELINUX=enforcing\n")
+        (bench.directory / "cmdline").write_text(
+            f"qrm.server=http://a qrm.control=https://a qrm.ca={'0' * 64} qrm.token=t qrm.nonce=n qrm.mac={NIC.mac}"
+        )
+        job = bench.job("configure", disk=None, root=told, **PERSONAL.values)
+        outcome = configure(job)
+        root = Root(bench.directory / "exported")
+        assert root.text("/etc/hostname") == "web-1\n"
+        assert root.text("/etc/fstab") == line
+        assert len(outcome.result["ssh_host_keys"]) == 2
+        assert outcome.result["relabels"] is (delivery == "iscsi"), "what NFS shows has no labels"
+        assert outcome.result["network"] == "networkd, now enabled"
+        assert "root_fsuuid" not in outcome.result
+        opened, given_back = bench.actions
+        assert (opened["action"], opened["delivery"]) == ("open-export", delivery)
+        assert given_back == {"action": "give-export-back"}
+        assert "a-secret-of-16ch" not in json.dumps([bench.actions, bench.told, outcome.result])

@@ -1,6 +1,7 @@
 """The disks of this computer, from lsblk's JSON."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,23 @@ from .model import Disk
 
 COLUMNS = "NAME,PATH,TYPE,MODEL,SERIAL,WWN,SIZE,LOG-SEC,PHY-SEC,ROTA,TRAN,RO"
 BY_PATH = Path("/dev/disk/by-path")
+SYS_BLOCK = Path("/sys/block")
 NO_DISKS = ("loop", "ram", "zram", "nbd", "fd", "md", "dm-", "sr", "mtdblock")
 
 
 def read_disks() -> list[Disk]:
-    """All disks that are there now. Raises ProgramFailed."""
+    """All disks of this computer that are there now. Raises ProgramFailed."""
     text = run(["lsblk", "--json", "--bytes", "--nodeps", "--output", COLUMNS])
-    return parse_lsblk(text, read_by_path(BY_PATH))
+    found = parse_lsblk(text, read_by_path(BY_PATH))
+    return [disk for disk in found if not is_lent(str((SYS_BLOCK / disk.name).resolve()))]
+
+
+def is_lent(path: str) -> bool:
+    """Whether this directory below /sys/devices is of a disk that open-iscsi has brought: the appliance's (pure).
+
+    Adapters that log in by themselves are on a bus, and their disks are the computer's own.
+    """
+    return re.search(r"/platform/host\d+/session\d+/", path) is not None
 
 
 def read_by_path(directory: Path) -> dict[str, str]:

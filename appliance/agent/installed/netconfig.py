@@ -39,11 +39,14 @@ def _nic(entry: Params) -> Nic:
     return Nic(mac)
 
 
-def write_network(root: Root, nics: Sequence[Nic]) -> str:
-    """Configure `nics` and return with what: the first of WAYS that the image has, "none" without any."""
+def write_network(root: Root, nics: Sequence[Nic], kept: str | None = None) -> str:
+    """Configure `nics` and return with what: the first of WAYS that the image has, "none" without any.
+
+    `kept` is the MAC address of the card that the root comes through, if it comes over the network.
+    """
     for name, (is_there, write) in WAYS.items():
         if is_there(root):
-            write(root, nics)
+            write(root, [nic for nic in nics if nic.mac != kept] if name in TAKE_DOWN else nics)
             return name
     return "none"
 
@@ -145,3 +148,8 @@ WAYS: dict[str, tuple[Callable[[Root], bool], Callable[[Root, Sequence[Nic]], No
     "ifupdown": (_has_ifupdown, _write_ifupdown),
     "networkd, now enabled": (_has_networkd, _enable_networkd),
 }
+TAKE_DOWN = ("NetworkManager", "ifupdown")
+"""Ways that would take the card down for which they have words, or give it another name, and the root would be gone.
+
+The others follow what the hand-over initrd has told systemd-networkd of it (leave.sh), which comes before their words.
+"""

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from ..commandline import parse
 from ..disk import block
 from ..disk.model import Disk
 from ..disk.table import Table, read_table
 from ..efi_entry import put_after_network
+from ..exported.given import ExportedRoot, IscsiRoot
+from ..exported.told import exported_root
 from ..installed import identity, layered
 from ..installed.cloudinit import write_seed
+from ..installed.fstab import fstab_with
 from ..installed.netconfig import nics_of, write_network
 from ..installed.packages import write_proxy
 from ..installed.residentfiles import install_resident
@@ -18,6 +22,8 @@ from ..job import Job, Outcome, Params
 
 def configure(job: Job) -> Outcome:
     """Safe to repeat; each time with new SSH host keys, the last ones reported count. Raises StepFailed."""
+    if job.params.has("root"):
+        return configure_exported(job)
     if not job.params.has("disk"):
         return configure_in_memory(job)
     disk = job.disk()
@@ -57,10 +63,29 @@ def configure_in_memory(job: Job) -> Outcome:
     return Outcome({**written, "notes": notes}, "; ".join(notes))
 
 
-def personalise(root: Root, params: Params, attempt: str, *, labels: bool = True) -> dict[str, Any]:
+def configure_exported(job: Job) -> Outcome:
+    """The root is a volume of the appliance: opened, written to as on a disk, and given back. Raises StepFailed."""
+    exported = exported_root(job.params.inner("root"))
+    with job.hardware.exported(exported) as root:
+        on_disk, card = isinstance(exported, IscsiRoot), parse(job.hardware.command_line()).mac
+        written = personalise(root, job.params, job.attempt, labels=on_disk, kept=card)
+        root.write("/etc/fstab", fstab_with(root.text("/etc/fstab"), _root_line(exported)))
+    notes = _notes(written, None)[:-1]  # its own boot configuration is of no use
+    return Outcome({**written, "notes": notes}, "; ".join(notes))
+
+
+def _root_line(root: ExportedRoot) -> str:
+    """Of fstab: the hand-over initrd has checked the file system, and mounted it. NFS is left as it is mounted."""
+    return f"UUID={root.uuid} / ext4 defaults 0 0" if isinstance(root, IscsiRoot) else ""
+
+
+def personalise(
+    root: Root, params: Params, attempt: str, *, labels: bool = True, kept: str | None = None
+) -> dict[str, Any]:
     """Write everything into the system at `root`; says what was there to be written to. Raises StepFailed.
 
-    `labels`: whether what its first start does to files for SELinux stays.
+    `labels`: whether what its first start does to files for SELinux stays. `kept` is the MAC address of the card that
+    the root comes through.
     """
     hostname, keys = params.text("hostname"), params.texts("ssh_keys")
     nics = nics_of(params.inners("network"))
@@ -68,7 +93,7 @@ def personalise(root: Root, params: Params, attempt: str, *, labels: bool = True
     identity.write_machine_id(root, params.text("machine_id"))
     identity.write_authorized_keys(root, keys)
     host_keys = identity.write_host_keys(root)
-    way = write_network(root, nics)
+    way = write_network(root, nics, kept)
     write_seed(root, attempt, hostname, keys, nics)
     proxy = params.text("package_proxy", "")
     proxied = not proxy or write_proxy(root, proxy)

@@ -2,19 +2,16 @@
 
 import uuid
 from contextlib import suppress
-from pathlib import Path
 
 from ..disk import block
 from ..disk.content import disk_guid
+from ..disk.growing import grow_filesystem
 from ..disk.model import Disk
-from ..disk.partitions import device_of, mounted
+from ..disk.partitions import device_of
 from ..disk.table import Table, read_table
 from ..disk.volumes import Volume, read_volumes
 from ..job import Job, Outcome
 from ..run import ProgramFailed, run
-
-LONG = 1800.0
-"""Seconds that checking and growing a large file system on a slow disk may take."""
 
 
 def grow(job: Job) -> Outcome:
@@ -51,7 +48,7 @@ def _grow_last(disk: Disk, table: Table | None) -> Volume | None:
         _grow_partition(disk, volumes[-1].partition.number)
     last = read_volumes(disk)[-1]
     with device_of(disk, last.partition) as device:
-        _grow_filesystem(device, last.filesystem)
+        grow_filesystem(device, last.filesystem)
     return last
 
 
@@ -60,15 +57,3 @@ def _grow_partition(disk: Disk, number: int) -> None:
     with suppress(ProgramFailed):  # sfdisk fails when there is nothing to gain
         run(argv, text=", +\n")
     block.reread_partitions(disk.device)
-
-
-def _grow_filesystem(device: Path, filesystem: str) -> None:
-    if filesystem.startswith("ext"):
-        run(["e2fsck", "-f", "-p", str(device)], timeout=LONG, good=(0, 1))
-        run(["resize2fs", str(device)], timeout=LONG)
-        return
-    with mounted(device, filesystem, ("rw",)) as point:
-        if filesystem == "xfs":
-            run(["xfs_growfs", str(point)], timeout=LONG)
-        else:
-            run(["btrfs", "filesystem", "resize", "max", str(point)], timeout=LONG)
