@@ -292,16 +292,33 @@ def restarted(attempt: Attempt, now: float) -> Attempt:
     return failed(after, "boot-loop", f"boot loop: {boots} boots while {step.label}", now)
 
 
+ENTERED = "entered"
+"""In the result of HAND_OVER: see ``entered``."""
+
+
 def by_kexec(attempt: Attempt) -> bool:
     """Whether its maintenance stack gave way to the deployed system by kexec."""
     return bool(attempt.results.get(HAND_OVER, {}).get("method") == "kexec")
+
+
+def entered(attempt: Attempt) -> Attempt:
+    """The attempt, once the hand-over initrd of its kexec was heard of: whatever becomes of it, the kexec went well."""
+    waits = attempt.step is not None and attempt.step.name == REPORT_ACTIVE and attempt.boots == 0
+    if attempt.status is not Status.LIVE or not waits or not by_kexec(attempt):
+        return attempt
+    return replace(attempt, results={**attempt.results, HAND_OVER: {**attempt.results[HAND_OVER], ENTERED: True}})
+
+
+def has_entered(attempt: Attempt) -> bool:
+    """Whether what a kexec started was heard of before it reported active."""
+    return bool(attempt.results.get(HAND_OVER, {}).get(ENTERED))
 
 
 def kexec_hung(attempt: Attempt) -> bool:
     """Whether it failed since nothing at all was heard after a kexec: no report, and no firmware either."""
     silent = attempt.status is Status.FAILED and attempt.code in (SILENT, LIMIT)
     waited = attempt.step is not None and attempt.step.name == REPORT_ACTIVE and attempt.boots == 0
-    return silent and waited and by_kexec(attempt)
+    return silent and waited and by_kexec(attempt) and not has_entered(attempt)
 
 
 def minutes(seconds: float) -> str:

@@ -19,6 +19,7 @@ from appliance.workflow import (
     Status,
     by_kexec,
     failed,
+    has_entered,
     restarted,
     step_done,
 )
@@ -172,6 +173,9 @@ def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | 
         return Decision(_root(deployment, attempt), f"{_name(deployment)} is to run", machine, attempt)
     if attempt.results.get(CONFIGURE, {}).get("relabels"):
         reason = f"{_name(deployment)} restarts once to label its files for SELinux"
+        return Decision(_root(deployment, attempt), reason, machine, attempt)
+    if has_entered(attempt):
+        reason = f"the hand-over initrd of {_name(deployment)} could not go on and restarted it; its kexec went well"
         return Decision(_root(deployment, attempt), reason, machine, attempt)
     reason = f"kexec into {_name(deployment)} ended in silence; it boots through its firmware, now and from here on"
     return Decision(_root(deployment, attempt), reason, replace(machine, hand_over="reboot"), attempt)

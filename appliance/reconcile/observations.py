@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 
 from appliance.bootprogram import is_dispensable
 from appliance.events import Bus, Event
 from appliance.lease import Lease
-from appliance.machine import MacAddress
+from appliance.machine import MacAddress, MachineId
 from appliance.netboot.dhcp.facts import (
     AddressConflict,
     BadPacket,
@@ -27,8 +28,9 @@ from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.watch import Watch
 from appliance.screencode import MEANINGS, Waits, in_words
-from appliance.store import events
+from appliance.store import attempts, events
 from appliance.store.store import Store
+from appliance.workflow import entered
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ STRANGERS_PER_MINUTE = 300
 """Events of interfaces that belong to no machine: made-up addresses must not fill the log."""
 FACTS_AT_ONCE, FACT_SECONDS = 200, 5.0
 """Events of one machine that are kept at once, and seconds to each further one; a boot has some twenty."""
+
+IN_INITRD = range(Waits.NETWORK, Waits.EXPORT + 1)
+"""What an initrd tells of; firmware and boot programs tell of less."""
 
 
 class Observations:
@@ -50,6 +55,8 @@ class Observations:
         """Address and name of each interface, as told last."""
         self._strangers = (0.0, 0)
         self._facts = Ration(FACTS_AT_ONCE, FACT_SECONDS)
+        self._entered: set[MachineId] = set()
+        """Machines whose hand-over initrd has said something; stored with the next events."""
         self.dropped = 0
         self.watch: Watch | None = None
         """Is told the same; None in tests."""
@@ -104,6 +111,8 @@ class Observations:
         """What stands on the boot screen of a machine; returns at once."""
         meaning = MEANINGS.get(Waits(number)) if number in set(Waits) else None
         if meaning is not None:
+            if number in IN_INITRD and (machine := self._projection.machine_of.get(mac)):
+                self._entered.add(machine)
             why = f" ({in_words(error)})" if error else ""
             self._of_mac(mac, "boot.trouble", f"its screen says: {meaning.text}{why}", meaning.todo)
 
@@ -126,7 +135,8 @@ class Observations:
     async def _write(self, batch: list[Event]) -> None:
         stored: list[Event] | None = None
         with Surviving(log, f"{len(batch)} events are not in the timelines"):
-            stored = await self._store.write(lambda db: events.add_all(db, batch))
+            heard, self._entered = self._entered, set()
+            stored = await self._store.write(lambda db: _stored(db, batch, heard))
         if stored is None:
             self.dropped += len(batch)
         for event in stored or ():
@@ -172,6 +182,13 @@ class Observations:
             self.dropped += 1
         else:
             self._queue.put_nowait(event)
+
+
+def _stored(db: sqlite3.Connection, batch: list[Event], heard: set[MachineId]) -> list[Event]:
+    for machine in heard:
+        if attempt := attempts.live_of(db, machine):
+            attempts.put(db, entered(attempt))
+    return events.add_all(db, batch)
 
 
 def _of_subnet(fact: PoolExhausted | ServiceHeld | ServiceBegins) -> Event:
