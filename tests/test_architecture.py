@@ -20,14 +20,14 @@ IMPURE = {
 CLOCKS = {"now", "today", "utcnow"}
 """What of ``datetime`` asks what time it is; the rest only reckons."""
 
-MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network", "privileged"}
+MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "filesystem", "network", "privileged"}
 KNOWN_BY = {"storage": ("privileged.client", "privileged.verb")}
 """Beginnings of what a room of the middle knows of another: storage reaches LVM through the privileged helper only."""
 WORDS = {
     "about", "accounts", "machine", "deployment", "delivery", "catalogue", "workflow", "lease", "names", "rescue",
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
-    "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "export", "pool", "wiping",
-    "half_upload", "intake", "fetch_source", "imageformat",
+    "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "root_volume", "export", "pool", "wiping",
+    "half_upload", "intake", "fetch_source", "imageformat", "kernel_modules",
     "power_switch", "power_order", "power_known", "power_found", "toml_edit", "toml_sections", "updates", "__init__",
 }  # fmt: skip
 LAYERS = (
@@ -46,7 +46,7 @@ SERVICES = {
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
 USES_SERVICES = {"backup", "support", "privileged", "settings", "setup", "web"}
 """Rooms below the last layer that know some of them."""
-ELSEWHERE = {"agent", "resident"}
+ELSEWHERE = {"agent", "resident", "kernel_modules"}
 PROGRAMS = {"command", "agent.run", "resident.system", "lab.process"}
 """Modules that start programs, each the one of what it belongs to."""
 

@@ -17,8 +17,6 @@ from .trim import parse_words
 RECIPE = cache.SOURCE / "handover"
 LEASES = cache.SOURCE / "stack" / "root" / "usr" / "share" / "udhcpc"
 """What to do with a lease, which is the same as in the maintenance stack."""
-MODULES_LIST = RECIPE / "modules.list"
-"""What the initrd needs of a kernel: the rules for `kernel_modules.archive`."""
 USERLAND = "handover"
 """The file: a cpio, compressed."""
 LIMIT = 16_000_000

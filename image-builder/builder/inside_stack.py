@@ -1,6 +1,7 @@
 """Runs inside the full tree, as root, and picks the maintenance stack's root out of it.
 
-Called as `python3 -m builder.inside_stack INPUT OUTPUT`: INPUT holds the recipes `stack` and `handover`, OUTPUT gets
+Called as `python3 -m builder.inside_stack INPUT OUTPUT`: INPUT holds the recipe `stack` and what is common with the
+appliance, OUTPUT gets
 `tree` (the new root), `early` (what the first initrd stage needs), `vmlinuz`, `handover-modules` and `facts.json`.
 """
 
@@ -12,6 +13,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from appliance.kernel_modules import choosing
 
 from . import kernel_modules, trim
 
@@ -65,7 +68,7 @@ def main(recipes: Path, out: Path) -> None:
     link_busybox(tree)
     run("depmod", "-b", str(tree), release)
     early(release, tree, out / "early")
-    modules_to_hand_over(release, (recipes / "handover" / "modules.list").read_text(), out / "handover-modules")
+    modules_to_hand_over(release, (recipes / kernel_modules.RULES).read_text(), out / "handover-modules")
     shutil.copyfile(ROOT / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
     installed = sorted(path.name for path in (ROOT / "usr/share/doc").iterdir())
     facts = {"kernel": release, "modules": len(modules), "firmware": firmware, "installed": installed}
@@ -85,10 +88,10 @@ def carry(path: str, tree: Path) -> None:
 def keep_modules(release: str, rules: str, tree: Path) -> list[Path]:
     """Copy the chosen modules, uncompressed: the squash packs them better and nobody unpacks them twice."""
     source, target = ROOT / "usr/lib/modules" / release, tree / "usr/lib/modules" / release
-    dependencies = trim.parse_modules_dep((source / "modules.dep").read_text())
+    dependencies = choosing.parse_modules_dep((source / "modules.dep").read_text())
     kept = [
         unpacked(source / path, target / path)
-        for path in sorted(trim.modules_to_keep(dependencies, trim.parse_rules(rules)))
+        for path in sorted(choosing.modules_to_keep(dependencies, choosing.parse_rules(rules)))
     ]
     for listing in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
         shutil.copyfile(source / listing, target / listing)
@@ -109,7 +112,7 @@ def keep_firmware(tree: Path, modules: list[Path]) -> int:
     base = ROOT / "usr/lib/firmware"
     named = run("modinfo", "-F", "firmware", *map(str, modules)).split()
     available = (str(path.relative_to(base)) for path in base.rglob("*") if not path.is_dir())
-    kept = sorted(trim.firmware_to_keep(named, available))
+    kept = sorted(choosing.firmware_to_keep(named, available))
     for name in kept:
         carry(f"usr/lib/firmware/{name}", tree)
         carry_link_target(base / name, tree)

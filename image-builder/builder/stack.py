@@ -9,7 +9,7 @@ import shlex
 import time
 from pathlib import Path
 
-from . import cache, cpio, handover, mmdebstrap
+from . import cache, cpio, handover, kernel_modules, mmdebstrap
 from .errors import BuildError
 from .progress import phase, say
 from .run import require
@@ -36,8 +36,8 @@ def name() -> str:
 def maintenance_name() -> str:
     """Key of what is picked from the packages: all but the hand-over initrd's userland, which is quickly made."""
     inputs = cache.inputs(("stack", "inside_stack", "kernel_modules", "trim", "cpio", "mmdebstrap"), RECIPE)
-    rules = handover.MODULES_LIST.read_bytes()
-    return cache.key({**inputs, "sources": mmdebstrap.sources().encode(), "modules": rules})
+    shared = {path.name: path.read_bytes() for path in kernel_modules.SHARED.iterdir() if path.is_file()}
+    return cache.key({**inputs, **shared, "sources": mmdebstrap.sources().encode()})
 
 
 def build(directory: Path) -> Path:
@@ -79,10 +79,11 @@ def hooks(scratch: Path) -> list[str]:
     """What happens to the unpacked tree: pick, squash, bring the results out to `scratch`/out."""
     out = scratch / "out"
     out.mkdir()
-    given = (RECIPE, handover.RECIPE, cache.SOURCE / "builder")
+    given = (RECIPE, cache.SOURCE / "builder")
     return [
-        f'mkdir -p "$1"{INSIDE}/out',
+        f'mkdir -p "$1"{INSIDE}/out "$1"{INSIDE}/appliance',
         f"copy-in {' '.join(shlex.quote(str(path)) for path in given)} {INSIDE}",
+        f"copy-in {shlex.quote(str(kernel_modules.SHARED))} {INSIDE}/appliance",
         f'chroot "$1" env PYTHONPATH={INSIDE} python3 -m builder.inside_stack {INSIDE} {INSIDE}/out',
         f'mksquashfs "$1"{INSIDE}/out/tree "$1"{INSIDE}/out/root.squashfs {SQUASH}',
         *(

@@ -5,8 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builder import handover, kernel_modules, trim
+from builder import kernel_modules
 
+from appliance.kernel_modules import choosing
+
+HAND_OVER = (kernel_modules.SHARED / "hand-over.list").read_text()
 RULES = "+ drivers/net/*\n+ fs/nfs/*\n"
 
 
@@ -80,11 +83,11 @@ def test_a_kernel_without_indexes_is_refused(kernel):
     ],
 )
 def test_the_recipe_keeps_what_roots_need(module):
-    assert trim.chosen(module, trim.parse_rules(handover.MODULES_LIST.read_text()))
+    assert choosing.chosen(module, choosing.parse_rules(HAND_OVER))
 
 
 @pytest.mark.parametrize(
     "module", ["drivers/net/wireless/ath/ath", "drivers/ata/ahci", "drivers/scsi/megaraid/megaraid_sas"]
 )
 def test_the_recipe_leaves_out_what_they_do_not(module):
-    assert not trim.chosen(module, trim.parse_rules(handover.MODULES_LIST.read_text()))
+    assert not choosing.chosen(module, choosing.parse_rules(HAND_OVER))

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from builder import trim
 
-RULES = trim.parse_rules("# comment\n\n- drivers/net/ethernet/switch/*\n+ drivers/net/*\n")
-DEPENDENCIES = trim.parse_modules_dep(
+from appliance.kernel_modules import choosing
+
+RULES = choosing.parse_rules("# comment\n\n- drivers/net/ethernet/switch/*\n+ drivers/net/*\n")
+DEPENDENCIES = choosing.parse_modules_dep(
     "kernel/drivers/net/nic.ko.xz: kernel/lib/helper.ko.xz\n"
     "kernel/drivers/net/ethernet/switch/chip.ko.xz:\n"
     "kernel/lib/helper.ko.xz: kernel/lib/deeper.ko.xz\n"
@@ -17,25 +19,25 @@ RECIPE = Path(__file__).parents[2] / "image-builder"
 
 
 def test_first_matching_rule_decides_and_needs_come_along() -> None:
-    kept = {trim.module_name(path) for path in trim.modules_to_keep(DEPENDENCIES, RULES)}
+    kept = {choosing.module_name(path) for path in choosing.modules_to_keep(DEPENDENCIES, RULES)}
     assert kept == {"drivers/net/nic", "lib/helper", "lib/deeper"}
 
 
 @pytest.mark.parametrize("line", ["drivers/net/*", "+", "* drivers"])
 def test_lines_that_are_no_rules_are_named(line: str) -> None:
     with pytest.raises(ValueError, match="line 2"):
-        trim.parse_rules(f"+ good\n{line}\n")
+        choosing.parse_rules(f"+ good\n{line}\n")
 
 
 def test_a_cycle_ends() -> None:
     graph = {"a": frozenset({"b"}), "b": frozenset({"a"})}
-    assert trim.closure(["a"], graph) == {"a", "b"}
+    assert choosing.closure(["a"], graph) == {"a", "b"}
 
 
 def test_firmware_by_name_wildcard_and_compressed() -> None:
     available = ["bnx2/one.fw", "qed/a.bin.xz", "nfp/nic_A.nffw", "wifi/x.ucode"]
     named = ["bnx2/one.fw", "qed/a.bin", "nfp/nic_*.nffw", "not/there"]
-    assert trim.firmware_to_keep(named, available) == set(available[:3])
+    assert choosing.firmware_to_keep(named, available) == set(available[:3])
 
 
 def test_libraries_from_the_loader() -> None:
@@ -58,9 +60,9 @@ def test_libraries_from_the_loader() -> None:
     ],
 )
 def test_the_recipe_keeps_what_servers_have(module: str) -> None:
-    assert trim.chosen(module, trim.parse_rules((RECIPE / "stack/modules.list").read_text()))
+    assert choosing.chosen(module, choosing.parse_rules((RECIPE / "stack/modules.list").read_text()))
 
 
 @pytest.mark.parametrize("module", ["sound/core/snd", "drivers/net/wireless/ath/ath", "drivers/gpu/drm/drm"])
 def test_the_recipe_leaves_out_what_they_do_not(module: str) -> None:
-    assert not trim.chosen(module, trim.parse_rules((RECIPE / "stack/modules.list").read_text()))
+    assert not choosing.chosen(module, choosing.parse_rules((RECIPE / "stack/modules.list").read_text()))

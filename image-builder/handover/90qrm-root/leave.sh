@@ -36,7 +36,7 @@ forget_secrets() {
 
 keep_network() {
     # Whatever configures networks in the image leaves the card alone that its root comes through: systemd-networkd gets
-    # the same lease and gives nothing back, NetworkManager and ifupdown do not touch it.
+    # the same lease and gives nothing back, NetworkManager and ifupdown do not touch it (its lease: leave_network).
     [ "$delivery" != ram ] || return 0
     keep systemd/network/00-qrm-root.network "[Match]" "MACAddress=$mac" "Type=ether" "Kind=!*" "[Network]" DHCP=ipv4 \
         KeepConfiguration=yes "[DHCPv4]" ClientIdentifier=mac

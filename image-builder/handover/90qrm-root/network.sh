@@ -66,7 +66,8 @@ bring_up() {
 }
 
 leave_network() {
-    # The lease is nobody's from here on; a root that came over the network has told the image to keep it (leave.sh).
+    # A root in memory needs no card. That of another root stays as it is, and its lease is renewed: by systemd-networkd where
+    # the image starts that (keep_network has told it), else by a client that outlives this initrd.
     if [ -f "$run/udhcpc.pid" ]; then
         kill "$(cat "$run/udhcpc.pid")" 2>/dev/null
         rm -f "$run/udhcpc.pid"
@@ -74,6 +75,29 @@ leave_network() {
     if [ "$delivery" = ram ]; then
         ip addr flush dev "$card"
         ip link set dev "$card" down
+    elif ! starts_networkd; then
+        unshare -m "$here/udhcpc-room" "$card" "$address" "$root" &
+        keep_names
     fi
     return 0
+}
+
+starts_networkd() {
+    for each in "$root"/etc/systemd/system/*.wants "$root"/usr/lib/systemd/system/*.wants; do
+        [ ! -L "$each/systemd-networkd.service" ] || return 0
+    done
+    return 1
+}
+
+keep_names() {
+    # The name servers of the lease, for images whose own client would have noted them: it leaves this card alone. A link in
+    # the place of the file is for others to follow.
+    names=$at/run/resolv.conf
+    [ -s "$names" ] || return 0
+    servers=$(sed -n 's/^nameserver //p' "$names" | tr '\n' ' ')
+    keep systemd/resolved.conf.d/90-qrm-root.conf "[Resolve]" "DNS=${servers% }"
+    if [ ! -L "$root/etc/resolv.conf" ] && [ ! -L "$root/etc" ]; then
+        (umask 022 && cat "$names" >"$root/etc/.qrm-resolv.conf") &&
+            mv -f "$root/etc/.qrm-resolv.conf" "$root/etc/resolv.conf"
+    fi
 }

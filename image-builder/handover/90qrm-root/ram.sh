@@ -16,7 +16,7 @@ has_room() {
     if [ "$free" -lt $((bytes + more)) ]; then
         trouble 51 "its image takes $((bytes >> 20)) MiB of memory and its system $((more >> 20)) MiB: $((free >> 20)) MiB are free" \
             "give the machine more memory, or deploy the image in another way"
-        return 2
+        return 3
     fi
 }
 
