@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from appliance.catalogue import Image, ImageId
-from appliance.delivery import Delivery, check_image, in_memory, memory_needed, on_disk
+from appliance.delivery import Delivery, check_image, in_memory, memory_needed, on_disk, on_volume
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
+from appliance.volume import PoolId
 from appliance.wiping import WipeMethod
 from appliance.workflow import DeploymentId
 
@@ -107,6 +108,10 @@ class Deployment:
     boot_id: str = ""
     machine_uuid: str = ""
     """systemd machine-id of the deployed system: 32 hex digits, stable over re-deploys."""
+    pool: PoolId | None = None
+    """Where its root volume is made; None takes the first that fits."""
+    root_size: int | None = None
+    """Bytes that its root volume has at least; None has it chosen by the image."""
 
     @property
     def wipes(self) -> bool:
@@ -130,6 +135,16 @@ def check_disk_wishes(deployment: Deployment) -> Deployment:
     if field_name is not None and not on_disk(deployment.delivery):
         text = f"delivery {deployment.delivery} touches no disk of the machine: there is nothing to choose or to wipe"
         raise Invalid("disk-unused", text, "leave it out, or choose delivery disk", field_name)
+    return deployment
+
+
+def check_volume_wishes(deployment: Deployment) -> Deployment:
+    """Raises Invalid ``root-volume-unused`` for what is asked of a root volume where the delivery makes none."""
+    asked = {"pool": deployment.pool, "root_size": deployment.root_size}
+    field_name = next((name for name, value in asked.items() if value is not None), None)
+    if field_name is not None and not on_volume(deployment.delivery):
+        text = f"delivery {deployment.delivery} makes no root volume: there is no pool and no size to choose"
+        raise Invalid("root-volume-unused", text, "leave it out, or choose delivery iscsi or nfs", field_name)
     return deployment
 
 

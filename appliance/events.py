@@ -22,6 +22,8 @@ KINDS: dict[str, str] = {
     "boot.trouble": "an error stands on the boot screen of a machine",
     "root.asked": "a machine that restarted by itself waits to be let in to its root",
     "root.given": "a machine was given its root on the network",
+    "root.export": "the export of a root volume was granted again, moved with its machine, or ended as nobody's",
+    "root.trouble": "a root volume cannot be deleted, or its export not be as it is wanted",
     "script.served": "a boot decision was taken and its script sent",
     "http.sent": "a boot file was fetched by HTTP",
     "agent.started": "the agent traded its boot token",

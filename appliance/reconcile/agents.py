@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from appliance.delivery import on_disk
+from appliance.delivery import on_disk, on_volume
 from appliance.deployment import Deployment
 from appliance.errors import Conflict, Denied, Invalid
 from appliance.events import Bus, Event, Progress
@@ -231,7 +231,7 @@ class Agents:
             return None
         deployment = deployments.get(db, attempt.deployment or "")
         to_disk = on_disk(deployment.delivery)
-        if step == HAND_OVER:
+        if step == HAND_OVER or on_volume(deployment.delivery):
             return None if to_disk else self._roots.lacking(db, deployment)
         image = catalogue.image(db, deployment.image)
         if (step == CONFIGURE and to_disk) or self._image_path(image.id).is_file():
@@ -273,8 +273,10 @@ class Agents:
             begun=tuple(attempts.latest_of(db, deployment.id)),
         )
         step = attempt.step.name if attempt.step else ""
-        to_disk = on_disk(deployment.delivery)
-        if step == (WRITE if to_disk else CONFIGURE):
+        to_disk, to_volume = on_disk(deployment.delivery), on_volume(deployment.delivery)
+        if step == CONFIGURE and to_volume:
+            around = replace(around, root=self._roots.on_volume(db, deployment))
+        elif step == (WRITE if to_disk else CONFIGURE):
             around = replace(around, download_token=secrets.token_hex(32))
             tokens.put_download(db, around.download_token, attempt.id, deployment.image)
         if step == CONFIGURE:

@@ -2,11 +2,12 @@
 
 import sqlite3
 
-from appliance.delivery import check_image
+from appliance.delivery import check_image, on_volume
 from appliance.deployment import Deployment, DiskIdentity, choose_machine, choose_root, no_machine_fits
 from appliance.errors import Conflict
 from appliance.machine import Machine
-from appliance.store import catalogue, deployments, fitting, machines
+from appliance.root_volume import choose_pool
+from appliance.store import catalogue, deployments, fitting, machines, pools
 
 Choice = tuple[Machine, DiskIdentity | None]
 """The disk is None where the delivery needs none."""
@@ -21,6 +22,8 @@ def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Cho
     """As ``deployment.choose_machine`` does over all machines; raises Conflict with the reasons, or NotFound."""
     image = catalogue.image(db, deployment.image)
     check_image(image, deployment.delivery)
+    if on_volume(deployment.delivery):
+        choose_pool(pools.every(db), deployment.pool)
     if deployment.wanted_machine is not None or machines.number(db) <= FEW:
         only = [deployment.wanted_machine] if deployment.wanted_machine else machines.ids(db)
         pool = machines.with_inventories(db, only)

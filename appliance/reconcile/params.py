@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.catalogue import Image
-from appliance.delivery import on_disk
+from appliance.delivery import on_disk, on_volume
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.errors import ApplianceError
 from appliance.machine import Machine
@@ -34,11 +34,13 @@ class Surroundings:
     begun: tuple[str, ...] = ()
     """Earlier attempts of the deployment, whose mark may be on the disk."""
     root: Mapping[str, Any] = field(default_factory=dict)
-    """What starts a root on the network by kexec (``root_document.by_kexec``)."""
+    """What starts a root on the network by kexec (``root_document.by_kexec``); for CONFIGURE, what reaches one."""
 
 
 def params(step: str, around: Surroundings) -> dict[str, Any]:
     """The parameters of ``step``; raises ApplianceError where the deployment has no disk, and needs one."""
+    if on_volume(around.deployment.delivery):
+        return _ON_VOLUME[step](around)
     if not on_disk(around.deployment.delivery):
         return _OFF_DISK[step](around)
     if around.deployment.disk is None:
@@ -102,6 +104,10 @@ def _make_own(around: Surroundings) -> dict[str, Any]:
     return {"image": _image(around), **_identity(around)}
 
 
+def _make_volume_own(around: Surroundings) -> dict[str, Any]:
+    return {"root": {"delivery": around.deployment.delivery, **around.root}, **_identity(around)}
+
+
 def _identity(around: Surroundings) -> dict[str, Any]:
     deployment, machine = around.deployment, around.machine
     return {
@@ -152,4 +158,7 @@ _PARAMS: dict[str, Callable[[Surroundings, DiskIdentity], dict[str, Any]]] = {
 }
 
 _OFF_DISK: dict[str, Callable[[Surroundings], dict[str, Any]]] = {CONFIGURE: _make_own, HAND_OVER: _leave}
-"""For deliveries that touch no disk of the machine."""
+"""For what runs from memory."""
+
+_ON_VOLUME: dict[str, Callable[[Surroundings], dict[str, Any]]] = {CONFIGURE: _make_volume_own, HAND_OVER: _leave}
+"""For what runs from a volume of the appliance."""

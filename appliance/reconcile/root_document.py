@@ -6,8 +6,10 @@ from typing import Any
 
 from appliance.catalogue import Image
 from appliance.deployment import Deployment
+from appliance.export import ExportKind
 from appliance.machine import Machine
 from appliance.netboot.stack_files import HAND_OVER, StackFile
+from appliance.root_volume import PORT, Grant, RootVolume
 
 VERSION = 1
 LARGEST_LAYER = 512 << 10
@@ -29,23 +31,42 @@ class RootFiles:
         return all(name in self.files for name in ("vmlinuz", *HAND_OVER))
 
 
-def document(
-    machine: Machine, mac: str, deployment: Deployment, image: Image, server: str, token: str, layer: str
-) -> dict[str, Any]:
-    """The document of one boot; it holds secrets. ``layer`` makes the image the deployment's own, in base64."""
+def in_memory(image: Image, server: str, token: str, layer: str) -> dict[str, Any]:
+    """What a document says of a root in memory. ``layer`` makes the image the deployment's own, in base64."""
+    ram = {
+        "url": f"{server}/images/{image.id}/content",
+        "token": token,
+        "bytes": image.stored_size,
+        "sha256": image.stored_sha256,
+    }
+    return {"ram": ram, "upper": layer}
+
+
+def on_volume(root: RootVolume, grant: Grant, secret: str) -> dict[str, Any]:
+    """What a document says of a root on a volume; ``secret`` is that of its export, where that is by iSCSI."""
+    if grant.export.kind is ExportKind.NFS:
+        return {"nfs": {"server": grant.server, "path": f"/{grant.export.id}", "read_only": False, "overlay": False}}
+    return {
+        "iscsi": {
+            "portal": f"{grant.server}:{PORT}",
+            "target": grant.target,
+            "initiator": grant.export.initiator,
+            "user": grant.user,
+            "secret": secret,
+            "root": f"UUID={root.fs_uuid}",
+        }
+    }
+
+
+def document(machine: Machine, mac: str, deployment: Deployment, root: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of one boot; it holds secrets. ``root`` is what of it depends on the delivery."""
     return {
         "version": VERSION,
         "delivery": deployment.delivery,
         "hostname": deployment.name,
         "machine": machine.id,
         "nic": {"mac": mac},
-        "ram": {
-            "url": f"{server}/images/{image.id}/content",
-            "token": token,
-            "bytes": image.stored_size,
-            "sha256": image.stored_sha256,
-        },
-        "upper": layer,
+        **root,
     }
 
 

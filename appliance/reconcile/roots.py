@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.catalogue import Image
-from appliance.delivery import on_disk
+from appliance.delivery import in_memory, on_disk, on_volume
 from appliance.deployment import Deployment
 from appliance.errors import ApplianceError, Conflict, Denied, Invalid, TooEarly
 from appliance.events import Bus, Event
 from appliance.machine import Machine, State
 from appliance.netboot.fleet import Redemption
+from appliance.reconcile import root_document
 from appliance.reconcile.params import APPEND, boot_mac
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
-from appliance.reconcile.root_document import LARGEST_LAYER, RootFiles, by_kexec, document
+from appliance.reconcile.root_document import LARGEST_LAYER, RootFiles, by_kexec
+from appliance.reconcile.root_volumes.sealed import opened
 from appliance.reconcile.settle import touched
 from appliance.reconcile.trading import Refusal, armed_by, entitled, objection, offered, refuse
-from appliance.store import attempts, catalogue, deployments, machines, roots, tokens
+from appliance.store import attempts, catalogue, deployments, machines, root_volumes, roots, tokens
 from appliance.store.sealing import Sealer
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken
@@ -138,6 +140,8 @@ class Roots:
         if not self._sources.files.complete:
             hint = "build the maintenance stack anew: image-builder/build stack"
             return Conflict("handover-missing", "the appliance has no hand-over initrd, which mounts roots", hint)
+        if on_volume(deployment.delivery):
+            return self._volume_lacking(db, deployment)
         image = _image(db, deployment)
         if not self._sources.image_path(image.id).is_file():
             text = f"the content of image {image.name} is not on the appliance"
@@ -146,6 +150,27 @@ class Roots:
             text = f"what makes {image.name} the root of {deployment.name} is not on the appliance, or cannot be read"
             return Conflict("layer-missing", text, "re-deploy it")
         return None
+
+    def _volume_lacking(self, db: sqlite3.Connection, deployment: Deployment) -> Conflict | None:
+        try:
+            self.on_volume(db, deployment)
+        except Conflict as error:
+            return error
+        return None
+
+    def on_volume(self, db: sqlite3.Connection, deployment: Deployment) -> dict[str, Any]:
+        """What reaches the root volume of a deployment (``root_document.on_volume``), its secret with it.
+
+        Raises Conflict ``export-missing`` where it is exported to this machine no longer, or not yet, and
+        ``export-unreadable``.
+        """
+        root = root_volumes.of_deployment(db, deployment.id)
+        grant = root.grant if root is not None and root.ready else None
+        if root is None or grant is None or grant.machine != deployment.machine:
+            text = f"the root volume of {deployment.name} is not exported to its machine"
+            raise Conflict("export-missing", text, "stop it and start it again; where it has none, re-deploy it")
+        secret = opened(self._sealer, grant, root_volumes.secret(db, root)) if grant.target else ""
+        return root_document.on_volume(root, grant, secret)
 
     def _layer(self, db: sqlite3.Connection, deployment: Deployment) -> str:
         """In base64; empty where there is none, or none that the key of this appliance opens."""
@@ -159,10 +184,12 @@ class Roots:
         self, db: sqlite3.Connection, machine: Machine, mac: str, deployment: Deployment, at: str
     ) -> dict[str, Any]:
         """What a hand-over initrd is told, where nothing is ``lacking``; earlier downloads of this root end."""
+        if on_volume(deployment.delivery):
+            return root_document.document(machine, mac, deployment, self.on_volume(db, deployment))
         image, token = _image(db, deployment), secrets.token_hex(32)
         roots.put_download(db, token, machine.id, image.id)
-        server = self._sources.server(at)
-        return document(machine, mac, deployment, image, server, token, self._layer(db, deployment))
+        told = root_document.in_memory(image, self._sources.server(at), token, self._layer(db, deployment))
+        return root_document.document(machine, mac, deployment, told)
 
     def by_kexec(self, db: sqlite3.Connection, machine: Machine, deployment: Deployment, at: str) -> dict[str, Any]:
         """What the agent of a machine needs to start its root, where nothing is ``lacking``."""
@@ -210,7 +237,7 @@ def _belongs(deployment: DeploymentId) -> str:
 
 def _makes_root(attempt: Attempt, deployment: Deployment | None) -> bool:
     step = attempt.step.name if attempt.step else ""
-    return step == CONFIGURE and deployment is not None and not on_disk(deployment.delivery)
+    return step == CONFIGURE and deployment is not None and in_memory(deployment.delivery)
 
 
 def _check_layer(content: str) -> None:

@@ -422,6 +422,14 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX boot_tokens_asking ON boot_tokens(machine) WHERE root AND NOT admitted AND redeemed_by IS NOT NULL;
     """,
+    # Root volumes and their exports. They outlive their deployments' rows: what was made has to be deleted first.
+    """
+    CREATE TABLE root_volumes (
+        volume TEXT PRIMARY KEY, deployment INTEGER NOT NULL, doomed INTEGER NOT NULL, secret BLOB NOT NULL,
+        doc BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX root_volumes_deployment ON root_volumes(deployment) WHERE NOT doomed;
+    """,
 )
 
 
