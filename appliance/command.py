@@ -5,9 +5,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO
 
 from appliance.errors import ApplianceError
@@ -82,6 +83,49 @@ def streamed(argv: Sequence[str], seconds: float, given: IO[bytes] | None = None
                 process.kill()
     finally:
         late.cancel()
+
+
+def fed(argv: Sequence[str], environment: Mapping[str, str], pieces: Iterable[bytes], seconds: float) -> None:
+    """Run a program on what it is given to read; blocks. It is ended where ``pieces`` raises, and after ``seconds``.
+
+    ``environment`` comes on top of ours. Raises as ``run`` does, with what it wrote at last, and as ``pieces``.
+    """
+    with tempfile.TemporaryFile() as words:
+        try:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=words, stderr=words, env={**os.environ, **environment}
+            )
+        except FileNotFoundError as error:
+            raise _missing(argv) from error
+        _feed(process, pieces, seconds)
+        if process.returncode == -signal.SIGKILL:
+            raise _stuck(argv, seconds)
+        if process.returncode:
+            words.seek(max(0, words.seek(0, os.SEEK_END) - _LAST_WORDS))
+            raise _failed(argv, words.read().decode(errors="replace") or f"exit code {process.returncode}")
+
+
+_LAST_WORDS = 4096
+"""Bytes."""
+
+
+def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes], seconds: float) -> None:
+    """Until it has ended."""
+    assert process.stdin
+    late = threading.Timer(seconds, process.kill)
+    late.start()
+    try:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and says why
+            for piece in pieces:
+                process.stdin.write(piece)
+            process.stdin.close()
+        process.wait()
+    finally:
+        late.cancel()
+        process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
 
 
 async def said(argv: Sequence[str], environment: Mapping[str, str], seconds: float = 30.0) -> str:

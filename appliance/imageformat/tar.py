@@ -12,6 +12,14 @@ from appliance.imageformat.found import Found, unreadable
 from appliance.imageformat.unpacking import Limited
 
 BLOCK = 512
+FS_BLOCK = 4096
+"""Bytes of a block of a file system."""
+_DIRENT = 12
+"""Bytes of an entry of a directory, beside its name, rounded up."""
+_IN_INODE = 60
+"""Bytes of a link's target from which on it needs a block."""
+_EXTENT = 16 << 20
+"""Bytes of a file for which one more block notes where they are, generously."""
 MOST_ENTRIES, MOST_LINKS = 4_000_000, 400_000
 LONGEST_WORDS = 1 << 20
 """Bytes of one extended header, or long name."""
@@ -36,6 +44,17 @@ class _Entry:
     """Whether more of its header follows (GNU, format 0)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an archive needs of a file system that it is unpacked into."""
+
+    inodes: int
+    blocks: int
+    """Of ``FS_BLOCK`` bytes, those of directories among them."""
+    length: int
+    """Bytes of the archive up to its end mark."""
+
+
 @dataclass(slots=True)
 class _Known:
     """What was seen so far."""
@@ -47,10 +66,29 @@ class _Known:
     tops: set[str] = field(default_factory=set)
     distribution: str = ""
     architecture: str = ""
+    inodes: int = 0
+    blocks: int = 0
+    """Of file contents and of what does not fit into an inode."""
+    names: int = 0
+    """Bytes of directory entries."""
+    beside: bool = False
+    """Whether extended attributes were said of the entry that comes next."""
 
 
 def found_in(stream: Limited) -> Found:
     """What is in an archive; raises Invalid for one that cannot be read, or that is no root file system."""
+    known = _walked(stream)
+    return Found("tar", known.size, architecture=known.architecture, distribution=known.distribution)
+
+
+def needs_of(stream: Limited) -> Needs:
+    """What its content takes; raises as ``found_in``. A name that comes twice counts twice."""
+    known = _walked(stream)
+    of_names = -(-known.names * 2 // FS_BLOCK)  # blocks of directories are rarely full
+    return Needs(known.inodes, known.blocks + of_names, stream.at)
+
+
+def _walked(stream: Limited) -> _Known:
     known, words = _Known(), dict[str, str]()
     while (entry := _entry(stream)) is not None:
         known.entries += 1
@@ -59,12 +97,13 @@ def found_in(stream: Limited) -> Found:
         if entry.kind in _WORDS:
             words = words | _said(stream, entry) if entry.kind != "g" else _passed(stream, entry, words)
             continue
+        _count(_with(entry, words), words, known)
         _take(stream, _with(entry, words), known)
         words = {}
     if not known.tops & _ROOT:
         text = "this archive holds no root file system: it has none of usr, etc, bin and sbin at its top"
         raise unreadable(text, "pack it from inside: tar -C ROOT --numeric-owner -c .")
-    return Found("tar", known.size, architecture=known.architecture, distribution=known.distribution)
+    return known
 
 
 def _entry(stream: Limited) -> _Entry | None:
@@ -154,6 +193,21 @@ def _take(stream: Limited, entry: _Entry, known: _Known) -> None:
     stream.skip(entry.size - len(content))
     _pad(stream, entry.size)
     known.size += entry.size
+
+
+def _count(entry: _Entry, words: dict[str, str], known: _Known) -> None:
+    """What it takes of a file system (Linux, Documentation/filesystems/ext4)."""
+    known.names += _DIRENT + len(entry.name.rpartition("/")[2])
+    if entry.kind == _LINK:
+        return
+    known.inodes += 1
+    known.blocks += any(".xattr." in key for key in words)
+    if entry.kind in _FILES:
+        size = words.get("GNU.sparse.realsize") or words.get("GNU.sparse.size") or str(entry.size)
+        content = min(int(size), entry.size) if size.isdecimal() else entry.size
+        known.blocks += -(-content // FS_BLOCK) + content // _EXTENT
+    elif entry.kind == _DIRECTORY or (entry.kind == _SYMLINK and len(entry.target) >= _IN_INODE):
+        known.blocks += 1
 
 
 def _pad(stream: Limited, size: int) -> None:
