@@ -12,6 +12,7 @@ from console_seed_life import live, past
 from console_seed_power import switched
 from console_seed_storage import seed_storage, storage_over
 from network_parts import network_parts
+from roots_seed import put_asking
 
 from appliance.catalogue import Image, ImageId, Kernel, KernelId
 from appliance.certificates import authority
@@ -276,6 +277,7 @@ def _seed(db: sqlite3.Connection, now: float) -> dict[str, MachineId]:
     deployments.add(db, unused)
     live(db, ids, now)
     switched(db, ids, now)
+    ids["node-77"] = put_asking(db, now)
     return ids
 
 

@@ -30,6 +30,7 @@ STRINGS = {
 }
 WORST = STRINGS["script"] + STRINGS["attribute"] + STRINGS["turned"] + STRINGS["template"]
 MACHINE = MachineId("m0007")
+ASKING = MachineId("r77")
 
 
 async def be_hostile(serving: Console, said: str) -> None:
@@ -64,6 +65,7 @@ def _machine(db: sqlite3.Connection, said: str, now: float) -> None:
         machine, state=State.FAILED, failed_reason=said, failed_from=State.DEPLOYING, serial=said, notes=said
     )
     machines.put(db, failed)
+    machines.put(db, replace(machines.get(db, ASKING), serial=said, notes=said))
     boot_messages.put(db, MACHINE, "boot-2", BootMessages(boot_messages.STACK, now, said + "\n" + said))
     for kind in ("dhcp.seen", "agent.started", "attempt.failed"):
         events.add(db, Event(kind, now, said, said, MACHINE, None, {"host_name": said, said: said}))
@@ -74,8 +76,8 @@ def _machine(db: sqlite3.Connection, said: str, now: float) -> None:
 
 
 def _catalogue(db: sqlite3.Connection, said: str) -> None:
-    image = catalogue.image(db, "debian-13")
-    catalogue.change_image(db, replace(image, description=said))
+    for name in ("debian-13", "live-13"):
+        catalogue.change_image(db, replace(catalogue.image(db, name), description=said))
     kernel = catalogue.kernel(db, "maintenance")
     catalogue.change_kernel(db, replace(kernel, version=said, cmdline=said))
 

@@ -23,7 +23,7 @@ def put_asking(db: sqlite3.Connection, now: float, name: str = "kiosk-1", number
     image = known.get("live-13") or put_live_image(db)
     machine = Machine(
         MachineId(f"r{number}"), f"node-{number}", State.ACTIVE, (parse_mac(f"52:54:00:00:77:{number:02x}"),),
-        now - 9000, address=f"10.77.0.{number}", last_seen=now - 60,
+        now - 9000, maintenance=False, address=f"10.77.0.{number}", last_seen=now - 60,
     )  # fmt: skip
     machines.put(db, machine)
     made = Deployment(DeploymentId(0), name, image.id, now - 8000, delivery="ram", machine=machine.id)

@@ -138,12 +138,12 @@ async def test_what_could_not_be_loaded_as_the_connection_broke_is_loaded_after_
 async def test_the_filter_is_in_the_address_and_stays(tab: Tab) -> None:
     await tab.open("/machines")
     await tab.page.locator("form.filters input[type=search]").press_sequentially("node-1")
-    await expect(tab.page.locator("[role=status].summary")).to_have_text("9 of 14 machines")
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("9 of 15 machines")
     assert tab.page.url.endswith("/machines?q=node-1")
     await tab.page.select_option("form.filters select", "active")
-    await expect(tab.page.locator("[role=status].summary")).to_have_text("3 of 14 machines")
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("3 of 15 machines")
     await change(tab, "m0000", lambda _: State.STOPPING)
-    await expect(tab.page.locator("[role=status].summary")).to_have_text("2 of 14 machines")
+    await expect(tab.page.locator("[role=status].summary")).to_have_text("2 of 15 machines")
     assert "q=node-1" in tab.page.url
     assert "state=active" in tab.page.url
 
@@ -221,7 +221,7 @@ async def test_the_form_shows_what_fits_while_one_chooses(tab: Tab) -> None:
     fits = tab.page.locator("#fits")
     await tab.page.fill("#name", "kept")
     await tab.page.select_option("#image", "debian-13")
-    await expect(fits).to_contain_text("1 of 14 machines would do")
+    await expect(fits).to_contain_text("1 of 15 machines would do")
     await tab.page.select_option("#machine", "m0006")
     await expect(fits.locator("h2")).to_have_text("It could not start there now")
     await tab.page.select_option("#disk", "S4EVNX0R00006")

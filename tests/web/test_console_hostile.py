@@ -1,11 +1,14 @@
 """Hostile words in a real browser: nothing of them runs, moves the page apart or turns our own words round."""
 
+import time
 from pathlib import Path
 
 import pytest
 from browsing import ON_ONE_LOOP, WHOLE, WIDER, new_tab, serving_on_one_loop
 from hostile_seed import STRINGS, WORST, be_hostile
 from playwright.async_api import Browser
+
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), ON_ONE_LOOP]
 
@@ -14,7 +17,18 @@ SHOWN = tuple(
     for path in WHOLE
     if path in ("/", "/account")
     or path.startswith(
-        ("/machines/m0007", "/tasks", "/images", "/kernels", "/events", "/network", "/settings", "/storage")
+        (
+            "/machines/m0007",
+            "/machines/r77",
+            "/deployments/kiosk-1",
+            "/tasks",
+            "/images",
+            "/kernels",
+            "/events",
+            "/network",
+            "/settings",
+            "/storage",
+        )
     )
     or path in ("/machines", "/deployments", "/deployments/new", "/find?q=node-1", "/machines?group=state")
 )
@@ -33,7 +47,7 @@ TURNED = """() => [...document.querySelectorAll("main *:not(textarea)")].filter(
 async def test_hostile_words_are_only_shown(browser: Browser, tmp_path: Path, kind: str) -> None:
     said = WORST if kind == "worst" else STRINGS[kind]
     wrong: list[str] = []
-    async with serving_on_one_loop(tmp_path) as serving:
+    async with serving_on_one_loop(tmp_path, clock=Clock(time.time())) as serving:
         await be_hostile(serving, said)
         async with new_tab(browser, serving, viewport={"width": 400, "height": 860}) as tab:
             for path in SHOWN:

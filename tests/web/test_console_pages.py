@@ -31,6 +31,9 @@ PAGES = (
     "/machines/m0006/admit",
     "/machines/m0013",
     "/machines/m0013/end-rescue",
+    "/machines?state=asking",
+    "/machines/r77",
+    "/machines/r77/admit",
     "/machines/m0011/inventory",
     "/machines/m0000/power",
     "/machines/m0001/power",
@@ -57,6 +60,7 @@ PAGES = (
     "/deployments/web-3",
     "/deployments/cache-1",
     "/deployments/batch-1",
+    "/deployments/kiosk-1",
     "/deployments/web-1/timeline",
     "/deployments/web-1/stop",
     "/deployments/db-1/release",
@@ -70,6 +74,7 @@ PAGES = (
     "/images",
     "/images/debian-13",
     "/images/rocky-10/delete",
+    "/images/live-13",
     "/images/new",
     "/images/fetch/new",
     "/images/debian-13/edit",
@@ -216,12 +221,12 @@ async def test_a_machine_is_shown_with_state_flag_and_offline(fleet: Visitor) ->
     page = await fleet.get("/machines?q=node-21")
     row = said(page[page.index("<tbody>") : page.index("</tbody>")])
     assert row.startswith("broken maintenance offline node-21")
-    assert "1 of 14 machines" in said(page)
+    assert "1 of 15 machines" in said(page)
 
 
 async def test_the_filter_finds_by_serial_mac_and_model(fleet: Visitor) -> None:
     for words in ("WD-0003K7", "52:54:00:a1:00:13", "optiplex node-18"):
-        assert "1 of 14" in said(await fleet.get(f"/machines?q={words}"))
+        assert "1 of 15" in said(await fleet.get(f"/machines?q={words}"))
 
 
 async def test_what_cannot_be_done_says_why(fleet: Visitor) -> None:

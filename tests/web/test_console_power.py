@@ -34,7 +34,7 @@ async def test_power_stands_beside_the_state(fleet: Visitor) -> None:
     shown = said(await fleet.get("/machines"))
     assert "active on node-11" in shown
     assert "idle off node-17" in shown
-    assert "1 of 14 machines" in said(await fleet.get("/machines?state=off"))
+    assert "1 of 15 machines" in said(await fleet.get("/machines?state=off"))
     page = await fleet.get(f"/machines/{NODE_13}/power")
     assert "could not be asked the last 7 times: 10.77.1.13 does not answer" in said(page)
     assert SECRET not in page

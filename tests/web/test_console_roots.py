@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 from console_client import Visitor, said, visitor
-from console_seed import NOW
-from roots_seed import put_asking
 
 from appliance.machine import MachineId, parse_mac
 from appliance.screencode import Waits, code
@@ -19,7 +17,6 @@ NODE = "r77"
 async def fleet(tmp_path: Path) -> AsyncIterator[Visitor]:
     async with visitor(tmp_path) as someone:
         await someone.log_in()
-        await someone.services.store.write(lambda db: put_asking(db, NOW))
         yield someone
 
 

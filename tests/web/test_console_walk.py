@@ -1,5 +1,6 @@
 """Every page in a real browser, walked through once and looked at by many tests."""
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -7,6 +8,8 @@ import pytest_asyncio
 from axe import AXE, WIDTHS, told, violations
 from browsing import WHOLE, WIDER, new_tab, serving_on_one_loop
 from playwright.async_api import Browser
+
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -26,10 +29,13 @@ class Seen:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def walk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """What each page was like, by its path."""
+    """What each page was like, by its path; the clock stands still, and who asks to be let in goes on asking."""
     seen: dict[str, Seen] = {}
     directory = tmp_path_factory.mktemp("console")
-    async with serving_on_one_loop(directory) as serving, new_tab(browser, serving, reduced_motion="reduce") as tab:
+    async with (
+        serving_on_one_loop(directory, clock=Clock(time.time())) as serving,
+        new_tab(browser, serving, reduced_motion="reduce") as tab,
+    ):
         await tab.page.add_init_script(path=AXE)
         for path in WHOLE:
             width, height = WIDTHS[0]

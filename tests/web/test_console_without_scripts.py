@@ -32,7 +32,7 @@ async def test_a_list_is_filtered_by_its_button(tab: Tab) -> None:
     await tab.page.goto(f"{tab.console.url}/machines")
     await tab.page.fill("form.filters input[type=search]", "node-1")
     await tab.page.click("form.filters button")
-    await expect(tab.page.locator("p.summary")).to_have_text("9 of 14 machines")
+    await expect(tab.page.locator("p.summary")).to_have_text("9 of 15 machines")
 
 
 async def test_a_deployment_is_made_and_started(tab: Tab) -> None:
