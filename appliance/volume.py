@@ -180,10 +180,10 @@ def checked(new: NewVolume) -> NewVolume:
     return replace(new, size=rounded(new.size))
 
 
-def rounded(size: int) -> int:
+def rounded(size: int, field: str = "size") -> int:
     """Up to whole grains; raises Invalid ``volume-size`` outside of what a volume can have. Bytes."""
     if not 0 < size <= MOST:
-        raise Invalid("volume-size", f"a volume of {size} bytes cannot be", f"at least 1, at most {MOST}", "size")
+        raise Invalid("volume-size", f"a volume of {size} bytes cannot be", f"at least 1, at most {MOST}", field)
     return -(-size // GRAIN) * GRAIN
 
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
-from appliance.deployment import Deployment, Requirements, check_disk_wishes
+from appliance.deployment import Deployment, Requirements, check_disk_wishes, check_volume_wishes
 from appliance.errors import Conflict
 from appliance.events import Bus, Event
 from appliance.machine import check_length, check_name, check_tags
 from appliance.reconcile import audit
+from appliance.reconcile.choosing import pool_for_roots
 from appliance.reconcile.record import Tell, record
 from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments
 from appliance.store.store import Store
+from appliance.volume import rounded
 from appliance.wiping import check_method
 
 
@@ -30,6 +32,10 @@ class DeploymentChange:
     """All of them from the next deploy on."""
     wipe_on_release: bool | None = None
     wipe_method: str | None = None
+    pool: str | None = None
+    """Name or number of the pool that its next root volume is made in; empty takes the first that fits."""
+    root_size: int | None = None
+    """Bytes that its next root volume has at least; 0 has it chosen by the image."""
 
 
 class Changes:
@@ -64,8 +70,12 @@ class Changes:
         asked = replace(after.requirements, tags=check_tags(after.requirements.tags, "requirements.tags"))
         if change.wipe_method is not None:
             after = replace(after, wipe_method=check_method(change.wipe_method))
+        if change.pool is not None:
+            after = replace(after, pool=pool_for_roots(db, change.pool))
+        if change.root_size is not None:
+            after = replace(after, root_size=rounded(change.root_size, "root_size") if change.root_size else None)
         named = replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
-        return check_disk_wishes(named)
+        return check_volume_wishes(check_disk_wishes(named))
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""
@@ -135,5 +145,7 @@ def _changes(before: Deployment, after: Deployment) -> list[str]:
         "ssh_keys": "SSH keys",
         "wipe_on_release": "wipe on release",
         "wipe_method": "way to wipe",
+        "pool": "pool of its root volume",
+        "root_size": "size of its root volume",
     }
     return [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]

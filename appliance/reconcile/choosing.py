@@ -6,8 +6,9 @@ from appliance.delivery import check_image, on_volume
 from appliance.deployment import Deployment, DiskIdentity, choose_machine, choose_root, no_machine_fits
 from appliance.errors import Conflict
 from appliance.machine import Machine
-from appliance.root_volume import choose_pool
+from appliance.root_volume import check_pool, choose_pool
 from appliance.store import catalogue, deployments, fitting, machines, pools
+from appliance.volume import PoolId
 
 Choice = tuple[Machine, DiskIdentity | None]
 """The disk is None where the delivery needs none."""
@@ -39,3 +40,15 @@ def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Cho
             except Conflict:
                 continue  # two disks with one name, say; what is kept beside the documents does not tell
     raise no_machine_fits(", ".join(f"{count} {words}" for words, count in fitting.stopped_by(db, passed)))
+
+
+def pool_for_roots(db: sqlite3.Connection, key: str | None) -> PoolId | None:
+    """The number of the pool that a user chose for a root volume; None where none was chosen.
+
+    Raises NotFound ``pool-unknown``, Conflict ``pool-not-for-roots``.
+    """
+    if not key:
+        return None
+    found = pools.get(db, key)
+    check_pool(found)
+    return found.id

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from appliance.delivery import on_disk
+from appliance.delivery import on_disk, on_volume
 from appliance.deployment import Deployment, DiskIdentity, Wanted
 from appliance.errors import Conflict
 from appliance.machine import BUSY, TRANSITIONS, Machine, State, in_rescue
+from appliance.root_volume import RootVolume
 from appliance.workflow import Attempt
 
 
@@ -83,8 +84,10 @@ def consequences_of(
     machine: Machine | None,
     action: Action,
     choice: tuple[Machine, DiskIdentity | None] | None = None,
+    root: RootVolume | None = None,
 ) -> Consequences:
-    """``machine`` is the one it is on; ``choice`` what a start would take that has yet to find one."""
+    """``machine`` is the one it is on; ``choice`` what a start would take that has yet to find one; ``root`` the volume
+    that it has its system on."""
     refusal = _refusal(deployment, machine, action)
     if refusal:
         return Consequences(refused=refusal)
@@ -94,21 +97,18 @@ def consequences_of(
     match action:
         case Action.START if not deployment.current:
             # Its deploy failed, and a rescue has followed.
-            return _ending(deployment, machine, Action.REDEPLOY)
+            return _ending(deployment, machine, Action.REDEPLOY, root)
         case Action.RETRY if machine.failed_from is State.DEPLOYING and deployment.current:
             # All of it was written, and its system may have run ever since without a report.
-            return _ending(deployment, machine, Action.REDEPLOY)
+            return _ending(deployment, machine, Action.REDEPLOY, root)
         case Action.START:
             text = f"{deployment.name} boots again{_with_what(deployment)}."
         case Action.STOP:
-            kept = "its machine and disk stay reserved"
-            if not on_disk(deployment.delivery):
-                kept = "its machine stays reserved, and what it wrote, which is in memory, is lost"
-            text = f"{deployment.name} is shut down; {kept}."
+            text = f"{deployment.name} is shut down; {_kept(deployment)}."
         case Action.RETRY:
             text = f"What failed is tried again: {machine.failed_from} {deployment.name}."
         case Action.REDEPLOY | Action.RELEASE:
-            return _ending(deployment, machine, action)
+            return _ending(deployment, machine, action, root)
     return Consequences((text,), machine=machine.name)
 
 
@@ -152,17 +152,29 @@ def _start_refusal(deployment: Deployment, machine: Machine) -> str:
     return f"{deployment.name} is wanted running already" if deployment.wanted is Wanted.RUNNING else ""
 
 
+def _kept(deployment: Deployment) -> str:
+    """What a stop leaves."""
+    if on_disk(deployment.delivery):
+        return "its machine and disk stay reserved"
+    if on_volume(deployment.delivery):
+        return "its machine stays reserved, and its root volume stays as it is, exported to nobody"
+    return "its machine stays reserved, and what it wrote, which is in memory, is lost"
+
+
 def _with_what(deployment: Deployment) -> str:
     """What a start finds again."""
     if on_disk(deployment.delivery):
         return " from its disk, with its data"
+    if on_volume(deployment.delivery):
+        return " from its root volume, with its data"
     return " from its image, in memory; nothing is there of what it wrote before"
 
 
 def _taking(deployment: Deployment, machine: Machine, disk: DiskIdentity | None) -> Consequences:
     if disk is not None:
         return _overwriting(machine, disk)
-    text = f"{machine.name} runs {deployment.name} from its memory; its disks are not touched."
+    where = "a root volume of the appliance, which is made anew" if on_volume(deployment.delivery) else "its memory"
+    text = f"{machine.name} runs {deployment.name} from {where}; its disks are not touched."
     return Consequences((text,), machine=machine.name)
 
 
@@ -174,8 +186,10 @@ def _overwriting(machine: Machine, disk: DiskIdentity) -> Consequences:
     return Consequences((text,), word, machine=machine.name, disk=disk, destroys=True, content=disk.content)
 
 
-def _ending(deployment: Deployment, machine: Machine, action: Action) -> Consequences:
+def _ending(deployment: Deployment, machine: Machine, action: Action, root: RootVolume | None) -> Consequences:
     """What its deployment holds now comes to an end, on the disk or only for the appliance."""
+    if on_volume(deployment.delivery):
+        return _ending_on_volume(deployment, machine, action, root)
     if not on_disk(deployment.delivery):
         return _ending_in_memory(deployment, machine, action)
     disk = _held(deployment)
@@ -193,6 +207,22 @@ def _ending(deployment: Deployment, machine: Machine, action: Action) -> Consequ
         text = f"{deployment.name} is shut down and {machine.name} goes back to the fleet; what is on {on} stays there."
     lost = disk if destroys else None
     return Consequences((text,), deployment.name, machine=machine.name, disk=lost, destroys=destroys)
+
+
+def _ending_on_volume(
+    deployment: Deployment, machine: Machine, action: Action, root: RootVolume | None
+) -> Consequences:
+    name = deployment.name
+    lost = "it has no root volume yet"
+    if root is not None:
+        lost = f"its root volume {root.described}, is deleted: everything on it is lost"
+    if machine.state is State.BROKEN:
+        text = f"{name} is taken off {machine.name}, which is broken; {lost}."
+    elif action is Action.REDEPLOY:
+        text = f"{name} starts anew on {machine.name} from its image, as another computer; {lost}."
+    else:
+        text = f"{name} is shut down and {machine.name} goes back to the fleet; {lost}."
+    return Consequences((text,), name, machine=machine.name, destroys=root is not None)
 
 
 def _ending_in_memory(deployment: Deployment, machine: Machine, action: Action) -> Consequences:

@@ -1,15 +1,17 @@
 """Taking a deployment off a broken machine, which nobody asks any more, and which may run all the same.
 
-It may start elsewhere while the old system still runs. With a root on the machine's own disk that is two of one name;
-with a root on the network both write to it, and destroy it. So it is taken off once the machine is fenced: told to be
-off by its switch, and then seen to be off twice. That is what an order for off does (``power_order``), and the
-deployment goes in the transaction that stores its good end: whenever the daemon dies, it is on the machine or the
-machine is off. What a switch said some time ago is no proof: somebody may have pressed the button since.
+It may start elsewhere while the old system still runs: that is two of one name. So it is taken off once the machine is
+fenced: told to be off by its switch, and then seen to be off twice. That is what an order for off does
+(``power_order``), and the deployment goes in the transaction that stores its good end: whenever the daemon dies, it is
+on the machine or the machine is off. What a switch said some time ago is no proof: somebody may have pressed the button
+since. Where there is no such switch, a root volume is cut off: nobody gets it before its export has ended, which
+``root_volumes`` sees to, and the old system can write nothing more.
 """
 
 import sqlite3
 from dataclasses import replace
 
+from appliance.delivery import on_volume
 from appliance.deployment import Deployment, Wanted, detached
 from appliance.events import Event
 from appliance.machine import Machine, State
@@ -20,9 +22,6 @@ from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.record import Tell
 from appliance.store import deployments, roots
 from appliance.workflow import DeploymentId
-
-NETWORK_ROOTS = frozenset({"nfs", "iscsi", "aoe"})
-"""Deliveries whose root another computer can write to as well."""
 
 
 def can_fence(switch: Switch | None) -> bool:
@@ -45,9 +44,10 @@ def fenced(
             text = f"the power switch of {name} is at work ({order.action}); wait until that has ended, or cancel it"
             return replace(foreseen, refused=text)
         return replace(foreseen, texts=(*foreseen.texts, *_first_off(name, what, switch)))
-    if deployment.delivery in NETWORK_ROOTS:
-        text = f"{name} is not confirmed to be off, and may still write to the root of {what} over the network"
-        return replace(foreseen, refused=f"{text}; set up its power switch first")
+    if on_volume(deployment.delivery):
+        text = f"{name} is not confirmed to be off: the export of the root of {what} is ended at once, so that nothing "
+        rest = "more is written to it. What runs there may go on in memory, until somebody switches it off."
+        return replace(foreseen, texts=(*foreseen.texts, f"{text}{rest}"))
     text = f"{name} is not confirmed to be off: {what} may go on running there, until somebody switches it off."
     return replace(foreseen, texts=(*foreseen.texts, text))
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from appliance.delivery import on_disk
+from appliance.delivery import in_memory, on_volume
 from appliance.deployment import Deployment
 from appliance.machine import Machine, State
 from appliance.reconcile.consequences import Consequences, MachineAction, machine_refusal
@@ -45,7 +45,12 @@ def _break(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
     if deployment is None:
         return (never,)
     if deployment.installed is None:
-        return never, f"{deployment.name} is taken off it; what is on its disk stays as it is."
+        left = (
+            "what there is of its root volume is deleted"
+            if on_volume(deployment.delivery)
+            else ("what is on its disk stays as it is")
+        )
+        return never, f"{deployment.name} is taken off it; {left}."
     name = deployment.name
     return never, f"{name} is wanted stopped from then on; once the machine is mended, start {name} again."
 
@@ -56,8 +61,10 @@ def _rescue(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
         texts.insert(0, f"{deployment.name} is shut down if it runs.")
     if deployment is not None:
         texts.append(f"{deployment.name} is stopped then, and can be started again once the rescue has ended.")
-    if deployment is not None and not on_disk(deployment.delivery):
+    if deployment is not None and in_memory(deployment.delivery):
         texts.append("It runs from memory: what it wrote is lost.")
+    if deployment is not None and on_volume(deployment.delivery):
+        texts.append("Its root volume is kept, and exported to nobody meanwhile.")
     return tuple(texts)
 
 

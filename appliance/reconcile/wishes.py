@@ -16,6 +16,7 @@ from appliance.deployment import (
     Requirements,
     Wanted,
     check_disk_wishes,
+    check_volume_wishes,
     detached,
 )
 from appliance.errors import Conflict, Invalid
@@ -38,7 +39,7 @@ from appliance.reconcile.addresses import check_address, check_reservable, check
 from appliance.reconcile.audit import Subject
 from appliance.reconcile.breaking import lay_down
 from appliance.reconcile.cancelling import cancel
-from appliance.reconcile.choosing import Choice, choose
+from appliance.reconcile.choosing import Choice, choose, pool_for_roots
 from appliance.reconcile.consequences import (
     Action,
     Consequences,
@@ -60,9 +61,21 @@ from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER, asks
 from appliance.ssh_keys import check_lines
-from appliance.store import attempts, catalogue, deployments, leases, machines, network, power, roots, tokens
+from appliance.store import (
+    attempts,
+    catalogue,
+    deployments,
+    leases,
+    machines,
+    network,
+    power,
+    root_volumes,
+    roots,
+    tokens,
+)
 from appliance.store.store import Store
 from appliance.task import Task
+from appliance.volume import rounded
 from appliance.wiping import WipeMethod, check_method
 from appliance.workflow import DeploymentId
 
@@ -82,6 +95,10 @@ class NewDeployment:
     ssh_keys: tuple[str, ...] = ()
     wipe_on_release: bool = False
     wipe_method: str = WipeMethod.AUTOMATIC
+    pool: str | None = None
+    """Name or number of the pool that its root volume is made in; None takes the first that fits."""
+    root_size: int | None = None
+    """Bytes that its root volume has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +278,11 @@ class Wishes:
                 wanted_machine=machine.id if machine else None,
                 wanted_disk=new.disk or None,
                 machine_uuid=secrets.token_hex(16),
+                pool=pool_for_roots(db, new.pool),
+                root_size=None if new.root_size is None else rounded(new.root_size, "root_size"),
             )
             check_free(db, deployment.name, but=("machine", "deployment"))
-            stored = deployments.add(db, check_disk_wishes(deployment))
+            stored = deployments.add(db, check_volume_wishes(check_disk_wishes(deployment)))
             self._told(tell, stored, f"{by} created {stored.name}")
             self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored
@@ -329,7 +348,7 @@ class Wishes:
         choice = choose(db, deployment, self._clock() - OFFLINE_AFTER) if seeks else None
         if writes(deployment, machine, action):
             check_image(catalogue.image(db, deployment.image), deployment.delivery)
-        foreseen = consequences_of(deployment, machine, action, choice)
+        foreseen = consequences_of(deployment, machine, action, choice, root_volumes.of_deployment(db, deployment.id))
         if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
             switch, order = power.find(db, machine.id), power.open_order(db, machine.id)
             foreseen = fenced(foreseen, deployment, machine, switch, order)

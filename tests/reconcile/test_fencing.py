@@ -39,8 +39,11 @@ def test_what_can_be_switched_off_is_switched_off_first_whatever_it_said_before(
 
 
 @pytest.mark.parametrize("switch", [None, WAKES])
-def test_a_root_on_the_network_stays_where_nobody_can_confirm_it(switch):
-    assert "may still write" in fenced(FORESEEN, replace(WEB, delivery="nfs"), NODE, switch, None).refused
+def test_where_nobody_can_confirm_it_a_root_on_a_volume_is_cut_off(switch):
+    for delivery in ("nfs", "iscsi"):
+        told = fenced(FORESEEN, replace(WEB, delivery=delivery), NODE, switch, None)
+        assert (told.refused, told.confirm) == ("", "web-1")
+        assert "the export of the root of web-1 is ended at once" in told.texts[-1]
     on_disk = fenced(FORESEEN, WEB, NODE, switch, None)
     assert (on_disk.refused, on_disk.confirm) == ("", "web-1")
     assert "may go on running there" in on_disk.texts[-1]
