@@ -34,8 +34,18 @@ _ISO_AT = 32768
 class _Partition:
     kind: str
     """Type: a UUID, or the number in an MBR as ``ef``."""
+    start: int
     end: int
     """Bytes from the beginning of the disk."""
+
+
+def partitions_of(head: bytes) -> list[tuple[int, int]]:
+    """Where the partitions of a disk begin and end, in bytes, in the order of its table; none where it has none.
+
+    Those within an extended partition are not looked for.
+    """
+    gpt = _gpt(head, sector_size_of(head) or 512)
+    return [(each.start, each.end) for each in (_mbr(head) if gpt is None else gpt)]
 
 
 def found_in(head: bytes, size: int, format_: str = "raw") -> Found:
@@ -93,8 +103,8 @@ def _gpt(head: bytes, sector: int) -> list[_Partition] | None:
 
 
 def _entry(entries: bytes, at: int, sector: int) -> _Partition | None:
-    kind, _, _, last, _, _ = _ENTRY.unpack_from(entries, at)
-    return _Partition(str(UUID(bytes_le=kind)), (last + 1) * sector) if any(kind) else None
+    kind, _, first, last, _, _ = _ENTRY.unpack_from(entries, at)
+    return _Partition(str(UUID(bytes_le=kind)), first * sector, (last + 1) * sector) if any(kind) else None
 
 
 def _mbr(head: bytes) -> list[_Partition]:
@@ -107,4 +117,4 @@ def _mbr(head: bytes) -> list[_Partition]:
     used = [(kind, start, length) for _, _, kind, _, start, length in entries if kind]
     if any(not length for _, _, length in used) or any(kind == _PROTECTIVE for kind, _, _ in used):
         return []
-    return [_Partition(f"{kind:02x}", (start + length) * 512) for kind, start, length in used]
+    return [_Partition(f"{kind:02x}", start * 512, (start + length) * 512) for kind, start, length in used]

@@ -3,6 +3,7 @@
 Whoever unpacks it later does so as root. Names that would lead out of the directory are refused here already.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -89,7 +90,60 @@ def needs_of(stream: Limited) -> Needs:
 
 
 def _walked(stream: Limited) -> _Known:
-    known, words = _Known(), dict[str, str]()
+    known = _Known()
+    for entry, words in _entries(stream, known):
+        _count(entry, words, known)
+        _take(stream, entry, known)
+    if not known.tops & _ROOT:
+        text = "this archive holds no root file system: it has none of usr, etc, bin and sbin at its top"
+        raise unreadable(text, "pack it from inside: tar -C ROOT --numeric-owner -c .")
+    return known
+
+
+class Member:
+    """A file in an archive, to be read before the next one is asked for; or a symbolic link."""
+
+    def __init__(self, path: str, size: int, target: str, stream: Limited) -> None:
+        self.path = path
+        """Within the archive, without ``./``."""
+        self.size = size
+        """Bytes."""
+        self.target = target
+        """Where a link leads; empty for a file."""
+        self._stream, self.left = stream, size
+
+    def read(self, count: int) -> bytes:
+        """At most so many bytes; none at its end. Raises Invalid where the archive ends before."""
+        octets = self._stream.read(min(count, self.left)) if self.left else b""
+        if self.left and count and not octets:
+            raise unreadable("the archive ends too early")
+        self.left -= len(octets)
+        return octets
+
+
+def members(stream: Limited) -> Iterator[Member]:
+    """Its files and symbolic links, one after the other; sparse files and hard links are left out.
+
+    Raises Invalid as ``found_in`` does, but for what is no root file system.
+    """
+    known = _Known()
+    for entry, words in _entries(stream, known):
+        path = _checked(entry, known)
+        if entry.kind == _SYMLINK:
+            yield Member(path, 0, entry.target, stream)
+        plain = not entry.sparse and entry.kind != "S" and not any(key.startswith("GNU.sparse.") for key in words)
+        _skip_sparse(stream, entry)
+        if entry.kind in _FILES:
+            member = Member(path, entry.size, "", stream)
+            if plain:
+                yield member
+            stream.skip(member.left)
+            _pad(stream, entry.size)
+
+
+def _entries(stream: Limited, known: _Known) -> Iterator[tuple[_Entry, dict[str, str]]]:
+    """Each entry as the headers before it say, and what they said; behind each, its content has to be read."""
+    words = dict[str, str]()
     while (entry := _entry(stream)) is not None:
         known.entries += 1
         if known.entries > MOST_ENTRIES:
@@ -97,13 +151,8 @@ def _walked(stream: Limited) -> _Known:
         if entry.kind in _WORDS:
             words = words | _said(stream, entry) if entry.kind != "g" else _passed(stream, entry, words)
             continue
-        _count(_with(entry, words), words, known)
-        _take(stream, _with(entry, words), known)
+        yield _with(entry, words), words
         words = {}
-    if not known.tops & _ROOT:
-        text = "this archive holds no root file system: it has none of usr, etc, bin and sbin at its top"
-        raise unreadable(text, "pack it from inside: tar -C ROOT --numeric-owner -c .")
-    return known
 
 
 def _entry(stream: Limited) -> _Entry | None:
@@ -183,8 +232,7 @@ def _with(entry: _Entry, words: dict[str, str]) -> _Entry:
 
 def _take(stream: Limited, entry: _Entry, known: _Known) -> None:
     path = _checked(entry, known)
-    while entry.sparse:
-        entry.sparse = bool(stream.exactly(BLOCK)[504])
+    _skip_sparse(stream, entry)
     if entry.kind not in _FILES:
         # What an entry of another kind says of its size is no content (POSIX.1-2017 pax, ustar: size).
         return
@@ -193,6 +241,11 @@ def _take(stream: Limited, entry: _Entry, known: _Known) -> None:
     stream.skip(entry.size - len(content))
     _pad(stream, entry.size)
     known.size += entry.size
+
+
+def _skip_sparse(stream: Limited, entry: _Entry) -> None:
+    while entry.sparse:
+        entry.sparse = bool(stream.exactly(BLOCK)[504])
 
 
 def _count(entry: _Entry, words: dict[str, str], known: _Known) -> None:
