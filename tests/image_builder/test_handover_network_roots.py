@@ -16,6 +16,7 @@ TARGET = "iqn.2026-11.test.lab:0123456789abcdef"
 INITIATOR = "iqn.2026-11.test.lab:machine-web1"
 UUID = "33333333-0000-4000-8000-000000000001"
 SESSION = "sys/class/iscsi_session/session1"
+NETWORKD = "systemd-networkd.service"
 DISK = f"{SESSION}/device/target0:0:0/0:0:0:1/block/sda"
 
 
@@ -61,6 +62,9 @@ def with_disk(bench: Bench) -> Bench:
     says(bench, "blkid", f'case "$*" in *UUID*sdb) echo {UUID} ;; *UUID*sda1) echo {UUID} ;; *TYPE*) echo ext4 ;; esac')
     for name in ("sda", "sda1", "sdb"):
         bench.put(f"dev/{name}", "")
+    wants = bench.root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (wants / NETWORKD).symlink_to(f"/usr/lib/systemd/system/{NETWORKD}")
     return bench
 
 

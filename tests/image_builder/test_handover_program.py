@@ -216,6 +216,53 @@ def test_too_little_memory_is_told_before_anything_is_fetched(bench):
     assert any(f"/boot/trouble/{MAC}/51" in said for _, said in ended.asked)
 
 
+WAITS = """
+echo . >>"$QRM_AT/slept"
+[ "$(wc -l <"$QRM_AT/slept")" -lt 6 ] || echo "MemAvailable: 2097152 kB" >"$QRM_AT/proc/meminfo"
+"""
+
+
+def test_too_little_memory_does_not_restart_a_machine_for_ever(bench):
+    bench.appliance(ram())
+    bench.answer(f"{SERVER}/boot/trouble/{MAC}/51", b"# noted\n")
+    bench.memory(100 << 20)
+    bench.program("sleep", (bench.at / "programs/mount").read_text() + WAITS)
+    ended = bench.run()
+    assert (ended.status, ended.errors) == (REACHED, "")
+    pauses = [line for line in ended.told if line.startswith("sleep")]
+    assert pauses == [f"sleep <{seconds}>" for seconds in (60, 120, 240, 480, 600, 600)]
+    trades = [said for _, said in ended.asked if "/control/v1/root" in said]
+    assert len(trades) == 7
+    assert sum("/boot/trouble/" in said for _, said in ended.asked) == 1, "it is told once"
+    assert ended.screen.count("100 MiB are free") == 1
+    assert "now:       it asks again in 10 min what it is to run" in ended.screen
+
+
+def test_what_is_wanted_of_a_machine_with_too_little_memory_may_change(bench):
+    bench.appliance(ram())
+    given = {"server": "10.77.0.1", "path": "/0123456789abcdef", "read_only": False, "overlay": False}
+    other = {**ram(), "delivery": "nfs", "ram": None, "nfs": given, "hostname": "web2"}
+    bench.answer(f"{CONTROL}/control/v1/root", json.dumps(other).encode())
+    bench.memory(100 << 20)
+    bench.put("proc/mounts", "")
+    bench.program("unshare", (bench.at / "programs/mount").read_text())
+    ended = bench.run()
+    assert (ended.status, ended.errors) == (REACHED, "")
+    assert any("<10.77.0.1:/0123456789abcdef>" in line for line in ended.told)
+    assert (bench.at / "proc/sys/kernel/hostname").read_text() == "web2"
+
+
+def test_the_appliance_hears_what_it_restarts_for(bench):
+    """Else it would take the restart for a kexec that failed."""
+    bench.given(ram())
+    bench.answer(f"{SERVER}/images/1/content", b"", 403)
+    ended = bench.run()
+    assert ended.status == RESTARTED
+    assert next(said for _, said in ended.asked if "/boot/trouble/" in said).startswith(
+        f'url = "{SERVER}/boot/trouble/{MAC}/43"'
+    )
+
+
 HOSTILE = "x\"; reboot; $(reboot) `reboot` '\n\\"
 
 

@@ -66,8 +66,8 @@ bring_up() {
 }
 
 leave_network() {
-    # A root in memory needs no card. That of another root stays as it is, and its lease is renewed: by systemd-networkd where
-    # the image starts that (keep_network has told it), else by a client that outlives this initrd.
+    # A root in memory needs no card. That of another root stays as it is, and its lease is renewed: by systemd-networkd
+    # where the image starts that (keep_network has told it), else by a client that outlives this initrd.
     if [ -f "$run/udhcpc.pid" ]; then
         kill "$(cat "$run/udhcpc.pid")" 2>/dev/null
         rm -f "$run/udhcpc.pid"
@@ -90,14 +90,14 @@ starts_networkd() {
 }
 
 keep_names() {
-    # The name servers of the lease, for images whose own client would have noted them: it leaves this card alone. A link in
-    # the place of the file is for others to follow.
+    # The name servers of the lease, for images whose own client would have noted them: it leaves this card alone. A link
+    # in the place of the file is for others to follow.
     names=$at/run/resolv.conf
     [ -s "$names" ] || return 0
     servers=$(sed -n 's/^nameserver //p' "$names" | tr '\n' ' ')
     keep systemd/resolved.conf.d/90-qrm-root.conf "[Resolve]" "DNS=${servers% }"
     if [ ! -L "$root/etc/resolv.conf" ] && [ ! -L "$root/etc" ]; then
-        (umask 022 && cat "$names" >"$root/etc/.qrm-resolv.conf") &&
-            mv -f "$root/etc/.qrm-resolv.conf" "$root/etc/resolv.conf"
+        new=$(mktemp "$root/etc/.qrm-XXXXXX") && cat "$names" >"$new" && chmod 644 "$new" &&
+            mv -f "$new" "$root/etc/resolv.conf"
     fi
 }
