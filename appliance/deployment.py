@@ -127,14 +127,15 @@ class Deployment:
 def check_disk_wishes(deployment: Deployment) -> Deployment:
     """Raises Invalid ``disk-unused`` for what is asked of a disk where the delivery touches none."""
     asked = {
-        "disk": deployment.wanted_disk,
-        "requirements.disk_bytes": deployment.requirements.disk_bytes,
-        "wipe_on_release": deployment.wipe_on_release,
+        ("disk", "none can be chosen"): deployment.wanted_disk,
+        ("requirements.disk_bytes", "it needs none of any size"): deployment.requirements.disk_bytes,
+        ("wipe_on_release", "there is none to wipe"): deployment.wipe_on_release,
     }
-    field_name = next((name for name, value in asked.items() if value), None)
-    if field_name is not None and not on_disk(deployment.delivery):
-        text = f"delivery {deployment.delivery} touches no disk of the machine: there is nothing to choose or to wipe"
-        raise Invalid("disk-unused", text, "leave it out, or choose delivery disk", field_name)
+    unused = next((words for words, value in asked.items() if value), None)
+    if unused is not None and not on_disk(deployment.delivery):
+        name, why = unused
+        text = f"delivery {deployment.delivery} touches no disk of the machine: {why}"
+        raise Invalid("disk-unused", text, "leave it out, or choose delivery disk", name)
     return deployment
 
 

@@ -456,7 +456,7 @@ _REQUIREMENTS = {
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
 """What forms of pools and volumes take from one file, each some of it."""
-_DEPLOYMENT = "deployment_requirements.html deployment_access.html deployment_wipe.html"
+_DEPLOYMENT = "deployment_requirements.html deployment_disk_size.html deployment_access.html deployment_wipe.html"
 
 FORMS = (
     Form(

@@ -73,7 +73,7 @@ def requirement_options(command: F) -> F:
             "--disk-size",
             type=Size("GB"),
             metavar="SIZE",
-            help="A disk of at least this size, such as 500GB or 1.5TB; a number alone counts GB; or any.",
+            help="For delivery disk: one of at least this size, such as 500GB or 1.5TB (a number counts GB); or any.",
         ),
         click.option("--firmware", type=firmware, help="Only machines with this firmware."),
         click.option(

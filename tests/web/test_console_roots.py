@@ -55,7 +55,11 @@ async def test_a_form_for_memory_says_nothing_of_disks(fleet: Visitor) -> None:
     assert "no disk is touched" in said(page)
     assert 'name="disk"' not in page
     assert 'name="wipe"' not in page
-    assert 'name="disk"' in await fleet.get("/deployments/new?image=debian-13")
+    assert 'name="disk_size"' not in page
+    for more in ("", "&delivery=pigeon"):
+        page = await fleet.get(f"/deployments/new?image=debian-13{more}")
+        assert 'name="disk"' in page
+        assert 'name="disk_size"' in page
     form = {"name": "kiosk-2", "image": "live-13", "delivery": "ram"}
     foreseen = await fleet.post("/deployments/new", data=form)
     assert "its disks are not touched" in said(await fleet.get(foreseen))
@@ -64,16 +68,34 @@ async def test_a_form_for_memory_says_nothing_of_disks(fleet: Visitor) -> None:
     assert "Disk" not in page
     page = await fleet.post("/deployments/new", 422, form | {"name": "kiosk-3", "delivery": "pigeon"})
     assert "delivery &#39;pigeon&#39; is not available" in page
-    assert 'name="disk"' in await fleet.get("/deployments/new?image=debian-13&delivery=pigeon")
+
+
+async def test_what_was_asked_of_a_disk_that_no_one_touches_is_said_and_gone(fleet: Visitor) -> None:
+    """Without scripts a size may stand in the form when memory is chosen."""
+    form = {"name": "kiosk-3", "image": "live-13", "delivery": "ram", "disk_size": "500"}
+    page = await fleet.post("/deployments/new", 422, form)
+    assert "delivery ram touches no disk of the machine: it needs none of any size" in said(page)
+    assert 'name="disk_size"' not in page
+    assert 'name="disk_size"' not in await fleet.get("/deployments/kiosk-1/edit")
+    page = await fleet.post(
+        "/deployments/kiosk-1/edit", 422, {"name": "kiosk-1", "image": "live-13", "disk_size": "500"}
+    )
+    assert "touches no disk of the machine" in said(page)
+    assert 'name="disk_size"' not in page
+    assert 'name="disk_size"' in await fleet.get("/deployments/web-1/edit")
 
 
 async def test_an_image_offers_what_can_be_done_with_it(fleet: Visitor) -> None:
     page = await fleet.get("/images/live-13")
     assert "/deployments/new?image=live-13&amp;delivery=ram" in page or "image=live-13&delivery=ram" in page
     assert "Deployed into memory" in said(page)
+    assert "Size 400 MB of files" in said(page)
+    assert "Sector size" not in page
     assert "Not to a disk it is a root file system (squashfs)" in said(page)
     page = await fleet.get("/images/debian-13")
     assert "Deployed to a disk" in said(page)
+    assert "Size 2.1 GB on disk" in said(page)
+    assert "Sector size 512 bytes" in said(page)
     assert "/deployments/new?image=debian-13" in page
 
 

@@ -89,7 +89,7 @@ async def create(request: web.Request) -> web.Response:
             made = await request.app[SERVICES].wishes.create_deployment(new, who(request))
             return see_other(f"/deployments/{made.id}/start")
         except (Invalid, NotFound, Conflict) as error:
-            form.errors[_field_of(error)] = error
+            form.errors[field_of(error)] = error
     return await _page(request, form, status=422)
 
 
@@ -97,9 +97,12 @@ _TYPED_IN = {"requirements.disk_bytes": "disk_size", "wipe_on_release": "wipe"}
 """Where what the API calls so is typed."""
 
 
-def _field_of(error: ApplianceError) -> str:
+def field_of(error: ApplianceError) -> str:
+    """The field that an error stands beside; ``form`` where there is none: what only a disk has is not shown then."""
     if error.code == "machine-unknown":
         return "machine"
+    if error.code == "disk-unused":
+        return "form"
     return _TYPED_IN.get(error.field, error.field) or "form"
 
 

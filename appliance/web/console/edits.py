@@ -10,6 +10,7 @@ from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.views import deployment_view
 from appliance.store import catalogue
+from appliance.web.console.deployment_form import field_of
 from appliance.web.console.deployment_values import Typed, keys_of, requirements, stored, typed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
@@ -30,6 +31,7 @@ async def edit_deployment(request: web.Request) -> web.Response:
 async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
     store = request.app[SERVICES].store
     view = await deployment_view(store, request.match_info["key"])
+    form.values["delivery"] = view.deployment.delivery
     shows: dict[str, Any] = {"deployment": view.deployment, "images": await store.read(catalogue.images)}
     return render(request, "deployment_edit.html", status=422 if form.errors else 200, form=form, **shows)
 
@@ -52,7 +54,7 @@ async def save_deployment(request: web.Request) -> web.Response:
             made = await _changes(request).deployment(request.match_info["key"], change, who(request))
             return see_other(f"/deployments/{made.id}")
         except (Invalid, Conflict) as error:
-            form.errors[error.field or "form"] = error
+            form.errors[field_of(error)] = error
         except NotFound as error:
             if error.field != "image":
                 raise

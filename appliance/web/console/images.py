@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.catalogue import Image
+from appliance.catalogue import DISKS, Image
 from appliance.delivery import DELIVERIES, obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.intake import ImageWish
@@ -62,7 +62,7 @@ async def show(request: web.Request) -> web.Response:
     users = (await _users(request)).get(image.id, [])
     obstacles = {delivery: obstacle(image, delivery) for delivery in DELIVERIES}
     lacks = request.app[SERVICES].imports.lacks
-    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacles=obstacles)
+    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacles=obstacles, disks=DISKS)
 
 
 async def form(request: web.Request) -> web.Response:

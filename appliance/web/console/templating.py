@@ -20,6 +20,7 @@ FILTERS = (
     content_in_words,
     words.memory,
     words.disk_size,
+    words.content_size,
     words.percent,
     words.span,
     words.running_time,

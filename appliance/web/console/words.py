@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from appliance.catalogue import DISKS, Image
 from appliance.machine import BUSY, State
 from appliance.task import share_done, weights_of
 from appliance.web.console.glossary import STATES
@@ -60,6 +61,11 @@ def memory(count: int | None) -> str:
 def disk_size(count: int | None) -> str:
     """Bytes of a disk or file, in the decimal units that its label uses: ``480 GB``."""
     return _scaled(count, 1000, DECIMAL)
+
+
+def content_size(image: Image) -> str:
+    """Bytes of what is in an image, and of what: only a disk's content fills a disk."""
+    return f"{disk_size(image.size)} {'on disk' if image.format in DISKS else 'of files'}"
 
 
 def _scaled(count: int | None, base: int, units: tuple[str, ...]) -> str:
