@@ -32,6 +32,8 @@ from appliance.privileged.verbs.nfs_exports import NfsGrant, NfsRevoke
 
 TYPES: dict[str, tuple[str, ...]] = {"ext4": (), "xfs": ("nouuid",)}
 """What is mounted, with its own options: a clone of an XFS has the UUID of what it was cloned from."""
+GROWS = "ext4"
+"""What fills its volume once it is mounted: a clone may be larger than what it was cloned from."""
 _OPTIONS = ("nosuid", "nodev", "noexec")
 """Nothing on it is for the appliance itself."""
 ATTEMPTS = 3
@@ -51,6 +53,8 @@ async def grant(verb: NfsGrant, on: Computer, tell: Tell) -> Granted:
     _make_rooms(on, place)
     if key not in mounted_below(on, nfs_table.room(on)):
         await _mount(on, verb, volume, place)
+    if volume.file_system == GROWS and not verb.read_only:
+        await _grow(on, volume)
     await nfs_table.add(on, place, nfs_options(key, verb.read_only))
     if verb.serve:
         await nfs_server.serve(on, verb.server)
@@ -96,6 +100,11 @@ async def _mount(on: Computer, verb: NfsGrant, volume: Held, place: Path) -> Non
     options = ",".join(("ro" if verb.read_only else "rw", *_OPTIONS, *TYPES[volume.file_system]))
     words = ["--quiet", "--collect", "--fsck=no", f"--type={volume.file_system}", f"--options={options}"]
     await on.run(["systemd-mount", *words, volume.device, str(place)], 120.0)
+
+
+async def _grow(on: Computer, volume: Held) -> None:
+    """Nothing where it fills the volume. By PID 1, as the mount: the kernel itself does it, while it is mounted."""
+    await on.run(["systemd-run", "--quiet", "--wait", "--collect", "resize2fs", volume.device], 120.0)
 
 
 async def revoke(verb: NfsRevoke, on: Computer, tell: Tell) -> Revoked:

@@ -95,6 +95,8 @@ class PaperNfs:
         (self.kernel / "clients").mkdir(parents=True)
         (roots.proc / "self").mkdir()
         self.mounts: dict[str, tuple[str, bool]] = {}
+        self.grown: set[str] = set()
+        """Devices whose file systems fill them."""
         self.listeners: list[str] = []
         self.held: dict[str, int] = {}
         """By place: how many attempts to unmount fail, whatever is done."""
@@ -124,6 +126,12 @@ class PaperNfs:
         assert argv[-1] not in self.mounts, "mounted twice"
         self.mounts[argv[-1]] = (argv[-2], "ro" in options)
         self.write()
+        return ""
+
+    def grow(self, argv: Sequence[str]) -> str:
+        """resize2fs, of what is mounted."""
+        assert any(device == argv[-1] for device, _ in self.mounts.values())
+        self.grown.add(argv[-1])
         return ""
 
     def unmount(self, argv: Sequence[str]) -> str:
@@ -303,6 +311,8 @@ class PaperExporter:
                 return self.nfs.control(argv)
             case ["systemctl", "start", *_]:
                 return str(self.steps(lambda: (self.roots.sys / "kernel/config/target/iscsi").mkdir(parents=True)))
+        if "resize2fs" in argv:
+            return "" if argv[-1] in self.nfs.grown else str(self.steps(lambda: self.nfs.grow(argv)))
         acts: dict[str, Callable[[Sequence[str]], str]] = {
             "lvchange": self.volumes.change,
             "systemd-mount": self.nfs.mount,

@@ -79,6 +79,17 @@ async def test_a_volume_is_mounted_exported_and_served_to_one_address(box):
     assert room(box.on).stat().st_mode & 0o777 == 0o700
 
 
+async def test_a_file_system_fills_its_volume_once_it_is_mounted_and_before_it_is_exported(box, tmp_path):
+    await grant(box)
+    ran = [argv[0] if "resize2fs" not in argv else "resize2fs" for argv in box.ran]
+    assert ran.index("systemd-mount") < ran.index("resize2fs") < ran.index("exportfs")
+    assert box.nfs.grown == {f"/dev/mapper/qrm-v--{ROOT}"}
+    read_only = PaperExporter(tmp_path / "golden")
+    read_only.volume(ROOT, EXT4)
+    await nfs_exports.grant(wanted(read_only=True), read_only.on, quiet)
+    assert not read_only.nfs.grown
+
+
 async def test_the_same_again_changes_nothing(box):
     await grant(box)
     before = box.steps.done
@@ -156,7 +167,7 @@ async def test_a_grant_that_is_cut_off_anywhere_is_finished_or_taken_back(tmp_pa
     whole = PaperExporter(tmp_path / "whole")
     whole.volume(ROOT, EXT4)
     await nfs_exports.grant(wanted(), whole.on, quiet)
-    assert whole.steps.done == 4
+    assert whole.steps.done == 5
     for at in range(1, whole.steps.done + 1):
         for ending in ("again", "back"):
             box = PaperExporter(tmp_path / f"{at}-{after}-{ending}")
