@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from appliance.accounts import Asker
+from appliance.catalogue import ImageId
 from appliance.errors import Invalid
 from appliance.task import TaskId
 from appliance.volume import PoolId, PoolKind, VolumeId, check_name
@@ -38,13 +39,15 @@ class Deed(StrEnum):
     GROW = "volume.grow"
     SNAPSHOT = "volume.snapshot"
     CLONE = "volume.clone"
+    FILL = "volume.fill"
+    """A golden volume is made of an image."""
     ROLL_BACK = "volume.roll-back"
     RENAME = "volume.rename"
     DELETE = "volume.delete"
 
 
 OF_POOLS = frozenset({Deed.MAKE, Deed.ADOPT, Deed.EXTEND, Deed.RETIRE, Deed.EXAMINE, Deed.REPAIR})
-MAKING = frozenset({Deed.CREATE, Deed.SNAPSHOT, Deed.CLONE})
+MAKING = frozenset({Deed.CREATE, Deed.SNAPSHOT, Deed.CLONE, Deed.FILL})
 """Those that make a volume."""
 _LONG = {
     PoolKind.LVM_THICK: MAKING | {Deed.GROW, Deed.ROLL_BACK},
@@ -54,7 +57,7 @@ _LONG = {
 
 def is_long(kind: PoolKind, deed: Deed) -> bool:
     """Whether it may take as long as copying a disk does; all others are done at once."""
-    return deed in OF_POOLS or deed in _LONG.get(kind, frozenset())
+    return deed in OF_POOLS or deed is Deed.FILL or deed in _LONG.get(kind, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,24 @@ class KnownVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class GoldenVolume:
+    """A volume that holds the files of an image, in a file system that we have made."""
+
+    volume: VolumeId
+    pool: PoolId
+    image: ImageId
+    sha256: str
+    """Of the image's content that it was made of."""
+    fs_uuid: str
+    size: int
+    """Bytes of its file system."""
+    name: str = ""
+    """Of the volume."""
+    golden: bool = True
+    """It is not deleted before somebody says that it is golden no longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolPart:
     """A disk or a partition that becomes part of a pool."""
 
@@ -126,6 +147,8 @@ class Work:
     use: Use = Use.USER
     of: str = ""
     golden: bool = False
+    sha256: str = ""
+    """Of the content of the image that it is filled with."""
     parts: tuple[PoolPart, ...] = ()
     reason: str = ""
     """Why it was asked for, where that was said."""

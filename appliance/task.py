@@ -250,6 +250,7 @@ STORAGE = {
     "volume.create": _REMOVED,
     "volume.snapshot": _REMOVED,
     "volume.clone": _REMOVED,
+    "volume.fill": _REMOVED,
     "volume.roll-back": Prospect(True, "The volume stays as it is, or holds what its snapshot has kept; never half."),
     "volume.grow": _TO_ITS_END,
     "pool.make": _TO_ITS_END,

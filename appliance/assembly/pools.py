@@ -30,7 +30,7 @@ class Storage:
 
         self._needed.set()
         on = self._on
-        return pool_parts(on.store, on.bus, on.clock, Surroundings(Privileged(), on.clock))
+        return pool_parts(on.store, on.bus, on.clock, Surroundings(Privileged(), on.clock, state=on.state))
 
     def loops(self) -> dict[str, Run]:
         """Both rest until they are needed."""

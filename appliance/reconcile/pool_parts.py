@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.events import Bus
+from appliance.reconcile.goldens import Goldens
 from appliance.reconcile.pool_asking import Asking
 from appliance.reconcile.pool_offer import PoolOffer
 from appliance.reconcile.pool_rooms import Rooms
@@ -11,7 +12,7 @@ from appliance.reconcile.pool_views import PoolViews
 from appliance.reconcile.pool_watch import PoolWatch
 from appliance.reconcile.pool_wishes import Pools
 from appliance.reconcile.pool_work import PoolWork
-from appliance.reconcile.volume_wishes import Volumes
+from appliance.reconcile.volume_wishes import Volumes, new_id
 from appliance.storage.build import Surroundings
 from appliance.store.store import Store
 
@@ -25,6 +26,7 @@ class PoolParts:
     offer: PoolOffer
     pools: Pools
     volumes: Volumes
+    goldens: Goldens
     work: PoolWork
     watch: PoolWatch
 
@@ -40,6 +42,7 @@ def pool_parts(store: Store, bus: Bus, clock: Callable[[], float], on: Surroundi
         offer=PoolOffer(store, rooms),
         pools=Pools(asking, views, rooms),
         volumes=Volumes(asking, views),
+        goldens=Goldens(store, bus, clock, rooms, asking, new_id),
         work=work,
         watch=PoolWatch(store, bus, clock, rooms, work),
     )

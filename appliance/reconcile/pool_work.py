@@ -8,24 +8,29 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
+from appliance.filesystem.ext4 import KIND
 from appliance.pool import MAKING, OF_POOLS, Deed, KnownPool, Work
+from appliance.reconcile.fillings import Fillings
 from appliance.reconcile.pool_deeds import PoolDeeds
 from appliance.reconcile.pool_rooms import Rooms
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.volume_deeds import ended, seen_before, told_of
-from appliance.storage.driver import Hears, PoolDriver, unheard
+from appliance.storage.driver import Hears, PoolDriver, partly, unheard
 from appliance.store import pools
 from appliance.store.store import Store
-from appliance.volume import NewVolume, VolumeId
+from appliance.volume import NewVolume, Volume, VolumeId
 
 log = logging.getLogger(__name__)
 
 Result = dict[str, Any]
+MADE = 0.7
+"""Which share of filling a volume it is to make what it is to hold."""
 
 
 class PoolWork:
@@ -33,7 +38,7 @@ class PoolWork:
 
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], rooms: Rooms) -> None:
         self._store, self._bus, self._clock, self._rooms = store, bus, clock, rooms
-        self._deeds = PoolDeeds(store, bus, clock, rooms)
+        self._deeds, self._fillings = PoolDeeds(store, bus, clock, rooms), Fillings(store, rooms.on.state)
         self._asked: asyncio.Queue[Work] = asyncio.Queue()
         self._outcomes: dict[int, asyncio.Future[Result]] = {}
 
@@ -86,6 +91,8 @@ class PoolWork:
         try:
             if work.deed in OF_POOLS:
                 return await self._deeds.carry_out(pool, work, hears)
+            if work.deed is Deed.FILL:
+                return await self._fill(pool, work, hears)
             async with self._rooms.held(pool, hears) as found:
                 return await self._change(pool, found, work)
         except Exception as error:
@@ -97,9 +104,36 @@ class PoolWork:
             return _result(work)
         before = await seen_before(on, work)
         await _apply(on, work)
+        return await self._done(pool, work, before)
+
+    async def _done(self, pool: KnownPool, work: Work, before: dict[str, Volume]) -> Result:
         now = self._clock()
         await record(self._store, self._bus, lambda db, tell: ended(db, tell, pool, work, before, now))
         return _result(work)
+
+    async def _fill(self, pool: KnownPool, work: Work, hears: Hears) -> Result:
+        """What it is to hold is made first, and nobody has to wait for the pool meanwhile."""
+        present = await self._store.read(lambda db: pools.work(db, work.id))
+        if present is None:
+            return _result(work)
+        if await self._is_filled(pool, present):
+            self._fillings.forget(present)
+            return await self._done(pool, present, {})
+        async with self._fillings.made(present, partly(hears, 0.0, MADE)) as filling:
+            sized = replace(present, size=filling.size)  # noted: what is made again is as large
+            await self._store.write(lambda db: pools.put_work(db, sized))
+            async with self._rooms.held(pool, partly(hears, MADE, 1.0)) as on:
+                assert work.volume is not None, "it is made for one"
+                await on.fill(_new(sized, work.volume), filling.path, KIND)
+                return await self._done(pool, sized, {})
+
+    async def _is_filled(self, pool: KnownPool, work: Work) -> bool:
+        """An earlier daemon had come so far."""
+        if not work.size or work.volume is None:
+            return False
+        async with self._rooms.held(pool) as on:
+            found = (await on.look()).volume(work.volume)
+        return found is not None and not found.trouble
 
     async def _fail(self, pool: KnownPool, work: Work, error: Exception, waited: bool) -> None:
         """What is half made goes at once, where that can be done; else at the next look at the pool."""
@@ -117,6 +151,7 @@ class PoolWork:
         pool = await self._store.read(lambda db: pools.find(db, work.pool))
         if pool is None or open_still is None:
             return False
+        self._fillings.forget(work)
         if work.deed not in OF_POOLS:
             with Surviving(log, f"{pool.name} is mended later"):
                 await self._rooms.mend(pool)

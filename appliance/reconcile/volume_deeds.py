@@ -1,21 +1,26 @@
 """What is noted and told once a volume was changed: what is kept of it, the audit log, the event with its reason."""
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from appliance.catalogue import ImageId
+from appliance.errors import NotFound
 from appliance.events import Event
-from appliance.pool import MAKING, Deed, KnownPool, KnownVolume, Work
+from appliance.filesystem.ext4 import uuid_for
+from appliance.pool import MAKING, Deed, GoldenVolume, KnownPool, KnownVolume, Work
 from appliance.reconcile import audit
 from appliance.reconcile.record import Tell
 from appliance.storage.driver import PoolDriver
-from appliance.store import pools
+from appliance.store import catalogue, goldens, pools
 from appliance.volume import Volume
 
 _DONE = {
     Deed.CREATE: "{by} made the volume {name} in {pool}",
     Deed.SNAPSHOT: "{by} made the snapshot {name} of {source} in {pool}",
     Deed.CLONE: "{by} cloned {source} as {name} in {pool}",
+    Deed.FILL: "{by} made the golden volume {name} of image {source} in {pool}",
     Deed.GROW: "{by} grew {was} in {pool}",
     Deed.ROLL_BACK: "{by} rolled {was} in {pool} back to {source}",
     Deed.RENAME: "{by} renamed {was} in {pool} to {name}",
@@ -25,6 +30,7 @@ _ASKED = {
     Deed.CREATE: "making the volume {name} in {pool}",
     Deed.SNAPSHOT: "making the snapshot {name} in {pool}",
     Deed.CLONE: "cloning a volume as {name} in {pool}",
+    Deed.FILL: "making the golden volume {name} in {pool}",
     Deed.GROW: "growing {name} in {pool}",
     Deed.ROLL_BACK: "rolling {name} in {pool} back",
     Deed.RENAME: "renaming a volume in {pool} to {name}",
@@ -79,6 +85,9 @@ def ended(
 
 
 def _name_of(db: sqlite3.Connection, work: Work) -> str:
+    if work.deed is Deed.FILL:
+        with suppress(NotFound):
+            return catalogue.image(db, ImageId(int(work.of))).name
     known = pools.volume(db, work.source) if work.source else None
     return known.name if known else str(work.source or "")
 
@@ -89,6 +98,9 @@ def _keep(db: sqlite3.Connection, work: Work, known: KnownVolume | None, now: fl
         pools.drop_volume(db, work.volume)
     elif work.deed in MAKING:
         pools.put_volume(db, KnownVolume(work.volume, work.pool, work.name, work.use, work.of, work.golden, now))
+        if work.deed is Deed.FILL:
+            uuid, image = uuid_for(work.volume), ImageId(int(work.of))
+            goldens.put(db, GoldenVolume(work.volume, work.pool, image, work.sha256, uuid, work.size))
     elif work.deed is Deed.RENAME:
         of = known or KnownVolume(work.volume, work.pool, work.name, created=now)
         pools.put_volume(db, replace(of, name=work.name))
@@ -99,6 +111,9 @@ def _differing(work: Work, was: Volume | None, names: dict[str, str]) -> tuple[A
     match work.deed:
         case Deed.CREATE:
             return None, {"name": work.name, "size": work.size, "pool": names["pool"]}
+        case Deed.FILL:
+            made = {"name": work.name, "size": work.size, "pool": names["pool"], "image": names["source"]}
+            return None, {**made, "sha256": work.sha256}
         case Deed.SNAPSHOT | Deed.CLONE:
             made = {"name": work.name, "size": work.size, "pool": names["pool"], "origin": names["source"]}
             return None, {**made, "read_only": work.read_only}

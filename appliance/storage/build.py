@@ -21,6 +21,8 @@ class Surroundings:
     """Seconds since 1970."""
     memories: dict[str, Memory] = field(default_factory=dict)
     """Pools of kind ``memory``, by their places; gone with the process."""
+    state: Path = Path("/var/lib/appliance")
+    """The daemon's state directory, with images and with the files that volumes are filled with."""
 
     def memory(self, place: str) -> Memory:
         """The one of that place, made when it is first asked for."""

@@ -14,6 +14,15 @@ def unheard(progress: float | None, message: str) -> None:
     """For calls whose progress nobody wants to know."""
 
 
+def partly(hears: Hears, first: float, last: float) -> Hears:
+    """For a part of something, from one share of it to another."""
+
+    def told(progress: float | None, message: str) -> None:
+        hears(first + (last - first) * (progress or 0.0), message)
+
+    return told
+
+
 class PoolDriver(Protocol):
     """One pool. Cheap to build: nothing is opened, and nothing of what was seen is kept between two calls.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from appliance.errors import Conflict, NotFound
-from appliance.pool import OF_POOLS, KnownPool, KnownVolume, Use, Work, is_long
+from appliance.pool import OF_POOLS, Deed, KnownPool, KnownVolume, Use, Work, is_long
 from appliance.store.documents import dump, load, one, rows
 from appliance.task import TaskId
 from appliance.volume import PoolId, PoolKind, VolumeId
@@ -107,8 +107,9 @@ def put_volume(db: sqlite3.Connection, of: KnownVolume) -> None:
 
 
 def drop_volume(db: sqlite3.Connection, key: VolumeId) -> None:
-    """Forget it."""
+    """Forget it, and of which image it was made."""
     db.execute("DELETE FROM volumes WHERE id = ?", (key,))
+    db.execute("DELETE FROM golden_volumes WHERE volume = ?", (key,))
 
 
 def described(db: sqlite3.Connection) -> dict[str, Any]:
@@ -147,7 +148,8 @@ def _check_beside(kind: PoolKind, work: Work, other: Work) -> None:
         raise Conflict("pool-busy", f"{where} ({other.deed}) is under way in this pool", hint)
     if work.volume in touched or (work.source is not None and work.source == other.volume):
         raise Conflict("volume-busy", f"{where} ({other.deed}) is under way with this volume", hint)
-    if is_long(kind, other.deed) and not is_long(kind, work.deed):
+    # What a volume is filled with is made beside the pool, which takes longest by far: others come before or after it.
+    if is_long(kind, other.deed) and other.deed is not Deed.FILL and not is_long(kind, work.deed):
         raise Conflict("pool-busy", f"{where} ({other.deed}) is under way in this pool", hint)
 
 

@@ -430,6 +430,14 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE UNIQUE INDEX root_volumes_deployment ON root_volumes(deployment) WHERE NOT doomed;
     """,
+    # Golden volumes that were made of images. Which pool they are in stands in their row of volumes.
+    """
+    CREATE TABLE golden_volumes (
+        volume TEXT PRIMARY KEY, image INTEGER NOT NULL, sha256 TEXT NOT NULL, fs_uuid TEXT NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX golden_volumes_image ON golden_volumes(image, sha256);
+    """,
 )
 
 

@@ -3,12 +3,14 @@
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from appliance.events import Bus
 from appliance.pool import Deed
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import THIN_POOL_NAME, Group, Logical, Member, Report
 from appliance.privileged.verbs.lvm_tags import POOL, THIN_POOL
+from appliance.reconcile.goldens import Goldens
 from appliance.reconcile.jobs import JobKind, Jobs
 from appliance.reconcile.pool_asking import Asking
 from appliance.reconcile.pool_jobs import run as run_job
@@ -17,7 +19,7 @@ from appliance.reconcile.pool_views import PoolViews
 from appliance.reconcile.pool_watch import PoolWatch
 from appliance.reconcile.pool_wishes import Pools, PoolWish
 from appliance.reconcile.pool_work import PoolWork
-from appliance.reconcile.volume_wishes import Volumes, VolumeWish
+from appliance.reconcile.volume_wishes import Volumes, VolumeWish, new_id
 from appliance.storage.build import Surroundings
 from appliance.storage.memory import Memory, MemoryPool
 from appliance.store import audit, events, pools, tasks
@@ -67,6 +69,8 @@ class PoolWorld:
     now: float = 1_795_200_000.0
     helper: Helper = field(default_factory=Helper)
     memories: dict = field(default_factory=dict)
+    state: Path = Path("/nonexistent")
+    """With images, for those who make volumes of them."""
     bus: Bus = field(default_factory=Bus)
 
     def __post_init__(self):
@@ -75,11 +79,12 @@ class PoolWorld:
     def begin(self):
         """A daemon that has just started: nothing of the one before is in memory."""
         shared = (self.store, self.bus, lambda: self.now)
-        self.on = Surroundings(self.helper, lambda: self.now, self.memories)
+        self.on = Surroundings(self.helper, lambda: self.now, self.memories, self.state)
         self.rooms = Rooms(*shared, self.on)
         self.work, self.views = PoolWork(*shared, self.rooms), PoolViews(self.store, self.rooms)
         asking = Asking(*shared, self.work)
         self.pools, self.volumes = Pools(asking, self.views, self.rooms), Volumes(asking, self.views)
+        self.goldens = Goldens(*shared, self.rooms, asking, new_id)
         self.watch = PoolWatch(*shared, self.rooms, self.work)
         kinds = {
             deed.value: JobKind(lambda running: run_job(self.work, running), deed is not Deed.REPAIR, True)

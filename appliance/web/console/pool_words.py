@@ -37,6 +37,7 @@ UNDER_WAY: Mapping[Deed, str] = {
     Deed.GROW: "growing",
     Deed.SNAPSHOT: "being made",
     Deed.CLONE: "being made",
+    Deed.FILL: "being made",
     Deed.ROLL_BACK: "being rolled back",
     Deed.RENAME: "being renamed",
     Deed.DELETE: "being deleted",
