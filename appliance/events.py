@@ -45,6 +45,7 @@ KINDS: dict[str, str] = {
     "deployment.changed": "a user changed a deployment, or asked something of it",
     "image.changed": "an image was added or deleted",
     "kernel.changed": "a kernel was added or deleted",
+    "recipe.changed": "a recipe of images was brought, changed or removed",
     "task.changed": "a task was asked for, or has ended",
     "network.changed": "a user changed a reservation, a lease, a name or how a subnet is served",
     "network.link": "an interface that machines are served on lost its link, or has it again",

@@ -11,6 +11,10 @@ from appliance.machine import check_length, check_name
 
 IMAGE_FETCH, IMAGE_ADD, KERNEL_ADD = "image.fetch", "image.add", "kernel.add"
 """Kinds of the tasks that bring files in: from an address, and from an upload once all of it is here."""
+IMAGE_BUILD = "image.build"
+"""Kind of the tasks that make an image by a recipe."""
+KERNEL_EXTRACT = "kernel.extract"
+"""The kind of the task that takes one out of an image."""
 LARGEST_FILE = 1 << 44
 """Bytes: 16 TiB, which ext4 and XFS hold in one file (ext4(5)). The room of the disk ends most uploads before."""
 

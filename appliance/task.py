@@ -10,7 +10,7 @@ from typing import Any, NewType
 
 from appliance.deployment import Deployment, Wanted, detached
 from appliance.errors import Conflict
-from appliance.intake import IMAGE_ADD, IMAGE_FETCH, KERNEL_ADD
+from appliance.intake import IMAGE_ADD, IMAGE_BUILD, IMAGE_FETCH, KERNEL_ADD
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import (
     CONFIGURE,
@@ -319,6 +319,8 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
             return Prospect(True, _SLOT_LOST)
         if task.kind in (IMAGE_FETCH, IMAGE_ADD, KERNEL_ADD):
             return Prospect(True, _KEPT_A_DAY)
+        if task.kind == IMAGE_BUILD:
+            return Prospect(True, "Nothing is added, and nothing of what was made is kept.")
         return STORAGE.get(task.kind, _STAYS_DONE)
     if attempt is None:
         return Prospect(True, "Nothing of it has begun. The wish is taken back.")

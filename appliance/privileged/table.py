@@ -23,6 +23,7 @@ from appliance.privileged import (
     network,
     nfs_exports,
     power,
+    recipes,
     reset,
     services,
     ssh,
@@ -47,6 +48,7 @@ from appliance.privileged.verbs import lvm_volumes as lvm_volume_verbs
 from appliance.privileged.verbs import network as network_verbs
 from appliance.privileged.verbs import nfs_exports as nfs_export_verbs
 from appliance.privileged.verbs import power as power_verbs
+from appliance.privileged.verbs import recipes as recipe_verbs
 from appliance.privileged.verbs import reset as reset_verbs
 from appliance.privileged.verbs import services as service_verbs
 from appliance.privileged.verbs import ssh as ssh_verbs
@@ -143,6 +145,8 @@ ROWS = (
     changes(iscsi_export_verbs.IscsiGrant, iscsi_exports.grant),
     changes(iscsi_export_verbs.IscsiRevoke, iscsi_exports.revoke),
     reads(export_verbs.List, exports.listed),
+    # One unit for each, which nothing else touches.
+    Row(recipe_verbs.Build, recipes.build, alone=False, stops=True),
 )
 TABLE = {row.verb.name: row for row in ROWS}
 """By the verb's name."""

@@ -15,6 +15,7 @@ from appliance.events import Bus, Event
 from appliance.half_upload import Half, Identity, Piece, another, check_identity, removed, same
 from appliance.intake import (
     IMAGE_ADD,
+    IMAGE_BUILD,
     IMAGE_FETCH,
     KERNEL_ADD,
     LARGEST_FILE,
@@ -25,6 +26,7 @@ from appliance.intake import (
     checked,
     place_of,
 )
+from appliance.machine import check_name
 from appliance.reconcile import audit
 from appliance.reconcile.fetching import check_source
 from appliance.reconcile.half_file import HalfFile, read_note
@@ -198,6 +200,22 @@ class Intake:
 
     async def _open(self, kind: str, title: str, place: Place, by: Asker, arguments: dict[str, Any]) -> Task:
         def job(db: sqlite3.Connection, tell: Tell) -> Task:
+    # -- by a recipe
+
+    async def build(self, name: str, by: Asker, arguments: dict[str, Any]) -> Task:
+        """Have an image made, as ``arguments`` say; the task that does it.
+
+        Raises Invalid for its name; Conflict ``name-taken``, ``upload-other``, ``upload-checked``.
+        """
+        place = Place("image", check_name(name))
+        await self.imports.check_free(*place)
+        if (going := await self._going(place)) is not None:
+            raise _busy(going)
+        if await asyncio.to_thread(self._known, place) is not None:
+            hint = f"choose another name, or remove the upload: qrm images stop-upload {name}"
+            raise Conflict("upload-other", f"a file that is to be image {name} is half uploaded", hint, "name")
+        return await self._open(IMAGE_BUILD, f"Make image {name}", place, by, arguments)
+
             if (going := _going_on(db).get(place)) is not None:
                 return going
             now, asker = self._clock(), msgspec.to_builtins(by)
@@ -268,7 +286,7 @@ def _arrival(half: Half, received: int, going: dict[Place, Task]) -> Arrival:
 
 def _going_on(db: sqlite3.Connection) -> dict[Place, Task]:
     """The tasks that are at arrivals."""
-    kinds = {IMAGE_ADD: "image", IMAGE_FETCH: "image", KERNEL_ADD: "kernel"}
+    kinds = {IMAGE_ADD: "image", IMAGE_FETCH: "image", IMAGE_BUILD: "image", KERNEL_ADD: "kernel"}
     found = [task for task in tasks.open_jobs(db) if task.kind in kinds]
     return {Place(kinds[task.kind], str(task.arguments["name"])): task for task in found}
 

@@ -1,0 +1,1 @@
+"""Recipes of images as data, and the program that makes a root file system by one."""
