@@ -20,8 +20,14 @@ class Delivery(StrEnum):
     """The same as a directory over the network."""
 
 
-DELIVERIES: Final[tuple[str, ...]] = (Delivery.DISK.value, Delivery.RAM.value)
-"""Those that users can choose."""
+DELIVERIES: Final[tuple[str, ...]] = tuple(each.value for each in Delivery)
+MEANINGS: Final[dict[str, str]] = {
+    Delivery.DISK: "to the machine's disk (disk)",
+    Delivery.RAM: "into the machine's memory (ram): what it writes is gone when it stops",
+    Delivery.ISCSI: "onto a volume of the appliance, as a disk over the network (iscsi)",
+    Delivery.NFS: "onto a volume of the appliance, as a directory over the network (nfs)",
+}
+"""For people."""
 SPARE = 256 << 20
 """Bytes of memory that the hand-over initrd wants to be free beside an image, or a quarter of the image's if that is
 more; and as much that is not free by then: kernel, initrd, and what memory modules have and do not give."""

@@ -238,6 +238,9 @@ CAPABILITIES = (
         "remove what is half here of an image", "POST /images/uploads/{key}/stop", "DELETE /uploads/images/{key}",
         "images stop-upload",
     ),
+    _row(
+        "take a kernel out of an image", "POST /images/{key}/kernels", "POST /images/{key}/kernels", "kernels extract"
+    ),
     _row("change an image", "POST /images/{key}/edit", "PATCH /images/{key}", "images set"),
     _row("delete an image", "POST /images/{key}/delete", "DELETE /images/{key}", "images delete"),
     _row("see kernels", "GET /kernels", "GET /kernels, GET /kernels/{key}", "kernels list, kernels show"),
@@ -452,11 +455,16 @@ _REQUIREMENTS = {
     "ssh_keys": ("ssh_keys", "--ssh-key"),
     "wipe": ("wipe_on_release", "--wipe-on-release"),
     "wipe_method": ("wipe_method", "--wipe-method"),
+    "pool": ("pool", "--pool"),
+    "root_size": ("root_size", "--root-size"),
 }
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
 """What forms of pools and volumes take from one file, each some of it."""
-_DEPLOYMENT = "deployment_requirements.html deployment_disk_size.html deployment_access.html deployment_wipe.html"
+_DEPLOYMENT = (
+    "deployment_requirements.html deployment_disk_size.html deployment_access.html deployment_wipe.html "
+    "deployment_root.html"
+)
 
 FORMS = (
     Form(
@@ -530,6 +538,10 @@ FORMS = (
     Form(
         "image_edit.html", "PATCH /images/{key}", "images set",
         {"name": NAME, "description": ("description", "--description")},
+    ),
+    Form(
+        "image.html", "POST /images/{key}/kernels", "kernels extract",
+        {"version": ("version", "--version"), "-name": NAME},
     ),
     Form(
         "kernel_new.html", "POST /kernels", "kernels add",

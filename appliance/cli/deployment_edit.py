@@ -97,6 +97,14 @@ def wipe_method_option(command: F) -> F:
     return click.option("--wipe-method", type=choice, help=helped)(command)
 
 
+def root_options(command: F) -> F:
+    """Where the root volume of deliveries iscsi and nfs is made, and how large."""
+    size = "It has at least so much, such as 20GiB; a number alone counts GiB; any: as the image needs."
+    pool = "The pool of its root volume (deliveries iscsi and nfs), by name or number; any: the first that fits."
+    command = click.option("--root-size", type=Size("GiB"), metavar="SIZE", help=size)(command)
+    return click.option("--pool", metavar="POOL", shell_complete=known("/pools"), help=pool)(command)
+
+
 @click.command()
 @click.argument("name")
 @click.option("--image", required=True, shell_complete=known("/images"), help="The image to run, by name or id.")
@@ -107,11 +115,13 @@ def wipe_method_option(command: F) -> F:
 @key_option("--ssh-key")
 @click.option("--wipe-on-release", is_flag=True, help="Wipe the disk when it is released.")
 @wipe_method_option
+@root_options
 def create(key_files: tuple[Path, ...], **given: Any) -> None:
     """Make a deployment; nothing is touched before it is started."""
     body = {name: given[name] for name in ("name", "image", "delivery", "machine", "disk", "wipe_on_release")}
     if given["wipe_method"]:
         body["wipe_method"] = given["wipe_method"]
+    body |= {name: given[name] for name in ("pool", "root_size") if given[name] not in (None, ANY)}
     made = api().make("/deployments", {**body, "requirements": _asked({}, given), "ssh_keys": keys_in(key_files)})
     click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
 
@@ -140,6 +150,7 @@ def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 @click.option("--no-ssh-keys", is_flag=True, help="Nobody may log in by SSH from the next deploy on.")
 @click.option("--wipe-on-release/--keep-on-release", default=None, help="Whether its disk is wiped on release.")
 @wipe_method_option
+@root_options
 def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bool, **given: Any) -> None:
     """Change what a deployment asks for; what runs goes on as it is until the next start or deploy.
 
@@ -149,6 +160,10 @@ def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bo
     before, seen = connected.seen(path)
     plain = ("name", "image", "wipe_on_release", "wipe_method")
     change = {name: given[name] for name in plain if given[name] is not None}
+    if given["pool"] is not None:
+        change["pool"] = "" if given["pool"] == ANY else given["pool"]
+    if given["root_size"] is not None:
+        change["root_size"] = 0 if given["root_size"] == ANY else given["root_size"]
     if key_files or no_ssh_keys:
         change["ssh_keys"] = keys_in(key_files)
     if (wanted := _asked(before["requirements"], given)) != before["requirements"]:

@@ -94,6 +94,8 @@ def show(deployment: str, json_out: bool) -> None:
             "machine": on(found, "name"),
             "address": on(found, "address"),
             "disk": f"{disk['serial'] or disk['wwn']}, {disk['model']}" if disk else "",
+            "root volume": _root_volume(found["root_volume"]),
+            "exported": _exported(found["root_volume"]),
             "asks for": ", ".join(_asks_for(found, wanted)),
             "ssh keys": len(found["ssh_keys"]) or "",
             "on release": f"its disk is wiped ({found['wipe_method']})" if found["wipe_on_release"] else "",
@@ -101,6 +103,22 @@ def show(deployment: str, json_out: bool) -> None:
             "created": moment(found["created"]),
         }
     )
+
+
+def _root_volume(root: dict[str, Any] | None) -> str:
+    """By name, pool and size."""
+    if root is None:
+        return ""
+    made = "" if root["ready"] else ", is being made"
+    return f"{root['name']} in {root['pool']}, {in_unit(root['bytes'], 'GiB')} GiB{made}"
+
+
+def _exported(root: dict[str, Any] | None) -> str:
+    """To whom, and how; empty for a deployment without a root volume."""
+    if root is None:
+        return ""
+    export = root["export"]
+    return f"by {export['kind']} to {export['initiator'] or export['address']}" if export else "to nobody"
 
 
 def _asks_for(deployment: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
@@ -112,6 +130,8 @@ def _asks_for(deployment: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         *([f"{wanted['cpus']} CPUs"] if wanted["cpus"] else []),
         *(f"{in_unit(size, unit)} {unit} of {noun}" for noun, (size, unit) in sizes.items() if size),
         *([wanted["firmware"]] if wanted["firmware"] else []),
+        *([f"pool {deployment['pool']}"] if deployment["pool"] else []),
+        *([f"{in_unit(deployment['root_size'], 'GiB')} GiB of root volume"] if deployment["root_size"] else []),
         *(f"tag {tag}" for tag in wanted["tags"]),
     ]
 

@@ -6,7 +6,8 @@ from appliance.delivery import check_image, on_volume
 from appliance.deployment import Deployment, DiskIdentity, choose_machine, choose_root, no_machine_fits
 from appliance.errors import Conflict
 from appliance.machine import Machine
-from appliance.root_volume import check_pool, choose_pool
+from appliance.pool import KnownPool
+from appliance.root_volume import EXPORTABLE, check_pool, choose_pool
 from appliance.store import catalogue, deployments, fitting, machines, pools
 from appliance.volume import PoolId
 
@@ -40,6 +41,11 @@ def choose(db: sqlite3.Connection, deployment: Deployment, recent: float) -> Cho
             except Conflict:
                 continue  # two disks with one name, say; what is kept beside the documents does not tell
     raise no_machine_fits(", ".join(f"{count} {words}" for words, count in fitting.stopped_by(db, passed)))
+
+
+def for_roots(db: sqlite3.Connection) -> list[KnownPool]:
+    """The pools that root volumes can be made in, by name."""
+    return [each for each in pools.every(db) if each.kind in EXPORTABLE]
 
 
 def pool_for_roots(db: sqlite3.Connection, key: str | None) -> PoolId | None:

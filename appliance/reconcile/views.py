@@ -1,11 +1,12 @@
 """What console and API show: machines and deployments with what belongs to them, read in one snapshot."""
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from appliance.catalogue import Image
+from appliance.delivery import on_volume
 from appliance.deployment import Deployment
 from appliance.events import Event
 from appliance.machine import Machine
@@ -14,6 +15,7 @@ from appliance.power_order import PowerOrder
 from appliance.reconcile.advice import advice
 from appliance.reconcile.power_needs import remedy_for
 from appliance.reconcile.remedy import Remedy
+from appliance.root_volume import RootVolume
 from appliance.store import (
     attempts,
     catalogue,
@@ -22,13 +24,16 @@ from appliance.store import (
     events,
     machine_list,
     machines,
+    pools,
     power,
+    root_volumes,
     roots,
 )
 from appliance.store.documents import load
 from appliance.store.listing import Asked, Found, page
 from appliance.store.machine_list import OFFLINE_AFTER as OFFLINE_AFTER
 from appliance.store.store import Store
+from appliance.volume import PoolId
 from appliance.workflow import Attempt, Status, deadline
 
 
@@ -88,6 +93,14 @@ class DeploymentView:
     deployment: Deployment
     image: Image
     on: MachineView | None
+    root: RootVolume | None = None
+    """The volume that it has its system on, or is getting it on."""
+    pools: Mapping[PoolId, str] = field(default_factory=dict)
+    """Names of the pools that it speaks of."""
+
+    def pool_name(self, of: PoolId) -> str:
+        """What a pool is called; its number where it is known no longer."""
+        return self.pools.get(of, str(of))
 
 
 def _view(db: sqlite3.Connection, machine: Machine) -> MachineView:
@@ -152,7 +165,17 @@ async def machine_view(store: Store, key: str) -> MachineView:
 
 def _deployment_view(db: sqlite3.Connection, deployment: Deployment) -> DeploymentView:
     machine = machines.find(db, deployment.machine) if deployment.machine else None
-    return DeploymentView(deployment, catalogue.image(db, deployment.image), _view(db, machine) if machine else None)
+    view = DeploymentView(deployment, catalogue.image(db, deployment.image), _view(db, machine) if machine else None)
+    return _with_roots(db, [view])[0]
+
+
+def _with_roots(db: sqlite3.Connection, views: list[DeploymentView]) -> list[DeploymentView]:
+    """With their root volumes, and the names of pools: in two queries, and none where nothing is on a volume."""
+    ids = [view.deployment.id for view in views if on_volume(view.deployment.delivery)]
+    if not ids:
+        return views
+    found, names = root_volumes.of_deployments(db, ids), {each.id: each.name for each in pools.every(db)}
+    return [replace(view, root=found.get(view.deployment.id), pools=names) for view in views]
 
 
 async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[DeploymentView]]:
@@ -166,7 +189,8 @@ async def deployments_page(store: Store, asked: Asked) -> tuple[Found, list[Depl
         waiting = roots.machines_waiting(db, ids)
         views = [MachineView(on, of.get(on.id), made, waits=waiting.get(on.id)) if on else None for made, _, on in rows]
         switched = [with_power(db, view) if view and view.live else view for view in views]
-        return found, [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
+        shown = [DeploymentView(made, image, view) for (made, image, _), view in zip(rows, switched, strict=True)]
+        return found, _with_roots(db, shown)
 
     return await store.read(job)
 

@@ -21,4 +21,4 @@ async def test_who_asks_is_listed_and_let_in(qrm: Cli) -> None:
 async def test_an_image_says_how_it_can_be_deployed(qrm: Cli) -> None:
     await qrm.world.services.store.write(put_live_image)
     shown = (await qrm.run("images", "show", "live-13")).out.splitlines()
-    assert ["deliveries", "ram"] in [line.split() for line in shown]
+    assert ["deliveries", "ram,", "iscsi,", "nfs"] in [line.split() for line in shown]

@@ -7,7 +7,6 @@ from ipaddress import IPv4Network
 
 from fleet_world import SERVER, World
 
-from appliance.delivery import Delivery
 from appliance.errors import ApplianceError, Conflict
 from appliance.pool import KnownPool
 from appliance.privileged.verbs.exports import Exported, Exports, Granted, List, Revoked
@@ -194,6 +193,3 @@ async def a_root_world(path):
 
 def trouble(code="storage-failed", text="LVM said no"):
     return ApplianceError(code, text, "look at the disks")
-
-
-SELECTABLE = (Delivery.DISK, Delivery.RAM, Delivery.ISCSI, Delivery.NFS)

@@ -2,7 +2,7 @@
 
 import pytest
 from fleet_world import Played, code_of
-from root_world import SELECTABLE, a_root_world
+from root_world import a_root_world
 from test_root_volumes import comes_back, runs, starts
 
 from appliance.errors import Conflict, Invalid, NotFound
@@ -16,8 +16,7 @@ GIB = 1 << 30
 
 
 @pytest.fixture
-async def world(tmp_path, monkeypatch):
-    monkeypatch.setattr("appliance.delivery.DELIVERIES", SELECTABLE)
+async def world(tmp_path):
     async with a_root_world(tmp_path) as made:
         made.delivery = "iscsi"
         yield made

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fleet_world import SERVER, Played, code_of, disk, state
-from root_world import GOLDEN_UUID, SELECTABLE, Killed, a_root_world, trouble
+from root_world import GOLDEN_UUID, Killed, a_root_world, trouble
 
 from appliance.deployment import detached
 from appliance.errors import Conflict, Denied, TooEarly
@@ -23,8 +23,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGrTXzs7rZ5ljuUbVM5cVGvCL1r0Ot4zc5r3U
 
 
 @pytest.fixture(params=["iscsi", "nfs"])
-async def world(tmp_path, request, monkeypatch):
-    monkeypatch.setattr("appliance.delivery.DELIVERIES", SELECTABLE)
+async def world(tmp_path, request):
     async with a_root_world(tmp_path) as made:
         made.delivery = request.param
         yield made

@@ -51,4 +51,4 @@ async def test_an_image_says_how_it_can_be_deployed(admin: World) -> None:
     await admin.image()
     await live_image(admin)
     assert (await admin.api("GET", "/images/demo"))["deliveries"] == ["disk"]
-    assert (await admin.api("GET", "/images/live-13"))["deliveries"] == ["ram"]
+    assert (await admin.api("GET", "/images/live-13"))["deliveries"] == ["ram", "iscsi", "nfs"]

@@ -30,6 +30,10 @@ class DeploymentChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     """All of them from the next deploy on."""
     wipe_on_release: bool | None = None
     wipe_method: shapes.WipeMethodName | None = None
+    pool: shapes.Line | None = None
+    """Of the root volume that the next deploy makes; empty takes the first that fits."""
+    root_size: shapes.Bytes | None = None
+    """Bytes that it has at least; 0 has it chosen by the image."""
 
 
 class ImageChangeIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +66,8 @@ async def deployment(request: web.Request) -> web.Response:
         given.ssh_keys,
         given.wipe_on_release,
         given.wipe_method,
+        given.pool,
+        given.root_size,
     )
     changed = await _changes(request).deployment(key(request), change, request[USER])
     view = await deployment_view(services.store, str(changed.id))

@@ -43,6 +43,8 @@ async def create(request: web.Request) -> web.Response:
         ssh_keys=tuple(given.ssh_keys),
         wipe_on_release=given.wipe_on_release,
         wipe_method=given.wipe_method,
+        pool=given.pool,
+        root_size=given.root_size,
     )
     made = await request.app[SERVICES].wishes.create_deployment(new, request[USER])
     return await _shown(request, _id(made), 201)

@@ -16,6 +16,7 @@ from appliance.power_switch import abilities
 from appliance.reconcile.consequences import Consequences
 from appliance.reconcile.views import DeploymentView, MachineView
 from appliance.rescue import Rescue
+from appliance.root_volume import Grant
 from appliance.web.api import shapes
 
 
@@ -163,6 +164,9 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         wipe_method=of.wipe_method,
         wanted_machine=of.wanted_machine,
         wanted_disk=of.wanted_disk,
+        pool=view.pool_name(of.pool) if of.pool is not None else None,
+        root_size=of.root_size,
+        root_volume=_root_volume(view),
         machine=_on(on),
         disk=_disk(of.disk),
         installed=_installed(of),
@@ -171,6 +175,31 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         attempt=_own_attempt(view, now),
         failed_reason=on.machine.failed_reason if on and failed else "",
         created=of.created,
+    )
+
+
+def _root_volume(view: DeploymentView) -> shapes.RootVolumeOut | None:
+    of = view.root
+    if of is None:
+        return None
+    return shapes.RootVolumeOut(
+        id=of.volume,
+        name=of.name,
+        pool=view.pool_name(of.pool),
+        bytes=of.size,
+        ready=of.ready,
+        export=_export(of.grant) if of.grant else None,
+    )
+
+
+def _export(of: Grant) -> shapes.ExportOut:
+    return shapes.ExportOut(
+        kind=of.export.kind,
+        address=of.export.address,
+        server=of.server,
+        target=of.target,
+        initiator=of.export.initiator,
+        since=of.since,
     )
 
 

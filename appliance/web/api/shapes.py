@@ -88,6 +88,10 @@ class DeploymentIn(_In):
     wipe_on_release: bool = False
     wipe_method: WipeMethodName = "automatic"
     """How that is done; what is weaker never stands in for what was asked for."""
+    pool: Line | None = None
+    """Name or number of the pool that its root volume is made in; null takes the first that fits."""
+    root_size: Bytes | None = None
+    """Bytes that its root volume has at least; null has it chosen by the image."""
 
 
 class ActionIn(_In):
@@ -314,12 +318,14 @@ class ImageOut(_Out):
     """Why it cannot be deployed to a disk; empty where it can."""
     deliveries: list[str] = []
     """Those that can do something with it: ``disk``, ``ram``; empty where none can."""
+    kernels: list[str] = []
+    """Versions of the kernels in it, the newest first; empty: none, or none was taken out of it yet."""
     missing: bool = False
     """Its content is not here: the state was restored without it. Uploading it again puts it back."""
 
 
 class KernelOut(_Out):
-    """A kernel with its initrd."""
+    """A kernel with its initrd, and what the hand-over initrd needs of its modules."""
 
     id: int
     name: str
@@ -329,6 +335,17 @@ class KernelOut(_Out):
     initrd_sha256: str | None
     created: float
     builtin: bool
+    vmlinuz_bytes: int
+    """0 where that is not known."""
+    modules_sha256: str | None
+    """Of the archive with its modules; null: there is none, and no root on the network starts with it."""
+    modules_bytes: int
+    signed: bool | None
+    """Whether a signature for Secure Boot is attached to it; null: nobody has looked."""
+    image: int | None
+    """The image that it was taken out of, which may be deleted by now."""
+    origin: str
+    """What that image was called then."""
     missing: bool = False
     """As of an image."""
 
@@ -362,6 +379,36 @@ class InstalledOut(_Out):
     root_fsuuid: str | None
 
 
+class ExportOut(_Out):
+    """The export of a root volume, to one machine."""
+
+    kind: str
+    """``iscsi`` or ``nfs``."""
+    address: str
+    """The machine's, as it was when this was granted; by iSCSI it may be another one meanwhile."""
+    server: str
+    """The appliance's."""
+    target: str
+    """iSCSI: the name of the target; empty for NFS."""
+    initiator: str
+    """iSCSI: what the machine calls itself; empty for NFS."""
+    since: float | None
+    """Unix time; null while it is being granted."""
+
+
+class RootVolumeOut(_Out):
+    """The volume that a deployment has its system on."""
+
+    id: str
+    name: str
+    pool: str
+    bytes: int
+    ready: bool
+    """False while it is being made."""
+    export: ExportOut | None
+    """Null while nobody is to reach it."""
+
+
 class DeploymentOut(_Out):
     """A deployment. ``state`` is its machine's, or ``released``."""
 
@@ -378,6 +425,11 @@ class DeploymentOut(_Out):
     wipe_method: str
     wanted_machine: str | None
     wanted_disk: str | None
+    pool: str | None
+    """The pool that was chosen for its root volume; null takes the first that fits."""
+    root_size: int | None
+    root_volume: RootVolumeOut | None
+    """Null where it has none."""
     machine: MachineReference | None
     disk: DiskOut | None
     installed: InstalledOut | None

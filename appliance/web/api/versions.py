@@ -29,7 +29,8 @@ def deployment(db: sqlite3.Connection, key: str) -> Any:
     """Of a deployment."""
     found = deployments.get(db, key)
     asked = (found.image, found.requirements, found.ssh_keys, found.wipe_on_release, found.wipe_method)
-    return found.id, found.name, *asked, found.wanted, found.generation, found.machine
+    root = (found.pool, found.root_size)
+    return found.id, found.name, *asked, *root, found.wanted, found.generation, found.machine
 
 
 def image(db: sqlite3.Connection, key: str) -> Any:

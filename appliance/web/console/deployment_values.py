@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.catalogue import Image
-from appliance.delivery import DELIVERIES, Delivery, check_delivery
+from appliance.delivery import DELIVERIES, Delivery, check_delivery, on_volume
 from appliance.deployment import Deployment, Requirements, choose_root, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
@@ -29,6 +29,8 @@ FIELDS = (
     "ssh_keys",
     "wipe",
     "wipe_method",
+    "pool",
+    "root_size",
 )
 MEMORY_UNIT, DISK_UNIT = "GiB", "GB"
 """What a number without a unit counts, as in ``qrm``."""
@@ -90,7 +92,14 @@ def stored(deployment: Deployment, image: str) -> dict[str, str]:
         "ssh_keys": "\n".join(deployment.ssh_keys),
         "wipe": "yes" if deployment.wipe_on_release else "",
         "wipe_method": deployment.wipe_method,
+        "pool": str(deployment.pool or ""),
+        "root_size": in_unit(deployment.root_size, MEMORY_UNIT),
     }
+
+
+def root_size(form: Typed) -> int | None:
+    """Bytes that the root volume is to have at least; what is wrong is noted in ``form.errors``."""
+    return _size(form, "root_size", MEMORY_UNIT)
 
 
 def keys_of(form: Typed) -> tuple[str, ...]:
@@ -157,6 +166,8 @@ def wish(form: Typed) -> NewDeployment:
         ssh_keys=keys,
         wipe_on_release=bool(values["wipe"]),
         wipe_method=values["wipe_method"],
+        pool=(values["pool"] or None) if on_volume(form.delivery) else None,
+        root_size=root_size(form) if on_volume(form.delivery) else None,
     )
 
 

@@ -8,10 +8,11 @@ from aiohttp import web
 from appliance.catalogue import Image, Kernel
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.reconcile.changes import Changes, DeploymentChange
+from appliance.reconcile.choosing import for_roots
 from appliance.reconcile.views import deployment_view
 from appliance.store import catalogue
 from appliance.web.console.deployment_form import field_of
-from appliance.web.console.deployment_values import Typed, keys_of, requirements, stored, typed
+from appliance.web.console.deployment_values import Typed, keys_of, requirements, root_size, stored, typed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
 from appliance.web.keys import SERVICES
@@ -32,7 +33,11 @@ async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
     store = request.app[SERVICES].store
     view = await deployment_view(store, request.match_info["key"])
     form.values["delivery"] = view.deployment.delivery
-    shows: dict[str, Any] = {"deployment": view.deployment, "images": await store.read(catalogue.images)}
+    shows: dict[str, Any] = {
+        "deployment": view.deployment,
+        "images": await store.read(catalogue.images),
+        "pools": await store.read(for_roots),
+    }
     return render(request, "deployment_edit.html", status=422 if form.errors else 200, form=form, **shows)
 
 
@@ -48,6 +53,8 @@ async def save_deployment(request: web.Request) -> web.Response:
         keys_of(form),
         bool(values["wipe"]),
         values["wipe_method"],
+        values["pool"] if "pool" in sent else None,
+        (root_size(form) or 0) if "root_size" in sent else None,
     )
     if not form.errors:
         try:
@@ -56,9 +63,9 @@ async def save_deployment(request: web.Request) -> web.Response:
         except (Invalid, Conflict) as error:
             form.errors[field_of(error)] = error
         except NotFound as error:
-            if error.field != "image":
+            if (where := "pool" if error.code == "pool-unknown" else error.field) not in ("image", "pool"):
                 raise
-            form.errors["image"] = error
+            form.errors[where] = error
     return await _deployment_page(request, form)
 
 

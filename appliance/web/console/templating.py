@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from jinja2.runtime import Context
 
-from appliance import __version__
+from appliance import __version__, delivery
 from appliance.deployment import content_in_words
 from appliance.machine import State
 from appliance.web.console import words
@@ -55,6 +55,7 @@ def renderer(known: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], str
         "OFFLINE": words.OFFLINE,
         "power_chip": chip,
         "WIPE_MEANINGS": MEANINGS,
+        "DELIVERY_MEANINGS": delivery.MEANINGS,
         **known,
     }
     made.filters |= {each.__name__: each for each in FILTERS}
