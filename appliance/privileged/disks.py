@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ LEFT = Path("disk/qrm/data")
 _NO_DISKS = ("loop", "ram", "zram", "nbd", "fd", "md", "dm-", "sr", "mtdblock")
 _OURS = ("/", "/state", "/boot/efi")
 """Where the appliance's own disk is mounted."""
+FEW = 4
+"""Volumes of a disk or partition that have a line of their own in what is on it."""
 BURSTS, BURST_SECONDS, BURST_BYTES = 20, 0.5, 4 << 20
 """A light that is on for the length of a read, and off for the rest of half a second, is seen across an aisle."""
 
@@ -61,7 +64,7 @@ def _state(device: Mapping[str, Any], left: str | None) -> DiskState:
         holds=contents(device),
         own=own,
         mounted=min(places, default=""),
-        partitions=[_partition(each, own, left) for each in device.get("children") or [] if each.get("type") == "part"],
+        partitions=[_partition(each, own, left) for each in _parts(device)],
     )
 
 
@@ -83,8 +86,31 @@ def mounted(device: Mapping[str, Any]) -> set[str]:
 
 
 def contents(device: Mapping[str, Any]) -> list[str]:
-    """What is on it, one line for each partition or file system; nothing where nothing known is."""
-    return [_content(each) for each in below(device) if each is not device or each.get("fstype")]
+    """What is on it, one line for each partition or file system; nothing where nothing known is.
+
+    Of the volumes on a disk or partition, which may be thousands, the first few have a line, the others one together.
+    """
+    found = [_content(device)] if device.get("fstype") else []
+    found += _volumes(device)
+    for part in _parts(device):
+        found += [_content(part), *_volumes(part)]
+    return found
+
+
+def _parts(device: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in device.get("children") or [] if each.get("type") == "part"]
+
+
+def _volumes(holder: Mapping[str, Any]) -> list[str]:
+    """Lines of what is made of it: LVM's volumes, RAID. What is agreed to be lost is known by its fingerprint."""
+    made = [each for each in holder.get("children") or [] if each.get("type") != "part"]
+    # A thin volume lies on two volumes of its pool, and lsblk(8) shows it below both.
+    lines = list(dict.fromkeys(_content(each) for child in made for each in below(child)))
+    shown, rest = lines[:FEW], lines[FEW:]
+    if rest:
+        mark = sha256("\n".join(sorted(rest)).encode()).hexdigest()[:12]
+        shown.append(f"{_word(holder.get('name'))}: {len(rest)} more volumes (fingerprint {mark})")
+    return shown
 
 
 def below(device: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

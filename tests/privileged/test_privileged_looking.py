@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from paper_computer import computer, quiet
 
-from appliance.errors import ApplianceError, Invalid, NotFound
-from appliance.privileged import disks, hardware, journal, reset
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.privileged import disks, free_disks, hardware, journal, reset
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.disks import Identify, List, ReadSmart
 from appliance.privileged.verbs.hardware import Clock, Hardware, Look, Memory, Temperature
@@ -89,6 +89,45 @@ async def test_partitions_are_listed_by_what_names_them_for_good(tmp_path):
         ["sda7: LVM2_member 'data?'", "fast-web: ext4"],
     )
     assert (sda.mounted, nvme.mounted, nvme.partitions) == ("/", "", [])
+
+
+def thin(volumes):
+    """A disk in a group with a thin pool, as lsblk(8) shows it: each volume below both volumes of the pool."""
+    made = [{"name": f"fast-{name}", "type": "lvm", "fstype": kind} for name, kind in volumes]
+    pool = [
+        {
+            "name": f"fast-pool_{part}",
+            "type": "lvm",
+            "children": [{"name": "fast-pool", "type": "lvm", "children": made}],
+        }
+        for part in ("tmeta", "tdata")
+    ]
+    return {"name": "sdb", "type": "disk", "size": 1 << 40, "fstype": "LVM2_member", "children": pool}
+
+
+async def test_of_thousands_of_volumes_on_a_disk_the_first_are_told_and_the_others_counted(tmp_path):
+    volumes = [(f"v{number}", "ext4") for number in range(5000)]
+    on, _ = paper(tmp_path, lsblk=json.dumps({"blockdevices": [thin(volumes)]}))
+    (found,) = await disks.disks(List(), on, quiet)
+    *told, rest = found.holds
+    assert told == [
+        "sdb: LVM2_member",
+        "fast-pool_tmeta: unknown data",
+        "fast-pool: unknown data",
+        "fast-v0: ext4",
+        "fast-v1: ext4",
+    ]
+    assert rest.startswith("sdb: 4999 more volumes (fingerprint ")
+    assert disks.contents(thin(volumes[:1])) == [*told[:-1], "fast-pool_tdata: unknown data"], "each is told once"
+
+
+def test_what_was_agreed_to_be_lost_is_known_although_it_is_only_counted():
+    volumes = [(f"v{number}", "ext4") for number in range(9)]
+    agreed = disks.contents(thin(volumes))
+    free_disks.check_agreed(thin(volumes), agreed)
+    for changed in (volumes[:8], [*volumes[:8], ("new", "ext4")], [*volumes[:8], ("v8", "xfs")]):
+        with pytest.raises(Conflict, match="not only what was agreed to be lost"):
+            free_disks.check_agreed(thin(changed), agreed)
 
 
 async def test_a_disk_that_fails_is_heard_although_the_program_fails_then_too(tmp_path):

@@ -39,7 +39,10 @@ class DiskState(msgspec.Struct, frozen=True):
     rotational: bool
     removable: bool
     holds: list[str]
-    """What is on it, one line for each partition or file system; empty where nothing known is."""
+    """What is on it, one line for each partition or file system; empty where nothing known is.
+
+    The first few of the volumes that LVM or RAID make of one have a line each, all others one together.
+    """
     own: bool
     """Whether the appliance runs from it."""
     mounted: str = ""
