@@ -566,6 +566,13 @@ FORMS = (
         {**_MARKS, "disks": ("disk", "--disk"), "confirm": ("confirm", "--confirm")},
     ),
     Form(
+        "pool_adopt.html storage_marks.html", "POST /storage/groups/{group}/adopt", "pools adopt",
+        {
+            **_MARKS, "group": ("other", "group"), "name": ("name", "name"), "kind": ("thin", "--thick"),
+            "confirm": ("confirm", "--confirm"),
+        },
+    ),
+    Form(
         "volume_new.html storage_marks.html", f"POST {VOLUMES}", "volumes create",
         {**_MARKS, **_SIZED, "-golden": ("golden", "--golden"), "-read_only": ("read_only", "--read-only")},
     ),
