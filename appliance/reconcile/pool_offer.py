@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from appliance.errors import ApplianceError
 from appliance.pool import LVM, PoolPart
 from appliance.privileged.verbs.disks import DiskState, List, PartitionState
 from appliance.privileged.verbs.lvm import Group
@@ -70,13 +69,7 @@ class PoolOffer:
 
         Raises ApplianceError where the helper does not answer.
         """
-        try:
-            found = await self._rooms.on.helper.call(List())
-        except ApplianceError as error:
-            if error.code != "helper-missing":
-                raise
-            return []
-        groups = await self._rooms.groups()
+        found, groups = await self._rooms.listed(List()), await self._rooms.groups()
         named = {each.place: each.name for each in await self._store.read(pools.every) if each.kind in LVM}
         return offered(found, members(groups, named))
 

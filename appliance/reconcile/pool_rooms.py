@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from appliance.errors import ApplianceError, NotFound
 from appliance.events import Bus, Event
 from appliance.pool import LVM, KnownPool
+from appliance.privileged.verb import R, Verb
 from appliance.privileged.verbs.lvm import Group, Report
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
@@ -93,9 +94,16 @@ class Rooms:
         return self._locks[pool.id].locked()
 
     async def groups(self) -> list[Group]:
-        """All volume groups that LVM uses, ours and others; none on a computer without the privileged helper."""
+        """All volume groups that LVM uses, ours and others, as ``listed``."""
+        return await self.listed(Report())
+
+    async def listed(self, verb: Verb[list[R]]) -> list[R]:
+        """What the privileged helper lists; nothing on a computer without one, where nothing of it could be used.
+
+        Raises ApplianceError where it does not answer.
+        """
         try:
-            return await self.on.helper.call(Report())
+            return await self.on.helper.call(verb)
         except ApplianceError as error:
             if error.code != "helper-missing":
                 raise
