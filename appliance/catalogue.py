@@ -39,11 +39,13 @@ class Image:
     """What can boot the disk, as far as that shows: ``bios``, ``uefi``."""
     holds: str = ""
     """What begins the disk: ``gpt``, ``mbr``, ``iso9660``; empty: none of these, or no disk."""
+    kernels: tuple[str, ...] = ()
+    """Versions of those that are in it, the newest first; empty: none, or nobody has looked yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel with its initrd and default command line."""
+    """A kernel with its initrd, what the hand-over initrd needs of its modules, and its default command line."""
 
     id: KernelId
     name: str
@@ -54,10 +56,39 @@ class Kernel:
     created: float
     builtin: bool = False
     """True for the maintenance stack's own, which cannot be deleted."""
+    vmlinuz_bytes: int = 0
+    """0 where that is not known: it was added before roots on the network were."""
+    modules_sha256: str | None = None
+    """Of the archive with its modules that is loaded behind the hand-over initrd; None where there is none."""
+    modules_bytes: int = 0
+    signed: bool | None = None
+    """Whether a signature for Secure Boot is attached to it; None where nobody has looked."""
+    image: ImageId | None = None
+    """What it was taken out of; that may be deleted by now."""
+    origin: str = ""
+    """The name that image had then."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelWords:
+    """What is said of a kernel that is to be listed."""
+
+    name: str
+    version: str = ""
+    """Empty: as it calls itself."""
+    cmdline: str = ""
+    image: ImageId | None = None
+    """What it is taken out of."""
+    origin: str = ""
+    """What that image is called."""
 
 
 DISKS = frozenset({"raw", "raw.zst"})
 """Formats of images that are written to a disk as they are."""
+
+
+ROOTS = frozenset({"tar", "squashfs"})
+"""Formats of images that hold the files of a root file system."""
 
 
 def disk_obstacle(image: Image) -> str:

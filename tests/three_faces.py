@@ -231,6 +231,11 @@ CAPABILITIES = (
         "images add",
     ),
     _row("fetch an image", "POST /images/fetch/new", "POST /images/fetch", "images add"),
+    _row("make an image by a recipe", "POST /images/make/new", "POST /images/build", "images create"),
+    _row("see recipes", "GET /recipes", "GET /recipes", "recipes list"),
+    _row("see a recipe", "GET /recipes/{key}", "GET /recipes/{key}", "recipes show"),
+    _row("bring a recipe", "POST /recipes/new", "PUT /recipes/{key}", "recipes add"),
+    _row("remove a recipe", "POST /recipes/{key}/delete", "DELETE /recipes/{key}", "recipes delete"),
     _row(
         "see which images are on their way", "GET /images", "GET /uploads, GET /uploads/images/{key}", "images uploads"
     ),
@@ -529,6 +534,14 @@ FORMS = (
         },
     ),
     Form(
+        "image_make.html", "POST /images/build", "images create",
+        {
+            "recipe": ("recipe", "--recipe"), "name": ("name", "name"), "packages": ("packages", "--package"),
+            "description": ("description", "--description"),
+        },
+    ),
+    Form("recipe_new.html", "PUT /recipes/{key}", "recipes add", {"name": ("key", "--name"), "text": ("text", "file")}),
+    Form(
         "image_fetch.html", "POST /images/fetch", "images add",
         {
             "url": ("url", "--url"), "sha256": ("sha256", "--sha256"), "name": NAME,
@@ -574,7 +587,10 @@ FORMS = (
     ),
     Form(
         "volume_new.html storage_marks.html", f"POST {VOLUMES}", "volumes create",
-        {**_MARKS, **_SIZED, "-golden": ("golden", "--golden"), "-read_only": ("read_only", "--read-only")},
+        {
+            **_MARKS, **_SIZED, "image": ("image", "--image"), "-golden": ("golden", "--golden"),
+            "-read_only": ("read_only", "--read-only"),
+        },
     ),
     Form(
         "volume_clone.html storage_marks.html", f"POST {VOLUMES}/{{volume}}/clone", "volumes clone",

@@ -28,7 +28,7 @@ NETWORK = "network.json"
 """The networks of a flashed appliance, as its API takes them: offered after a restore, never put on by itself."""
 _NAME = re.compile(
     r"config\.toml|network\.json|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
-    r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd)"
+    r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd|modules)"
 )
 """Everything that a member may be called: nothing else is ever written to a disk."""
 

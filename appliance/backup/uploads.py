@@ -13,7 +13,8 @@ def named(images: Sequence[Image], kernels: Sequence[Kernel], state_dir: Path) -
         member = Member(f"state/images/{image.id}", image.stored_size, image.stored_sha256)
         yield Upload("image", image.name, member, included=False)
     for kernel in kernels:
-        for part, digest in (("vmlinuz", kernel.vmlinuz_sha256), ("initrd", kernel.initrd_sha256)):
+        digests = {"vmlinuz": kernel.vmlinuz_sha256, "initrd": kernel.initrd_sha256, "modules": kernel.modules_sha256}
+        for part, digest in digests.items():
             if digest and not kernel.builtin:
                 name = f"state/kernels/{kernel.id}.{part}"
                 yield Upload("kernel", kernel.name, Member(name, _size(state_dir, name), digest), included=False)

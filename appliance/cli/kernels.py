@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from appliance.cli.arriving import check_free, sent, show_arriving, stop
+from appliance.cli.arriving import listed as listed_by
 from appliance.cli.client import segment
 from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
@@ -72,6 +73,17 @@ def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: st
         behind = initrd.stat().st_size if initrd else 0
         made = sent(connected, "kernels", chosen, known | {"initrd_size": behind}, files, replace=replace)
     click.echo(f"{clean(made['name'])} is added")
+
+
+@kernels.command()
+@click.argument("image", shell_complete=names("/images"))
+@click.option("--version", default="", help="As uname -r tells it; the newest in the image when left out.")
+@click.option("--name", default="", help="Its name; after the image and its version when left out.")
+def extract(image: str, version: str, name: str) -> None:
+    """Take a kernel out of an image, with what roots on the network need of its modules."""
+    connected = api()
+    made = listed_by(connected, connected.make(f"/images/{segment(image)}/kernels", {"version": version, "name": name}))
+    click.echo(clean(f"{made['name']}: kernel {made['version']}, SHA-256 {made['sha256']}"))
 
 
 @kernels.command()

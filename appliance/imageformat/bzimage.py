@@ -37,5 +37,6 @@ def is_signed(head: bytes) -> bool:
     optional = head[at + 24 : at + 24 + _CERTIFICATES + 8]
     if head[at : at + 4] != b"PE\0\0" or len(optional) < _CERTIFICATES + 8:
         return False
-    kind, (place, size) = struct.unpack_from("<H", optional)[0], struct.unpack_from("<II", optional, _CERTIFICATES)
-    return kind == _PE32_PLUS and place > 0 and size > 0
+    (kind,) = struct.unpack_from("<H", optional)
+    place, size = struct.unpack_from("<II", optional, _CERTIFICATES)
+    return bool(kind == _PE32_PLUS and place and size)

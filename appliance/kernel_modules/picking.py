@@ -5,6 +5,7 @@ of the whole kernel, as depmod(8) has made them; what they name besides is not t
 """
 
 import lzma
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -19,6 +20,8 @@ LARGEST_MODULE = 256 << 20
 """Bytes of an unpacked module."""
 XZ_MEMORY = 128 << 20
 """Bytes; modules are packed with dictionaries of 1 or 2 MiB."""
+
+_FIRMWARE = re.compile(rb"(?<=\0)firmware=([^\0]{1,4096})")
 
 Unzstd = Callable[[bytes, int], bytes]
 """Unpacks Zstandard, to so many bytes at most."""
@@ -48,8 +51,8 @@ def firmware_of(content: bytes, path: str, unzstd: Unzstd) -> list[str]:
 
     Raises lzma.LZMAError for what is not packed as its name says, and what `unzstd` raises.
     """
-    entries = _unpacked(content, path, unzstd).split(b"\0")
-    return [entry[9:].decode(errors="replace") for entry in entries if entry.startswith(b"firmware=")]
+    said = _FIRMWARE.findall(_unpacked(content, path, unzstd))
+    return [name.decode(errors="replace") for name in said]
 
 
 def _unpacked(content: bytes, path: str, unzstd: Unzstd) -> bytes:

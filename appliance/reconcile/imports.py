@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,27 +22,30 @@ from appliance.catalogue import (
     ImageId,
     Kernel,
     KernelId,
+    KernelWords,
     check_cmdline,
 )
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
+from appliance.imageformat import bzimage
 from appliance.imageformat.found import Found
 from appliance.machine import check_length, check_name
 from appliance.on_disk import sync
+from appliance.pool import GoldenVolume
 from appliance.reconcile import audit, leftovers
 from appliance.reconcile.converting import converted
 from appliance.reconcile.disk_room import append, check_room
 from appliance.reconcile.leftovers import Aside
 from appliance.reconcile.recognising import looked_at
 from appliance.reconcile.record import Tell, announce, record
-from appliance.store import catalogue
+from appliance.store import catalogue, goldens
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item", Image, Kernel)
 
-HEAD = 4096 + 512
-"""Bytes at the start of a disk or a kernel that tell its format."""
+HEAD = bzimage.HEAD
+"""Bytes at the start of a kernel that tell what it is."""
 
 
 @dataclass(slots=True)
@@ -111,8 +114,12 @@ class Imports:
         """Whether its content is not here: the state was restored from a backup without it."""
         if isinstance(of, Image):
             return not self.image_path(of.id).is_file()
-        vmlinuz, initrd = (self.kernels / name for name in _kernel_files(of.id))
-        return not of.builtin and not (vmlinuz.is_file() and (of.initrd_sha256 is None or initrd.is_file()))
+        named = zip(_kernel_files(of.id), _digests(of), strict=True)
+        return not of.builtin and not all((self.kernels / name).is_file() for name, digest in named if digest)
+
+    def kernel_file(self, of: KernelId, part: str) -> Path:
+        """Where ``vmlinuz``, ``initrd`` or ``modules`` of a kernel is stored."""
+        return self.kernels / f"{of}.{part}"
 
     async def add_image(
         self, name: str, description: str, image_format: str, chunks: AsyncIterator[bytes], by: Asker, expected: int = 0
@@ -229,7 +236,8 @@ class Imports:
             image = catalogue.image(db, key)
             catalogue.delete_image(db, image.id)
             catalogue.doom(db, [self._relative(self.image_path(image.id))])
-            tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}"))
+            left = _left_of(goldens.release(db, image.id))
+            tell(Event("image.changed", self._clock(), f"{by} deleted image {image.name}{left}"))
             subject = ("image", image.id, image.name)
             audit.note(db, by, "image.delete", subject, image, now=self._clock())
             return image
@@ -239,26 +247,30 @@ class Imports:
 
     async def add_kernel(
         self,
-        name: str,
-        version: str,
-        cmdline: str,
+        words: KernelWords,
         vmlinuz: AsyncIterator[bytes],
         initrd: AsyncIterator[bytes],
         by: Asker,
+        modules: AsyncIterator[bytes] | None = None,
     ) -> Kernel:
-        """Store a kernel with its initrd (which may be empty); raises Invalid for what is no Linux kernel."""
-        check_name(name)
-        check_length(version, LONGEST_VERSION, "version")
-        cmdline = check_cmdline(cmdline)
-        async with _receive(self.kernels, vmlinuz) as kernel, _receive(self.kernels, initrd) as ramdisk:
-            if kernel.head[0x202:0x206] != b"HdrS":
-                raise Invalid("kernel-format", "this is no Linux kernel for x86", "upload a bzImage", "vmlinuz")
-            digest = ramdisk.sha256 if ramdisk.size else None
-            new = Kernel(KernelId(0), name, version, cmdline, kernel.sha256, digest, self._clock())
+        """Store a kernel with its initrd (which may be empty); raises Invalid for what is no Linux kernel.
+
+        ``modules`` is the archive that is loaded behind the hand-over initrd.
+        """
+        check_name(words.name)
+        check_length(words.version, LONGEST_VERSION, "version")
+        words = replace(words, cmdline=check_cmdline(words.cmdline))
+        async with (
+            _receive(self.kernels, vmlinuz) as kernel,
+            _receive(self.kernels, initrd) as ramdisk,
+            _receive(self.kernels, modules or _nothing()) as archive,
+        ):
+            parts = (kernel, ramdisk, archive)
+            new = _kernel(words, *parts, self._clock())
 
             def job(db: sqlite3.Connection, tell: Tell) -> Kernel:
                 stored = self._refilled(catalogue.kernels(db), new) or catalogue.put_kernel(db, new)
-                for part, name in zip((kernel, ramdisk), _kernel_files(stored.id), strict=True):
+                for part, name in zip(parts, _kernel_files(stored.id), strict=True):
                     if part.size:
                         os.replace(part.path, self.kernels / name)
                 sync(self.kernels)
@@ -289,12 +301,45 @@ class Imports:
         return str(path.relative_to(self._state_dir))
 
 
+def _left_of(volumes: Sequence[GoldenVolume]) -> str:
+    """What becomes of what was made of an image that is deleted."""
+    if not volumes:
+        return ""
+    names = ", ".join(each.name for each in volumes)
+    return f"; made of it and kept, golden no longer: {names}"
+
+
 def _digests(of: Image | Kernel) -> tuple[str | None, ...]:
-    return (of.stored_sha256,) if isinstance(of, Image) else (of.vmlinuz_sha256, of.initrd_sha256)
+    return (of.stored_sha256,) if isinstance(of, Image) else (of.vmlinuz_sha256, of.initrd_sha256, of.modules_sha256)
 
 
-def _kernel_files(kernel: KernelId) -> tuple[str, str]:
-    return f"{kernel}.vmlinuz", f"{kernel}.initrd"
+def _kernel_files(kernel: KernelId) -> tuple[str, str, str]:
+    return f"{kernel}.vmlinuz", f"{kernel}.initrd", f"{kernel}.modules"
+
+
+def _kernel(words: KernelWords, vmlinuz: _Received, initrd: _Received, modules: _Received, now: float) -> Kernel:
+    """Raises Invalid for what is no kernel for x86."""
+    bzimage.check(vmlinuz.head)
+    return Kernel(
+        KernelId(0),
+        words.name,
+        words.version or bzimage.release(vmlinuz.head),
+        words.cmdline,
+        vmlinuz.sha256,
+        initrd.sha256 if initrd.size else None,
+        now,
+        vmlinuz_bytes=vmlinuz.size,
+        modules_sha256=modules.sha256 if modules.size else None,
+        modules_bytes=modules.size,
+        signed=bzimage.is_signed(vmlinuz.head),
+        image=words.image,
+        origin=words.origin,
+    )
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for nothing in list[bytes]():
+        yield nothing
 
 
 def check_new_image(name: str, description: str) -> None:

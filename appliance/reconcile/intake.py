@@ -30,6 +30,7 @@ from appliance.machine import check_name
 from appliance.reconcile import audit
 from appliance.reconcile.fetching import check_source
 from appliance.reconcile.half_file import HalfFile, read_note
+from appliance.reconcile.image_kernels.wishes import ImageKernels
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.jobs import open_job
 from appliance.reconcile.record import Tell, record
@@ -80,6 +81,7 @@ class Intake:
 
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], imports: Imports) -> None:
         self._store, self._bus, self._clock, self.imports = store, bus, clock, imports
+        self.kernels = ImageKernels(store, bus, clock, imports)
         self._directories = {"image": imports.images / DIRECTORY, "kernel": imports.kernels / DIRECTORY}
         self._files: dict[Place, HalfFile] = {}
 
@@ -198,8 +200,6 @@ class Intake:
         arguments = {"wish": msgspec.to_builtins(wish), "sha256": digest}
         return await self._open(IMAGE_FETCH, f"Fetch image {wish.name}", place, by, arguments)
 
-    async def _open(self, kind: str, title: str, place: Place, by: Asker, arguments: dict[str, Any]) -> Task:
-        def job(db: sqlite3.Connection, tell: Tell) -> Task:
     # -- by a recipe
 
     async def build(self, name: str, by: Asker, arguments: dict[str, Any]) -> Task:
@@ -216,6 +216,8 @@ class Intake:
             raise Conflict("upload-other", f"a file that is to be image {name} is half uploaded", hint, "name")
         return await self._open(IMAGE_BUILD, f"Make image {name}", place, by, arguments)
 
+    async def _open(self, kind: str, title: str, place: Place, by: Asker, arguments: dict[str, Any]) -> Task:
+        def job(db: sqlite3.Connection, tell: Tell) -> Task:
             if (going := _going_on(db).get(place)) is not None:
                 return going
             now, asker = self._clock(), msgspec.to_builtins(by)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from appliance.accounts import Asker
-from appliance.catalogue import Image, Kernel
+from appliance.catalogue import Image, Kernel, KernelWords
 from appliance.errors import Invalid, NotFound
 from appliance.half_upload import Half, removed
 from appliance.imageformat.found import Found
@@ -37,6 +37,7 @@ class IntakeJobs:
             IMAGE_FETCH: JobKind(self._fetch, resumes=True, waits=True),
             IMAGE_ADD: JobKind(self._add_image, resumes=True),
             KERNEL_ADD: JobKind(self._add_kernel, resumes=True),
+            **self._intake.kernels.kinds(),
         }
 
     async def _fetch(self, running: Running) -> dict[str, Any]:
@@ -114,9 +115,8 @@ class IntakeJobs:
         border = half.of.size - wish.initrd_size
         vmlinuz, initrd = _part(path, 0, border), _part(path, border, half.of.size)
         try:
-            kernel = await self._intake.imports.add_kernel(
-                wish.name, wish.version, wish.cmdline, vmlinuz, initrd, _asker(running)
-            )
+            words = KernelWords(wish.name, wish.version, wish.cmdline)
+            kernel = await self._intake.imports.add_kernel(words, vmlinuz, initrd, _asker(running))
         except Invalid:
             await asyncio.to_thread(file.forget)
             raise

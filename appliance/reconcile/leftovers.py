@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 ASIDE = "unnamed"
 """Directory beside the uploads; nothing in it is ever removed or replaced by us."""
-_OURS = re.compile(r"[0-9]+(\.vmlinuz|\.initrd)?")
+_OURS = re.compile(r"[0-9]+(\.vmlinuz|\.initrd|\.modules)?")
 
 
 @dataclass(frozen=True, slots=True)

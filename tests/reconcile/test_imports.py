@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.catalogue import KernelWords
 from appliance.errors import ApplianceError, Invalid
 from appliance.events import Bus
 from appliance.reconcile.imports import Imports
@@ -87,7 +88,7 @@ async def troubles(imports):
 async def test_an_upload_that_was_cut_off_goes_at_the_next_start(tmp_path):
     async with opened(tmp_path) as imports:
         image = await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADMIN)
-        kernel = await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        kernel = await imports.add_kernel(KernelWords("mine", "6"), stream(BZIMAGE), stream(b"initrd"), ADMIN)
         kept = files(imports)
         for left in ("images/abcd.part", "kernels/0123.part"):
             (tmp_path / left).write_bytes(b"left")
@@ -100,7 +101,7 @@ async def test_an_upload_that_was_cut_off_goes_at_the_next_start(tmp_path):
 async def test_a_store_that_was_lost_costs_no_image(tmp_path):
     async with opened(tmp_path) as imports:
         await imports.add_image("demo", "", "raw", stream(b"mine" * 1024), ADMIN)
-        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        await imports.add_kernel(KernelWords("mine", "6"), stream(BZIMAGE), stream(b"initrd"), ADMIN)
     for path in tmp_path.glob("store.db*"):
         path.unlink()
     async with opened(tmp_path) as imports:
@@ -131,7 +132,7 @@ async def test_what_is_kept_aside_is_told_at_each_start_and_never_replaced(tmp_p
 async def test_a_deletion_that_a_crash_cut_off_goes_on_at_the_next_start(tmp_path, monkeypatch, done):
     async with opened(tmp_path) as imports:
         await imports.add_image("demo", "", "raw", stream(b"\0" * 4096), ADMIN)
-        await imports.add_kernel("mine", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        await imports.add_kernel(KernelWords("mine", "6"), stream(BZIMAGE), stream(b"initrd"), ADMIN)
         unlink, removed = Path.unlink, []
 
         def dies(path, missing_ok=False):
@@ -285,7 +286,7 @@ async def restored_without_content(path):
     """A state that names an image and a kernel, and has the content of neither."""
     async with opened(path) as imports:
         await imports.add_image("demo", "", "raw", stream(gpt(512)), ADMIN)
-        await imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        await imports.add_kernel(KernelWords("six", "6"), stream(BZIMAGE), stream(b"initrd"), ADMIN)
     for name in ("images/1", "kernels/1.initrd"):
         (path / name).unlink()
 
@@ -303,7 +304,7 @@ async def test_what_has_no_content_is_filled_by_the_same_file_again(tmp_path):
     await restored_without_content(tmp_path)
     async with opened(tmp_path) as imports:
         image = await imports.add_image("demo", "", "raw", stream(gpt(512)), ADMIN)
-        kernel = await imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"initrd"), ADMIN)
+        kernel = await imports.add_kernel(KernelWords("six", "6"), stream(BZIMAGE), stream(b"initrd"), ADMIN)
         assert (image.id, kernel.id) == (1, 1)
         assert not imports.lacks(image)
         assert not imports.lacks(kernel)
@@ -317,7 +318,7 @@ async def test_another_file_does_not_take_its_place(tmp_path):
     async with opened(tmp_path) as imports:
         for again in (
             imports.add_image("demo", "", "raw", stream(gpt(4096)), ADMIN),
-            imports.add_kernel("six", "6", "", stream(BZIMAGE), stream(b"another"), ADMIN),
+            imports.add_kernel(KernelWords("six", "6"), stream(BZIMAGE), stream(b"another"), ADMIN),
         ):
             with pytest.raises(ApplianceError) as raised:
                 await again

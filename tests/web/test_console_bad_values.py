@@ -116,6 +116,8 @@ FORMS = (
     Form("/deployments/batch-1/delete", {"confirm": "batch-1"}, names("confirm")),
     Form("/images/rocky-10/edit", {"name": "rocky-10", "description": ""}, names("name"), {}, names("description")),
     Form("/images/rocky-10/delete", {"confirm": "rocky-10"}, names("confirm")),
+    Form("/images/make/new", {"recipe": "debian-13", "name": "new-5", "packages": "curl", "description": ""},
+         names("recipe", "name", "packages"), {"packages": EMPTY}, names("description")),
     Form("/images/fetch/new",
          {"url": "https://images.example/disk.raw", "sha256": "ab" * 32, "name": "new-4", "description": ""},
          names("url", "sha256", "name"), {}, names("description")),
@@ -250,6 +252,7 @@ def test_every_form_is_here() -> None:
 UNTYPED = {
     "/deployments/bulk",
     "/images/uploads/{key}/stop",
+    "/images/{key}/kernels",
     "/kernels/uploads/{key}/stop",
     "/kernels/{key}/edit",
     "/kernels/{key}/delete",

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from appliance.catalogue import Image, Kernel
+from appliance.catalogue import Image, Kernel, KernelWords
 from appliance.errors import Invalid
 from appliance.store import catalogue
 from appliance.store.catalogue_list import IMAGES, KERNELS
@@ -99,9 +99,9 @@ async def add_kernel(request: web.Request) -> web.Response:
         hint = "send a form with the file vmlinuz, then the file initrd"
         raise Invalid("body-type", "the body is no multipart form", hint)
     reader = await parts(request)
-    made = await request.app[SERVICES].imports.add_kernel(
-        name, version, cmdline, file(reader, "vmlinuz", CHUNK), file(reader, "initrd", CHUNK), request[USER]
-    )
+    vmlinuz, initrd = file(reader, "vmlinuz", CHUNK), file(reader, "initrd", CHUNK)
+    words = KernelWords(name, version, cmdline)
+    made = await request.app[SERVICES].imports.add_kernel(words, vmlinuz, initrd, request[USER])
     return answer(outward.kernel(made), 201)
 
 

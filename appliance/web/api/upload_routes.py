@@ -1,6 +1,6 @@
 """The addresses of the API by which images and kernels arrive."""
 
-from appliance.web.api import tasks, uploads
+from appliance.web.api import image_kernels, tasks, uploads
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.shapes import Items
 
@@ -9,6 +9,7 @@ _OUT = uploads.ArrivalOut
 UPLOADS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/uploads", uploads.index, 200, Items[uploads.ArrivalOut]),
     Endpoint("POST", "/images/fetch", uploads.fetch, 202, tasks.TaskDetail, uploads.FetchIn),
+    Endpoint("POST", "/images/{key}/kernels", image_kernels.extract, 202, tasks.TaskDetail, image_kernels.ExtractIn),
     Endpoint("GET", "/uploads/images/{key}", uploads.show_image, 200, _OUT),
     Endpoint("PUT", "/uploads/images/{key}", uploads.begin_image, 200, _OUT, uploads.ImageUploadIn),
     Endpoint("PUT", "/uploads/images/{key}/{turn}", uploads.take_image, 200, _OUT, bytes),

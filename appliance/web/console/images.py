@@ -58,11 +58,28 @@ async def _image(request: web.Request) -> Image:
 
 async def show(request: web.Request) -> web.Response:
     """GET /images/{key}"""
-    image = await _image(request)
+    return await _page(request, await _image(request))
+
+
+async def extract_kernel(request: web.Request) -> web.Response:
+    """POST /images/{key}/kernels with the ``version`` of the kernel that is to be taken out, empty for the newest."""
+    image, version = await _image(request), text(await fields(request), "version").strip()
+    try:
+        task = await request.app[INTAKE].kernels.extract(str(image.id), version, "", who(request))
+    except (Invalid, Conflict) as error:
+        return await _page(request, image, error)
+    return see_other(f"/tasks/{task.id}")
+
+
+async def _page(request: web.Request, image: Image, error: ApplianceError | None = None) -> web.Response:
+    kernels = await request.app[SERVICES].store.read(catalogue.kernels)
     users = (await _users(request)).get(image.id, [])
     obstacles = {delivery: obstacle(image, delivery) for delivery in DELIVERIES}
     lacks = request.app[SERVICES].imports.lacks
-    return render(request, "image.html", image=image, users=users, lacks=lacks, obstacles=obstacles, disks=DISKS)
+    shown = {"users": users, "lacks": lacks, "obstacles": obstacles, "disks": DISKS, "error": error}
+    taken = {each.version: each for each in kernels if each.image == image.id}
+    status = status_of(error) if error else 200
+    return render(request, "image.html", status=status, image=image, kernels=taken, **shown)
 
 
 async def form(request: web.Request) -> web.Response:

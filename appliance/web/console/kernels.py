@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.catalogue import Kernel
+from appliance.catalogue import Kernel, KernelWords
 from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
 from appliance.store import catalogue
@@ -57,8 +57,8 @@ async def _store(request: web.Request, received: Upload) -> None:
     name = check_name(received.text("name"))
     await require_free(request, catalogue.kernel, "kernel", name)
     vmlinuz, initrd = chunks(received.file, CHUNK), file(received.reader, "initrd", CHUNK)
-    version, cmdline = received.text("version"), received.text("cmdline")
-    await request.app[SERVICES].imports.add_kernel(name, version, cmdline, vmlinuz, initrd, who(request))
+    words = KernelWords(name, received.text("version"), received.text("cmdline"))
+    await request.app[SERVICES].imports.add_kernel(words, vmlinuz, initrd, who(request))
 
 
 async def stop_upload(request: web.Request) -> web.Response:
