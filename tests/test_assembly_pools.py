@@ -31,7 +31,8 @@ def test_a_daemon_at_rest_has_not_loaded_it():
 @pytest.mark.parametrize("known", [False, True])
 async def test_its_loops_rest_until_there_is_a_pool_or_somebody_asks(tmp_path, known):
     async with open_store(tmp_path / "store.db") as store:
-        on = SimpleNamespace(store=store, bus=Bus(), clock=lambda: 5.0)
+        config = SimpleNamespace(site=SimpleNamespace(domain="lab.test"))
+        on = SimpleNamespace(store=store, bus=Bus(), clock=lambda: 5.0, state=tmp_path, config=config, subnets=())
         storage = Storage(on)
         if known:
             pool = KnownPool(PoolId(0), "fast", PoolKind.MEMORY, "fast", 5.0)

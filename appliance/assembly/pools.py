@@ -33,8 +33,8 @@ class Storage:
         return pool_parts(on.store, on.bus, on.clock, Surroundings(Privileged(), on.clock, state=on.state))
 
     def loops(self) -> dict[str, Run]:
-        """Both rest until they are needed."""
-        return {"pool work": self._work, "pools": self._watch}
+        """They rest until they are needed."""
+        return {"pool work": self._work, "pools": self._watch, "root volumes": self._roots}
 
     def jobs(self) -> dict[str, JobKind]:
         """They wait for disks, and each other, most of the time. What is cut off is gone on with."""
@@ -47,6 +47,12 @@ class Storage:
     async def _watch(self) -> None:
         await self._need()
         await self.parts.watch.run()
+
+    async def _roots(self) -> None:
+        await self._need()
+        from appliance.assembly.root_volumes import root_volumes
+
+        await root_volumes(self._on, self.parts).run()
 
     async def _need(self) -> None:
         if not await self._on.store.read(has_pools):
