@@ -24,6 +24,8 @@ SCHEMA = f"{PACKAGE}/store/schema.py"
 JUDGE = "/usr/lib/systemd/system/appliance-good.service"
 UPDATE_SECONDS = 1500
 """For a bundle of half a gigabyte: brought over TLS, written, and started, emulated."""
+FALL_BACK_SECONDS = 4 * BOOT_SECONDS
+"""Three starts of what does not work, and one of what does."""
 
 
 def later(root: Root, version: str) -> Root:
@@ -68,7 +70,7 @@ class Owner:
         finished = await self.remote.tries("update", "status", "--json")
         return json.loads(finished.stdout) if finished.status == 0 else None
 
-    async def until_decided(self, version: str, stage: str) -> dict[str, Any]:
+    async def until_decided(self, version: str, stage: str, seconds: float = UPDATE_SECONDS) -> dict[str, Any]:
         """Wait until an update to a version came to its end; what is known of it."""
 
         async def probe() -> dict[str, Any] | None:
@@ -77,7 +79,7 @@ class Owner:
             return newest if newest is not None and newest["stage"] == stage else None
 
         try:
-            async with asyncio.timeout(UPDATE_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await until(probe)
         except TimeoutError:
             raise AssertionError(f"not {stage}: {await self.standing()}") from None
@@ -139,7 +141,7 @@ async def test_good_updates_stay_and_broken_ones_go_back_by_themselves(tmp_path:
         await someone.sees_all_of_before()
 
         await someone.install(BROKEN, "--restart")
-        given_up = await someone.until_decided(BROKEN, "fell-back")
+        given_up = await someone.until_decided(BROKEN, "fell-back", FALL_BACK_SECONDS)
         assert len(given_up["tries"]) == 3
         assert "a defect of this version" in str(given_up)
         assert await someone.runs() == ("B", GOOD)
