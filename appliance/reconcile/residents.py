@@ -52,7 +52,7 @@ class Residents:
                 detail = {"boot_id": activity.boot_id, "hostname": activity.hostname[:100]}
                 text = f"the system of {deployment.name} reported active"
                 tell(Event("resident.active", now, text, "", machine.id, deployment.id, detail))
-            self._arrive(db, tell, token, deployment, machine, _ipv4(activity.addresses))
+            self._arrive(db, tell, token, deployment, machine, _ipv4(activity.addresses, machine.address))
             return machine
 
         machine = await record(self._store, self._bus, job)
@@ -194,11 +194,13 @@ def _with_activity(deployment: Deployment, activity: Activity) -> Deployment:
     return replace(deployment, boot_id=activity.boot_id, host_keys=activity.host_keys or deployment.host_keys)
 
 
-def _ipv4(addresses: tuple[str, ...]) -> str | None:
-    """The first address that others can reach, of a list that may hold anything."""
-    for text in addresses:
+def _ipv4(addresses: tuple[str, ...], known: str | None = None) -> str | None:
+    """The first address that others can reach, of a list that may hold anything; ``known`` if it is among them."""
+    plain = [text.split("/")[0] for text in addresses]
+    first = [known] if known is not None and known in plain else []
+    for text in (*first, *plain):
         try:
-            address = IPv4Address(text.split("/")[0])
+            address = IPv4Address(text)
         except AddressValueError:
             continue
         if not (address.is_loopback or address.is_link_local):

@@ -6,6 +6,7 @@ from fleet_world import Played, code_of, deploying, state
 
 from appliance.errors import Conflict, Invalid
 from appliance.machine import MacAddress
+from appliance.netboot.fleet import Activity
 from appliance.workflow import PREPARE
 
 OTHER = MacAddress("52:54:00:00:00:02")
@@ -89,3 +90,15 @@ async def test_a_system_that_cannot_go_down_after_all_says_so_and_is_heard(world
     await node.obeys()
     await node.boots_stack()
     assert await state(node) == "stopped"
+
+
+async def test_of_many_addresses_of_a_system_the_one_that_is_known_stays(world, node):
+    await node.active()
+    before = (await node.seen()).address
+    assert before == "10.77.0.50"
+    for told, after in (
+        (("172.17.0.1/16", "10.77.0.50/24"), "10.77.0.50"),
+        (("127.0.0.1/8", "169.254.1.1/16", "nonsense", "10.77.0.60/24", "172.17.0.1/16"), "10.77.0.60"),
+    ):
+        await world.fleet.resident_active(node.resident, Activity("b1", "web-1", (), told))
+        assert (await node.seen()).address == after

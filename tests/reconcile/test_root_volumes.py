@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 from fleet_world import SERVER, Played, code_of, disk, state
@@ -9,10 +10,11 @@ from root_world import GOLDEN_UUID, Killed, a_root_world, trouble
 
 from appliance.deployment import detached
 from appliance.errors import Conflict, Denied, TooEarly
+from appliance.lease import Lease, LeaseState
 from appliance.netboot.fleet import Redemption
 from appliance.netboot.policy import MaintenanceStack, NetworkRoot
 from appliance.reconcile.wishes import MachineChange
-from appliance.store import deployments, machines, root_volumes
+from appliance.store import deployments, leases, machines, root_volumes
 from appliance.store.sealing import Sealer
 from appliance.workflow import CONFIGURE, HAND_OVER
 from tests.people import ADA
@@ -283,6 +285,21 @@ async def test_an_export_by_nfs_moves_with_its_machine_and_one_by_iscsi_need_not
         assert "10.77.0.51" in (await world.events("root.export"))[-1].text
     else:
         assert after == before
+
+
+async def test_the_lease_of_the_interface_that_booted_says_where_a_machine_is(world, node):
+    await runs(world, node)
+    await is_at(world, node, "10.77.0.99")
+    lease = Lease(node.mac, IPv4Address("10.77.0.50"), "br0", b"", "", world.now, world.now + 600, LeaseState.BOUND)
+    await world.store.write(lambda db: leases.put(db, [lease]))
+    before = await the_only(world)
+    await world.look()
+    assert await the_only(world) == before, "what its system says of its addresses is no measure"
+    world.now += 700
+    await world.look()
+    assert (await the_only(world)).id == before.id
+    if world.delivery == "nfs":
+        assert (await the_only(world)).address == "10.77.0.99", "nobody leases it anything"
 
 
 async def test_a_pool_that_is_busy_is_waited_for(world, node, monkeypatch):

@@ -14,6 +14,7 @@ from appliance.reconcile.record import announce
 from appliance.reconcile.root_volumes.comparing import Stray, absent, is_idle, strays
 from appliance.reconcile.root_volumes.exporting import Exporting, Site
 from appliance.reconcile.root_volumes.steps import Steps, granted
+from appliance.reconcile.root_volumes.whereabouts import address_of
 from appliance.reconcile.surviving import Surviving
 from appliance.root_volume import RootVolume, has_moved, moved
 from appliance.store import attempts, deployments, machines, pools, root_volumes
@@ -73,10 +74,11 @@ class Keeping:
         if root.grant is None:
             return None
         machine = machines.find(db, root.grant.machine)
-        server = self._site.server_for(machine.address) if machine else None
-        if machine is None or machine.address is None or server is None:
+        address = address_of(db, machine, self._clock()) if machine else None
+        server = self._site.server_for(address)
+        if address is None or server is None:
             return None  # its subnet is not served now: it stays as it is
-        return (machine.address, server) if has_moved(root.grant, machine.address, server) else None
+        return (address, server) if has_moved(root.grant, address, server) else None
 
     async def _move(self, root: RootVolume) -> None:
         """Access from where it was ends before it begins from where it is."""

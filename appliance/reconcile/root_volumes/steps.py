@@ -19,6 +19,7 @@ from appliance.reconcile.pool_rooms import Rooms
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.root_volumes.exporting import Exporting, Site
 from appliance.reconcile.root_volumes.sealed import sealed
+from appliance.reconcile.root_volumes.whereabouts import address_of
 from appliance.reconcile.settle import settle
 from appliance.root_volume import Grant, RootVolume, choose_pool
 from appliance.storage.driver import Hears
@@ -204,7 +205,8 @@ class Steps:
         if root.grant is not None:
             return root, root_volumes.secret(db, root), pool
         machine, deployment = machines.get(db, attempt.machine), deployments.get(db, root.deployment)
-        root = replace(root, grant=self._new_grant(ExportKind(deployment.delivery), root, machine, attempt))
+        address, kind = address_of(db, machine, self._clock()), ExportKind(deployment.delivery)
+        root = replace(root, grant=self._new_grant(kind, root, machine, address, attempt))
         root_volumes.put(db, root)
         assert root.grant is not None, "it has a new one"
         kept = b""
@@ -213,14 +215,16 @@ class Steps:
         root_volumes.put_secret(db, root, kept)
         return root, kept, pool
 
-    def _new_grant(self, kind: ExportKind, root: RootVolume, machine: Machine, attempt: Attempt) -> Grant:
-        server = self._site.server_for(machine.address)
-        if server is None or machine.address is None:
-            text = f"{machine.name} has the address {machine.address or '(none)'}, which is in no subnet that is served"
+    def _new_grant(
+        self, kind: ExportKind, root: RootVolume, machine: Machine, address: str | None, attempt: Attempt
+    ) -> Grant:
+        server = self._site.server_for(address)
+        if server is None or address is None:
+            text = f"{machine.name} has the address {address or '(none)'}, which is in no subnet that is served"
             raise ApplianceError("machine-not-reached", text, "serve its subnet, let it boot again, then retry")
         key, iscsi = ExportId(secrets.token_hex(8)), kind is ExportKind.ISCSI
         initiator = initiator_name(self._site.domain, machine.id) if iscsi else ""
-        export = check_export(Export(key, kind, root.volume, machine.address, initiator))
+        export = check_export(Export(key, kind, root.volume, address, initiator))
         return Grant(export, server, machine.id, attempt.id, target_name(self._site.domain, key) if iscsi else "")
 
     async def _revoke(self, attempt: Attempt, hears: Hears) -> dict[str, Any]:
