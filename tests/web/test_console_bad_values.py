@@ -13,6 +13,7 @@ from console_seed import KEY
 from console_seed_storage import CUSTOMER, KEPT, LAB, OLD_UUID, SPARE
 from markupsafe import escape
 
+from appliance.recipes.shelf import OURS
 from appliance.web.console.routes import ROUTES
 
 BAD = {
@@ -105,6 +106,12 @@ FORMS = (
          "tags": names("nothing", "negative", "long words", "lines"), "ssh_keys": EMPTY, "wipe_method": EMPTY},
     ),
     Form(
+        "/deployments/new",
+        {"name": "new-2", "image": "live-13", "delivery": "iscsi", "pool": "", "root_size": "12"},
+        names("pool", "root_size"),
+        {"pool": EMPTY, "root_size": EMPTY},
+    ),
+    Form(
         "/deployments/batch-1/edit",
         {"name": "batch-1", "image": "debian-13", "cpus": "2", "memory": "4", "disk_size": "10", "tags": "gpu",
          "ssh_keys": KEY, "wipe_method": "discard"},
@@ -118,6 +125,7 @@ FORMS = (
     Form("/images/rocky-10/delete", {"confirm": "rocky-10"}, names("confirm")),
     Form("/images/make/new", {"recipe": "debian-13", "name": "new-5", "packages": "curl", "description": ""},
          names("recipe", "name", "packages"), {"packages": EMPTY}, names("description")),
+    Form("/recipes/new", {"name": "mine", "text": (OURS / "debian-13.toml").read_text()}, names("name", "text")),
     Form("/images/fetch/new",
          {"url": "https://images.example/disk.raw", "sha256": "ab" * 32, "name": "new-4", "description": ""},
          names("url", "sha256", "name"), {}, names("description")),
@@ -129,7 +137,7 @@ FORMS = (
     Form("/storage/3/retire", {"confirm": "archive"}, names("confirm")),
     Form("/storage/adopt", {"group": OLD_UUID, "name": "old", "kind": "lvm-thin", "confirm": "old"},
          names("name", "kind", "confirm")),
-    Form(f"{POOL}/volumes/new", {"name": "new-5", "size": "1 GiB"}, names("name", "size")),
+    Form(f"{POOL}/volumes/new", {"name": "new-5", "size": "1 GiB", "image": ""}, names("name", "size")),
     Form(f"{VOLUME}/grow", {"size": "60 GiB"}, names("size")),
     Form(f"{VOLUME}/rename", {"name": "scratch"}, names("name")),
     Form(f"{VOLUME}/clone", {"name": "customer2", "size": ""}, names("name", "size"), {"size": EMPTY}),
@@ -188,6 +196,7 @@ def urlencoded(values: dict[str, str]) -> bytes:
 CHOSEN = names(
     "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
     "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots", "wipe_method", "delivery",
+    "pool",
 )  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
@@ -253,6 +262,7 @@ UNTYPED = {
     "/deployments/bulk",
     "/images/uploads/{key}/stop",
     "/images/{key}/kernels",
+    "/recipes/{key}/delete",
     "/kernels/uploads/{key}/stop",
     "/kernels/{key}/edit",
     "/kernels/{key}/delete",
