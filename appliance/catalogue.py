@@ -1,5 +1,6 @@
 """Images and kernels: what machines run. Pure."""
 
+import re
 from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END
 from typing import BinaryIO, Final, Literal, NewType, get_args
@@ -107,10 +108,25 @@ LONGEST_CMDLINE = 2000
 
 
 def check_cmdline(text: str) -> str:
-    """A kernel's command line; raises Invalid for what a kernel cannot be told in one line."""
+    """A kernel's command line; raises Invalid for what a kernel cannot be told in one line, and by any boot loader."""
     if not text.isprintable():
         raise Invalid("cmdline-invalid", "the command line has characters that cannot be printed", "", "cmdline")
+    if left_out := next(iter(set(text.split()) - set(boot_words(text).split())), ""):
+        said = f"no boot loader hands {left_out[:80]!r} on to a kernel as it is"
+        raise Invalid(
+            "cmdline-invalid", said, "use letters, digits and . , : / @ + = _ % - ; nothing of qrm.", "cmdline"
+        )
     return check_length(text.strip(), LONGEST_CMDLINE, "cmdline")
+
+
+_BOOT_WORD = re.compile(r"[A-Za-z0-9.,:/@+=_%-]+")
+"""What every boot loader hands on as it is: the rest means something to iPXE or to GRUB."""
+_OURS = "qrm."
+
+
+def boot_words(cmdline: str) -> str:
+    """What of a kernel's command line can stand in a boot script, and is not ours to say."""
+    return " ".join(word for word in cmdline.split() if _BOOT_WORD.fullmatch(word) and not word.startswith(_OURS))
 
 
 _ZSTD, _SKIPPABLE = 0xFD2FB528, 0x184D2A50

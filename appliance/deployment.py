@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from appliance.catalogue import Image, ImageId
+from appliance.catalogue import Image, ImageId, KernelId
 from appliance.delivery import Delivery, check_image, in_memory, memory_needed, on_disk, on_volume
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
@@ -112,6 +112,8 @@ class Deployment:
     """Where its root volume is made; None takes the first that fits."""
     root_size: int | None = None
     """Bytes that its root volume has at least; None has it chosen by the image."""
+    kernel: KernelId | None = None
+    """What its root is started with, where that comes over the network; None takes the appliance's own."""
 
     @property
     def wipes(self) -> bool:
@@ -146,6 +148,14 @@ def check_volume_wishes(deployment: Deployment) -> Deployment:
     if field_name is not None and not on_volume(deployment.delivery):
         text = f"delivery {deployment.delivery} makes no root volume: there is no pool and no size to choose"
         raise Invalid("root-volume-unused", text, "leave it out, or choose delivery iscsi or nfs", field_name)
+    return deployment
+
+
+def check_kernel_wish(deployment: Deployment) -> Deployment:
+    """Raises Invalid ``kernel-unused`` for a kernel where the delivery starts what is on the machine's disk."""
+    if deployment.kernel is not None and on_disk(deployment.delivery):
+        text = f"delivery {deployment.delivery} starts the kernel that is on the disk: there is none to choose"
+        raise Invalid("kernel-unused", text, "leave it out, or choose a delivery from the network", "kernel")
     return deployment
 
 

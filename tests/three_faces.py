@@ -462,13 +462,14 @@ _REQUIREMENTS = {
     "wipe_method": ("wipe_method", "--wipe-method"),
     "pool": ("pool", "--pool"),
     "root_size": ("root_size", "--root-size"),
+    "kernel": ("kernel", "--kernel"),
 }
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
 """What forms of pools and volumes take from one file, each some of it."""
 _DEPLOYMENT = (
     "deployment_requirements.html deployment_disk_size.html deployment_access.html deployment_wipe.html "
-    "deployment_root.html"
+    "deployment_root.html deployment_kernel.html"
 )
 
 FORMS = (
@@ -540,7 +541,7 @@ FORMS = (
             "description": ("description", "--description"),
         },
     ),
-    Form("recipe_new.html", "PUT /recipes/{key}", "recipes add", {"name": ("key", "--name"), "text": ("text", "file")}),
+    Form("recipe_new.html", "PUT /recipes/{key}", "recipes add", {"name": ("other", "--name"), "text": ("text", "file")}),
     Form(
         "image_fetch.html", "POST /images/fetch", "images add",
         {

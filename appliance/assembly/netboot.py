@@ -84,7 +84,7 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
     unknown = UnknownPolicies(ground.subnets)
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
     starts = RootFiles(files.stack_path, files.stack_files)
-    sources = Sources(urls.server, imports.image_path, RootPolicies(ground.subnets), starts)
+    sources = Sources(urls.server, imports.image_path, RootPolicies(ground.subnets), starts, imports.kernel_file)
     roots = Roots(ground.store, ground.bus, ground.clock, sources, Sealer(power_key(ground.state)))
     return StoredFleet(
         Boots(*shared, unknown),

@@ -98,7 +98,9 @@ def wipe_method_option(command: F) -> F:
 
 
 def root_options(command: F) -> F:
-    """Where the root volume of deliveries iscsi and nfs is made, and how large."""
+    """Where the root volume of deliveries iscsi and nfs is made, and how large; what roots are started with."""
+    kernel = "The kernel that its root on the network is started with, by name or number; any: the appliance's own."
+    command = click.option("--kernel", metavar="KERNEL", shell_complete=known("/kernels"), help=kernel)(command)
     size = "It has at least so much, such as 20GiB; a number alone counts GiB; any: as the image needs."
     pool = "The pool of its root volume (deliveries iscsi and nfs), by name or number; any: the first that fits."
     command = click.option("--root-size", type=Size("GiB"), metavar="SIZE", help=size)(command)
@@ -121,7 +123,7 @@ def create(key_files: tuple[Path, ...], **given: Any) -> None:
     body = {name: given[name] for name in ("name", "image", "delivery", "machine", "disk", "wipe_on_release")}
     if given["wipe_method"]:
         body["wipe_method"] = given["wipe_method"]
-    body |= {name: given[name] for name in ("pool", "root_size") if given[name] not in (None, ANY)}
+    body |= {name: given[name] for name in ("pool", "root_size", "kernel") if given[name] not in (None, ANY)}
     made = api().make("/deployments", {**body, "requirements": _asked({}, given), "ssh_keys": keys_in(key_files)})
     click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
 
@@ -160,8 +162,9 @@ def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bo
     before, seen = connected.seen(path)
     plain = ("name", "image", "wipe_on_release", "wipe_method")
     change = {name: given[name] for name in plain if given[name] is not None}
-    if given["pool"] is not None:
-        change["pool"] = "" if given["pool"] == ANY else given["pool"]
+    for chosen in ("pool", "kernel"):
+        if given[chosen] is not None:
+            change[chosen] = "" if given[chosen] == ANY else given[chosen]
     if given["root_size"] is not None:
         change["root_size"] = 0 if given["root_size"] == ANY else given["root_size"]
     if key_files or no_ssh_keys:

@@ -131,6 +131,7 @@ def _asks_for(deployment: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         *(f"{in_unit(size, unit)} {unit} of {noun}" for noun, (size, unit) in sizes.items() if size),
         *([wanted["firmware"]] if wanted["firmware"] else []),
         *([f"pool {deployment['pool']}"] if deployment["pool"] else []),
+        *([f"kernel {deployment['kernel']}"] if deployment["kernel"] else []),
         *([f"{in_unit(deployment['root_size'], 'GiB')} GiB of root volume"] if deployment["root_size"] else []),
         *(f"tag {tag}" for tag in wanted["tags"]),
     ]

@@ -8,9 +8,10 @@ import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import SEEK_END
 from typing import BinaryIO
 
-from appliance.imageformat.found import unreadable
+from appliance.imageformat.found import exactly, unreadable
 
 SUPERBLOCK, MAGIC = 1024, 0xEF53
 MOST_BLOCKS = 200_000
@@ -59,6 +60,7 @@ class Tree:
     def __init__(self, stored: BinaryIO, offset: int) -> None:
         """``offset``: bytes of the disk before it."""
         self._stored, self._offset, self._read_blocks = stored, offset, 0
+        self._end = stored.seek(0, SEEK_END) - offset
         head = self._bytes(SUPERBLOCK, 1024)
         (self._inodes,) = struct.unpack_from("<I", head)
         first, log, _, _, _, self._per_group = struct.unpack_from("<IIIIII", head, 20)
@@ -176,11 +178,10 @@ class Tree:
         return self._bytes(at, count)
 
     def _bytes(self, at: int, count: int) -> bytes:
-        self._stored.seek(self._offset + at)
-        octets = self._stored.read(count)
-        if len(octets) < count:
+        if at + count > self._end:
             raise unreadable("its file system goes on behind the end of the disk")
-        return octets
+        self._stored.seek(self._offset + at)
+        return exactly(self._stored, count)
 
 
 def is_here(stored: BinaryIO, offset: int) -> bool:

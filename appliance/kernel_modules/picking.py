@@ -49,7 +49,7 @@ def firmware(kept: Iterable[tuple[str, bytes]], available: Iterable[str], unzstd
 def firmware_of(content: bytes, path: str, unzstd: Unzstd) -> list[str]:
     """Firmware that a module names in its `.modinfo` section (`MODULE_FIRMWARE`), compressed as its name says.
 
-    Raises lzma.LZMAError for what is not packed as its name says, and what `unzstd` raises.
+    Raises lzma.LZMAError and EOFError for what is not packed as its name says, and what `unzstd` raises.
     """
     said = _FIRMWARE.findall(_unpacked(content, path, unzstd))
     return [name.decode(errors="replace") for name in said]
@@ -57,7 +57,11 @@ def firmware_of(content: bytes, path: str, unzstd: Unzstd) -> list[str]:
 
 def _unpacked(content: bytes, path: str, unzstd: Unzstd) -> bytes:
     if path.endswith(".xz"):
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY).decompress(content, LARGEST_MODULE)
+        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+        unpacked = unpacking.decompress(content, LARGEST_MODULE)
+        if not unpacking.eof:
+            raise EOFError(f"{path} is cut off, or unpacks to more than {LARGEST_MODULE} bytes")
+        return unpacked
     if path.endswith(".zst"):
         return unzstd(content, LARGEST_MODULE)
     return content

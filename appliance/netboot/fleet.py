@@ -143,6 +143,9 @@ class Fleet(Protocol):
     async def image(self, token: str, image: int) -> Path:
         """The file of an image for the holder of this download token."""
 
+    async def kernel(self, address: str, name: str) -> Path:
+        """The file of a kernel for roots on the network, by the last part of its directory's path and its name."""
+
     async def resident_active(self, token: str, activity: Activity) -> None:
         """A deployed system is up."""
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from appliance.machine import MacAddress
 from appliance.netboot.fleet import Boot
-from appliance.netboot.ipxe import BUSY_SECONDS, PAUSES, Site, shown, stack_arguments
+from appliance.netboot.ipxe import BUSY_SECONDS, PAUSES, Site, root_arguments, shown, stack_arguments
 from appliance.netboot.policy import BootSpec, LocalDisk, MaintenanceStack, NetworkRoot, NextEntry, NoStack
 from appliance.netboot.stack_files import HAND_OVER
 from appliance.screencode import MEANINGS, Waits, code
@@ -84,8 +84,8 @@ def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
     match boot.spec:
         case MaintenanceStack():
             what, body = "starting the maintenance stack", _stack(boot, site, mac)
-        case NetworkRoot():
-            what, body = "starting from the network", _network_root(boot, site, mac)
+        case NetworkRoot() as root:
+            what, body = "starting from the network", _network_root(root, boot, site, mac)
         case NoStack(architecture):
             what, body = f"there is no maintenance stack for {shown(architecture)}", _code(mac, Waits.ARCHITECTURE)
         case LocalDisk(esp_partuuid, _):
@@ -97,22 +97,26 @@ def uefi_config(boot: Boot, site: Site, mac: MacAddress) -> str:
 
 def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
     said = "The maintenance stack could not be fetched"
-    return _linux(boot, site, mac, ("initrd",), said, Waits.STACK)
+    arguments = stack_arguments(boot, site, mac)
+    return _linux(site.stack, arguments, site, mac, ("initrd",), said, Waits.STACK)
 
 
-def _network_root(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
-    return _linux(boot, site, mac, HAND_OVER, "What mounts its root could not be fetched", Waits.ROOT)
+def _network_root(root: NetworkRoot, boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    said, arguments = "What mounts its root could not be fetched", root_arguments(root, boot, site, mac)
+    return _linux(root.files or site.stack, arguments, site, mac, HAND_OVER, said, Waits.ROOT)
 
 
-def _linux(boot: Boot, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits) -> list[str]:
-    at = f"{_device(site.server)}{site.stack}"
+def _linux(
+    files: str, arguments: str, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits
+) -> list[str]:
+    at = f"{_device(site.server)}{files}"
     # Shim checks the kernel's signature; nobody signs initrds.
     command = [
-        f"if linux {at}/vmlinuz {stack_arguments(boot, site, mac)}; then",
+        f"if linux {at}/vmlinuz {arguments}; then",
         f"  if initrd {' '.join(f'{at}/{name}' for name in initrds)}; then boot; fi",
         "fi",
     ]
-    trouble = [f"echo '{said} from {site.server}{site.stack}.'"]
+    trouble = [f"echo '{said} from {site.server}{files}.'"]
     return _retrying(command, [*trouble, *_code(mac, waits), _report(site.server, mac, waits)])
 
 

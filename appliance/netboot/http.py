@@ -90,6 +90,8 @@ class BootHttp:
                 web.get("/boot/stack.json", self._stack_paths),
                 web.get("/boot/{name}", self._program),
                 web.get(self._files.stack_path + "/{name:vmlinuz|initrd|handover|handover-modules}", self._stack),
+                web.get("/kernels/{kernel:[0-9]{1,12}-[0-9a-f]{16}}/handover", self._hand_over),
+                web.get("/kernels/{kernel:[0-9]{1,12}-[0-9a-f]{16}}/{name:vmlinuz|handover-modules}", self._kernel),
                 web.get("/ca.pem", self._ca),
                 web.get("/time", self._time),
                 web.get("/poll/{poll}", self._poll),
@@ -156,6 +158,14 @@ class BootHttp:
 
     async def _stack(self, request: web.Request) -> web.StreamResponse:
         return await self._file(request, self._files.stack, request.match_info["name"])
+
+    async def _hand_over(self, request: web.Request) -> web.StreamResponse:
+        """The same for every kernel; beside each, so that a boot script names one directory."""
+        return await self._file(request, self._files.stack, "handover")
+
+    async def _kernel(self, request: web.Request) -> web.StreamResponse:
+        path = await self._fleet.kernel(request.match_info["kernel"], request.match_info["name"])
+        return await self._file(request, path.parent, path.name)
 
     async def _extra(self, request: web.Request) -> web.StreamResponse:
         if self._files.extra is None:

@@ -89,8 +89,8 @@ def script(boot: Boot, site: Site, mac: MacAddress) -> str:
     match boot.spec:
         case MaintenanceStack():
             what, body = "starting the maintenance stack", _stack(boot, site, mac)
-        case NetworkRoot():
-            what, body = "starting from the network", _network_root(boot, site, mac)
+        case NetworkRoot() as root:
+            what, body = "starting from the network", _network_root(root, boot, site, mac)
         case LocalDisk(esp_partuuid, root_fsuuid):
             host = urlsplit(site.server).hostname
             what, body = "starting from its disk", _local_disk(esp_partuuid, root_fsuuid, f"tftp://{host}", site, mac)
@@ -119,17 +119,26 @@ def stack_arguments(boot: Boot, site: Site, mac: str) -> str:
 
 def _stack(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
     said = "The maintenance stack could not be fetched"
-    return _linux(boot, site, mac, ("initrd",), said, Waits.STACK)
+    arguments = stack_arguments(boot, site, mac)
+    return _linux(site.stack, arguments, site, mac, ("initrd",), said, Waits.STACK)
 
 
-def _network_root(boot: Boot, site: Site, mac: MacAddress) -> list[str]:
-    return _linux(boot, site, mac, HAND_OVER, "What mounts its root could not be fetched", Waits.ROOT)
+def _network_root(root: NetworkRoot, boot: Boot, site: Site, mac: MacAddress) -> list[str]:
+    said, arguments = "What mounts its root could not be fetched", root_arguments(root, boot, site, mac)
+    return _linux(root.files or site.stack, arguments, site, mac, HAND_OVER, said, Waits.ROOT)
 
 
-def _linux(boot: Boot, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits) -> list[str]:
-    at = f"{site.server}{site.stack}"
+def root_arguments(root: NetworkRoot, boot: Boot, site: Site, mac: MacAddress) -> str:
+    """The kernel command line of the hand-over initrd; what is ours comes last, and counts."""
+    return " ".join(filter(None, (root.append, stack_arguments(boot, site, mac))))
+
+
+def _linux(
+    files: str, arguments: str, site: Site, mac: MacAddress, initrds: Sequence[str], said: str, waits: Waits
+) -> list[str]:
+    at = f"{site.server}{files}"
     named = " ".join(f"initrd={name}" for name in initrds)
-    kernel = f"{at}/vmlinuz {named} {stack_arguments(boot, site, mac)}"
+    kernel = f"{at}/vmlinuz {named} {arguments}"
     fetched = " && ".join(f"initrd --name {name} {at}/{name}" for name in initrds)
     trouble = [f"echo {said} from {at}: ${{why}}", *_code(mac, waits), *_report(site, mac, waits)]
     return _retrying(f"kernel {kernel} && {fetched} && boot", trouble)

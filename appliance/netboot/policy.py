@@ -60,6 +60,10 @@ class NetworkRoot:
     """Boot the hand-over initrd, which gets the deployment's root; ``armed`` gives it the rights of the attempt."""
 
     armed: bool
+    files: str = ""
+    """URL path of the directory with its kernel and what belongs to that; empty: the maintenance stack's."""
+    append: str = ""
+    """What the kernel is told besides: words that boot scripts hold as they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from appliance.reconcile.inventory import inventory_macs
 from appliance.reconcile.looping import loop_event
 from appliance.reconcile.ration import Ration, more
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.root_kernels import kernel_of, spec_with
 from appliance.reconcile.settle import change_machine, settle, touched
 from appliance.reconcile.taken_names import is_taken
 from appliance.store import attempts, deployments, events, machines, tokens
@@ -120,7 +121,7 @@ class Boots:
                 return Boot(NextEntry(), request.mac, reason)
             attempt = attempts.live_of(db, machine.id)
             spec = decide_unproven(machine, attempt, deployments.of_machine(db, machine.id), now)
-            spec = fitting(spec, request.architecture)
+            spec = self._with_kernel(db, machine, fitting(spec, request.architecture))
             if not isinstance(spec, MaintenanceStack | NetworkRoot):
                 return Boot(spec, machine.name, reason)
             return Boot(spec, machine.name, reason, *self._given(db, machine, spec, None, proven=False))
@@ -233,7 +234,8 @@ class Boots:
         attempt = attempts.live_of(db, machine.id)
         deployment = deployments.of_machine(db, machine.id)
         decision = decide(machine, attempt, deployment, now)
-        decision = replace(decision, spec=fitting(decision.spec, request.architecture))
+        spec = self._with_kernel(db, machine, fitting(decision.spec, request.architecture))
+        decision = replace(decision, spec=spec)
         after = decision.machine or machine
         if attempt is not None and decision.attempt is not None:
             # settle() works out the machine's new state itself; hand it all else that the decision changed.
@@ -248,6 +250,10 @@ class Boots:
         if looping is not None and attempt is None:
             tell(looping)
         return boot
+
+    def _with_kernel(self, db: sqlite3.Connection, machine: Machine, spec: BootSpec) -> BootSpec:
+        deployment = deployments.of_machine(db, machine.id)
+        return spec_with(spec, kernel_of(db, deployment) if deployment else None)
 
     def _rendered(self, db: sqlite3.Connection, machine: Machine, decision: Decision) -> Boot:
         if not isinstance(decision.spec, MaintenanceStack | NetworkRoot):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
-from appliance.deployment import Deployment, Requirements, check_disk_wishes, check_volume_wishes
+from appliance.deployment import Deployment, Requirements, check_disk_wishes, check_kernel_wish, check_volume_wishes
 from appliance.errors import Conflict
 from appliance.events import Bus, Event
 from appliance.machine import check_length, check_name, check_tags
 from appliance.reconcile import audit
 from appliance.reconcile.choosing import pool_for_roots
 from appliance.reconcile.record import Tell, record
+from appliance.reconcile.root_kernels import kernel_for_roots
 from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments
 from appliance.store.store import Store
@@ -36,6 +37,8 @@ class DeploymentChange:
     """Name or number of the pool that its next root volume is made in; empty takes the first that fits."""
     root_size: int | None = None
     """Bytes that its next root volume has at least; 0 has it chosen by the image."""
+    kernel: str | None = None
+    """Name or number of the kernel that its next start takes; empty takes the appliance's own."""
 
 
 class Changes:
@@ -74,8 +77,10 @@ class Changes:
             after = replace(after, pool=pool_for_roots(db, change.pool))
         if change.root_size is not None:
             after = replace(after, root_size=rounded(change.root_size, "root_size") if change.root_size else None)
+        if change.kernel is not None:
+            after = replace(after, kernel=kernel_for_roots(db, change.kernel))
         named = replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
-        return check_volume_wishes(check_disk_wishes(named))
+        return check_kernel_wish(check_volume_wishes(check_disk_wishes(named)))
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""
@@ -147,5 +152,6 @@ def _changes(before: Deployment, after: Deployment) -> list[str]:
         "wipe_method": "way to wipe",
         "pool": "pool of its root volume",
         "root_size": "size of its root volume",
+        "kernel": "kernel",
     }
     return [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]

@@ -97,6 +97,10 @@ class StoredFleet:
         """See ``Agents.image``."""
         return await self.agents.image(token, image)
 
+    async def kernel(self, address: str, name: str) -> Path:
+        """See ``Roots.kernel``."""
+        return await self.roots.kernel(address, name)
+
     async def resident_active(self, token: str, activity: Activity) -> None:
         """See ``Residents.active``."""
         await self.residents.active(token, activity)

@@ -24,6 +24,8 @@ class RootFiles:
     """URL path of the directory that has them."""
     files: Mapping[str, StackFile]
     """By name; without those of HAND_OVER there are no roots on the network."""
+    append: str = ""
+    """What the kernel is told besides."""
 
     @property
     def complete(self) -> bool:
@@ -79,6 +81,6 @@ def by_kexec(files: RootFiles, server: str, mac: str, told: Mapping[str, Any], a
             {"url": f"{server}{files.path}/{name}", "bytes": file.bytes, "sha256": file.sha256}
             for name, file in named.items()
         ],
-        "cmdline": f"{console} {append} qrm.server={server} qrm.mac={mac}",
+        "cmdline": " ".join(filter(None, (console, files.append, append, f"qrm.server={server} qrm.mac={mac}"))),
         "document": dict(told),
     }

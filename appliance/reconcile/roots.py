@@ -16,11 +16,12 @@ from appliance.errors import ApplianceError, Conflict, Denied, Invalid, TooEarly
 from appliance.events import Bus, Event
 from appliance.machine import Machine, State
 from appliance.netboot.fleet import Redemption
-from appliance.reconcile import root_document
+from appliance.reconcile import root_document, root_kernels
 from appliance.reconcile.params import APPEND, boot_mac
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.root_document import LARGEST_LAYER, RootFiles, by_kexec
+from appliance.reconcile.root_kernels import KernelFile, files_with, kernel_of
 from appliance.reconcile.root_volumes.sealed import opened
 from appliance.reconcile.settle import touched
 from appliance.reconcile.trading import Refusal, armed_by, entitled, objection, offered, refuse
@@ -44,6 +45,8 @@ class Sources:
     policies: Mapping[str, RootPolicy]
     """Of subnets, by the addresses that their machines ask, or by theirs."""
     files: RootFiles
+    """With the appliance's own kernel."""
+    kernel_file: KernelFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ class Roots:
         if not self._sources.files.complete:
             hint = "build the maintenance stack anew: image-builder/build stack"
             return Conflict("handover-missing", "the appliance has no hand-over initrd, which mounts roots", hint)
+        if (missing := root_kernels.lacking(kernel_of(db, deployment), self._sources.kernel_file)) is not None:
+            return missing
         if on_volume(deployment.delivery):
             return self._volume_lacking(db, deployment)
         image = _image(db, deployment)
@@ -195,7 +200,12 @@ class Roots:
         """What the agent of a machine needs to start its root, where nothing is ``lacking``."""
         mac = boot_mac(machine)
         told = self.document(db, machine, mac, deployment, at)
-        return by_kexec(self._sources.files, self._sources.server(at), mac, told, APPEND)
+        files = files_with(self._sources.files, kernel_of(db, deployment))
+        return by_kexec(files, self._sources.server(at), mac, told, APPEND)
+
+    async def kernel(self, address: str, name: str) -> Path:
+        """What is served of a kernel (``root_kernels.path_of``); raises NotFound."""
+        return await self._store.read(lambda db: root_kernels.served(db, address, name, self._sources.kernel_file))
 
     async def take_layer(self, token: str, attempt: str, content: str) -> None:
         """Keep what an agent has made of an image, as base64; raises Denied, Conflict ``stale-step``, Invalid."""

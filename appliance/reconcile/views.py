@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from appliance.catalogue import Image
+from appliance.catalogue import Image, Kernel, KernelId
 from appliance.delivery import on_volume
 from appliance.deployment import Deployment
 from appliance.events import Event
@@ -97,6 +97,8 @@ class DeploymentView:
     """The volume that it has its system on, or is getting it on."""
     pools: Mapping[PoolId, str] = field(default_factory=dict)
     """Names of the pools that it speaks of."""
+    kernel: Kernel | None = None
+    """What its root on the network is started with; None: the appliance's own."""
 
     def pool_name(self, of: PoolId) -> str:
         """What a pool is called; its number where it is known no longer."""
@@ -170,7 +172,10 @@ def _deployment_view(db: sqlite3.Connection, deployment: Deployment) -> Deployme
 
 
 def _with_roots(db: sqlite3.Connection, views: list[DeploymentView]) -> list[DeploymentView]:
-    """With their root volumes, and the names of pools: in two queries, and none where nothing is on a volume."""
+    """With their kernels, root volumes and the names of pools: in three queries, and none that nothing needs."""
+    if any(view.deployment.kernel for view in views):
+        kernels = {each.id: each for each in catalogue.kernels(db)}
+        views = [replace(each, kernel=kernels.get(each.deployment.kernel or KernelId(0))) for each in views]
     ids = [view.deployment.id for view in views if on_volume(view.deployment.delivery)]
     if not ids:
         return views

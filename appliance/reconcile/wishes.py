@@ -16,6 +16,7 @@ from appliance.deployment import (
     Requirements,
     Wanted,
     check_disk_wishes,
+    check_kernel_wish,
     check_volume_wishes,
     detached,
 )
@@ -57,6 +58,7 @@ from appliance.reconcile.power_actions import POWER_ACTIONS, ask_fence, ask_powe
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.reserved_for import check_no_board, said
+from appliance.reconcile.root_kernels import kernel_for_roots, kernel_of, unsigned
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER, asks
@@ -99,6 +101,8 @@ class NewDeployment:
     """Name or number of the pool that its root volume is made in; None takes the first that fits."""
     root_size: int | None = None
     """Bytes that its root volume has at least."""
+    kernel: str | None = None
+    """Name or number of the kernel that a root on the network is started with; None takes the appliance's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +284,10 @@ class Wishes:
                 machine_uuid=secrets.token_hex(16),
                 pool=pool_for_roots(db, new.pool),
                 root_size=None if new.root_size is None else rounded(new.root_size, "root_size"),
+                kernel=kernel_for_roots(db, new.kernel),
             )
             check_free(db, deployment.name, but=("machine", "deployment"))
-            stored = deployments.add(db, check_volume_wishes(check_disk_wishes(deployment)))
+            stored = deployments.add(db, check_kernel_wish(check_volume_wishes(check_disk_wishes(deployment))))
             self._told(tell, stored, f"{by} created {stored.name}")
             self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored
@@ -349,6 +354,10 @@ class Wishes:
         if writes(deployment, machine, action):
             check_image(catalogue.image(db, deployment.image), deployment.delivery)
         foreseen = consequences_of(deployment, machine, action, choice, root_volumes.of_deployment(db, deployment.id))
+        starts = choice[0] if choice else machine
+        if starts is not None and action in (Action.START, Action.REDEPLOY, Action.RETRY) and not foreseen.refused:
+            words = unsigned(kernel_of(db, deployment), starts)
+            foreseen = replace(foreseen, texts=(*foreseen.texts, words)) if words else foreseen
         if action is Action.RELEASE and machine is not None and machine.state is State.BROKEN:
             switch, order = power.find(db, machine.id), power.open_order(db, machine.id)
             foreseen = fenced(foreseen, deployment, machine, switch, order)

@@ -91,10 +91,19 @@ def put_kernel(db: sqlite3.Connection, new: Kernel) -> Kernel:
     return stored
 
 
+def users_of_kernel(db: sqlite3.Connection, kernel_id: KernelId) -> list[str]:
+    """Names of the deployments that start with it."""
+    named = "json_extract(nullif(CAST(doc AS TEXT), ''), '$.kernel')"
+    return [row[0] for row in rows(db, f"SELECT name FROM deployments WHERE {named} = ? ORDER BY name", kernel_id)]  # noqa: S608 - ours
+
+
 def delete_kernel(db: sqlite3.Connection, kernel_id: KernelId) -> None:
-    """Forget a kernel; raises Conflict for one that is built in."""
+    """Forget a kernel; raises Conflict for one that is built in, or that a deployment starts with."""
     if kernel(db, kernel_id).builtin:
         raise Conflict("kernel-builtin", "the maintenance stack's kernel comes with the appliance")
+    if users := users_of_kernel(db, kernel_id):
+        text = f"deployment {users[0]} starts with this kernel"
+        raise Conflict("kernel-used", text, "choose another kernel for it first")
     db.execute("DELETE FROM kernels WHERE id = ?", (kernel_id,))
 
 

@@ -70,7 +70,7 @@ class World:
         files = {name: StackFile(7, name.encode().hex()) for name in ("vmlinuz", "initrd", *stack_files.HAND_OVER)}
         urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
         starts = RootFiles("/stack/1", files)
-        sources = Sources(urls.server, lambda _: self.content, self.root_policies, starts)
+        sources = Sources(urls.server, lambda _: self.content, self.root_policies, starts, lambda *_: self.content)
         roots = Roots(self.store, self.bus, lambda: self.now, sources, Sealer(bytes(32)))
         self.presence = Presence(self.store, lambda: self.now)
         self.fleet = StoredFleet(

@@ -34,6 +34,8 @@ class DeploymentChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     """Of the root volume that the next deploy makes; empty takes the first that fits."""
     root_size: shapes.Bytes | None = None
     """Bytes that it has at least; 0 has it chosen by the image."""
+    kernel: shapes.Line | None = None
+    """Name or number of the kernel that the next start takes; empty takes the appliance's own."""
 
 
 class ImageChangeIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +70,7 @@ async def deployment(request: web.Request) -> web.Response:
         given.wipe_method,
         given.pool,
         given.root_size,
+        given.kernel,
     )
     changed = await _changes(request).deployment(key(request), change, request[USER])
     view = await deployment_view(services.store, str(changed.id))

@@ -45,6 +45,7 @@ async def create(request: web.Request) -> web.Response:
         wipe_method=given.wipe_method,
         pool=given.pool,
         root_size=given.root_size,
+        kernel=given.kernel,
     )
     made = await request.app[SERVICES].wishes.create_deployment(new, request[USER])
     return await _shown(request, _id(made), 201)

@@ -166,6 +166,7 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         wanted_disk=of.wanted_disk,
         pool=view.pool_name(of.pool) if of.pool is not None else None,
         root_size=of.root_size,
+        kernel=view.kernel.name if view.kernel else None,
         root_volume=_root_volume(view),
         machine=_on(on),
         disk=_disk(of.disk),

@@ -92,6 +92,8 @@ class DeploymentIn(_In):
     """Name or number of the pool that its root volume is made in; null takes the first that fits."""
     root_size: Bytes | None = None
     """Bytes that its root volume has at least; null has it chosen by the image."""
+    kernel: Line | None = None
+    """Name or number of the kernel that a root on the network is started with; null takes the appliance's own."""
 
 
 class ActionIn(_In):
@@ -428,6 +430,8 @@ class DeploymentOut(_Out):
     pool: str | None
     """The pool that was chosen for its root volume; null takes the first that fits."""
     root_size: int | None
+    kernel: str | None
+    """Name of the kernel that was chosen for its root on the network; null takes the appliance's own."""
     root_volume: RootVolumeOut | None
     """Null where it has none."""
     machine: MachineReference | None

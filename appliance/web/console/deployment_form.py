@@ -12,6 +12,7 @@ from appliance.deployment import Requirements
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.machine import Machine
 from appliance.reconcile.choosing import for_roots
+from appliance.reconcile.root_kernels import kernels_for_roots
 from appliance.store import catalogue, deployments, fitting, machines
 from appliance.web.console import deployment_values
 from appliance.web.console.deployment_values import Typed, fits, requirements, typed
@@ -44,7 +45,7 @@ async def _surroundings(request: web.Request, form: Typed) -> dict[str, Any]:
         chosen = next((image for image in images if form.values["image"] in (image.name, str(image.id))), None)
         machine = machines.find(db, form.values["machine"]) if form.values["machine"] else None
         would = _one_fit(db, machine, form, chosen) if machine else _every_fit(db, form, chosen)
-        places = {"pools": for_roots(db)}
+        places = {"pools": for_roots(db), "kernels": kernels_for_roots(db)}
         return {"form": form, "images": images, "image": chosen, "machine": machine, **places, **would}
 
     return await request.app[SERVICES].store.read(job)
@@ -101,7 +102,7 @@ _TYPED_IN = {"requirements.disk_bytes": "disk_size", "wipe_on_release": "wipe"}
 
 def field_of(error: ApplianceError) -> str:
     """The field that an error stands beside; ``form`` where there is none: what only a disk has is not shown then."""
-    if error.code in ("machine-unknown", "pool-unknown"):
+    if error.code in ("machine-unknown", "pool-unknown", "kernel-unknown"):
         return error.code.removesuffix("-unknown")
     if error.code == "disk-unused":
         return "form"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.catalogue import Image
-from appliance.delivery import DELIVERIES, Delivery, check_delivery, on_volume
+from appliance.delivery import DELIVERIES, Delivery, check_delivery, on_disk, on_volume
 from appliance.deployment import Deployment, Requirements, choose_root, machine_objection
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.machine import Machine, MachineId, check_name, check_tags
@@ -31,6 +31,7 @@ FIELDS = (
     "wipe_method",
     "pool",
     "root_size",
+    "kernel",
 )
 MEMORY_UNIT, DISK_UNIT = "GiB", "GB"
 """What a number without a unit counts, as in ``qrm``."""
@@ -94,6 +95,7 @@ def stored(deployment: Deployment, image: str) -> dict[str, str]:
         "wipe_method": deployment.wipe_method,
         "pool": str(deployment.pool or ""),
         "root_size": in_unit(deployment.root_size, MEMORY_UNIT),
+        "kernel": str(deployment.kernel or ""),
     }
 
 
@@ -168,6 +170,7 @@ def wish(form: Typed) -> NewDeployment:
         wipe_method=values["wipe_method"],
         pool=(values["pool"] or None) if on_volume(form.delivery) else None,
         root_size=root_size(form) if on_volume(form.delivery) else None,
+        kernel=None if on_disk(form.delivery) else values["kernel"] or None,
     )
 
 

@@ -9,6 +9,7 @@ from appliance.catalogue import Image, Kernel
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.choosing import for_roots
+from appliance.reconcile.root_kernels import kernels_for_roots
 from appliance.reconcile.views import deployment_view
 from appliance.store import catalogue
 from appliance.web.console.deployment_form import field_of
@@ -37,8 +38,13 @@ async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
         "deployment": view.deployment,
         "images": await store.read(catalogue.images),
         "pools": await store.read(for_roots),
+        "kernels": await store.read(kernels_for_roots),
     }
     return render(request, "deployment_edit.html", status=422 if form.errors else 200, form=form, **shows)
+
+
+_UNKNOWN = {"pool-unknown": "pool", "kernel-unknown": "kernel"}
+"""The field that says which one it is."""
 
 
 async def save_deployment(request: web.Request) -> web.Response:
@@ -55,6 +61,7 @@ async def save_deployment(request: web.Request) -> web.Response:
         values["wipe_method"],
         values["pool"] if "pool" in sent else None,
         (root_size(form) or 0) if "root_size" in sent else None,
+        values["kernel"] if "kernel" in sent else None,
     )
     if not form.errors:
         try:
@@ -63,7 +70,7 @@ async def save_deployment(request: web.Request) -> web.Response:
         except (Invalid, Conflict) as error:
             form.errors[field_of(error)] = error
         except NotFound as error:
-            if (where := "pool" if error.code == "pool-unknown" else error.field) not in ("image", "pool"):
+            if (where := _UNKNOWN.get(error.code, error.field)) not in ("image", *_UNKNOWN.values()):
                 raise
             form.errors[where] = error
     return await _deployment_page(request, form)

@@ -73,19 +73,21 @@ async def _kernel(request: web.Request) -> Kernel:
 
 async def ask_delete(request: web.Request) -> web.Response:
     """GET /kernels/{key}/delete"""
-    return _delete_page(request, await _kernel(request))
+    return await _delete_page(request, await _kernel(request))
 
 
 async def delete(request: web.Request) -> web.Response:
     """POST /kernels/{key}/delete with its name typed."""
     kernel = await _kernel(request)
     if wrong := await confirmed(request, kernel.name):
-        return _delete_page(request, kernel, wrong)
+        return await _delete_page(request, kernel, wrong)
     await request.app[SERVICES].imports.delete_kernel(str(kernel.id), who(request))
     return see_other("/kernels")
 
 
-def _delete_page(request: web.Request, kernel: Kernel, wrong: Conflict | None = None) -> web.Response:
+async def _delete_page(request: web.Request, kernel: Kernel, wrong: Conflict | None = None) -> web.Response:
+    users = await request.app[SERVICES].store.read(lambda db: catalogue.users_of_kernel(db, kernel.id))
+    used = f"{', '.join(users[:5])} starts with it; choose another kernel there first" if users else ""
     return confirm_page(
         request,
         title=f"Delete {kernel.name}",
@@ -93,6 +95,6 @@ def _delete_page(request: web.Request, kernel: Kernel, wrong: Conflict | None = 
         confirm=kernel.name,
         button=f"Delete {kernel.name}",
         back="/kernels",
-        refused="it comes with the appliance" if kernel.builtin else "",
+        refused="it comes with the appliance" if kernel.builtin else used,
         wrong=wrong,
     )

@@ -48,6 +48,9 @@ class TalkingFleet:
     async def image(self, token, image):
         return self._answer("image", None, token, image)
 
+    async def kernel(self, address, name):
+        return self._answer("kernel", None, address, name)
+
     async def resident_active(self, token, activity):
         self._answer("resident_active", None, token, activity)
 
