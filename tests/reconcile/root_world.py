@@ -68,6 +68,8 @@ class Kernel:
 
     exports: dict = field(default_factory=dict)
     """Grants by the ids of their exports, as they were made last."""
+    others: list = field(default_factory=list)
+    """Exports that somebody else has made."""
     asked: list = field(default_factory=list)
     refusing: dict = field(default_factory=dict)
     """By the name of a verb: what is raised in its place."""
@@ -86,7 +88,7 @@ class Kernel:
     def _done(self, verb):
         match verb:
             case List():
-                return Exports(tuple(map(self._shown, self.exports.values())), (SERVER,))
+                return Exports((*map(self._shown, self.exports.values()), *self.others), (SERVER,))
             case NfsGrant() | IscsiGrant():
                 self._grant(verb)
                 return Granted(verb.server, f"/{verb.id}")

@@ -13,6 +13,7 @@ from appliance.errors import Conflict, Denied, TooEarly
 from appliance.lease import Lease, LeaseState
 from appliance.netboot.fleet import Redemption
 from appliance.netboot.policy import MaintenanceStack, NetworkRoot
+from appliance.privileged.verbs.exports import Exported
 from appliance.reconcile.wishes import MachineChange
 from appliance.store import deployments, leases, machines, root_volumes
 from appliance.store.sealing import Sealer
@@ -221,8 +222,12 @@ async def test_what_nobody_wants_is_cut_and_what_others_have_made_is_left(world,
     wanted = await the_only(world)
     stray = type(wanted)(**{**_fields(wanted), "id": "f" * 16, "volume": "e" * 16})
     world.kernel.exports[stray.id] = stray
+    world.kernel.others.append(Exported(world.delivery, ours=False, id="d" * 16, place="/srv/backups"))
+    world.kernel.asked.clear()
     await world.look()
     assert list(world.kernel.exports) == [wanted.id]
+    assert [each.id for each in world.kernel.asked if each.name.endswith("revoke")] == [stray.id]
+    assert stray.id in (await world.events("root.export"))[-1].text
 
 
 def _fields(verb):
