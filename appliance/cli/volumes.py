@@ -106,14 +106,22 @@ def show(volume: str, json_out: bool) -> None:
 @volumes.command()
 @pool_argument
 @click.argument("name")
-@size_argument
+@click.argument("size", type=VolumeSize(), default=0)
+@click.option(
+    "--image",
+    default="",
+    shell_complete=values("/images", "name"),
+    help="Make the golden volume of this image, with its files in it; SIZE may be left out then.",
+)
 @golden_option
 @read_only_option
 @wait_option
-def create(pool: str, name: str, size: int, golden: bool, read_only: bool, and_wait: bool) -> None:
-    """Make an empty volume NAME of SIZE, such as 10G, in a POOL."""
+def create(pool: str, name: str, size: int, image: str, golden: bool, read_only: bool, and_wait: bool) -> None:
+    """Make a volume NAME of SIZE, such as 10G, in a POOL: empty, or with the files of an image."""
+    if not size and not image:
+        raise click.UsageError("Say SIZE, such as 10G, or by --image whose files it is to hold.")
     connected = api()
-    body = {"name": name, "size": size, "golden": golden, "read_only": read_only}
+    body = {"name": name, "size": size, "golden": golden, "read_only": read_only, "image": image}
     with _hinted(connected):
         done = connected.make(f"/pools/{segment(pool)}/volumes", body)
     _done(connected, done, f"{name} is made", and_wait)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from appliance.accounts import APPLIANCE, Asker
-from appliance.catalogue import Image
+from appliance.catalogue import ROOTS, Image
 from appliance.errors import ApplianceError, Conflict
 from appliance.events import Bus, Event, Published
 from appliance.filesystem.make import check_programs
@@ -18,7 +18,7 @@ from appliance.storage.driver import Hears, unheard
 from appliance.store import catalogue, goldens, pools, tasks
 from appliance.store.store import Store
 from appliance.task import Status, Task, TaskId
-from appliance.volume import Pool, VolumeId, check_name, check_name_is_free, usable
+from appliance.volume import Pool, VolumeId, check_name, check_name_is_free, rounded, usable
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at a task at most: a lost event costs time only."""
@@ -59,8 +59,11 @@ class Goldens:
         text = f"the golden volume of {image.name} in {pool.name} was made, and is gone again"
         raise ApplianceError("golden-gone", text, "see who deletes volumes in this pool")
 
-    async def make(self, pool: str, image: str, name: str, by: Asker) -> Done:
-        """By hand; an empty ``name`` is that of the image. Raises Conflict ``golden-there``, ``name-taken``."""
+    async def make(self, pool: str, image: str, name: str, by: Asker, size: int = 0) -> Done:
+        """By hand, of ``size`` bytes at least; an empty ``name`` is that of the image.
+
+        Raises NotFound ``image-unknown``; Invalid ``volume-size``; Conflict ``golden-there``, ``name-taken``.
+        """
         known = await self._store.read(lambda db: pools.get(db, pool))
         found = await self._store.read(lambda db: catalogue.image(db, image))
         async with self._alone:
@@ -70,7 +73,7 @@ class Goldens:
             if task := await self._under_way(found, known):
                 text = f"a golden volume of image {found.name} is being made in {known.name} (task {task.id})"
                 raise Conflict("golden-there", text, "wait for it, then clone it", "image")
-            return await self._ask(found, known, name, by)
+            return await self._ask(found, known, name, by, rounded(size) if size else 0)
 
     async def _there(self, image: Image, pool: KnownPool) -> GoldenVolume | None:
         """One that was deleted past us is forgotten, and that is told. Raises Conflict ``volume-troubled``."""
@@ -103,7 +106,7 @@ class Goldens:
 
         return await self._store.read(look)
 
-    async def _ask(self, image: Image, pool: KnownPool, name: str, by: Asker) -> Done:
+    async def _ask(self, image: Image, pool: KnownPool, name: str, by: Asker, size: int = 0) -> Done:
         _check_image(image)
         await check_programs(image.format)
         seen, key = await self._rooms.driver(pool).look(), self._ids()
@@ -111,7 +114,7 @@ class Goldens:
             check_name_is_free(seen, check_name(name), key)
         work = Work(
             Deed.FILL, pool.id, by, self._clock(), volume=key, name=name or _free_name(seen, image, key),
-            read_only=True, use=Use.IMAGE, of=str(image.id), golden=True, sha256=image.stored_sha256,
+            size=size, read_only=True, use=Use.IMAGE, of=str(image.id), golden=True, sha256=image.stored_sha256,
             reason="" if by is not APPLIANCE else "a deployment has its root on a clone of it",
         )  # fmt: skip
         return await self._asking.ask(pool, work)
@@ -135,7 +138,7 @@ class Goldens:
 
 
 def _check_image(image: Image) -> None:
-    if image.format not in ("tar", "squashfs"):
+    if image.format not in ROOTS:
         text = f"image {image.name} is a whole disk ({image.format}), and no root file system is made of that"
         raise Conflict("image-not-deployable", text, "choose an image of format tar or squashfs", "image")
 

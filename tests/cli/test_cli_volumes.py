@@ -45,6 +45,12 @@ async def test_add_list_snap_and_remove(fast: Cli) -> None:
     assert await names(fast) == ["customer1"]
 
 
+async def test_one_of_an_image_needs_no_size(fast: Cli) -> None:
+    asked = await fast.run("volumes", "create", "fast", "web", code=2)
+    assert "--image" in asked.err
+    assert "image-unknown" in (await fast.run("volumes", "create", "fast", "web", "--image", "debian", code=4)).err
+
+
 async def test_grow_rename_golden_and_roll_back(fast: Cli) -> None:
     await fast.run("volumes", "create", "fast", "web", "1G", "--golden")
     assert "golden" in (await fast.run("volumes", "delete", "web", "--yes", code=4)).err

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from appliance.events import Bus
 from appliance.reconcile.jobs import JobKind, Jobs
@@ -22,10 +24,13 @@ from tests.reconcile.pool_world import Helper
 
 def storage_of(store: Store, bus: Bus, clock: Callable[[], float]) -> Callable[[], PoolParts]:
     """For Services; what works with pools is built at the first call. Its helper is ``Helper``: nothing of LVM."""
+    state = TemporaryDirectory(prefix="qrm-storage-")
 
     @cache
     def parts() -> PoolParts:
-        return pool_parts(store, bus, clock, Surroundings(Helper(answers={"disks.list": []}), clock))
+        return pool_parts(
+            store, bus, clock, Surroundings(Helper(answers={"disks.list": []}), clock, state=Path(state.name))
+        )
 
     return parts
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from storage_bench import at_work, memory_pool
 from web_world import World, open_world
 
+from appliance.catalogue import Image, ImageId
 from appliance.errors import ApplianceError
 from appliance.pool import Use
-from appliance.store import pools
+from appliance.store import catalogue, pools
 from appliance.volume import PoolId, VolumeId
 from appliance.web.api import pool_shapes as shapes
 
@@ -100,6 +101,50 @@ async def test_what_takes_long_is_a_task(storing: World) -> None:
     again = await storing.api("POST", f"{of}/web/clone", 202, json={"name": "copy"}, headers=headers)
     assert (again["task"]["id"], again["volume"]) == (task["id"], result["volume"]), "asked twice, it is done once"
     assert await names(storing, "?pool=files") == ["copy", "web"]
+
+
+async def test_a_golden_volume_is_made_of_an_image_as_a_task(storing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    async def make(order: Any, *_: object) -> int:
+        made.append(order.least)
+        order.target.write_bytes(b"files" + bytes((8 << 20) - 5))
+        return 8 << 20
+
+    async def there(_: str) -> None:
+        """Whatever this computer has."""
+
+    monkeypatch.setattr("appliance.reconcile.fillings.make", make)
+    monkeypatch.setattr("appliance.reconcile.goldens.check_programs", there)
+    web, disk = await image_of(storing, "web", "squashfs"), await image_of(storing, "disk", "raw")
+    said = await storing.api("POST", FAST, 202, json={"name": "golden-web", "image": "web", "size": 5 << 20})
+    assert (said["task"]["kind"], said["task"]["title"]) == (
+        "volume.fill",
+        "Making the golden volume golden-web in fast",
+    )
+    await done(storing, said["task"])
+    assert made == [8 << 20]
+    found = await storing.api("GET", f"{FAST}/golden-web")
+    assert (found["id"], found["golden"], found["read_only"], found["use"]) == (said["volume"], True, True, "image")
+    assert found["of"] == str(web)
+    for asked, status, code in (
+        ({"image": "web"}, 409, "golden-there"),
+        ({"image": "disk"}, 409, "image-not-deployable"),
+        ({"image": "none"}, 404, "image-unknown"),
+        ({"image": "web", "size": -1}, 422, "body-field"),
+        ({}, 422, "volume-size"),
+    ):
+        refusal = await storing.api("POST", FAST, status, json={"name": "other", **asked})
+        assert refusal["code"] == code, asked
+    assert disk
+    clone = await storing.api("POST", f"{FAST}/golden-web/clone", 201, json={"name": "customer1"})
+    assert clone["volume"]
+
+
+async def image_of(storing: World, name: str, form: Any) -> int:
+    """In the store only."""
+    new = Image(ImageId(0), name, "", form, 1 << 20, 1 << 20, "ab" * 32, 512, 1.0)
+    return (await storing.services.store.write(lambda db: catalogue.add_image(db, new))).id
 
 
 async def test_lists_are_filtered_sorted_and_paged(storing: World) -> None:

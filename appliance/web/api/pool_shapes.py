@@ -235,13 +235,15 @@ class VolumeOut(msgspec.Struct, gc=False):
 
 
 class VolumeIn(msgspec.Struct, forbid_unknown_fields=True):
-    """An empty volume; it reads as zeros."""
+    """An empty volume, which reads as zeros; or the golden volume of an image, with its files in a file system."""
 
     name: Name
-    size: Size
-    """Rounded up to whole 4 MiB."""
+    size: SizeOrNone = 0
+    """Rounded up to whole 4 MiB. Of an image at least that; 0: what its files need, and room to spare."""
     read_only: bool = False
     golden: bool = False
+    image: str = ""
+    """Name or number of an image of format ``tar`` or ``squashfs``: the volume is golden and read-only then."""
 
 
 class SnapshotIn(msgspec.Struct, forbid_unknown_fields=True):

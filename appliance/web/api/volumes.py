@@ -71,10 +71,13 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make an empty volume."""
+    """Make an empty volume, or the golden volume of an image."""
     from appliance.reconcile.volume_wishes import VolumeWish
 
     asked = await body(request, shapes.VolumeIn)
+    if asked.image:
+        goldens, image = request.app[SERVICES].storage().goldens, storable(asked.image, "image")
+        return await _done(request, await goldens.make(key(request), image, asked.name, request[USER], asked.size), 201)
     wish = VolumeWish(asked.name, asked.size, asked.read_only, asked.golden)
     return await _done(request, await _wishes(request).create(key(request), wish, request[USER]), 201)
 

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from appliance.accounts import Asker
+from appliance.catalogue import ROOTS
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.pool import Deed, is_long
 from appliance.reconcile.pool_asking import Done
 from appliance.reconcile.pool_shown import PoolView, VolumeView
 from appliance.reconcile.volume_wishes import Volumes, VolumeWish
 from appliance.sizes import parse_size
+from appliance.store import catalogue
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.pool_words import copying, room_in_words
 from appliance.web.console.pools import pool_of, shown
@@ -23,7 +25,7 @@ from appliance.web.keys import SERVICES
 from appliance.web.problem import status_of
 
 Typed = dict[str, str]
-FIELDS = ("name", "size")
+FIELDS = ("name", "size", "image")
 UNIT = "GiB"
 """What a number alone counts."""
 LONGEST_NAME = 63
@@ -137,22 +139,32 @@ async def new(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """POST /storage/{pool}/volumes/new with ``name`` and ``size``."""
+    """POST /storage/{pool}/volumes/new with ``name``, ``size`` and ``image``."""
     typed = await _typed(request)
     view = await pool_of(request)
     try:
-        wish = VolumeWish(typed["name"], _size(typed))
-        done = await _volumes(request).create(str(view.known.id), wish, who(request))
-    except (Invalid, Conflict) as error:
+        done = await _made(request, str(view.known.id), typed)
+    except (Invalid, Conflict, NotFound) as error:
         return await _new_page(request, typed, error)
     return _after(done, shown(view).link)
 
 
+async def _made(request: web.Request, pool: str, typed: Typed) -> Done:
+    """Empty, or the golden volume of an image."""
+    if not typed["image"]:
+        return await _volumes(request).create(pool, VolumeWish(typed["name"], _size(typed)), who(request))
+    size = _size(typed) if typed["size"] else 0
+    goldens = request.app[SERVICES].storage().goldens
+    return await goldens.make(pool, typed["image"], typed["name"], who(request), size)
+
+
 async def _new_page(request: web.Request, typed: Typed, error: ApplianceError | None = None) -> web.Response:
     view = await pool_of(request)
+    images = await request.app[SERVICES].store.read(catalogue.images)
     return render(
         request,
         "volume_new.html",
+        images=[each for each in images if each.format in ROOTS],
         status=status_of(error) if error else 200,
         errors=_errors(error),
         pool=shown(view),
