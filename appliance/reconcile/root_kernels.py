@@ -95,7 +95,7 @@ def served(db: sqlite3.Connection, address: str, name: str, stored: KernelFile) 
 
 def unsigned(kernel: Kernel | None, machine: Machine) -> str:
     """What Secure Boot does to a start with this kernel, in words; empty where nothing is in its way."""
-    if kernel is None or kernel.signed or not (machine.inventory or {}).get("secure_boot"):
+    if kernel is None or kernel.signed or not machine.secure_boot:
         return ""
     return (
         f"{machine.name} has Secure Boot on, and kernel {kernel.name} is not signed: it starts by kexec if at all, and"
