@@ -205,11 +205,11 @@ async def test_what_is_kept_of_a_lost_volume_is_forgotten(storing: World) -> Non
         ({"name": "../x", "size": GIB}, "volume-name", "name"),
         ({"name": "a b", "size": GIB}, "volume-name", "name"),
         ({"name": "x" * 64, "size": GIB}, "volume-name", "name"),
-        ({"name": "web", "size": 0}, "body-field", "size"),
+        ({"name": "web", "size": 0}, "volume-size", "size"),
         ({"name": "web", "size": -1}, "body-field", "size"),
         ({"name": "web", "size": (1 << 50) + 1}, "body-field", "size"),
         ({"name": "web", "size": "10G"}, "body-field", "size"),
-        ({"name": "web"}, "body-field", "size"),
+        ({"name": "web"}, "volume-size", "size"),
         ({"name": "web", "size": GIB, "path": "/dev/sda"}, "body-field", "path"),
     ],
 )
@@ -292,6 +292,7 @@ async def _any(directory: Path, wishes: list[tuple[str, Any]]) -> None:
                     assert answer["code"] in (
                         "volume-name",
                         "body-field",
+                        "volume-size",
                         "body-invalid",
                         "name-taken",
                         "pool-too-small",
