@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 from argon2 import PasswordHasher
 from console_seed import services
+from kept_templates import keep_templates
 from paper import PaperAppliance
 
 from appliance.setup.conduct import Conduct
@@ -21,6 +22,8 @@ from appliance.store.store import open_store
 from appliance.web.app import make_app
 from appliance.web.services import Services
 from appliance.web.setup import prepare_setup
+
+keep_templates()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from kept_templates import keep_templates
 from playwright.async_api import Browser
 from web_world import World, open_world
 
 from tests.chromium import chromium
+
+keep_templates()
 
 
 @pytest.fixture

@@ -38,12 +38,17 @@ TOLD = (words.moment, words.clock, words.iso)
 """Those that show a time, in the zone of whoever looks."""
 
 
+COMPILED: jinja2.BytecodeCache | None = None
+"""Where compiled templates are kept for the next environment: a daemon has one and needs none, tests have many."""
+
+
 def renderer(known: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], str]:
     """What makes text of a template's name and its values, all escaped; every template has ``known`` besides."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        bytecode_cache=COMPILED,
         trim_blocks=True,
         lstrip_blocks=True,
     )
