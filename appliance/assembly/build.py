@@ -14,6 +14,7 @@ from appliance.assembly.ground import Ground, ground
 from appliance.assembly.parts import Assembly, Run
 from appliance.assembly.pools import Storage
 from appliance.assembly.power import power_parts
+from appliance.assembly.recipes import recipe_parts
 from appliance.assembly.switching import Standings, lookout
 from appliance.config_fitting import Fit, fit, served
 from appliance.events import Bus
@@ -108,8 +109,9 @@ async def build(
     storage = Storage(on)
     updates = Updates(store, bus, on.clock, on.state, Privileged())
     intake = Intake(store, bus, on.clock, imports)
+    recipes = recipe_parts(on, intake)
     first = first_start(on)
-    site, site_loops = console(on, wishes, asked, power.wishes, intake, passed, updates, storage, first)
+    site, site_loops = console(on, wishes, asked, power.wishes, intake, recipes, passed, updates, storage, first)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
@@ -128,8 +130,8 @@ async def build(
         **power.loops,
         **storage.loops(),
     }
-    intake_jobs = IntakeJobs(intake, on.clock).kinds()
-    jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **intake_jobs, **storage.jobs()}
+    arriving = {**IntakeJobs(intake, on.clock).kinds(), **recipes.jobs()}
+    jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **arriving, **storage.jobs()}
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),

@@ -23,6 +23,7 @@ from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.own_addresses import OwnAddresses
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.recipes import Recipes
 from appliance.reconcile.set_aside import SetAside
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -52,6 +53,7 @@ def console(
     network: NetworkParts,
     power: PowerWishes,
     intake: Intake,
+    recipes: Recipes,
     passed: Sequence[socket.socket],
     updates: Updates,
     storage: Storage,
@@ -80,6 +82,7 @@ def console(
         own_networks=network.own,
         imports=intake.imports,
         intake=intake,
+        recipes=recipes,
         clock=ground.clock,
         state_dir=ground.state,
         domain=ground.config.site.domain,

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "find": ("appliance.cli.find:find", "Find a machine by the code on its screen, or anything by name."),
     "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, rescue, timeline and more."),
     "images": ("appliance.cli.images:images", "Images: list, show, add, set, delete."),
+    "recipes": ("appliance.cli.recipes:recipes", "What images can be made by: list, show, add, delete."),
     "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, show, add, set, delete."),
     "deployments": (
         "appliance.cli.deployments:deployments",

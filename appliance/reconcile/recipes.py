@@ -29,6 +29,9 @@ from appliance.store import catalogue, tasks
 from appliance.store.store import Store
 from appliance.task import Task, TaskId
 
+OWN = "recipes"
+"""Directory in that of the state: recipes that users brought."""
+
 
 class ImageOrder(msgspec.Struct, frozen=True):
     """An image that is wanted."""

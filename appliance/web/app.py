@@ -7,11 +7,15 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from appliance.errors import NotFound
+from appliance.recipes.shelf import Shelf
 from appliance.reconcile.intake import Intake
+from appliance.reconcile.recipe_build import ChildBuilder
+from appliance.reconcile.recipes import OWN, Recipes
 from appliance.reconcile.updates import Updates
 from appliance.store.documents import one
 from appliance.web import live, metrics
 from appliance.web.api import routes as api
+from appliance.web.api.recipes import RECIPES
 from appliance.web.api.updates import UPDATES
 from appliance.web.api.uploads import INTAKE
 from appliance.web.arrival import ARRIVAL, Arrival
@@ -51,6 +55,14 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
         services.store, services.bus, services.clock, services.state_dir, services.privileged
     )
     app[INTAKE] = services.intake or Intake(services.store, services.bus, services.clock, services.imports)
+    app[RECIPES] = services.recipes or Recipes(
+        services.store,
+        services.bus,
+        services.clock,
+        app[INTAKE],
+        Shelf(services.state_dir / OWN),
+        ChildBuilder(),
+    )
     app.on_response_prepare.append(add_headers)
     app[DOORS] = {}
     open_door(app, "GET", "/healthz", _health, EVERYBODY)

@@ -18,6 +18,7 @@ from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.recipes import Recipes
 from appliance.reconcile.room import Space
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.updates import Updates
@@ -72,6 +73,8 @@ class Services:
     updates: Updates | None = None
     """The one that does its tasks as well: two would not know of each other what comes in; None: one of its own."""
     intake: Intake | None = None
+    """The one whose tasks are done, as of ``updates``."""
+    recipes: Recipes | None = None
     """The one whose tasks are done, as of ``updates``."""
     tls: ConsoleTls | None = None
     """The console's certificate; None where somebody else ends TLS, in tests."""

@@ -32,6 +32,7 @@ from appliance.web.api.idempotency import prepare
 from appliance.web.api.listing import Page
 from appliance.web.api.network_routes import NETWORK
 from appliance.web.api.openapi import document
+from appliance.web.api.recipe_routes import RECIPES
 from appliance.web.api.shapes import Items
 from appliance.web.api.storage_routes import STORAGE
 from appliance.web.api.upload_routes import UPLOADS
@@ -78,6 +79,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", "/machines/{key}/power", power.delete, 204, role=Role.ADMIN),
     Endpoint("POST", "/machines/{key}/power/{action}", power.act, 202, tasks.TaskDetail, power.PowerActionIn),
     *UPLOADS,
+    *RECIPES,
     *STORAGE,
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
     Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, catalogue.IMAGE_UPLOAD),
