@@ -14,6 +14,7 @@ from builder import cache, cpio
 AGENT = b"""
 import ssl, json, http.client, urllib.request, hashlib, subprocess, uuid, ctypes, tempfile
 names = ["sgdisk", "mkfs.xfs", "btrfs", "lvm", "mdadm", "kexec", "smartctl", "nvme", "ipmitool", "sshd", "ip"]
+names += ["iscsid", "iscsiadm", "mount.nfs4"]
 found = [name for name in names if subprocess.run(["which", name], capture_output=True).returncode == 0]
 nics = [line.split()[1] for line in subprocess.run(["ip", "-br", "link"], capture_output=True, text=True)
         .stdout.splitlines() if not line.startswith("lo")]

@@ -75,6 +75,7 @@ def busybox_root(directory: Path, stack: Path, init: bytes) -> Path:
     (root / "sbin/init").write_bytes(init)
     (root / "sbin/init").chmod(0o755)
     (root / "etc/hostname").write_text("image\n")
+    (root / "etc/os-release").write_text("ID=test\n")
     return root
 
 
