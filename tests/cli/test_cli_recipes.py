@@ -38,5 +38,5 @@ async def test_a_bad_recipe_is_refused_with_its_field_before_it_is_sent(qrm: Cli
     file = tmp_path / "web.toml"
     file.write_text(MINE.replace('keyring = "debian"', 'keyring = "mine"'))
     assert "in the recipe, keyring: keyring is 'mine'" in (await qrm.run("recipes", "add", str(file), code=1)).err
-    assert "recipe-unknown" in (await qrm.run("recipes", "show", "web", code=5)).err
+    assert "recipe-unknown" in (await qrm.run("recipes", "show", "web", code=4)).err
     await qrm.run("images", "create", "web-1", code=2)
