@@ -126,6 +126,7 @@ class RootWorld(World):
     kernel: Kernel = field(default_factory=Kernel)
     memories: dict = field(default_factory=dict)
     site: Site = SITE
+    golden_size: int = GIB
     made: list = field(default_factory=list)
     """Images for which a golden volume was made."""
 
@@ -148,7 +149,7 @@ class RootWorld(World):
         hears(0.5, f"filling {image.name}")
         async with self.rooms.held(pool) as on:
             if (await on.look()).volume(key) is None:
-                await on.create(NewVolume(key, f"golden-{image.name}", GIB, read_only=True))
+                await on.create(NewVolume(key, f"golden-{image.name}", self.golden_size, read_only=True))
                 self.made.append(image.name)
                 self.fuse.moment()
         return Gold(key, GOLDEN_UUID, GIB)

@@ -77,6 +77,13 @@ async def test_the_pool_that_was_chosen_is_taken_and_the_size_that_was_asked_for
     assert (root.pool, root.size) == (second.id, 10 * GIB)
 
 
+async def test_a_root_is_as_large_as_what_it_is_cloned_from_at_least(world, node):
+    world.golden_size = 20 * GIB
+    await starts(world, node)
+    assert (await world.root()).size == 20 * GIB
+    assert len(world.kernel.exports) == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "code", "field"),
     [

@@ -26,7 +26,7 @@ from appliance.storage.driver import Hears
 from appliance.store import attempts, catalogue, deployments, machines, pools, root_volumes
 from appliance.store.sealing import Sealer
 from appliance.store.store import Store
-from appliance.volume import NewVolume, VolumeId, rounded
+from appliance.volume import NewVolume, VolumeId, rounded, usable
 from appliance.workflow import DISCARD, GRANT, PROVIDE, REVOKE, Attempt, DeploymentId, Status, step_done
 
 
@@ -110,8 +110,10 @@ class Steps:
         if not root.ready:
             golden = await self._goldens(begun.image, pool, hears)
             hears(None, f"cloning it in {pool.name}")
-            root = replace(root, size=rounded(max(root.size, golden.size)), fs_uuid=golden.fs_uuid)
             async with self._rooms.held(pool, hears) as on:
+                source = usable(await on.look(), golden.volume)
+                size = rounded(max(root.size, golden.size, source.size))
+                root = replace(root, size=size, fs_uuid=golden.fs_uuid)
                 await on.copy(golden.volume, NewVolume(root.volume, root.name, root.size))
             await self._store.write(lambda db: self._made(db, attempt, root))
         return {"volume": root.volume, "pool": pool.name, "bytes": root.size}
