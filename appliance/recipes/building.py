@@ -6,6 +6,7 @@ it says, the image, or why there is none, are put beside it.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from collections import deque
@@ -196,4 +197,6 @@ def make(place: Path, build: Callable[[Path], object] = lambda place: Building(p
 
 
 if __name__ == "__main__":
+    # What packages make without saying how is readable for everybody, as everywhere else; the place is closed itself.
+    os.umask(0o022)
     sys.exit(make(Path(sys.argv[1])))

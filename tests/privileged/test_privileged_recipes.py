@@ -110,3 +110,19 @@ def test_the_unit_sees_its_place_and_nothing_else_of_the_daemon_s_state() -> Non
     assert "TemporaryFileSystem=/var/lib/appliance:mode=0755" in lines
     assert f"ExecStart=/opt/qrm/bin/python3 -m appliance.recipes.building {place}" in lines
     assert not [line for line in lines if line.startswith(("AmbientCapabilities", "[Install]", "WantedBy"))]
+
+
+def test_the_programs_that_map_users_keep_what_their_files_give_them() -> None:
+    """systemd.exec(5): each of these may imply NoNewPrivileges= for a user who is not root."""
+    keys = {line.partition("=")[0] for line in FILE.read_text().splitlines()}
+    filters = {
+        "RestrictNamespaces",
+        "RestrictAddressFamilies",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+        "PrivateDevices",
+    }
+    filters |= {"SystemCallFilter", "SystemCallArchitectures", "LockPersonality", "MemoryDenyWriteExecute"}
+    hidden = {"ProtectProc", "ProcSubset", "ProtectKernelTunables", "ProtectKernelLogs", "ProtectControlGroups"}
+    assert keys & (filters | hidden | {"ProtectClock", "ProtectKernelModules", "ProtectHostname"}) == set()
+    assert "NoNewPrivileges=no" in FILE.read_text()
