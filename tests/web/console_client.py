@@ -33,8 +33,8 @@ class Visitor:
         self.client, self.services, self.machines = client, given, machines
         self.headers = {"Accept": "text/html"}
 
-    async def log_in(self) -> None:
-        body = {"name": "admin", "password": PASSWORD}
+    async def log_in(self, name: str = "admin") -> None:
+        body = {"name": name, "password": PASSWORD}
         async with self.client.post("/api/v1/sessions", json=body) as response:
             assert response.status == 201, await response.text()
             self.headers["Authorization"] = f"Bearer {(await response.json())['token']}"
@@ -46,6 +46,11 @@ class Visitor:
             text = await response.text()
             assert response.status == status, f"{path}: {response.status} {said(text)[:400]}"
             return text
+
+    async def look(self, path: str) -> tuple[int, str]:
+        """The answer's status, whatever it is, and the page."""
+        async with self.client.get(path, headers=self.headers, allow_redirects=False) as response:
+            return response.status, await response.text()
 
     async def post(self, path: str, status: int = 303, data: Any = None) -> str:
         """Send a form; where it redirects to, or the page that says what is wrong."""

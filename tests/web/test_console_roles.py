@@ -1,19 +1,20 @@
-"""Every page as everybody: a calm answer where it is not theirs, and no door on it that would be shut."""
+"""Every page as everybody, in a browser: a calm answer where it is not theirs, and no door on it that would be shut.
 
-import re
+What the pages say before scripts run is asked of them without a browser, for all roles, in test_console_doors.py.
+"""
+
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from browsing import ON_ONE_LOOP, WHOLE, Tab, new_tab, serving_on_one_loop
+from console_doors import OF_ADMIN, PEOPLE, is_open, route_of
 from playwright.async_api import Browser
 
 from appliance.accounts import Role
-from appliance.web.console.routes import ROUTES, Route
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
-PEOPLE = (("noc", Role.VIEWER), ("eva", Role.OPERATOR), ("admin", Role.ADMIN))
 DOORS = """() => [
   ...[...document.querySelectorAll("a[href]:not([href^='#'])")].map((link) =>
     ["GET", link.pathname, link.textContent.trim()]),
@@ -28,22 +29,6 @@ DEAD = """() => [...document.querySelectorAll("button:disabled, [aria-disabled=t
   .map((button) => button.textContent.trim())"""
 """Buttons that do nothing and do not say why. In a form they wait for what is to be typed."""
 
-OF_ADMIN = ("/account/tokens/t0/delete",)
-"""Pages for every role, about what is the administrator's own."""
-
-
-def route_of(method: str, path: str) -> Route | None:
-    """The first that takes it, as the router decides."""
-    for route in ROUTES:
-        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(route.path))
-        if route.method == method and re.fullmatch(pattern, path):
-            return route
-    return None
-
-
-def is_open(route: Route | None, role: Role) -> bool:
-    return route is None or route.role is None or role.covers(route.role)
-
 
 async def shut_doors(tab: Tab, role: Role) -> list[str]:
     """What the page shows that whoever looks may not do."""
@@ -51,11 +36,7 @@ async def shut_doors(tab: Tab, role: Role) -> list[str]:
     return [f"{words} ({method} {path})" for method, path, words in doors if not is_open(route_of(method, path), role)]
 
 
-# Who may least sees most of what may be wrong; the others with the slow tests.
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [(*each,) if each[1] is Role.VIEWER else pytest.param(*each, marks=pytest.mark.slow) for each in PEOPLE],
-)
+@pytest.mark.parametrize(("name", "role"), PEOPLE)
 @ON_ONE_LOOP
 async def test_every_page(browser: Browser, tmp_path: Path, name: str, role: Role) -> None:
     wrong: list[str] = []
@@ -75,7 +56,3 @@ async def test_every_page(browser: Browser, tmp_path: Path, name: str, role: Rol
             wrong += [f"{path}: shows {door}" for door in await shut_doors(tab, role)]
             wrong += [f"{path}: {words} is dead" for words in await tab.page.evaluate(DEAD)]
     assert "\n".join(wrong) == ""
-
-
-def test_the_roles_of_this_test_are_all_there_are() -> None:
-    assert {role for _, role in PEOPLE} == set(Role)
