@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from appliance.on_disk import sync
 from appliance.pool import Work
 from appliance.reconcile.disk_room import check_room
 from appliance.storage.driver import Hears
-from appliance.store import catalogue
+from appliance.store import catalogue, pools
 from appliance.store.store import Store
 from appliance.volume import FILLING
 
@@ -58,6 +58,11 @@ class Fillings:
         finally:
             path.unlink(missing_ok=True)
 
+    async def sweep(self) -> None:
+        """Remove what a killed daemon has left when all but that was done; what is under way is made again."""
+        works = await self._store.read(pools.works)
+        await asyncio.to_thread(self._clear, {each.volume for each in works})
+
     def forget(self, work: Work) -> None:
         """Remove what a killed daemon has left of it."""
         if work.volume is not None:
@@ -71,6 +76,12 @@ class Fillings:
         if found.stored_sha256 != work.sha256:
             raise _changed("has other content by now")
         return found
+
+    def _clear(self, wanted: Collection[str | None]) -> None:
+        if self._place.is_dir():
+            for each in self._place.iterdir():
+                if each.name not in wanted:
+                    each.unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         self._place.mkdir(mode=0o700, exist_ok=True)

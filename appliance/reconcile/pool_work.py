@@ -52,6 +52,8 @@ class PoolWork:
 
     async def run(self) -> None:
         """Until cancelled: first what an earlier daemon has left, then whatever is asked for."""
+        with Surviving(log, "what was left of volumes that were filled stays for now"):
+            await self._fillings.sweep()
         async with asyncio.TaskGroup() as group:
             for work in await self._store.read(pools.works):
                 if work.task is None and work.id not in self._outcomes:

@@ -294,7 +294,6 @@ async def test_killed_between_any_two_steps_it_is_made_once(store: Store, tmp_pa
                 await world.goldens.golden(image, await pool_of(world, f"pool{steps}"))
         ended = memory.steps_left is not None and memory.steps_left > 0
         memory.steps_left = None
-        (tmp_path / FILLING / "00000000000000ff").write_bytes(b"left")
         after = PoolWorld(store, now=world.now, memories=world.memories, state=tmp_path)
         async with after.at_work():
             golden = await after.goldens.golden(image, await pool_of(after, f"pool{steps}"))
@@ -335,6 +334,15 @@ def _work(pool: Any, golden: Any, image: Image) -> Any:
         Deed.FILL, pool, APPLIANCE, 1.0, volume=golden.volume, name=golden.name, size=golden.size, read_only=True,
         use=Use.IMAGE, of=str(image.id), golden=True, sha256=image.stored_sha256,
     )  # fmt: skip
+
+
+async def test_what_was_left_by_a_killed_daemon_goes(store: Store, tmp_path: Path) -> None:
+    """All of it was noted by then."""
+    (tmp_path / FILLING).mkdir()
+    (tmp_path / FILLING / "00000000000000ff").write_bytes(b"left")
+    async with PoolWorld(store, state=tmp_path).at_work(), asyncio.timeout(20):
+        while list((tmp_path / FILLING).iterdir()):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_directory_has_them_as_well(world: PoolWorld, tmp_path: Path) -> None:
