@@ -11,11 +11,12 @@ import pytest
 from console_client import Visitor, said, visitor
 from console_seed_storage import ARCHIVE, CUSTOMER, FAST, KEPT, LAB, LOST, OLD_UUID, WEBSERVER, PaperHelper
 
+from appliance.catalogue import Image, ImageId
 from appliance.errors import ApplianceError
-from appliance.pool import Deed, Use
+from appliance.pool import Deed, GoldenVolume, Use
 from appliance.reconcile.pool_news import Told
 from appliance.sizes import parse_size
-from appliance.store import pools, tasks
+from appliance.store import catalogue, goldens, pools, tasks
 from appliance.task import Status
 from appliance.volume import GRAIN, Level, PoolId, PoolKind, rounded
 from appliance.web.console import pool_words
@@ -113,6 +114,41 @@ async def test_a_pool_that_is_being_made_is_not_in_trouble(ada: Visitor) -> None
 
 
 # -- volumes
+
+
+async def test_a_golden_volume_is_made_of_an_image(ada: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def there(_: str) -> None:
+        """Whatever this computer has."""
+
+    monkeypatch.setattr("appliance.reconcile.goldens.check_programs", there)
+    new = Image(ImageId(0), "debian-root", "", "squashfs", 1 << 20, 1 << 20, "ab" * 32, 512, 1.0)
+    image = await ada.services.store.write(lambda db: catalogue.add_image(db, new))
+    page = await ada.get(f"{POOL}/volumes/new")
+    assert "Image debian-root" in said(page)
+    assert "rocky-10" not in said(page), "a disk is no root"
+    for typed, status, words in (
+        ({"name": "web", "size": "", "image": "debian-toor"}, 404, "there is no image"),
+        ({"name": "scratch", "size": "", "image": "debian-root"}, 409, "is called scratch"),
+        ({"name": "web", "size": "", "image": ""}, 422, "is no size"),
+    ):
+        refused = await ada.post(f"{POOL}/volumes/new", status, data=typed)
+        assert words in said(refused)
+        assert 'value="web"' in refused or typed["name"] != "web"
+    made = await ada.post(f"{POOL}/volumes/new", data={"name": "web", "size": "", "image": "debian-root"})
+    assert made.startswith("/tasks/")
+    assert "Making the golden volume web in lab" in said(await ada.get(made))
+    assert "being made" in said(
+        await ada.post(f"{POOL}/volumes/new", 409, {"name": "w", "size": "", "image": str(image.id)})
+    )
+
+
+async def test_who_deletes_an_image_reads_what_becomes_of_its_volumes(ada: Visitor) -> None:
+    new = Image(ImageId(0), "debian-root", "", "squashfs", 1 << 20, 1 << 20, "ab" * 32, 512, 1.0)
+    image = await ada.services.store.write(lambda db: catalogue.add_image(db, new))
+    golden = GoldenVolume(WEBSERVER, PoolId(LAB), image.id, "ab" * 32, "uuid", GRAIN)
+    await ada.services.store.write(lambda db: goldens.put(db, golden))
+    page = said(await ada.get("/images/debian-root/delete"))
+    assert "What was made of it stays, and so do its clones: webserver." in page
 
 
 async def test_the_golden_story_by_forms(ada: Visitor) -> None:

@@ -10,7 +10,7 @@ from appliance.delivery import DELIVERIES, obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.intake import ImageWish
 from appliance.machine import check_name
-from appliance.store import catalogue
+from appliance.store import catalogue, goldens
 from appliance.web.api.uploads import INTAKE
 from appliance.web.console.arriving import arriving, stopped
 from appliance.web.console.confirm import confirm_page, confirmed
@@ -146,12 +146,24 @@ async def delete(request: web.Request) -> web.Response:
     return see_other("/images")
 
 
+async def _of_volumes(request: web.Request, image: Image) -> tuple[str, ...]:
+    """What becomes of those that were made of it."""
+    made = await request.app[SERVICES].store.read(lambda db: goldens.of_image(db, image.id))
+    if not made:
+        return ()
+    names = ", ".join(each.name for each in made)
+    return (f"What was made of it stays, and so do its clones: {names}. It is golden no longer, and may be deleted.",)
+
+
 async def _delete_page(request: web.Request, image: Image, wrong: ApplianceError | None = None) -> web.Response:
     users = (await _users(request)).get(image.id, [])
     return confirm_page(
         request,
         title=f"Delete {image.name}",
-        texts=("The stored file is deleted. Machines that run it go on running; they cannot be deployed anew.",),
+        texts=(
+            "The stored file is deleted. Machines that run it go on running; they cannot be deployed anew.",
+            *await _of_volumes(request, image),
+        ),
         confirm=image.name,
         button=f"Delete {image.name}",
         back=f"/images/{image.id}",
