@@ -257,7 +257,7 @@ def _count(entry: _Entry, words: dict[str, str], known: _Known) -> None:
     known.blocks += any(".xattr." in key for key in words)
     if entry.kind in _FILES:
         size = words.get("GNU.sparse.realsize") or words.get("GNU.sparse.size") or str(entry.size)
-        content = min(int(size), entry.size) if size.isdecimal() else entry.size
+        content = min(int(size), entry.size) if size.isascii() and size.isdigit() and len(size) < 19 else entry.size
         known.blocks += -(-content // FS_BLOCK) + content // _EXTENT
     elif entry.kind == _DIRECTORY or (entry.kind == _SYMLINK and len(entry.target) >= _IN_INODE):
         known.blocks += 1

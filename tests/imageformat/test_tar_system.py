@@ -16,6 +16,8 @@ from appliance.errors import Invalid
 from appliance.imageformat import unpacking
 from appliance.imageformat.found import Found
 from appliance.imageformat.recognise import recognised
+from appliance.imageformat.tar import needs_of
+from appliance.imageformat.unpacking import Limited
 
 
 def found_in(content: bytes, told: Callable[[int], object] = bool) -> Found:
@@ -30,6 +32,25 @@ SIZE = len(OS_RELEASE) + len(PROGRAM)
 def test_a_system_is_read_however_it_is_packed(pack: Callable[[bytes], bytes], form: int) -> None:
     found = found_in(pack(system(form=form)))
     assert found == Found("tar", SIZE, architecture="amd64", distribution="Debian GNU/Linux 13 (trixie)")
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "-1", "", "١٢", "0x10", "1e9"])
+def test_a_size_that_is_none_is_not_believed(size: str) -> None:
+    sparse = entry("usr/sparse", content=b"x" * 5000)
+    sparse.pax_headers = {"GNU.sparse.realsize": size}
+    content = system((sparse, b"x" * 5000))
+    assert found_in(content).size == SIZE + 5000
+    assert needs_of(Limited(io.BytesIO(content), len(content))).blocks == 6
+
+
+@given(st.binary(max_size=600), st.integers(0, 12), st.integers(0, 511))
+def test_whatever_is_written_over_a_header_is_counted_or_refused(junk: bytes, block: int, at: int) -> None:
+    content = bytearray(system())
+    content[block * 512 + at : block * 512 + at + len(junk)] = junk
+    with suppress(Invalid):
+        needs = needs_of(Limited(io.BytesIO(bytes(content)), len(content)))
+        assert 0 < needs.inodes < 20
+        assert 0 < needs.length <= len(content)
 
 
 def test_members_behind_each_other_are_one_stream() -> None:
