@@ -20,7 +20,7 @@ from appliance.reconcile.recognising import ALL_SECONDS, MEMORY, UNPACK
 
 Told = Callable[[float], None]
 """Hears how far the reading of the whole image is, 0 to 1; raises where nobody waits for it."""
-LARGEST_FILE = 512 << 20
+LARGEST_FILE = 256 << 20
 """Bytes of one file of an image that is taken out."""
 MOST_BYTES = 2 << 30
 """Bytes of all files that are taken out of one archive."""

@@ -18,8 +18,8 @@ from appliance.netboot.cpio import Entry, archive
 from appliance.reconcile.image_kernels.source import Source, Told
 from appliance.reconcile.recognising import HEAD_SECONDS, MEMORY, UNPACK
 
-LARGEST_VMLINUZ, LARGEST_INITRD, LARGEST_MODULES = 128 << 20, 256 << 20, 256 << 20
-"""Bytes; modules and firmware together."""
+LARGEST_VMLINUZ, LARGEST_MODULES = 128 << 20, 128 << 20
+"""Bytes; modules and firmware together, which are in memory until they are packed."""
 _PACKED = 1
 """Level of gzip, which every kernel unpacks: most modules are compressed better already."""
 
@@ -31,7 +31,7 @@ class Taken:
     version: str
     vmlinuz: bytes
     initrd: bytes
-    """Empty where there is none, or none that is taken."""
+    """Empty where there is none."""
     modules: bytes
     """A compressed cpio."""
     notes: tuple[str, ...] = ()
@@ -73,14 +73,9 @@ def taken(source: Source, kernel: KernelFiles, told: Told) -> Taken:
     _check(vmlinuz, kernel)
     dependencies = source.read(first[1]).decode("utf-8", "surrogateescape")
     initrd = source.read(kernel.initrd) if kernel.initrd else b""
-    notes = []
-    if len(initrd) > LARGEST_INITRD:
-        notes.append(f"its initrd is left out: it has {len(initrd)} bytes")
-        initrd = b""
     names, missing = _modules(source, kernel, dependencies, indexes)
-    if missing:
-        notes.append(f"{missing} modules are in its index and not in the image")
-    return Taken(kernel.version, vmlinuz, initrd, _archive(source, kernel, names, told), tuple(notes))
+    notes = (f"{missing} modules are in its index and not in the image",) if missing else ()
+    return Taken(kernel.version, vmlinuz, initrd, _archive(source, kernel, names, told), notes)
 
 
 def _read(source: Source, name: str, most: int) -> bytes:
