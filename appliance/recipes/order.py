@@ -98,9 +98,11 @@ def hooks(recipe: Recipe) -> list[str]:
         *_systemctl("mask", recipe.mask),
         'rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub "$1"/var/lib/dbus/machine-id',
         'rm -f "$1"/var/lib/systemd/random-seed; : >"$1"/etc/machine-id',
-        'echo localhost >"$1"/etc/hostname; printf "127.0.0.1 localhost\\n::1 localhost\\n" >"$1"/etc/hosts',
+        # mmdebstrap takes these two from whoever makes the image, for as long as packages are installed.
+        'rm -f "$1"/etc/hostname "$1"/etc/resolv.conf; echo localhost >"$1"/etc/hostname',
+        'printf "127.0.0.1 localhost\\n::1 localhost\\n" >"$1"/etc/hosts',
         'test ! -e "$1"/usr/lib/systemd/systemd-resolved || '
-        'ln -sf /run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
+        'ln -s /run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
     ]
 
 

@@ -122,11 +122,28 @@ def test_packages_are_installed_in_a_user_namespace_and_nothing_of_a_proxy_stays
 
 
 def test_what_is_each_computer_s_own_is_taken_out_of_the_tree(tmp_path: Path) -> None:
-    for file in ("etc/ssh/ssh_host_rsa_key", "etc/ssh/ssh_host_rsa_key.pub", "etc/ssh/sshd_config", "etc/machine-id"):
+    resolved = tmp_path / "usr/lib/systemd/systemd-resolved"
+    for file in (
+        "etc/resolv.conf",
+        "etc/hostname",
+        "etc/ssh/ssh_host_rsa_key",
+        "etc/ssh/ssh_host_rsa_key.pub",
+        "etc/ssh/sshd_config",
+        "etc/machine-id",
+    ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("secret")
-    for each in hooks(parsed(GOOD.replace('enable = ["ssh.service"]', ""))):
+    made = hooks(parsed(GOOD.replace('enable = ["ssh.service"]', "")))
+    for each in made:
         subprocess.run(["sh", "-c", each, "exec", str(tmp_path)], check=True)
+    assert (tmp_path / "etc" / "hostname").read_text() == "localhost\n"
+    assert (tmp_path / "etc" / "hosts").read_text() == "127.0.0.1 localhost\n::1 localhost\n"
+    assert not (tmp_path / "etc" / "resolv.conf").exists(), "that of the appliance"
+    resolved.parent.mkdir(parents=True)
+    resolved.touch()
+    for each in made:
+        subprocess.run(["sh", "-c", each, "exec", str(tmp_path)], check=True)
+    assert (tmp_path / "etc" / "resolv.conf").readlink() == Path("/run/systemd/resolve/stub-resolv.conf")
     assert sorted(path.name for path in (tmp_path / "etc" / "ssh").iterdir()) == ["sshd_config"]
     assert (tmp_path / "etc" / "machine-id").read_text() == ""
 

@@ -73,6 +73,7 @@ FORMS = (
     "/recipes",
     "/recipes/new",
     "/recipes/debian-13",
+    "/recipes/debian-13/delete",
     "/images/debian-13/edit",
     "/kernels/new",
     "/kernels/maintenance/edit",

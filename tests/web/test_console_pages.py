@@ -81,6 +81,7 @@ PAGES = (
     "/recipes",
     "/recipes/new",
     "/recipes/debian-13",
+    "/recipes/debian-13/delete",
     "/images/debian-13/edit",
     "/deployments/web-1/edit",
     "/kernels/maintenance/edit",
