@@ -1,19 +1,16 @@
-"""A pool that is made, extended, adopted: what is on the disks is shown, and named, before it goes."""
+"""A pool that is made or extended: what is on the disks is shown, and named, before it goes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
-from appliance.pool import LVM, PoolPart, check_pool_name
-from appliance.reconcile.consequences import Consequences
-from appliance.reconcile.pool_offer import OfferedDisk, OfferedPartition
+from appliance.pool import LVM, check_pool_name
 from appliance.reconcile.pool_wishes import PoolWish
 from appliance.volume import PoolKind
 from appliance.web.console import pool_words
+from appliance.web.console.chosen_disks import Taking, check_same, chosen_of, seen_on, value_of
 from appliance.web.console.page import render, see_other, who
 from appliance.web.console.pools import pool_of, shown
 from appliance.web.forms import fields, text
@@ -23,77 +20,6 @@ from appliance.web.problem import status_of
 KINDS = (PoolKind.LVM_THIN, PoolKind.LVM_THICK, PoolKind.DIRECTORY)
 FIELDS = ("name", "kind", "place", "disks", "confirm", "group")
 Typed = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A disk or a partition that was chosen, as it is at this moment."""
-
-    part: PoolPart
-    disk: OfferedDisk
-    partition: OfferedPartition | None
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.partition.size if self.partition else self.disk.size
-
-    @property
-    def word(self) -> str:
-        """As a button calls it."""
-        return self.partition.name if self.partition else self.disk.identifier
-
-
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """What is agreed to: disks, and what they lose."""
-
-    chosen: tuple[Chosen, ...]
-    foreseen: Consequences
-    seen: str
-    """Fingerprint of what is on them: it comes back with the agreement."""
-
-
-def value_of(disk: OfferedDisk, partition: OfferedPartition | None = None) -> str:
-    """How a form names a disk, or one of its partitions."""
-    return f"{disk.identifier}/{partition.uuid}" if partition else disk.identifier
-
-
-def chosen_of(disks: Iterable[OfferedDisk], wanted: Sequence[str]) -> tuple[Chosen, ...]:
-    """Those of the values that a form has sent.
-
-    Raises Conflict ``disk-refused`` with why, Invalid ``disk-unknown`` for what is not there, or not any more.
-    """
-    offered = {}
-    for disk in disks:
-        offered[value_of(disk)] = Chosen(disk.part(), disk, None)
-        for each in disk.partitions:
-            offered[value_of(disk, each)] = Chosen(disk.part(each.uuid), disk, each)
-    found = []
-    for value in dict.fromkeys(wanted):
-        if value not in offered or not value:
-            raise Invalid("disk-unknown", f"there is no disk {value[:80]!r} any more", "choose again", "disks")
-        one = offered[value]
-        if why := one.partition.refused if one.partition else one.disk.refused:
-            raise Conflict("disk-refused", f"{one.word} cannot be chosen: {why}", "choose another one", "disks")
-        found.append(one)
-    _check_apart(found)
-    return tuple(found)
-
-
-def _check_apart(found: Sequence[Chosen]) -> None:
-    whole = {each.disk.identifier for each in found if each.partition is None}
-    for each in found:
-        if each.partition and each.disk.identifier in whole:
-            text = f"{each.partition.name} is a part of {each.disk.identifier}, which is chosen as a whole"
-            raise Conflict("disk-twice", text, "choose the disk, or its partitions", "disks")
-
-
-def seen_on(chosen: Iterable[Chosen]) -> str:
-    """Another one once something else is on one of them."""
-    return sha256(
-        repr([(each.part.disk, each.part.partition, each.part.holds) for each in chosen]).encode()
-    ).hexdigest()
 
 
 async def new(request: web.Request) -> web.Response:
@@ -112,7 +38,7 @@ async def make(request: web.Request) -> web.Response:
             taking = await _taking(request, wanted)
             if "agreed" not in sent:
                 return await _new_page(request, typed, wanted, taking)
-            _check_same(taking, text(sent, "seen"))
+            check_same(taking, text(sent, "seen"))
         parts = tuple(each.part for each in taking.chosen) if taking else ()
         wish = PoolWish(typed["name"], kind, "" if kind in LVM else typed["place"], parts)
         pools = request.app[SERVICES].storage().pools
@@ -151,12 +77,6 @@ def _once_more(taking: Taking | None, error: ApplianceError) -> Taking | None:
 def _typed_again(typed: Typed, error: ApplianceError) -> Typed:
     """Nobody agrees to what they have not seen: what was typed before it changed is typed anew."""
     return typed | {"confirm": ""} if error.code == "content-changed" else typed
-
-
-def _check_same(taking: Taking, seen: str) -> None:
-    if seen != taking.seen:
-        text = "What is on the disks has changed since it was shown"
-        raise Conflict("content-changed", text, "look at it again, then go on", "form")
 
 
 async def _offered(request: web.Request) -> dict[str, Any]:
@@ -211,7 +131,7 @@ async def extend(request: web.Request) -> web.Response:
         taking = await _taking(request, wanted[:1])
         if "agreed" not in sent:
             return await _extend_page(request, typed, wanted, taking)
-        _check_same(taking, text(sent, "seen"))
+        check_same(taking, text(sent, "seen"))
         pools, (one,) = request.app[SERVICES].storage().pools, taking.chosen
         confirm = typed["confirm"] or None
         task = await pools.extend(str((await pool_of(request)).known.id), one.part, confirm, who(request))
