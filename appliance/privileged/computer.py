@@ -1,6 +1,7 @@
 """What verbs act on: the directories that are theirs, the programs of the computer, and how far they say they are."""
 
 import os
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,11 @@ async def _follow(argv: Sequence[str], hears: Callable[[str], None], seconds: fl
     return await command.heard(argv, {"LC_ALL": "C.UTF-8"}, hears, seconds)
 
 
+def _listening(address: str, port: int) -> socket.socket:
+    """By TCP; raises OSError."""
+    return socket.create_server((address, port))
+
+
 @dataclass(frozen=True, slots=True)
 class Computer:
     """The computer, as far as verbs may touch it."""
@@ -66,6 +72,8 @@ class Computer:
     roots: Roots = field(default_factory=Roots)
     run: Says = _run
     follow: Follows = _follow
+    listen: Callable[[str, int], socket.socket] = _listening
+    """A socket that listens at an address, for the kernel to take over."""
     targets: Targets = field(default_factory=Lio)
     """iSCSI targets, in the kernel."""
     group: int = -1

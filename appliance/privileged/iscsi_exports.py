@@ -29,6 +29,7 @@ from appliance.privileged.exported_volume import (
 )
 from appliance.privileged.own_addresses import check_served
 from appliance.privileged.targets import PORT, Target, Targets
+from appliance.privileged.units import bring_up
 from appliance.privileged.verbs.exports import Exported, Granted, Revoked
 from appliance.privileged.verbs.iscsi_exports import IscsiGrant, IscsiRevoke
 
@@ -92,7 +93,7 @@ def _checked(verb: IscsiGrant) -> ExportId:
 async def _load(on: Computer) -> None:
     """Once since the appliance started."""
     if not (on.roots.sys / "kernel" / "config" / "target" / "iscsi").exists():
-        await on.run(["systemctl", "start", *UNITS], 60.0)
+        await bring_up(on, "start", *UNITS, seconds=60.0)
 
 
 def _checked_against(kernel: Targets, wanted: Wanted) -> tuple[bool, bool]:

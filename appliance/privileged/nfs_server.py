@@ -9,6 +9,7 @@ from appliance.privileged import durable
 from appliance.privileged.computer import Computer
 from appliance.privileged.nfs_table import state
 from appliance.privileged.own_addresses import check_served
+from appliance.privileged.units import bring_up
 
 UNIT, PORT = "nfs-server.service", 2049
 _LISTENER = re.compile(rf"tcp:([0-9.]+):{PORT}")
@@ -40,12 +41,28 @@ async def serve(on: Computer, address: str) -> None:
     await check_served(on, address)
     durable.write(state(on) / "nfsd.conf", f"[nfsd]\nhost={','.join((*already, address))}\n")
     if runs(on):
-        await on.run(["nfsdctl", "listener", f"+tcp:{address}:{PORT}"])
+        _listen_too(on, address)
     else:
-        await on.run(["systemctl", "restart", UNIT], 120.0)
+        await bring_up(on, "restart", UNIT, seconds=120.0)
     if address not in await served(on):
-        text = f"the NFS server does not listen at {address}"
-        raise ApplianceError("nfs-not-serving", text, f"why is told by: journalctl -u {UNIT} -u nfs-mountd")
+        raise _not_serving(address)
+
+
+def _listen_too(on: Computer, address: str) -> None:
+    """The kernel takes over a socket that listens, also while it serves (nfsd(7), ``portlist``).
+
+    Not ``nfsdctl listener``: Linux 6.12 answers that with EBUSY while it serves.
+    """
+    try:
+        with on.listen(address, PORT) as listening:
+            (_kernel(on) / "portlist").write_text(f"{listening.fileno()}\n")
+    except OSError as error:
+        raise _not_serving(f"{address}: {error.strerror}") from error
+
+
+def _not_serving(where: str) -> ApplianceError:
+    hint = f"why is told by: journalctl -u {UNIT} -u nfs-mountd"
+    return ApplianceError("nfs-not-serving", f"the NFS server does not listen at {where}", hint)
 
 
 def connected(on: Computer) -> set[str]:

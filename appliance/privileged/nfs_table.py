@@ -62,12 +62,19 @@ def parsed(text: str) -> list[Entry]:
 
 async def add(on: Computer, place: Path, options: Iterable[str]) -> None:
     """For the machine that the place is for, with the directory above, which it comes through."""
+    _begin(on)
     known = {(each.directory, each.client) for each in entries(on)}
     client = place.parent.name
     if (str(place.parent), client) not in known:
         await _export(on, place.parent, client, ROOT_OPTIONS)
     if (str(place), client) not in known:
         await _export(on, place, client, options)
+
+
+def _begin(on: Computer) -> None:
+    """An empty table where there is none: exportfs complains of a missing one, and ends as if it had failed."""
+    if not (state(on) / "etab").exists():
+        durable.write(state(on) / "etab", "")
 
 
 async def _export(on: Computer, directory: Path, client: str, options: Iterable[str]) -> None:

@@ -173,6 +173,24 @@ def test_a_grant_survives_the_helper_and_a_restart_of_the_server(volumes: Bench,
     assert listed()[ID].whole
 
 
+def test_a_server_that_runs_listens_at_another_address_too(volumes: Bench, place: Path) -> None:
+    """Whoever has files open goes on."""
+    ask(nfs(volumes))
+    assert bench.mount("web", f"/{ID}", place).returncode == 0
+    second = "192.0.2.2"
+    run("ip", "address", "add", f"{second}/24", "dev", "eth0")
+    try:
+        held = os.open(place / "held", os.O_WRONLY | os.O_CREAT, 0o600)
+        granted = ask(NfsGrant(OTHER, volumes.group, SECOND, FOREIGN, second))
+        write_through(held, b"goes on")
+        os.close(held)
+        assert granted == Granted(second, f"/{OTHER}")
+        run("systemctl", "restart", "nfs-server.service")
+        assert {SERVER, second} <= set(run("nfsdctl", "listener").replace("tcp:", "").replace(":2049", "").split())
+    finally:
+        run("ip", "address", "delete", f"{second}/24", "dev", "eth0")
+
+
 def test_who_knows_the_secret_gets_the_disk_and_nobody_else(volumes: Bench) -> None:
     granted = ask(iscsi(volumes))
     target = granted.place

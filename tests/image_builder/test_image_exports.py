@@ -41,7 +41,7 @@ def test_nothing_restores_targets_or_serves_older_versions() -> None:
 
 
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    (tmp_path / SERVER.name).write_text(SERVER.read_text().replace("/usr/sbin/nfsdctl", "/bin/true"))
+    (tmp_path / SERVER.name).write_text(SERVER.read_text().replace("/usr/sbin/rpc.nfsd", "/bin/true"))
     mount = "[Mount]\nWhat=nfsd\nWhere=/proc/fs/nfsd\nType=nfsd\n"
     (tmp_path / "proc-fs-nfsd.mount").write_text(mount)
     for name in ("nfs-mountd.service", "nfsdcld.service"):

@@ -4,6 +4,7 @@ Each does what the real one does, and refuses what that refuses; a test may have
 """
 
 import json
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -156,6 +157,8 @@ class PaperNfs:
         """exportfs: add, remove, flush; one line for each directory and client."""
         if argv[1] == "-f":
             return ""
+        if not self.etab.exists():
+            raise ApplianceError("program-failed", f"exportfs: can't open {self.etab} for reading")
         client, _, directory = argv[-1].partition(":")
         kept = [line for line in self.lines() if not line.startswith(f"{directory}\t{client}(")]
         if argv[1] == "-u":
@@ -174,10 +177,15 @@ class PaperNfs:
         return ""
 
     def control(self, argv: Sequence[str]) -> str:
-        """nfsdctl listener."""
-        for word in argv[2:]:
-            self.listeners.append(word.removeprefix("+tcp:").removesuffix(":2049"))
+        """nfsdctl listener, which tells, and changes nothing of a server that runs."""
+        assert list(argv) == ["nfsdctl", "listener"]
         return "".join(f"tcp:{each}:2049\n" for each in self.listeners)
+
+    def listen(self, address: str, port: int) -> socket.socket:
+        """For the kernel."""
+        assert port == 2049
+        self.listeners.append(address)
+        return socket.socket()
 
     def client(self, number: int, address: str, place: str) -> Path:
         """A client with a file open; the directory that tells of it."""
@@ -292,7 +300,7 @@ class PaperExporter:
         self.targets = PaperTargets(self.steps)
         self.addresses = ["192.0.2.1", "198.51.100.1"]
         self.ran: list[list[str]] = []
-        self.on = Computer(self.roots, self._run, targets=self.targets)
+        self.on = Computer(self.roots, self._run, listen=self._listen, targets=self.targets)
         (self.roots.dev / "mapper").mkdir()
 
     def volume(self, key: str, *tags: str) -> str:
@@ -320,9 +328,12 @@ class PaperExporter:
             "systemd-run": self.nfs.lazy,
             "exportfs": self.nfs.export,
             "systemctl": self.nfs.start,
-            "nfsdctl": self.nfs.control,
         }
         return str(self.steps(lambda: acts[argv[0]](argv)))
+
+    def _listen(self, address: str, port: int) -> socket.socket:
+        made: socket.socket = self.steps(lambda: self.nfs.listen(address, port))
+        return made
 
     def _links(self) -> str:
         told = [{"local": each, "prefixlen": 24, "scope": "global"} for each in self.addresses]
