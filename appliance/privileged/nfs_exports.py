@@ -94,6 +94,8 @@ def _make_rooms(on: Computer, place: Path) -> None:
     durable.make_directory(nfs_table.room(on))
     os.chmod(nfs_table.room(on), 0o700)
     durable.make_directory(place)
+    # Again, whoever made it: one that was killed before it had set the mode left what nobody's client comes through.
+    os.chmod(place.parent, 0o755)  # noqa: S103
 
 
 async def _mount(on: Computer, verb: NfsGrant, volume: Held, place: Path) -> None:

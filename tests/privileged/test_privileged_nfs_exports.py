@@ -79,6 +79,13 @@ async def test_a_volume_is_mounted_exported_and_served_to_one_address(box):
     assert room(box.on).stat().st_mode & 0o777 == 0o700
 
 
+async def test_a_machine_comes_through_a_directory_of_a_helper_that_died_before_it_had_set_the_mode(box):
+    left = room(box.on) / WEB
+    left.mkdir(parents=True, mode=0o700)
+    await grant(box)
+    assert left.stat().st_mode & 0o777 == 0o755
+
+
 async def test_a_file_system_fills_its_volume_once_it_is_mounted_and_before_it_is_exported(box, tmp_path):
     await grant(box)
     ran = [argv[0] if "resize2fs" not in argv else "resize2fs" for argv in box.ran]

@@ -1,35 +1,44 @@
-"""A unit that does not start: what it said itself is in the error."""
+"""The units of the privileged helper, the network and the firewall, as systemd reads them."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
-from paper_computer import computer
 
-from appliance.errors import ApplianceError
-from appliance.privileged.units import bring_up
-
-FAILED = ApplianceError("program-failed", "systemctl restart nfs-server.service: Job failed", "look there")
-
-
-async def failing(tmp_path, journal):
-    on, programs = computer(tmp_path, {"systemctl restart": FAILED, "journalctl": journal})
-    with pytest.raises(ApplianceError) as caught:
-        await bring_up(on, "restart", "nfs-server.service", seconds=9.0)
-    assert "--unit=nfs-server.service" in programs.ran[-1]
-    return caught.value
+UNITS = Path(__file__).parents[2] / "systemd"
+OURS = sorted(
+    each.name for kind in ("appliance-helper.*", "appliance-network-revert*", "appliance-firewall.*")
+    for each in UNITS.glob(kind)
+)  # fmt: skip
 
 
-async def test_a_unit_that_comes_up_is_not_looked_into(tmp_path):
-    on, programs = computer(tmp_path, {"systemctl start": ""})
-    await bring_up(on, "start", "one.service", "two.service", seconds=9.0)
-    assert programs.ran == [["systemctl", "start", "one.service", "two.service"]]
+def test_all_of_them_are_there():
+    assert len(OURS) == 6
 
 
-async def test_one_that_fails_has_its_last_words_in_the_error(tmp_path):
-    error = await failing(tmp_path, f"no such address\n\n{'x' * 5000}\n")
-    assert (error.code, error.hint) == ("program-failed", "look there")
-    assert error.message.startswith(f"{FAILED.message}\nThe journal says last:\nno such address\nxxx")
-    assert len(error.message) < 400
+@pytest.mark.parametrize("unit", OURS)
+def test_systemd_understands_every_line(unit, tmp_path):
+    """With a program in the place of ours, and all of them in one directory: they name each other."""
+    for name in OURS:
+        (tmp_path / name).write_text((UNITS / name).read_text().replace("/opt/qrm/bin/qrm", "/bin/true"))
+    argv = ["systemd-analyze", "verify", "--man=no", tmp_path / unit]
+    path = {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    found = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=path)
+    assert [line for line in found.stderr.splitlines() if "appliance" in line] == []
 
 
-async def test_without_a_journal_the_failure_is_told_all_the_same(tmp_path):
-    for journal in ("", ApplianceError("program-failed", "journalctl: no journal files")):
-        assert (await failing(tmp_path, journal)).message == FAILED.message
+def test_the_network_is_taken_back_before_networkd_reads_anything():
+    text = (UNITS / "appliance-network-revert.service").read_text()
+    (before,) = [line for line in text.splitlines() if line.startswith("Before=")]
+    assert "systemd-networkd.service" in before.split("=")[1].split()
+
+
+def test_only_root_and_the_daemon_s_group_reach_the_helper():
+    lines = (UNITS / "appliance-helper.socket").read_text().splitlines()
+    assert {"SocketUser=root", "SocketGroup=appliance", "SocketMode=0660"} <= set(lines)
+
+
+def test_no_limit_closes_the_helper_for_good():
+    """systemd.unit(5), systemd.socket(5): each of both would take the socket along, and with it the console's hands."""
+    assert "StartLimitIntervalSec=0" in (UNITS / "appliance-helper.service").read_text().splitlines()
+    assert "TriggerLimitIntervalSec=0" in (UNITS / "appliance-helper.socket").read_text().splitlines()
