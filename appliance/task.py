@@ -235,14 +235,6 @@ class Prospect:
 _LOST = "What was on the disk is lost."
 _THEN = "Its machine is failed then: retry or release."
 _THEN_RESCUE = "Its machine is failed then: rescue it again, or end the rescue."
-_SLOT_LOST = (
-    "Writing the other slot stops; that slot cannot be started then, and there is no version to go back to. The one in"
-    " use is not touched, and the update stays here to be installed again."
-)
-_KEPT_A_DAY = (
-    "Nothing is added. What came is kept for a day: asked for once more under the same name, it goes on there."
-    " It can be removed before."
-)
 _REMOVED = Prospect(True, "What there is of the new volume is removed.")
 _TO_ITS_END = Prospect(False, "It goes on to its end once it has begun: half of it would be worse.")
 _STAYS_DONE = Prospect(True, "What is done stays done; the rest is left as it is.")
@@ -263,6 +255,24 @@ STORAGE = {
     "volume.delete": _STAYS_DONE,
 }
 """What it means to cancel a change of a pool or a volume, by the kind of its task, see ``pool.Deed``."""
+_SLOT_LOST = Prospect(
+    True,
+    "Writing the other slot stops; that slot cannot be started then, and there is no version to go back to. The one in"
+    " use is not touched, and the update stays here to be installed again.",
+)
+_KEPT_A_DAY = Prospect(
+    True,
+    "Nothing is added. What came is kept for a day: asked for once more under the same name, it goes on there."
+    " It can be removed before.",
+)
+_JOBS = STORAGE | {
+    UPDATE_INSTALL: _SLOT_LOST,
+    IMAGE_FETCH: _KEPT_A_DAY,
+    IMAGE_ADD: _KEPT_A_DAY,
+    KERNEL_ADD: _KEPT_A_DAY,
+    IMAGE_BUILD: Prospect(True, "Nothing is added, and nothing of what was made is kept."),
+}
+"""The same for every kind of job of which more is to be said than that what is done stays done."""
 _INTACT = "Its system is shut down; start it again, nothing was overwritten."
 _LOST_ROOT = "What was on the one before is lost."
 _CUT: dict[str, str] = {
@@ -315,13 +325,7 @@ def prospect(task: Task, attempt: Attempt | None) -> Prospect:
     if task.job:
         if task.cancelled_by:
             return Prospect(False, f"{task.cancelled_by} has cancelled it; it ends after what it is at.")
-        if task.kind == UPDATE_INSTALL:
-            return Prospect(True, _SLOT_LOST)
-        if task.kind in (IMAGE_FETCH, IMAGE_ADD, KERNEL_ADD):
-            return Prospect(True, _KEPT_A_DAY)
-        if task.kind == IMAGE_BUILD:
-            return Prospect(True, "Nothing is added, and nothing of what was made is kept.")
-        return STORAGE.get(task.kind, _STAYS_DONE)
+        return _JOBS.get(task.kind, _STAYS_DONE)
     if attempt is None:
         return Prospect(True, "Nothing of it has begun. The wish is taken back.")
     if brought_back(task, attempt):

@@ -541,7 +541,10 @@ FORMS = (
             "description": ("description", "--description"),
         },
     ),
-    Form("recipe_new.html", "PUT /recipes/{key}", "recipes add", {"name": ("other", "--name"), "text": ("text", "file")}),
+    Form(
+        "recipe_new.html", "PUT /recipes/{key}", "recipes add",
+        {"name": ("other", "--name"), "text": ("text", "file")},
+    ),
     Form(
         "image_fetch.html", "POST /images/fetch", "images add",
         {

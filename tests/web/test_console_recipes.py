@@ -56,7 +56,9 @@ async def test_programs_have_the_same(admin: World) -> None:
     listed = (await admin.api("GET", "/recipes"))["items"]
     assert [each["name"] for each in listed] == ["debian-12", "debian-13", "ubuntu-2204", "ubuntu-2404"]
     assert {each["keyring"] for each in listed} == {"debian", "ubuntu"}
-    wrong = await admin.api("PUT", "/recipes/web", 422, json={"text": MINE.replace('suite = "trixie"', 'suite = "Trixie"')})
+    wrong = await admin.api(
+        "PUT", "/recipes/web", 422, json={"text": MINE.replace('suite = "trixie"', 'suite = "Trixie"')}
+    )
     assert wrong["code"] == "recipe-invalid"
     kept = await admin.api("PUT", "/recipes/web", json={"text": MINE})
     assert (kept["title"], kept["builtin"], kept["text"]) == ("Web server", False, MINE)
