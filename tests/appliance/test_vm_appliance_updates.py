@@ -85,10 +85,15 @@ class Owner:
             raise AssertionError(f"not {stage}: {await self.standing()}") from None
 
     async def runs(self) -> tuple[str, str]:
-        """Letter and version of what runs."""
-        found = await until(self.standing)
-        (slot,) = [each for each in found["slots"] if each["running"]]
-        return slot["letter"], found["version"]
+        """Letter and version of what runs; slots are not known while RAUC does not answer."""
+
+        async def probe() -> tuple[str, str] | None:
+            found = await self.standing()
+            running = [each["letter"] for each in found["slots"] if each["running"]] if found else []
+            return (running[0], found["version"]) if found and running else None
+
+        async with asyncio.timeout(BOOT_SECONDS):
+            return await until(probe)
 
     async def sees_all_of_before(self) -> None:
         """The user, the machine in its state, its address, and that it is heard."""
