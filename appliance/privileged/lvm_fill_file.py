@@ -21,7 +21,7 @@ from appliance.privileged.lvm_fill import Progress, each_piece, failed, in_a_thr
 from appliance.privileged.lvm_volumes import made_whole
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import Group, Logical
-from appliance.privileged.verbs.lvm_fill import FillFile
+from appliance.privileged.verbs.lvm_fill_file import FillFile
 from appliance.privileged.verbs.lvm_tags import FILE_SYSTEM, MAKING, tag
 from appliance.volume import FILLING, check_id, filling_missing
 

@@ -42,6 +42,7 @@ from appliance.privileged.verbs import journal as journal_verbs
 from appliance.privileged.verbs import loader as loader_verbs
 from appliance.privileged.verbs import lvm as lvm_verbs
 from appliance.privileged.verbs import lvm_fill as lvm_fill_verbs
+from appliance.privileged.verbs import lvm_fill_file as lvm_fill_file_verbs
 from appliance.privileged.verbs import lvm_pools as lvm_pool_verbs
 from appliance.privileged.verbs import lvm_repair as lvm_repair_verbs
 from appliance.privileged.verbs import lvm_volumes as lvm_volume_verbs
@@ -139,7 +140,7 @@ ROWS = (
     changes(lvm_volume_verbs.Wake, lvm_volumes.wake),
     # Beside all others, for as long as it takes: nobody uses what is not filled, and it says so.
     Row(lvm_fill_verbs.Fill, lvm_fill.fill, alone=False, stops=True),
-    Row(lvm_fill_verbs.FillFile, lvm_fill_file.fill_file, alone=False, stops=True),
+    Row(lvm_fill_file_verbs.FillFile, lvm_fill_file.fill_file, alone=False, stops=True),
     changes(nfs_export_verbs.NfsGrant, nfs_exports.grant),
     changes(nfs_export_verbs.NfsRevoke, nfs_exports.revoke),
     changes(iscsi_export_verbs.IscsiGrant, iscsi_exports.grant),

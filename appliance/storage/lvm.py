@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 from appliance.errors import ApplianceError, NotFound
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.lvm import Group, Report
-from appliance.privileged.verbs.lvm_fill import Fill, FillFile
+from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_fill_file import FillFile
 from appliance.privileged.verbs.lvm_volumes import Clear, Copy, Create, Delete, Grow, Made, Rename, Replace, StandIn
 from appliance.storage.driver import Hears, unheard
 from appliance.storage.given import holds

@@ -18,6 +18,7 @@ NEEDED = (
 """Modules of Debian's kernel that a root on the network cannot do without, somewhere."""
 
 
+@pytest.mark.slow  # it may have to build that image
 @pytest.mark.timeout(1800)
 def test_debians_kernel_is_taken_out_of_the_demo_image(tmp_path):
     built = demo.build(cache.default_directory())

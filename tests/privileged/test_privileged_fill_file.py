@@ -10,7 +10,7 @@ import pytest
 from appliance.errors import ApplianceError
 from appliance.privileged import lvm_fill
 from appliance.privileged.lvm_fill_file import PLACE
-from appliance.privileged.verbs.lvm_fill import FillFile
+from appliance.privileged.verbs.lvm_fill_file import FillFile
 from appliance.privileged.verbs.lvm_volumes import Create
 from tests.privileged.lvm_box import MIB, ONE, TWO, Box
 

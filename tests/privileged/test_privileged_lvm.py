@@ -9,7 +9,8 @@ from appliance.errors import ApplianceError
 from appliance.privileged.lvm import groups
 from appliance.privileged.verb import Verb
 from appliance.privileged.verbs.lvm import Report
-from appliance.privileged.verbs.lvm_fill import Fill, FillFile
+from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_fill_file import FillFile
 from appliance.privileged.verbs.lvm_pools import BackUp, ExtendPool, GrowPool, Part, Retire
 from appliance.privileged.verbs.lvm_repair import Examine, Repair
 from appliance.privileged.verbs.lvm_tags import POOL

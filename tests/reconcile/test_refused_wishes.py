@@ -38,7 +38,7 @@ async def test_nothing_is_begun_while_something_goes_on(world, node, action):
     [
         ({"image": "none"}, "image-unknown"),
         ({"machine": "none"}, "machine-unknown"),
-        ({"delivery": "nfs"}, "delivery-unknown"),
+        ({"delivery": "aoe"}, "delivery-unknown"),
         ({"ssh_keys": ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA",)}, "ssh-key-invalid"),
         ({"ssh_keys": ("ssh-ed25519 A\nssh-ed25519 B",)}, "ssh-key-invalid"),
         ({"name": "Web 1"}, "name-invalid"),

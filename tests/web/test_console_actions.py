@@ -364,9 +364,9 @@ def kernel_upload(name: str, vmlinuz: bytes, initrd: bytes, **fields: str) -> ai
 
 
 async def test_a_kernel_is_uploaded(fleet: Visitor) -> None:
-    form = kernel_upload("trixie", BZIMAGE, b"ramdisk", version="6.12", cmdline="console=<tty0>")
+    form = kernel_upload("trixie", BZIMAGE, b"ramdisk", version="6.12", cmdline="console=tty0,115200n8")
     page = said(await fleet.get(await fleet.post("/kernels/new", data=form)))
-    for fact in ("trixie", "6.12", "console=<tty0>", "2 kernels"):
+    for fact in ("trixie", "6.12", "console=tty0,115200n8", "2 kernels"):
         assert fact in page
     stored = await fleet.services.store.read(lambda db: catalogue.kernel(db, "trixie"))
     directory = fleet.services.imports.kernels
