@@ -27,7 +27,7 @@ WORDS = {
     "about", "accounts", "machine", "deployment", "delivery", "catalogue", "workflow", "lease", "names", "rescue",
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
     "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "root_volume", "export", "pool", "wiping",
-    "recipes",
+    "recipes", "blocking",
     "half_upload", "intake", "fetch_source", "imageformat", "kernel_modules",
     "power_switch", "power_order", "power_known", "power_found", "toml_edit", "toml_sections", "updates", "__init__",
 }  # fmt: skip
@@ -119,7 +119,7 @@ def touches(name):
 
 PURE = {name for name in MODULES if says_pure(name)}
 """Modules that decide and never act: those whose docstrings say so."""
-DECIDING = WORDS - {"about", "command", "events", "on_disk"} | {"netboot", "reconcile"}
+DECIDING = WORDS - {"about", "blocking", "command", "events", "on_disk"} | {"netboot", "reconcile"}
 """Rooms in which a module that touches nothing has to say so. ``events`` has the bus in it, ``about`` a variable."""
 
 

@@ -5,23 +5,21 @@ limits of the kernel, and what they have made is looked at by another program be
 """
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from appliance import command
+from appliance.blocking import in_a_thread
 from appliance.errors import ApplianceError, Conflict
 from appliance.filesystem import ext4
 from appliance.filesystem.stored import SECONDS, Stored, archive, limits
 from appliance.imageformat.tar import FS_BLOCK, Needs, needs_of
 from appliance.imageformat.unpacking import Limited
 
-T = TypeVar("T")
 Told = Callable[[float, str], None]
 """Hears how far it is, 0 to 1, and what is done."""
 ALWAYS = {"LC_ALL": "C.UTF-8", "MKE2FS_CONFIG": "/nonexistent"}
@@ -64,10 +62,10 @@ async def make(order: Order, room: Callable[[Path, int], None], told: Told) -> i
     await check_programs(order.image.format)
     order.target.unlink(missing_ok=True)
     try:
-        await _in_a_thread(lambda stop: _check_content(order, _Share(told, 0.0, 0.1, "checking the image", stop)))
-        needs = await _in_a_thread(lambda stop: _needs(order.image, _Share(told, 0.1, 0.35, "counting", stop)))
+        await in_a_thread(lambda stop: _check_content(order, _Share(told, 0.0, 0.1, "checking the image", stop)))
+        needs = await in_a_thread(lambda stop: _needs(order.image, _Share(told, 0.1, 0.35, "counting", stop)))
         room(order.target, needs.blocks * FS_BLOCK + ext4.inodes_for(needs, 0) * ext4.INODE)
-        size = await _in_a_thread(lambda stop: _written(order, needs, _Share(told, 0.35, 0.95, "filling", stop)))
+        size = await in_a_thread(lambda stop: _written(order, needs, _Share(told, 0.35, 0.95, "filling", stop)))
         told(0.95, "checking the file system")
         await _check(order.target, size)
         return size
@@ -87,21 +85,6 @@ class _Share:
         if self._stop.is_set():
             raise InterruptedError
         self._told(self._first + (self._last - self._first) * min(done / max(of, 1), 1.0), self._words)
-
-
-async def _in_a_thread(work: Callable[[threading.Event], T]) -> T:
-    """Who is cancelled waits until it has ended at its next step."""
-    stop = threading.Event()
-    running = asyncio.get_running_loop().run_in_executor(None, work, stop)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        while not running.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
-        running.exception()
-        raise
 
 
 def _check_content(order: Order, share: _Share) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
+from appliance import blocking
 from appliance.errors import ApplianceError
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.lvm import change, pool, volume
@@ -69,22 +70,18 @@ async def _copied(tell: Tell, source: Path | None, target: Path, begin: int, end
 
 
 async def in_a_thread(tell: Tell, words: str, work: Callable[[Progress], None]) -> None:
-    """Who is cancelled waits until the piece that is under way is done. Raises what the work raises."""
-    loop, stop = asyncio.get_running_loop(), Event()
+    """With how far it is told; who is cancelled waits until the piece is done that is under way. Raises as the work."""
+    loop = asyncio.get_running_loop()
 
-    def progress(done: float) -> None:
-        if stop.is_set():
-            raise InterruptedError
-        loop.call_soon_threadsafe(tell, done, words)
+    def told(stop: Event) -> None:
+        def progress(done: float) -> None:
+            if stop.is_set():
+                raise InterruptedError
+            loop.call_soon_threadsafe(tell, done, words)
 
-    doing = loop.run_in_executor(None, work, progress)
-    try:
-        await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait({doing})
-        doing.exception()
-        raise
+        work(progress)
+
+    await blocking.in_a_thread(told)
 
 
 def failed(error: OSError, what: str, target: Path) -> ApplianceError:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from appliance.blocking import in_a_thread
 from appliance.errors import ApplianceError, Conflict
 from appliance.storage import directory_filling as filling
 from appliance.storage import given
@@ -159,18 +160,8 @@ class DirectoryPool:
         return await self._alone(lambda folder: mend(folder, look(folder)))
 
     async def _alone(self, work: Callable[[Folder], T]) -> T:
-        """In a thread. Who is cancelled waits until it has ended at its next step: nothing goes on behind our back."""
-        stop = threading.Event()
-        running = asyncio.get_running_loop().run_in_executor(None, self._run, work, stop)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            stop.set()
-            while not running.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([running])
-            running.exception()  # whatever it was, nobody asks for it any more
-            raise
+        """In a thread, which ends at its next step where whoever waits is cancelled."""
+        return await in_a_thread(lambda stop: self._run(work, stop))
 
     def _from_a_thread(self) -> Hears:
         """Who hears, on the loop that asks."""
