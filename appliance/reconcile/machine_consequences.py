@@ -48,7 +48,7 @@ def _break(machine: Machine, deployment: Deployment | None) -> tuple[str, ...]:
         left = (
             "what there is of its root volume is deleted"
             if on_volume(deployment.delivery)
-            else ("what is on its disk stays as it is")
+            else "what is on its disk stays as it is"
         )
         return never, f"{deployment.name} is taken off it; {left}."
     name = deployment.name

@@ -1,6 +1,7 @@
 """Images by recipes: which recipes there are, and the tasks that make images by them."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ from appliance.reconcile.intake import Intake
 from appliance.reconcile.intake_work import ImageWork, Stage, digest_of
 from appliance.reconcile.jobs import JobKind, Running
 from appliance.reconcile.recipe_build import SHARE, Builder, Place, made, sweep
-from appliance.reconcile.record import record
+from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue, tasks
 from appliance.store.store import Store
 from appliance.task import Task, TaskId
@@ -105,7 +106,7 @@ class Recipes:
     async def _note(self, by: Asker, action: str, name: str, text: str, after: dict[str, Any] | None = None) -> None:
         now = self._clock()
 
-        def job(db: Any, tell: Callable[[Event], None]) -> None:
+        def job(db: sqlite3.Connection, tell: Tell) -> None:
             audit.note(db, by, f"recipe.{action}", ("recipe", name, name), None, after, now=now)
             tell(Event("recipe.changed", now, text))
 

@@ -319,7 +319,7 @@ class ImageOut(_Out):
     obstacle: str = ""
     """Why it cannot be deployed to a disk; empty where it can."""
     deliveries: list[str] = []
-    """Those that can do something with it: ``disk``, ``ram``; empty where none can."""
+    """Those that can do something with it: ``disk``, ``ram``, ``iscsi``, ``nfs``; empty where none can."""
     kernels: list[str] = []
     """Versions of the kernels in it, the newest first; empty: none, or none was taken out of it yet."""
     missing: bool = False

@@ -43,10 +43,6 @@ async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
     return render(request, "deployment_edit.html", status=422 if form.errors else 200, form=form, **shows)
 
 
-_UNKNOWN = {"pool-unknown": "pool", "kernel-unknown": "kernel"}
-"""The field that says which one it is."""
-
-
 async def save_deployment(request: web.Request) -> web.Response:
     """POST /deployments/{key}/edit"""
     sent = await fields(request)
@@ -70,7 +66,7 @@ async def save_deployment(request: web.Request) -> web.Response:
         except (Invalid, Conflict) as error:
             form.errors[field_of(error)] = error
         except NotFound as error:
-            if (where := _UNKNOWN.get(error.code, error.field)) not in ("image", *_UNKNOWN.values()):
+            if (where := field_of(error)) not in ("image", "pool", "kernel"):
                 raise
             form.errors[where] = error
     return await _deployment_page(request, form)
