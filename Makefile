@@ -47,7 +47,8 @@ guest: setup
 
 # Long files begin first (tests/conftest.py orders them), so that no core is idle at the end. Most tests wait for programs
 # that they started: one process more than there are cores keeps all of them busy.
-PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+# A process that dies of a test is told with the name of the test, and is not begun anew for ever.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --max-worker-restart 1
 TESTS := $(PYTEST) -n $(shell echo $$(($$(nproc) + 1)))
 # Virtual machines keep every core busy, so they come after what measures time; status 5 is "none chosen by ARGS".
 VM_TESTS := $(PYTEST) -n $(shell nproc)

@@ -1,11 +1,13 @@
 """What all tests share: a real daemon to ask for, and that whoever leaves something behind fails, not the next test."""
 
+import faulthandler
 import gc
+import os
 import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -25,8 +27,38 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE_SECONDS = 120.0
 """How long a test may take that says nothing of it; pyproject.toml says the same."""
+LAST_RESORT_SECONDS = 90.0
+"""Past its time, a test that does not even end when it is told to takes its process along, and says where it stood."""
 GRACE_SECONDS = 5.0
 """A thread or process that was told to end may take a moment; whoever leaks nothing does not wait at all."""
+
+
+STDERR = pytest.StashKey[int]()
+"""A copy of the real one's number: what a test captures is lost with its process."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STDERR] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """pytest-timeout raises in the main thread; a loop that closes then waits for its threads, for ever if need be."""
+    _end_the_process_in(_seconds(item) + LAST_RESORT_SECONDS, item.config)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """pytest's own hook has taken it back by now; what was to come after the failure may never end."""
+    _end_the_process_in(LAST_RESORT_SECONDS, node.config)
+
+
+def _end_the_process_in(seconds: float, config: pytest.Config) -> None:
+    faulthandler.dump_traceback_later(seconds, exit=True, file=config.stash[STDERR])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,11 +77,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return GuestScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def _patience(item: pytest.Item) -> float:
-    """Seconds that a test may take; one in Chromium or as root starts programs, and takes longer than most."""
+def _seconds(item: pytest.Item) -> float:
+    """That a test may take."""
     said = item.get_closest_marker("timeout")
-    seconds = float(said.args[0]) if said else PATIENCE_SECONDS
-    return seconds + any(item.get_closest_marker(name) for name in ("vm", "browser", "root"))
+    return float(said.args[0]) if said else PATIENCE_SECONDS
+
+
+def _patience(item: pytest.Item) -> float:
+    """For the order: one in Chromium or as root starts programs, and takes longer than most."""
+    return _seconds(item) + any(item.get_closest_marker(name) for name in ("vm", "browser", "root"))
 
 
 def _threads() -> set[str]:
