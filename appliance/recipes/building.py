@@ -119,10 +119,12 @@ class Building:
             self._check_room()
 
     def _check_room(self) -> None:
-        for each in (self._temporary, self._place):
-            found = statvfs(each)
-            if found.f_bavail * found.f_frsize < RESERVE:
-                raise self._no_room()
+        if self._is_full():
+            raise self._no_room()
+
+    def _is_full(self) -> bool:
+        found = [statvfs(each) for each in (self._temporary, self._place)]
+        return any(each.f_bavail * each.f_frsize < RESERVE for each in found)
 
     def _no_room(self) -> ApplianceError:
         text = "there is no room for what the recipe makes: less than 1 GB is free"
@@ -158,6 +160,10 @@ class Building:
             return ApplianceError("recipe-too-long", text, "give it more minutes, or a mirror that is nearer")
         if error.code != "program-failed":
             return error
+        if self._is_full():  # tar2sqfs ends without a word then
+            return self._no_room()
+        if self._share >= TREE_DONE:
+            return ApplianceError("recipe-failed", f"the files could not be packed: {error.message[-500:]}")
         said = " | ".join(self._last) or error.message[-500:]
         return ApplianceError("recipe-failed", f"the packages could not be installed: {said[-1500:]}", _cause(said))
 

@@ -132,7 +132,24 @@ def test_a_packer_that_fails_leaves_no_image_that_is_believed(
     programs(tmp_path, monkeypatch, WELL, "echo 'tar: bad header' >&2; exit 1")
     assert make(place) == 1
     assert why(place)["code"] == "recipe-failed"
+    assert why(place)["message"].startswith("the files could not be packed: ")
+    assert "bad header" in why(place)["message"]
     assert not (place / TREE).exists()
+
+
+def test_a_packer_that_ends_without_a_word_on_a_full_disk_is_told_as_that(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tar2sqfs does."""
+    full, room = tmp_path / "full", os.statvfs(tmp_path)
+    programs(tmp_path, monkeypatch, WELL, f"cat >/dev/null; touch {full}; exit 1")
+
+    def free(path: object) -> os.statvfs_result:
+        return os.statvfs_result((*room[:4], 0 if full.exists() else room[4], *room[5:]))
+
+    monkeypatch.setattr(building, "statvfs", free)
+    assert make(place) == 1
+    assert why(place)["code"] == "recipe-no-room"
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,9 +163,11 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_a_small_debian_is_made_by_the_real_programs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", ["debian-12", "debian-13"])
+def test_a_small_debian_is_made_by_the_real_programs(release: str, tmp_path: Path) -> None:
     """All of it: the packages of this computer's mirror, in a user namespace, as a root that a reader of ours knows."""
-    small = msgspec.to_builtins(RECIPE) | {"packages": ["systemd-sysv", "openssh-server"], "enable": ["ssh.service"]}
+    recipe = parsed((OURS / f"{release}.toml").read_text())
+    small = msgspec.to_builtins(recipe) | {"packages": ["systemd-sysv", "openssh-server"], "enable": ["ssh.service"]}
     small |= {"mask": [], "sources": small["sources"][:1]}
     (tmp_path / ORDER).write_bytes(msgspec.json.encode(Order(msgspec.convert(small, type(RECIPE)))))
     Building(tmp_path).run()
