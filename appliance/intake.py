@@ -1,4 +1,4 @@
-"""What a file that arrives is to become: an image, or a kernel with its initrd. Pure."""
+"""What a file that arrives is to become: an image, a kernel with its initrd, or the modules of one. Pure."""
 
 import re
 from typing import NamedTuple
@@ -15,8 +15,12 @@ IMAGE_BUILD = "image.build"
 """Kind of the tasks that make an image by a recipe."""
 KERNEL_EXTRACT = "kernel.extract"
 """The kind of the task that takes one out of an image."""
+MODULES_ADD, MODULES_FETCH = "modules.add", "modules.fetch"
+"""Kinds of the tasks that give a kernel its modules: from an upload, and from an address."""
 LARGEST_FILE = 1 << 44
 """Bytes: 16 TiB, which ext4 and XFS hold in one file (ext4(5)). The room of the disk ends most uploads before."""
+LARGEST_MODULES = 4 << 30
+"""Bytes of an archive of modules: those of distributions have 0.1 GB, with all that debuggers want 1 GB."""
 
 
 class ImageWish(msgspec.Struct, frozen=True, tag="image", tag_field="kind"):
@@ -40,20 +44,74 @@ class KernelWish(msgspec.Struct, frozen=True, tag="kernel", tag_field="kind"):
     """Bytes at the end that are the initrd; 0: there is none."""
 
 
-Wish = ImageWish | KernelWish
+class ModulesWish(msgspec.Struct, frozen=True, tag="modules", tag_field="kind"):
+    """Modules that a kernel of the catalogue is to have; what is sent is an archive of ``lib/modules/VERSION``."""
+
+    name: str
+    """What the kernel is called."""
+    url: str = ""
+    """Where they are fetched from; empty where they are sent."""
+
+
+Wish = ImageWish | KernelWish | ModulesWish
+Fetched = ImageWish | ModulesWish
+"""What may come from an address."""
+
+
+class Way(NamedTuple):
+    """How one kind of files arrives."""
+
+    add: str
+    """Kind of the task that looks at it once all is here."""
+    fetch: str
+    """Kind of the task that fetches it; empty where nothing does."""
+    subject: str
+    """What it changes in the end: ``image`` or ``kernel``."""
+    adding: str
+    """The title of the first task, with ``{}`` for the name."""
+    fetching: str
+    called: str
+    """What it is called besides."""
+    most: int = LARGEST_FILE
+    """Bytes that it may have."""
+
+
+WAYS = {
+    "image": Way(IMAGE_ADD, IMAGE_FETCH, "image", "Add image {}", "Fetch image {}", "image {}"),
+    "kernel": Way(KERNEL_ADD, "", "kernel", "Add kernel {}", "", "kernel {}"),
+    "modules": Way(
+        MODULES_ADD, MODULES_FETCH, "kernel", "Give kernel {} its modules", "Fetch the modules of kernel {}",
+        "the modules of kernel {}", LARGEST_MODULES,
+    ),
+}  # fmt: skip
+"""By the kind of a ``Place``."""
 
 
 class Place(NamedTuple):
     """What names one arrival: there is one for each name that something is to have."""
 
     kind: str
-    """``image`` or ``kernel``."""
+    """A key of ``WAYS``."""
     name: str
+
+    @property
+    def way(self) -> Way:
+        """How such files arrive."""
+        return WAYS[self.kind]
+
+    def __str__(self) -> str:
+        return self.way.called.format(self.name)
 
 
 def place_of(wish: Wish) -> Place:
     """Where it arrives."""
-    return Place("image" if isinstance(wish, ImageWish) else "kernel", wish.name)
+    match wish:
+        case ImageWish():
+            return Place("image", wish.name)
+        case KernelWish():
+            return Place("kernel", wish.name)
+        case ModulesWish():
+            return Place("modules", wish.name)
 
 
 def checked(wish: Wish, size: int) -> Wish:
@@ -64,6 +122,8 @@ def checked(wish: Wish, size: int) -> Wish:
         if wish.format and wish.format not in FORMATS:
             hint = f"use one of {', '.join(FORMATS)}, or none"
             raise Invalid("image-format", f"format {wish.format[:20]!r} is unknown", hint, "format")
+        return wish
+    if isinstance(wish, ModulesWish):
         return wish
     check_length(wish.version, LONGEST_VERSION, "version")
     if not 0 <= wish.initrd_size < size:

@@ -10,7 +10,7 @@ from typing import Any, NewType
 
 from appliance.deployment import Deployment, Wanted, detached
 from appliance.errors import Conflict
-from appliance.intake import IMAGE_ADD, IMAGE_BUILD, IMAGE_FETCH, KERNEL_ADD
+from appliance.intake import IMAGE_ADD, IMAGE_BUILD, IMAGE_FETCH, KERNEL_ADD, MODULES_ADD, MODULES_FETCH
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import (
     CONFIGURE,
@@ -270,6 +270,8 @@ _JOBS = STORAGE | {
     IMAGE_FETCH: _KEPT_A_DAY,
     IMAGE_ADD: _KEPT_A_DAY,
     KERNEL_ADD: _KEPT_A_DAY,
+    MODULES_ADD: _KEPT_A_DAY,
+    MODULES_FETCH: _KEPT_A_DAY,
     IMAGE_BUILD: Prospect(True, "Nothing is added, and nothing of what was made is kept."),
 }
 """The same for every kind of job of which more is to be said than that what is done stays done."""

@@ -52,13 +52,29 @@ def kernels_in(names: Collection[str]) -> list[KernelFiles]:
     return sorted(kernels, key=lambda each: (bool(each.modules), _order(each.version)), reverse=True)
 
 
+def modules_in(names: Iterable[str]) -> dict[str, str]:
+    """Directories with modules among files of these names, by the version of the kernel that they are for."""
+    found: dict[str, str] = {}
+    for name in names:
+        for place in MODULES:
+            version, _, rest = name.removeprefix(f"{place}/").partition("/")
+            if rest and name.startswith(f"{place}/"):
+                found.setdefault(version, f"{place}/{version}")
+    return found
+
+
 def _initrd(version: str, names: Collection[str]) -> str:
     return next((name for each in _INITRDS if (name := each.format(version)) in names), "")
 
 
 def _modules(version: str, names: Collection[str]) -> str:
     places = (f"{each}/{version}" for each in MODULES)
-    return next((at for at in places if f"{at}/{DEPENDENCIES}" in names and f"{at}/{DEPENDENCIES}.bin" in names), "")
+    return next((at for at in places if has_indexes(at, names)), "")
+
+
+def has_indexes(directory: str, names: Collection[str]) -> bool:
+    """Whether depmod(8) has been in a directory of modules."""
+    return all(f"{directory}/{index}" in names for index in (DEPENDENCIES, f"{DEPENDENCIES}.bin"))
 
 
 def _order(version: str) -> list[tuple[int, str]]:

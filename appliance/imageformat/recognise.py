@@ -95,6 +95,11 @@ def is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar" and head[510:512] != b"\x55\xaa"
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether these are the first bytes of what a tar archive is packed with: gzip, xz or Zstandard."""
+    return head.startswith((GZIP, XZ, ZSTD)) or _skippable(head)
+
+
 def _from_start(stored: BinaryIO) -> BinaryIO:
     stored.seek(0)
     return stored

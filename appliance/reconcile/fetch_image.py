@@ -1,4 +1,4 @@
-"""An image on its way from an address: gone on with where it was lost, given up where it stalls."""
+"""A file on its way from an address: gone on with where it was lost, given up where it stalls."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from appliance.errors import ApplianceError
 from appliance.half_upload import LONGEST_NAME, Half, Identity, Piece
-from appliance.intake import LARGEST_FILE, ImageWish
+from appliance.intake import Fetched, KernelWish, place_of
 from appliance.reconcile.fetching import Check, Source, Start, check_reached, check_source, opened
 from appliance.reconcile.half_file import HalfFile
 from appliance.reconcile.intake_work import Share, Stage
@@ -33,7 +33,7 @@ class Checks:
 class Fetch:
     """One of them."""
 
-    def __init__(self, file: HalfFile, wish: ImageWish, sha256: str, running: Running, checks: Checks) -> None:
+    def __init__(self, file: HalfFile, wish: Fetched, sha256: str, running: Running, checks: Checks) -> None:
         self._file, self._wish, self._sha256, self._running, self._checks = file, wish, sha256, running, checks
         self._furthest, self._lost = 0, 0
 
@@ -68,14 +68,19 @@ class Fetch:
         found = self._file.found()
         if found is None or found[0].of.sha256 != self._sha256:
             return None
-        return found if isinstance(found[0].becomes, ImageWish) and found[0].becomes.url == self._wish.url else None
+        becomes = found[0].becomes
+        return found if becomes and not isinstance(becomes, KernelWish) and becomes.url == self._wish.url else None
 
     def _begun(self, source: Source, now: float) -> Half:
         """Blocks. What is here goes where the server begins anew, or has another state of it by now."""
-        if not 0 < source.size <= LARGEST_FILE:
-            said = "how large it is" if not source.size else "that it is larger than any image"
+        if not 0 < source.size <= place_of(self._wish).way.most:
+            said = (
+                "does not say how large it is"
+                if not source.size
+                else f"has {source.size} bytes of it, which are too many"
+            )
             hint = "fetch it yourself, then upload it"
-            raise ApplianceError("fetch-unfit", f"the server does not say {said}", hint)
+            raise ApplianceError("fetch-unfit", f"the server {said}", hint)
         if source.first == 0:
             self._file.forget()
         of = Identity(_name(self._wish.url), source.size, self._sha256, source.mark)

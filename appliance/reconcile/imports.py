@@ -49,9 +49,12 @@ HEAD = bzimage.HEAD
 
 
 @dataclass(slots=True)
-class _Received:
+class Received:
+    """A file that comes in one go."""
+
     path: Path
     size: int = 0
+    """Bytes that are here."""
     head: bytes = b""
     sha256: str = ""
 
@@ -129,7 +132,7 @@ class Imports:
         ``image_format`` is what it is said to be; empty: its content tells.
         """
         check_new_image(name, description)
-        async with _receive(self.images, chunks, expected) as received:
+        async with receiving(self.images, chunks, expected) as received:
             content = Content(received.path, received.sha256)
             found = await asyncio.to_thread(looked_at, content.path, image_format, bool)
             if found.format != "qcow2":
@@ -187,7 +190,7 @@ class Imports:
         found = next((each for each in present if each.name == new.name), None)
         if found is None or not self.lacks(found):
             return None
-        if _digests(found) != _digests(new):
+        if not _same(found, new):
             message = f"{new.name} is here without its content, and this is another one"
             hint = f"upload the file with the SHA-256 {_digests(found)[0]}, or choose another name"
             raise Conflict("content-differs", message, hint, "name")
@@ -261,9 +264,9 @@ class Imports:
         check_length(words.version, LONGEST_VERSION, "version")
         words = replace(words, cmdline=check_cmdline(words.cmdline))
         async with (
-            _receive(self.kernels, vmlinuz) as kernel,
-            _receive(self.kernels, initrd) as ramdisk,
-            _receive(self.kernels, modules or _nothing()) as archive,
+            receiving(self.kernels, vmlinuz) as kernel,
+            receiving(self.kernels, initrd) as ramdisk,
+            receiving(self.kernels, modules or _nothing()) as archive,
         ):
             parts = (kernel, ramdisk, archive)
             new = _kernel(words, *parts, self._clock())
@@ -313,11 +316,17 @@ def _digests(of: Image | Kernel) -> tuple[str | None, ...]:
     return (of.stored_sha256,) if isinstance(of, Image) else (of.vmlinuz_sha256, of.initrd_sha256, of.modules_sha256)
 
 
+def _same(found: Item, new: Item) -> bool:
+    """Whether it is the content of ``found``. The modules of a kernel may come behind it."""
+    known = _digests(found)
+    return _digests(new) in (known, (*known[:2], None))
+
+
 def _kernel_files(kernel: KernelId) -> tuple[str, str, str]:
     return f"{kernel}.vmlinuz", f"{kernel}.initrd", f"{kernel}.modules"
 
 
-def _kernel(words: KernelWords, vmlinuz: _Received, initrd: _Received, modules: _Received, now: float) -> Kernel:
+def _kernel(words: KernelWords, vmlinuz: Received, initrd: Received, modules: Received, now: float) -> Kernel:
     """Raises Invalid for what is no kernel for x86."""
     bzimage.check(vmlinuz.head)
     return Kernel(
@@ -404,9 +413,12 @@ async def _file(path: Path) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def _receive(directory: Path, chunks: AsyncIterator[bytes], expected: int = 0) -> AsyncIterator[_Received]:
-    """The stream in a file of ours, synced; the file is removed at the end unless it was renamed."""
-    received = _Received(directory / f"{os.urandom(8).hex()}.part")
+async def receiving(directory: Path, chunks: AsyncIterator[bytes], expected: int = 0) -> AsyncIterator[Received]:
+    """The stream in a file of ours, synced; the file is removed at the end unless it was renamed.
+
+    Raises Invalid ``upload-cut-off``, ApplianceError ``upload-failed``, and what ``chunks`` raises.
+    """
+    received = Received(directory / f"{os.urandom(8).hex()}.part")
     try:
         descriptor = os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -424,7 +436,7 @@ async def _receive(directory: Path, chunks: AsyncIterator[bytes], expected: int 
         received.path.unlink(missing_ok=True)
 
 
-async def _take(received: _Received, descriptor: int, chunks: AsyncIterator[bytes]) -> None:
+async def _take(received: Received, descriptor: int, chunks: AsyncIterator[bytes]) -> None:
     digest = hashlib.sha256()
     async for chunk in chunks:
         if len(received.head) < HEAD:

@@ -14,12 +14,10 @@ from appliance.errors import Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
 from appliance.half_upload import Half, Identity, Piece, another, check_identity, removed, same
 from appliance.intake import (
-    IMAGE_ADD,
     IMAGE_BUILD,
-    IMAGE_FETCH,
-    KERNEL_ADD,
-    LARGEST_FILE,
-    ImageWish,
+    WAYS,
+    Fetched,
+    KernelWish,
     Place,
     Wish,
     check_digest,
@@ -30,6 +28,7 @@ from appliance.machine import check_name
 from appliance.reconcile import audit
 from appliance.reconcile.fetching import check_source
 from appliance.reconcile.half_file import HalfFile, read_note
+from appliance.reconcile.image_kernels.brought import KernelModules
 from appliance.reconcile.image_kernels.wishes import ImageKernels
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.jobs import open_job
@@ -43,6 +42,8 @@ log = logging.getLogger(__name__)
 
 DIRECTORY = "arriving"
 """In those of images and kernels, so that what is whole has no other file system to go to."""
+MODULES_DIRECTORY = "arriving-modules"
+"""In that of kernels: a kernel and its modules may arrive at once, under one name."""
 MOST = 50
 """Files that are half here at once."""
 LOOK_EVERY = 60.0
@@ -73,7 +74,7 @@ class Arrival:
     @property
     def url(self) -> str:
         """Where it is fetched from; empty where it is sent."""
-        return self.wish.url if isinstance(self.wish, ImageWish) else ""
+        return "" if isinstance(self.wish, KernelWish) else self.wish.url
 
 
 class Intake:
@@ -82,7 +83,12 @@ class Intake:
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], imports: Imports) -> None:
         self._store, self._bus, self._clock, self.imports = store, bus, clock, imports
         self.kernels = ImageKernels(store, bus, clock, imports)
-        self._directories = {"image": imports.images / DIRECTORY, "kernel": imports.kernels / DIRECTORY}
+        self.modules = KernelModules(store, bus, clock, imports)
+        self._directories = {
+            "image": imports.images / DIRECTORY,
+            "kernel": imports.kernels / DIRECTORY,
+            "modules": imports.kernels / MODULES_DIRECTORY,
+        }
         self._files: dict[Place, HalfFile] = {}
 
     def file(self, place: Place) -> HalfFile:
@@ -131,9 +137,9 @@ class Intake:
         ``upload-failed`` without room.
         """
         wish, of, place = checked(wish, of.size), check_identity(of), place_of(wish)
-        if of.size > LARGEST_FILE:
-            raise Invalid("upload-large", f"a file of {of.size} bytes is larger than any image", "", "size")
-        await self.imports.check_free(*place)
+        if of.size > place.way.most:
+            raise Invalid("upload-large", f"{of.size} bytes are too many for {place}", "choose another file", "size")
+        await self._check(place)
         if (going := await self._going(place)) is not None:
             return await self._joined(place, of, going)
         await self._check_number(place)
@@ -141,8 +147,15 @@ class Intake:
             lambda: self.file(place).begin(of, by.name, self._clock(), replace=replace, becomes=wish)
         )
         if new:
-            await self._note(by, place, "upload", f"began to upload {place.kind} {place.name}")
+            await self._note(by, place, "upload", f"began to upload {place}")
         return await self._whole(half, received, by)
+
+    async def _check(self, place: Place) -> None:
+        """Refuse what could not be brought to its end: said before gigabytes come, not after them."""
+        if place.kind == "modules":
+            await self.modules.check(place.name)
+        else:
+            await self.imports.check_free(*place)
 
     async def _joined(self, place: Place, of: Identity, going: Task) -> Arrival:
         known = await asyncio.to_thread(self._known, place)
@@ -167,8 +180,8 @@ class Intake:
         if received < half.of.size or half.becomes is None:
             return Arrival(half, received)
         place = place_of(half.becomes)
-        kind = IMAGE_ADD if place.kind == "image" else KERNEL_ADD
-        return Arrival(half, received, await self._open(kind, f"Add {place.kind} {place.name}", place, by, {}))
+        title = place.way.adding.format(place.name)
+        return Arrival(half, received, await self._open(place.way.add, title, place, by, {}))
 
     async def forget(self, place: Place, by: Asker) -> None:
         """Remove what is half here. Raises NotFound ``upload-missing``, Conflict ``upload-checked``."""
@@ -177,20 +190,20 @@ class Intake:
             raise _busy(going)
         await asyncio.to_thread(self.file(place).forget)
         self._files.pop(place, None)
-        await self._note(by, place, "upload", f"removed the half upload of {place.kind} {place.name}")
+        await self._note(by, place, "upload", f"removed the half upload of {place}")
 
     # -- from an address
 
-    async def fetch(self, wish: ImageWish, sha256: str, by: Asker, *, replace: bool) -> Task:
-        """Fetch an image; the task that does it.
+    async def fetch(self, wish: Fetched, sha256: str, by: Asker, *, replace: bool) -> Task:
+        """Fetch it; the task that does so.
 
-        Raises Invalid ``url-invalid``, ``url-refused``, ``digest-invalid``; Conflict ``name-taken``, ``upload-other``,
-        ``upload-checked``.
+        Raises Invalid ``url-invalid``, ``url-refused``, ``digest-invalid``; NotFound ``kernel-unknown``; Conflict
+        ``name-taken``, ``upload-other``, ``upload-checked``, and as ``KernelModules.check``.
         """
         checked(wish, 0)
         check_source(wish.url)
         digest, place = check_digest(sha256), place_of(wish)
-        await self.imports.check_free(*place)
+        await self._check(place)
         if (going := await self._going(place)) is not None:
             raise _busy(going)
         await self._check_number(place)
@@ -198,7 +211,7 @@ class Intake:
         if known is not None and known[0].of.sha256 != digest and not replace:
             raise another(*known, Identity(wish.url, 0, digest), "another file")
         arguments = {"wish": msgspec.to_builtins(wish), "sha256": digest}
-        return await self._open(IMAGE_FETCH, f"Fetch image {wish.name}", place, by, arguments)
+        return await self._open(place.way.fetch, place.way.fetching.format(wish.name), place, by, arguments)
 
     # -- by a recipe
 
@@ -221,7 +234,8 @@ class Intake:
             if (going := _going_on(db).get(place)) is not None:
                 return going
             now, asker = self._clock(), msgspec.to_builtins(by)
-            audit.note(db, by, kind, (place.kind, place.name, place.name), None, arguments, now=now)
+            subject = (place.way.subject, place.name, place.name)
+            audit.note(db, by, kind, subject, None, arguments, now=now)
             return open_job(db, tell, kind, title, by, now, {"name": place.name, "by": asker, **arguments})
 
         return await record(self._store, self._bus, job)
@@ -233,8 +247,8 @@ class Intake:
         now = self._clock()
 
         def job(db: sqlite3.Connection, tell: Tell) -> None:
-            audit.note(db, by, f"{place.kind}.{action}", (place.kind, place.name, place.name), now=now)
-            tell(Event(f"{place.kind}.changed", now, f"{by} {text}"))
+            audit.note(db, by, f"{place.kind}.{action}", (place.way.subject, place.name, place.name), now=now)
+            tell(Event(f"{place.way.subject}.changed", now, f"{by} {text}"))
 
         await record(self._store, self._bus, job)
 
@@ -265,7 +279,7 @@ class Intake:
         for place in present:
             if place not in going and (text := await asyncio.to_thread(self._outlived, place)):
                 log.warning("%s", text)
-                await self._tell(Event(f"{place.kind}.changed", self._clock(), text, "nobody went on with it"))
+                await self._tell(Event(f"{place.way.subject}.changed", self._clock(), text, "nobody went on with it"))
 
     async def _tell(self, event: Event) -> None:
         await record(self._store, self._bus, lambda _, tell: tell(event))
@@ -277,7 +291,7 @@ class Intake:
             return ""
         self._files.pop(place, None)
         half, received = known
-        what = f"the upload of {place.kind} {place.name} is removed"
+        what = f"the upload of {place} is removed"
         return f"{what}: {received} of {half.of.size} bytes came, and none for a day"
 
 
@@ -286,11 +300,17 @@ def _arrival(half: Half, received: int, going: dict[Place, Task]) -> Arrival:
     return Arrival(half, received, going.get(place_of(half.becomes)))
 
 
+_KINDS = {
+    **{task: kind for kind, way in WAYS.items() for task in (way.add, way.fetch) if task},
+    IMAGE_BUILD: "image",
+}
+"""What brings a file to a place of which kind, by the kind of the task."""
+
+
 def _going_on(db: sqlite3.Connection) -> dict[Place, Task]:
     """The tasks that are at arrivals."""
-    kinds = {IMAGE_ADD: "image", IMAGE_FETCH: "image", IMAGE_BUILD: "image", KERNEL_ADD: "kernel"}
-    found = [task for task in tasks.open_jobs(db) if task.kind in kinds]
-    return {Place(kinds[task.kind], str(task.arguments["name"])): task for task in found}
+    found = [task for task in tasks.open_jobs(db) if task.kind in _KINDS]
+    return {Place(_KINDS[task.kind], str(task.arguments["name"])): task for task in found}
 
 
 def _busy(task: Task) -> Conflict:
@@ -300,4 +320,5 @@ def _busy(task: Task) -> Conflict:
 
 def missing(place: Place) -> NotFound:
     """Where nothing is half here."""
-    return NotFound("upload-missing", f"no {place.kind} {place.name[:80]!r} is half uploaded", "begin to upload it")
+    what = place.way.called.format(repr(place.name[:80]))
+    return NotFound("upload-missing", f"nothing is half uploaded of {what}", "begin to upload it")

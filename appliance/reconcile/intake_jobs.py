@@ -1,4 +1,4 @@
-"""The tasks that bring an image or a kernel in: fetched where it is to be, compared, looked at, listed."""
+"""The tasks that bring images, kernels and modules in: fetched where it is to be, compared, looked at, listed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,15 +9,26 @@ import msgspec
 
 from appliance.accounts import Asker
 from appliance.catalogue import Image, Kernel, KernelWords
-from appliance.errors import Invalid, NotFound
+from appliance.errors import Conflict, Invalid, NotFound
 from appliance.half_upload import Half, removed
 from appliance.imageformat.found import Found
-from appliance.intake import IMAGE_ADD, IMAGE_FETCH, KERNEL_ADD, ImageWish, KernelWish, Place, place_of
+from appliance.intake import (
+    IMAGE_ADD,
+    IMAGE_FETCH,
+    KERNEL_ADD,
+    MODULES_ADD,
+    MODULES_FETCH,
+    ImageWish,
+    KernelWish,
+    ModulesWish,
+    Place,
+    place_of,
+)
 from appliance.reconcile.fetch_image import Checks, Fetch
 from appliance.reconcile.half_file import HalfFile
 from appliance.reconcile.imports import Content
 from appliance.reconcile.intake import Intake
-from appliance.reconcile.intake_work import ImageWork, Stage, digest_of
+from appliance.reconcile.intake_work import ImageWork, Share, Stage, digest_of
 from appliance.reconcile.jobs import JobKind, Running
 from appliance.store import catalogue
 
@@ -37,6 +48,8 @@ class IntakeJobs:
             IMAGE_FETCH: JobKind(self._fetch, resumes=True, waits=True),
             IMAGE_ADD: JobKind(self._add_image, resumes=True),
             KERNEL_ADD: JobKind(self._add_kernel, resumes=True),
+            MODULES_ADD: JobKind(self._add_modules, resumes=True),
+            MODULES_FETCH: JobKind(self._fetch_modules, resumes=True, waits=True),
             **self._intake.kernels.kinds(),
         }
 
@@ -121,6 +134,48 @@ class IntakeJobs:
             await asyncio.to_thread(file.forget)
             raise
         await asyncio.to_thread(file.forget)
+        return _brought(kernel)
+
+    async def _fetch_modules(self, running: Running) -> dict[str, Any]:
+        arguments = running.task.arguments
+        wish = msgspec.convert(arguments["wish"], ModulesWish)
+        if (done := await self._given_before(running, place_of(wish))) is not None:
+            return done
+        file = self._intake.file(place_of(wish))
+        await Fetch(file, wish, str(arguments["sha256"]), running, self._checks).run(self._clock)
+        return await self._give_modules(running, place_of(wish))
+
+    async def _add_modules(self, running: Running) -> dict[str, Any]:
+        place = Place("modules", str(running.task.arguments["name"]))
+        if (done := await self._given_before(running, place)) is not None:
+            return done
+        return await self._give_modules(running, place)
+
+    async def _given_before(self, running: Running, place: Place) -> dict[str, Any] | None:
+        """As ``_listed_before``: a file that is gone was used, since nothing else removes it while a task goes on."""
+        if running.task.progress == 0.0 or await asyncio.to_thread(self._intake.file(place).found) is not None:
+            return None
+        kernel = await running.store.read(lambda db: catalogue.kernel(db, place.name))
+        return None if kernel.modules_sha256 is None else _brought(kernel)
+
+    async def _give_modules(self, running: Running, place: Place) -> dict[str, Any]:
+        file, half = await self._here(place)
+        path, share = await asyncio.to_thread(file.place), Share(1.0)
+        if path is None:
+            raise removed()
+        await asyncio.to_thread(file.check_digest, half)
+        modules = self._intake.modules
+        try:
+            kernel = await modules.check(place.name)
+            stage = Stage(running, 0.4, 0.95, "reading the modules")
+            found = await stage.attend(asyncio.to_thread(modules.taken, kernel, path, share.told), share)
+            kernel = await modules.give(kernel, found, _asker(running))
+        except (Invalid, NotFound, Conflict):
+            await asyncio.to_thread(file.forget)  # nothing would ever come of it
+            raise
+        await asyncio.to_thread(file.forget)
+        for note in found.notes:
+            await running.say(note)
         return _brought(kernel)
 
 

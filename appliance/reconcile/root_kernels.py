@@ -35,7 +35,7 @@ def kernel_for_roots(db: sqlite3.Connection, key: str | None) -> KernelId | None
         return None
     if found.modules_sha256 is None:
         text = f"kernel {found.name} came without its modules, and a root on the network needs those of its card"
-        hint = "take one out of an image: qrm kernels extract IMAGE; or leave it out: the appliance's own"
+        hint = f"give it its modules: qrm kernels modules {found.name} FILE; or leave it out: the appliance's own"
         raise Conflict("kernel-without-modules", text, hint, "kernel")
     return found.id
 
@@ -80,7 +80,7 @@ def lacking(kernel: Kernel | None, stored: KernelFile) -> Conflict | None:
     if kernel is None or all(stored(kernel.id, part).is_file() for part in PARTS.values()):
         return None
     text = f"the content of kernel {kernel.name} is not on the appliance"
-    return Conflict("kernel-missing", text, "take it out of its image again, or choose another kernel")
+    return Conflict("kernel-missing", text, "upload it again, or take it out of its image, or choose another kernel")
 
 
 def served(db: sqlite3.Connection, address: str, name: str, stored: KernelFile) -> Path:

@@ -64,13 +64,23 @@ def opened(image: Image, path: Path, scratch: Path, told: Told) -> Iterator[Sour
             with _disk(image, path, scratch, told) as stored:
                 yield _Disk(stored)
         else:
-            with open(os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b", buffering=0) as spool:
-                yield _Archive(Stored(path, image.format, image.stored_size), spool.fileno(), told)
+            with opened_archive(Stored(path, image.format, image.stored_size), scratch, told) as archived:
+                yield archived
     finally:
         scratch.unlink(missing_ok=True)
 
 
-class _Archive:
+@contextmanager
+def opened_archive(stored: Stored, scratch: Path, told: Told) -> Iterator["Archive"]:
+    """As ``opened``, of a tar or squashfs."""
+    try:
+        with open(os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b", buffering=0) as spool:
+            yield Archive(stored, spool.fileno(), told)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+class Archive:
     """A tar or squashfs, read from begin to end each time; what is wanted of it is kept in one file of ours."""
 
     def __init__(self, stored: Stored, spool: int, told: Told) -> None:
@@ -87,6 +97,8 @@ class _Archive:
                         files.add(member.path)
         self._stands = {link: file for link in links if (file := resolved(link, links, files))}
         self._files = files
+        self.astray = links.keys() - self._stands.keys()
+        """Links that stand for no file that is here, and are among no ``names``."""
 
     @property
     def names(self) -> Collection[str]:

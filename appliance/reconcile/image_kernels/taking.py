@@ -66,16 +66,26 @@ def taken(source: Source, kernel: KernelFiles, told: Told) -> Taken:
     Raises Invalid ``image-format``, ``kernel-format`` for what cannot be read or is no kernel, Conflict
     ``kernel-differs``, ApplianceError ``program-missing``, and what ``told`` raises.
     """
-    indexes = {f"modules.{name}" for name in picking.INDEXES} & set(below(kernel.modules, source.names))
-    first = [kernel.vmlinuz, f"{kernel.modules}/{picking.DEPENDENCIES}"]
-    source.fetch([*first, *([kernel.initrd] if kernel.initrd else [])], lambda at: told(at * 0.3))
+    first = [kernel.vmlinuz, *([kernel.initrd] if kernel.initrd else [])]
+    source.fetch([*first, _dependencies(kernel)], lambda at: told(at * 0.3))
     vmlinuz = _read(source, kernel.vmlinuz, LARGEST_VMLINUZ)
     _check(vmlinuz, kernel)
-    dependencies = source.read(first[1]).decode("utf-8", "surrogateescape")
     initrd = source.read(kernel.initrd) if kernel.initrd else b""
+    return Taken(kernel.version, vmlinuz, initrd, *modules_of(source, kernel, lambda at: told(0.3 + at * 0.7)))
+
+
+def modules_of(source: Source, kernel: KernelFiles, told: Told) -> tuple[bytes, tuple[str, ...]]:
+    """The archive with its modules and their firmware, and what was left out, in words; blocks. Raises as ``taken``."""
+    source.fetch([_dependencies(kernel)], lambda at: told(at * 0.1))
+    dependencies = source.read(_dependencies(kernel)).decode("utf-8", "surrogateescape")
+    indexes = {f"modules.{name}" for name in picking.INDEXES} & set(below(kernel.modules, source.names))
     names, missing = _modules(source, kernel, dependencies, indexes)
-    notes = (f"{missing} modules are in its index and not in the image",) if missing else ()
-    return Taken(kernel.version, vmlinuz, initrd, _archive(source, kernel, names, told), notes)
+    notes = (f"{missing} modules are in its index and not beside it",) if missing else ()
+    return _archive(source, kernel, names, lambda at: told(0.1 + at * 0.9)), notes
+
+
+def _dependencies(kernel: KernelFiles) -> str:
+    return f"{kernel.modules}/{picking.DEPENDENCIES}"
 
 
 def _read(source: Source, name: str, most: int) -> bytes:
@@ -104,15 +114,15 @@ def _modules(source: Source, kernel: KernelFiles, dependencies: str, indexes: se
 
 
 def _archive(source: Source, kernel: KernelFiles, names: Sequence[str], told: Told) -> bytes:
-    source.fetch([f"{kernel.modules}/{name}" for name in names], lambda at: told(0.3 + at * 0.3))
+    source.fetch([f"{kernel.modules}/{name}" for name in names], lambda at: told(at * 0.4))
     place = f"{picking.MODULES}/{kernel.version}"
     content = dict(_bounded(source, kernel.modules, names, place, LARGEST_MODULES))
-    told(0.65)
+    told(0.5)
     try:
         directory, named = _firmware(source, content)
     except (lzma.LZMAError, EOFError) as error:
         raise unreadable(f"a module of kernel {kernel.version} cannot be unpacked: {error}") from error
-    source.fetch([f"{directory}/{name}" for name in named], lambda at: told(0.7 + at * 0.2))
+    source.fetch([f"{directory}/{name}" for name in named], lambda at: told(0.5 + at * 0.4))
     left = LARGEST_MODULES - sum(map(len, content.values()))
     content |= dict(_bounded(source, directory, named, picking.FIRMWARE, left))
     told(0.9)
