@@ -16,10 +16,11 @@ async def test_what_it_returns_and_raises() -> None:
 
 async def test_who_is_cancelled_twice_waits_until_it_has_ended() -> None:
     begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+    told: list[bool] = []
 
     def work(stop: threading.Event) -> None:
         begun.set()
-        stop.wait(30)
+        told.append(stop.wait(30))
         go.wait(30)
         ended.set()
 
@@ -31,4 +32,5 @@ async def test_who_is_cancelled_twice_waits_until_it_has_ended() -> None:
             assert not (await asyncio.wait([waiting], timeout=0.05))[0]
         go.set()
     assert waiting.cancelled()
+    assert told == [True]
     assert ended.is_set()
