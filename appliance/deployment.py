@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from appliance.catalogue import Image, ImageId, KernelId
+from appliance.cloud_init import Part
 from appliance.delivery import Delivery, check_image, in_memory, memory_needed, on_disk, on_volume
 from appliance.errors import Conflict, Invalid
 from appliance.machine import Machine, MachineId, State
@@ -114,6 +115,8 @@ class Deployment:
     """Bytes that its root volume has at least; None has it chosen by the image."""
     kernel: KernelId | None = None
     """What its root is started with, where that comes over the network; None takes the appliance's own."""
+    seed: Mapping[str, Part] = field(default_factory=dict)
+    """What its system gives to cloud-init, by part (``cloud_init.PARTS``); the texts are kept apart, sealed."""
 
     @property
     def wipes(self) -> bool:

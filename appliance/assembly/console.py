@@ -16,6 +16,7 @@ from appliance.console_tls import ConsoleTls
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.netboot.dhcp.wire import ports_of
 from appliance.networking.reached import families
+from appliance.power_key import power_key
 from appliance.privileged.client import Privileged
 from appliance.reconcile.intake import Intake
 from appliance.reconcile.network_views import NetworkViews
@@ -24,6 +25,7 @@ from appliance.reconcile.own_addresses import OwnAddresses
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.recipes import Recipes
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.set_aside import SetAside
 from appliance.reconcile.subnet_standing import Standing
 from appliance.reconcile.subnet_switches import SubnetSwitches
@@ -31,6 +33,7 @@ from appliance.reconcile.updates import Updates
 from appliance.reconcile.wishes import Wishes
 from appliance.server_tls import KEPT
 from appliance.setup.first_start import FirstStart
+from appliance.store.sealing import Sealer
 from appliance.web.app import make_app
 from appliance.web.certificate import CERTIFICATE
 from appliance.web.services import Services
@@ -83,6 +86,7 @@ def console(
         imports=intake.imports,
         intake=intake,
         recipes=recipes,
+        seeds=Seeds(ground.store, Sealer(power_key(ground.state))),
         clock=ground.clock,
         state_dir=ground.state,
         domain=ground.config.site.domain,

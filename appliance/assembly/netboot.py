@@ -45,6 +45,7 @@ from appliance.reconcile.proof import Proof
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.root_document import RootFiles
 from appliance.reconcile.roots import Roots, Sources
+from appliance.reconcile.seeds import Seeds
 from appliance.store.leases import StoredLeases
 from appliance.store.sealing import Sealer
 
@@ -85,10 +86,11 @@ def stored_fleet(ground: Ground, files: BootFiles, imports: Imports) -> StoredFl
     shared = (ground.store, ground.bus, ground.bell, ground.clock)
     starts = RootFiles(files.stack_path, files.stack_files)
     sources = Sources(urls.server, imports.image_path, RootPolicies(ground.subnets), starts, imports.kernel_file)
-    roots = Roots(ground.store, ground.bus, ground.clock, sources, Sealer(power_key(ground.state)))
+    sealer = Sealer(power_key(ground.state))
+    roots = Roots(ground.store, ground.bus, ground.clock, sources, sealer)
     return StoredFleet(
         Boots(*shared, unknown),
-        Agents(*shared, urls, imports.image_path, roots),
+        Agents(*shared, urls, imports.image_path, roots, Seeds(ground.store, sealer)),
         Residents(*shared, ground.presence),
         roots,
         MachineMessages(ground.store, ground.clock),

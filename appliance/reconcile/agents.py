@@ -22,6 +22,7 @@ from appliance.reconcile.polls import has_work
 from appliance.reconcile.presence import SEEN_SECONDS
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.roots import Roots
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.settle import LEAVING, change_machine, settle, touched
 from appliance.reconcile.trading import Refusal, armed_by, entitled, objection, offered, refuse
 from appliance.store import attempts, catalogue, deployments, machines, tokens
@@ -71,9 +72,11 @@ class Agents:
         urls: SiteUrls,
         image_path: Callable[[int], Path],
         roots: Roots,
+        seeds: Seeds,
     ) -> None:
         self._store, self._bus, self._bell, self._clock = store, bus, bell, clock
         self._urls, self._image_path, self._roots = urls, image_path, roots
+        self._seeds = seeds
 
     async def redeem(self, redemption: Redemption, address: str) -> Welcome:
         """Trade a boot token. The same trade twice is one trade; another one quarantines the machine."""
@@ -230,6 +233,8 @@ class Agents:
         if step not in (PREPARE, WRITE, CONFIGURE, HAND_OVER):
             return None
         deployment = deployments.get(db, attempt.deployment or "")
+        if step != HAND_OVER and (unreadable := self._seeds.lacking(db, deployment)):
+            return unreadable
         to_disk = on_disk(deployment.delivery)
         if step == HAND_OVER or on_volume(deployment.delivery):
             return None if to_disk else self._roots.lacking(db, deployment)
@@ -280,7 +285,7 @@ class Agents:
             around = replace(around, download_token=secrets.token_hex(32))
             tokens.put_download(db, around.download_token, attempt.id, deployment.image)
         if step == CONFIGURE:
-            around = replace(around, resident_token=secrets.token_hex(32))
+            around = replace(around, resident_token=secrets.token_hex(32), seed=self._seeds.opened(db, deployment))
             tokens.put_resident(db, around.resident_token, deployment.id, machine.id, now, attempt.started)
         if step == HAND_OVER and not to_disk and machine.hand_over == "kexec":
             around = replace(around, root=self._roots.by_kexec(db, machine, deployment, server))

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
@@ -14,6 +14,7 @@ from appliance.reconcile import audit
 from appliance.reconcile.choosing import pool_for_roots
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.root_kernels import kernel_for_roots
+from appliance.reconcile.seeds import SealedSeed, keep, with_seed
 from appliance.ssh_keys import check_lines
 from appliance.store import attempts, catalogue, deployments
 from appliance.store.store import Store
@@ -39,6 +40,8 @@ class DeploymentChange:
     """Bytes that its next root volume has at least; 0 has it chosen by the image."""
     kernel: str | None = None
     """Name or number of the kernel that its next start takes; empty takes the appliance's own."""
+    seed: SealedSeed = field(default_factory=dict)
+    """What its next deploy gives to cloud-init; what is not in it stays."""
 
 
 class Changes:
@@ -56,6 +59,7 @@ class Changes:
             if after != before:
                 _refuse_unsafe(db, before, after)
                 deployments.put(db, after)
+                keep(db, after, change.seed)
                 text = f"{by} changed {before.name}: {', '.join(_changes(before, after))}"
                 about = Event("deployment.changed", self._clock(), text, machine=after.machine, deployment=after.id)
                 tell(about)
@@ -80,7 +84,7 @@ class Changes:
         if change.kernel is not None:
             after = replace(after, kernel=kernel_for_roots(db, change.kernel))
         named = replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
-        return check_kernel_wish(check_volume_wishes(check_disk_wishes(named)))
+        return with_seed(check_kernel_wish(check_volume_wishes(check_disk_wishes(named))), change.seed)
 
     async def image(self, key: str, name: str | None, description: str | None, by: Asker) -> Image:
         """Change what an image is called and what is said of it; raises Conflict for a name that is taken."""
@@ -153,5 +157,6 @@ def _changes(before: Deployment, after: Deployment) -> list[str]:
         "pool": "pool of its root volume",
         "root_size": "size of its root volume",
         "kernel": "kernel",
+        "seed": "what cloud-init gets",
     }
     return [word for name, word in words.items() if getattr(before, name) != getattr(after, name)]

@@ -33,6 +33,8 @@ class Surroundings:
     """HTTP proxy by which systems on this subnet get their packages; empty: directly."""
     begun: tuple[str, ...] = ()
     """Earlier attempts of the deployment, whose mark may be on the disk."""
+    seed: Mapping[str, str] = field(default_factory=dict)
+    """For CONFIGURE: what cloud-init is to be given, by part. It holds secrets."""
     root: Mapping[str, Any] = field(default_factory=dict)
     """What starts a root on the network by kexec (``root_document.by_kexec``); for CONFIGURE, what reaches one."""
 
@@ -117,6 +119,7 @@ def _identity(around: Surroundings) -> dict[str, Any]:
         "network": [{"mac": boot_mac(machine), "method": "dhcp"}],
         "firmware": machine.firmware,
         **({"package_proxy": around.package_proxy} if around.package_proxy else {}),
+        **({"seed": dict(around.seed)} if around.seed else {}),
         "resident": {
             "server": around.server,
             "control": around.control,

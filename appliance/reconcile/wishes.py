@@ -59,6 +59,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.root_kernels import kernel_for_roots, kernel_of, unsigned
+from appliance.reconcile.seeds import SealedSeed, keep, with_seed
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
 from appliance.reconcile.views import OFFLINE_AFTER, asks
@@ -103,6 +104,8 @@ class NewDeployment:
     """Bytes that its root volume has at least."""
     kernel: str | None = None
     """Name or number of the kernel that a root on the network is started with; None takes the appliance's own."""
+    seed: SealedSeed = field(default_factory=dict)
+    """What its system gives to cloud-init."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,9 @@ class Wishes:
                 kernel=kernel_for_roots(db, new.kernel),
             )
             check_free(db, deployment.name, but=("machine", "deployment"))
-            stored = deployments.add(db, check_kernel_wish(check_volume_wishes(check_disk_wishes(deployment))))
+            checked = check_kernel_wish(check_volume_wishes(check_disk_wishes(deployment)))
+            stored = deployments.add(db, with_seed(checked, new.seed))
+            keep(db, stored, new.seed)
             self._told(tell, stored, f"{by} created {stored.name}")
             self._noted(db, by, "deployment.create", _subject(stored), None, stored)
             return stored

@@ -438,6 +438,13 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX golden_volumes_image ON golden_volumes(image, sha256);
     """,
+    # Texts of NoCloud seeds, sealed: what users write for cloud-init has passwords in it.
+    """
+    CREATE TABLE seeds (
+        deployment INTEGER NOT NULL REFERENCES deployments(id) ON DELETE CASCADE, part TEXT NOT NULL,
+        content BLOB NOT NULL, PRIMARY KEY (deployment, part)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

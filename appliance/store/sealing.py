@@ -1,9 +1,10 @@
-"""Secrets that have to be read again (passwords of power switches, layers of roots), sealed before the store has them.
+"""Secrets that have to be read again (passwords, layers of roots, seeds), sealed before the store has them.
 
 AES-256-GCM (NIST SP 800-38D) with a fresh nonce each time. What a secret belongs to is authenticated with it: sealed
 for one machine, it opens for no other. The key stands in a file beside the store, never in it.
 """
 
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -24,6 +25,11 @@ class Sealer:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
         self._cipher = AESGCM(key)
+        self._marking = hmac.digest(key, b"appliance marks of secrets", "sha256")
+
+    def mark(self, secret: str) -> str:
+        """The same for the same secret, and for no other; without the key nobody can try secrets against it."""
+        return hmac.digest(self._marking, secret.encode(), "sha256").hex()[:32]
 
     def seal(self, secret: str, of: str) -> bytes:
         """The secret of ``of``, unreadable without the key. An empty secret is none: no bytes."""

@@ -20,6 +20,7 @@ from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
 from appliance.reconcile.recipes import Recipes
 from appliance.reconcile.room import Space
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.updates import Updates
 from appliance.reconcile.wishes import Wishes
@@ -47,6 +48,7 @@ class Services:
     switches: SubnetSwitches
     own_networks: OwnNetworks
     imports: Imports
+    seeds: Seeds
     clock: Callable[[], float]
     state_dir: Path
     domain: str

@@ -222,7 +222,8 @@ class TestNetwork:
         image_with(root, "/usr/bin/cloud-init", "/usr/sbin/NetworkManager")
         assert write_network(root, [NIC]) == "cloud-init"
         assert cloudinit.write_seed(root, "a1", "web-1", ["ssh-ed25519 AAAA"], [NIC])
-        assert root.text(f"{cloudinit.SEED}/meta-data") == '{"instance-id": "a1", "local-hostname": "web-1"}\n'
+        said = {"instance-id": "a1", "local-hostname": "web-1", "public-keys": ["ssh-ed25519 AAAA"]}
+        assert json.loads(root.text(f"{cloudinit.SEED}/meta-data")) == said
         assert root.text(f"{cloudinit.SEED}/user-data").startswith("#cloud-config\n")
         assert "52:54:00:aa:bb:cc" in root.text(f"{cloudinit.SEED}/network-config")
 

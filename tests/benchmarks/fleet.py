@@ -23,6 +23,7 @@ from appliance.reconcile.network_views import NetworkViews
 from appliance.reconcile.network_wishes import NetworkWishes
 from appliance.reconcile.own_networks import OwnNetworks
 from appliance.reconcile.power_wishes import PowerWishes
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, catalogue, deployments, leases, machines
@@ -53,6 +54,7 @@ def services_over(store: Store, state_dir: Path, clock: Callable[[], float]) -> 
         own_networks=OwnNetworks(store, bus, clock, Privileged(Path("/nonexistent/helper.sock"))),
         switches=SubnetSwitches(store, bus, clock, ServedSubnets([SUBNET]), {SUBNET.interface: Rules()}),
         imports=Imports(store, bus, state_dir, clock),
+        seeds=Seeds(store, Sealer(b"k" * KEY_BYTES)),
         clock=clock,
         state_dir=state_dir,
         domain="lab.test",

@@ -27,6 +27,7 @@ from appliance.reconcile.presence import Presence
 from appliance.reconcile.residents import Residents
 from appliance.reconcile.root_document import RootFiles
 from appliance.reconcile.roots import Roots, Sources
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.wishes import MachineChange, NewDeployment, Wishes
 from appliance.store import attempts, catalogue, deployments, events, machines, tasks
 from appliance.store.sealing import Sealer
@@ -71,11 +72,13 @@ class World:
         urls = SiteUrls(lambda a: f"http://{a}", lambda a: f"https://{a}", "PEM")
         starts = RootFiles("/stack/1", files)
         sources = Sources(urls.server, lambda _: self.content, self.root_policies, starts, lambda *_: self.content)
-        roots = Roots(self.store, self.bus, lambda: self.now, sources, Sealer(bytes(32)))
+        sealer = Sealer(bytes(32))
+        roots = Roots(self.store, self.bus, lambda: self.now, sources, sealer)
+        self.seeds = Seeds(self.store, sealer)
         self.presence = Presence(self.store, lambda: self.now)
         self.fleet = StoredFleet(
             Boots(*shared, self.unknown),
-            Agents(*shared, urls, lambda _: self.content, roots),
+            Agents(*shared, urls, lambda _: self.content, roots, self.seeds),
             Residents(*shared, self.presence),
             roots,
             MachineMessages(self.store, lambda: self.now),

@@ -23,9 +23,11 @@ from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.network_wishes import NewRecord, NewReservation
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.wishes import Wishes
 from appliance.server_tls import ServerTls
 from appliance.store import attempts, catalogue, deployments, events, machines
+from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
 from appliance.web.services import Services
 from appliance.wiping import Wiped
@@ -54,6 +56,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         wishes=Wishes(store, bus, clock, [SUBNET]),
         **network_parts(store, bus, clock, [SUBNET]),
         imports=Imports(store, bus, state_dir, clock),
+        seeds=Seeds(store, Sealer(b"k" * KEY_BYTES)),
         clock=clock,
         state_dir=state_dir,
         config_path=state_dir / "appliance.toml",

@@ -16,8 +16,10 @@ from appliance.events import Bus
 from appliance.machine import Machine, MachineId, State, parse_mac
 from appliance.netboot.dhcp.subnet import Subnet
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.wishes import Wishes
 from appliance.store import attempts, machines
+from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store, open_store
 from appliance.web.app import make_app
 from appliance.web.services import Services
@@ -108,6 +110,7 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         wishes=Wishes(store, bus, clock, [SUBNET]),
         **network_parts(store, bus, clock, [SUBNET]),
         imports=Imports(store, bus, state_dir, clock),
+        seeds=Seeds(store, Sealer(b"k" * KEY_BYTES)),
         clock=clock,
         state_dir=state_dir,
         config_path=state_dir / "appliance.toml",

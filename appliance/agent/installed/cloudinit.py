@@ -2,38 +2,76 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from ..errors import StepFailed
+from ..job import Params
 from .netconfig import Nic, has_cloud_init, netplan
 from .root import Root
 
 SEED = "/var/lib/cloud/seed/nocloud"
+SETTINGS_FILE = "/etc/cloud/cloud.cfg.d/zz-qrm.cfg"
+"""Read after all others of an image, and before what users write for it: what they say counts."""
+SETTINGS = """\
+# Written when this system was deployed: what it is comes from /var/lib/cloud/seed/nocloud, and from nowhere else.
+datasource_list: [ NoCloud, None ]
+datasource:
+  NoCloud:
+    fs_label: null
+    seedfrom: null
+disable_root: false
+ssh_deletekeys: false
+growpart:
+  mode: "off"
+"""
+"""No other source is asked, which takes minutes where none answers: no disk that calls itself cidata, and nobody on the
+network. The host keys are ours and stay, root may log in with the user's keys, and the disk was grown already."""
+NOTHING = "#cloud-config\n{}\n"
+STALE = ("vendor-data", "network-config")
+"""Of a seed that the image brought along."""
 
 
-def write_seed(root: Root, instance: str, hostname: str, keys: Sequence[str], nics: Sequence[Nic]) -> bool:
+@dataclass(frozen=True)
+class Seed:
+    """What users write for cloud-init; "" for what they leave out. It has passwords in it."""
+
+    user_data: str = field(default="", repr=False)
+    network_config: str = field(default="", repr=False)
+
+
+def seed_of(root: Root, params: Params) -> Seed:
+    """The seed that a step gives. Raises StepFailed `cloud-init-missing` where nothing in the image would take it."""
+    if not params.has("seed"):
+        return Seed()
+    if not has_cloud_init(root):
+        text = "the image has no cloud-init, or it is switched off there: nobody would do what its user data says"
+        raise StepFailed("cloud-init-missing", f"{text}; choose another image, or take that out of the deployment")
+    given = params.inner("seed")
+    return Seed(given.text("user_data", ""), given.text("network_config", ""))
+
+
+def write_seed(
+    root: Root, instance: str, hostname: str, keys: Sequence[str], nics: Sequence[Nic], seed: Seed | None = None
+) -> bool:
     """Write the seed where cloud-init is installed; says whether it is.
 
     `instance` must be new for each deployment: cloud-init does its first-boot work once for each.
     """
     if not has_cloud_init(root):
         return False
-    root.write(f"{SEED}/meta-data", meta_data(instance, hostname), 0o600)
-    root.write(f"{SEED}/user-data", user_data(hostname, keys), 0o600)
-    root.write(f"{SEED}/network-config", netplan(nics), 0o600)
+    given = seed or Seed()
+    root.write(SETTINGS_FILE, SETTINGS)
+    root.make_directory("/var/lib/cloud/seed")
+    root.make_directory(SEED, 0o700)
+    for name in STALE:
+        root.remove(f"{SEED}/{name}")
+    root.write(f"{SEED}/meta-data", meta_data(instance, hostname, keys), 0o600)
+    root.write(f"{SEED}/user-data", given.user_data or NOTHING, 0o600)
+    root.write(f"{SEED}/network-config", given.network_config or netplan(nics), 0o600)
     return True
 
 
-def meta_data(instance: str, hostname: str) -> str:
+def meta_data(instance: str, hostname: str, keys: Sequence[str]) -> str:
     """YAML; JSON is YAML, and quotes everything that needs it (pure)."""
-    return json.dumps({"instance-id": instance, "local-hostname": hostname}) + "\n"
-
-
-def user_data(hostname: str, keys: Sequence[str]) -> str:
-    """#cloud-config; the host keys of ours stay, and root may log in with the user's keys (pure)."""
-    config = {
-        "hostname": hostname,
-        "ssh_authorized_keys": list(keys),
-        "disable_root": False,
-        "ssh_deletekeys": False,
-        "growpart": {"mode": "off"},
-    }
-    return "#cloud-config\n" + json.dumps(config) + "\n"
+    said = {"instance-id": instance, "local-hostname": hostname, "public-keys": list(keys)}
+    return json.dumps(said) + "\n"

@@ -52,8 +52,12 @@ def write_network(root: Root, nics: Sequence[Nic], kept: str | None = None) -> s
 
 
 def has_cloud_init(root: Root) -> bool:
-    """cloud-init writes the network configuration itself, from its seed; a second one would fight it."""
-    return root.exists("/usr/bin/cloud-init") or root.exists("/usr/local/bin/cloud-init")
+    """cloud-init writes the network configuration itself, from its seed; a second one would fight it.
+
+    Where it is switched off (docs.cloud-init.io, "How to disable cloud-init") it is as if it were not there.
+    """
+    here = any(root.exists(f"/usr/{place}/cloud-init") for place in ("bin", "local/bin"))
+    return here and not root.exists("/etc/cloud/cloud-init.disabled")
 
 
 def _has_netplan(root: Root) -> bool:

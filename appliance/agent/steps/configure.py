@@ -10,7 +10,7 @@ from ..efi_entry import put_after_network
 from ..exported.given import ExportedRoot, IscsiRoot
 from ..exported.told import exported_root
 from ..installed import identity, layered
-from ..installed.cloudinit import write_seed
+from ..installed.cloudinit import seed_of, write_seed
 from ..installed.fstab import fstab_with
 from ..installed.netconfig import nics_of, write_network
 from ..installed.packages import write_proxy
@@ -88,13 +88,13 @@ def personalise(
     the root comes through.
     """
     hostname, keys = params.text("hostname"), params.texts("ssh_keys")
-    nics = nics_of(params.inners("network"))
+    nics, seed = nics_of(params.inners("network")), seed_of(root, params)
     identity.write_hostname(root, hostname)
     identity.write_machine_id(root, params.text("machine_id"))
     identity.write_authorized_keys(root, keys)
     host_keys = identity.write_host_keys(root)
     way = write_network(root, nics, kept)
-    write_seed(root, attempt, hostname, keys, nics)
+    write_seed(root, attempt, hostname, keys, nics, seed)
     proxy = params.text("package_proxy", "")
     proxied = not proxy or write_proxy(root, proxy)
     resident = params.has("resident") and install_resident(root, params.inner("resident"))
