@@ -9,6 +9,9 @@ SHOWN_OUTPUT = 600
 """Characters of a failed program's output that are worth carrying to the console: its last words."""
 
 
+PIPE_BYTES = 1 << 20
+"""Room in the pipes of a program that much goes through: with the kernel's 64 KiB both ends mostly wait (pipe(7))."""
+
 Running = subprocess.Popen[bytes]
 
 
@@ -42,7 +45,7 @@ def start(argv: Sequence[str]) -> Running:
     """
     pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(list(argv), stdin=pipe, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(list(argv), stdin=pipe, stdout=pipe, stderr=pipe, pipesize=PIPE_BYTES)
     except OSError as error:
         raise _did_not_start(argv, error) from error
 

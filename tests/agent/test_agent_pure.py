@@ -16,8 +16,9 @@ from appliance.agent.disk.erase import Agreement, must_be_agreed
 from appliance.agent.disk.model import Disk
 from appliance.agent.disk.table import ESP, Partition, Table, number_of, parse_sfdisk
 from appliance.agent.errors import AgentError, StepFailed
+from appliance.agent.image.decompress import from_chunks
 from appliance.agent.image.download import total_size
-from appliance.agent.image.writer import exactly
+from appliance.agent.image.writer import HEAD, is_zeros, pieces
 from appliance.agent.job import Params
 from appliance.agent.pauses import growing
 from appliance.agent.run import ProgramFailed, run
@@ -348,9 +349,25 @@ class TestSmallThings:
         with pytest.raises(ProgramFailed, match=r"no end after 0\.05 s"):
             run(["sleep", "5"], timeout=0.05)
 
-    def test_pieces(self) -> None:
-        assert list(exactly(iter([b"abc", b"", b"defgh", b"i"]), 4)) == [b"abcd", b"efgh", b"i"]
-        assert list(exactly(iter([]), 4)) == []
+    @pytest.mark.parametrize(
+        ("chunks", "made"),
+        [([b"abc", b"", b"defgh", b"i"], [b"abcd", b"efgh", b"i"]), ([b"abcdefgh"], [b"abcd", b"efgh"]), ([], [])],
+    )
+    def test_pieces(self, chunks: list[bytes], made: list[bytes]) -> None:
+        assert [bytes(piece) for piece in pieces(from_chunks(iter(chunks)), 4)] == made
+
+    def test_a_piece_stays_while_the_next_one_comes(self) -> None:
+        found = pieces(from_chunks(iter([b"abcd", b"efgh"])), 4)
+        first, second = next(found), next(found)
+        assert (bytes(first), bytes(second)) == (b"abcd", b"efgh")
+
+    @pytest.mark.parametrize("at", [0, 4095, 4096, HEAD - 1])
+    def test_zeros(self, at: int) -> None:
+        part = bytearray(HEAD)
+        assert is_zeros(memoryview(part))
+        assert is_zeros(memoryview(part)[:7])
+        part[at] = 1
+        assert not is_zeros(memoryview(part))
 
     @pytest.mark.parametrize(
         ("status", "name", "value", "size"),

@@ -14,6 +14,7 @@ from appliance.errors import ApplianceError
 from tests.benchmarks import (
     boot,
     dhcp,
+    disk_delivery,
     dns,
     exhaustion,
     hall,
@@ -53,6 +54,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     hall.NAME: hall.measure,
     live_viewers.NAME: live_viewers.measure,
     many_volumes.NAME: many_volumes.measure,
+    disk_delivery.NAME: disk_delivery.measure,
 }
 """These need no lab, and have the computer for themselves before there is one."""
 

@@ -11,6 +11,7 @@ from appliance.netboot.ipxe import Site, script
 from appliance.netboot.policy import MaintenanceStack
 from tests.benchmarks.__main__ import ALONE, BENCHMARKS, main
 from tests.benchmarks.boot import KERNEL
+from tests.benchmarks.disk_delivery import figure as disk_figure
 from tests.benchmarks.figure import Figure, as_json, as_table
 from tests.benchmarks.storm import MACHINES, Round
 from tests.benchmarks.storm import figures as storm_figures
@@ -74,3 +75,10 @@ def test_a_storm_is_told_by_its_worst_and_its_middle_round() -> None:
     missing, time, memory, delay, beside = storm_figures(rounds)
     assert (missing.value, time.value, memory.value, delay.value, beside.value) == (2, 1.1, 260.0, 0.5, 5.0)
     assert [each.met for each in (missing, time, memory, delay)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(("ours", "met"), [(480.0, True), (470.0, False)])
+def test_a_disk_delivery_is_held_against_the_better_way_by_hand(ours: float, met: bool) -> None:
+    figure = disk_figure({"ours": ours, "dd": 300.0, "dd, direct": 500.0})
+    assert figure.met is met
+    assert "dd, direct 500 MB/s" in figure.detail

@@ -16,15 +16,20 @@ BLKFLSBUF = 0x1261
 BLKZEROOUT = 0x127F
 MEBIBYTE = 1 << 20
 GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EREMOTEIO, errno.ENOMEDIUM)
+FAILING = (*GONE, errno.ETIMEDOUT, errno.ENOLINK, errno.EBADE, errno.ENODATA, errno.EILSEQ, errno.ENOSPC)
+"""All that the kernel says of a disk to whoever writes past the page cache (block/blk-core.c, `blk_errors`).
+
+Of a file system some of them mean something else. ENOSPC is of a disk whose own storage is full.
+"""
 
 
 @contextmanager
-def vanishing(name: str) -> Iterator[None]:
-    """Turn the errors of a disk that fails or is pulled into a StepFailed with the code `disk-vanished`."""
+def vanishing(name: str, errors: tuple[int, ...] = GONE) -> Iterator[None]:
+    """Turn these errors of a disk that fails or is pulled into a StepFailed with the code `disk-vanished`."""
     try:
         yield
     except OSError as error:
-        if error.errno not in GONE:
+        if error.errno not in errors:
             raise
         message = f"disk {name} stopped answering ({os.strerror(error.errno or 0)}); it failed or was pulled out"
         raise StepFailed("disk-vanished", message) from error
@@ -58,6 +63,16 @@ def owned(device: Path) -> Iterator[int]:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def past_cache(fd: int) -> Iterator[int]:
+    """Another descriptor of the same disk, whose writes go there at once (open(2), O_DIRECT).
+
+    They are of whole pages, at multiples of them on the disk and in memory.
+    """
+    with opened(Path(f"/proc/self/fd/{fd}"), os.O_WRONLY | os.O_DIRECT) as direct:
+        yield direct
 
 
 def read_at(device: Path, offset: int, size: int) -> bytes:

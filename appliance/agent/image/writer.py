@@ -1,16 +1,21 @@
 """Disk bytes onto a disk, so that it cannot boot before every one of them is there and right."""
 
+import itertools
+import mmap
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from ..disk import block, marker
 from ..errors import StepFailed
+from .decompress import Fill
 
 HEAD = 1 << 20
 """Bytes kept back until all others are on the disk: boot sector, partition table, first boot loader stage."""
-SYNC_EVERY = 32 << 20
-"""Bytes after which the disk must have caught up: keeps progress honest and errors close to their cause."""
+PIECE = 4 * HEAD
+"""Bytes that the disk gets at once: enough to be busy, few enough for progress to be true."""
+PAGE = mmap.PAGESIZE
 ZEROS = bytes(HEAD)
 
 
@@ -26,34 +31,54 @@ class ImageWriter:
         self.written = 0
         """Bytes that were taken, the head included."""
         self._zeros_from: int | None = None
-        self._unsynced = 0
 
-    def write_all(self, blocks: Iterator[bytes], progress: Callable[[int], None]) -> None:
-        """Take all of `blocks`, then complete the disk. `progress` is told the bytes so far.
+    def write_all(self, fill: Fill, progress: Callable[[int], None]) -> None:
+        """Take all that `fill` has, then complete the disk. `progress` is told the bytes so far.
 
-        Raises StepFailed, and whatever `blocks`, `progress` and the disk raise; the disk then cannot boot.
+        Raises StepFailed, and whatever `fill`, `progress` and the disk raise; the disk then cannot boot.
         """
-        for piece in exactly(blocks, HEAD):
-            self._take(piece)
-            progress(self.written)
+        with block.past_cache(self.fd) as direct:
+            self._take_all(fill, progress, direct)
         if self.written != self.size:
             raise StepFailed("image-corrupt", f"the image unpacks to {self.written} bytes, not to {self.size}")
         self._flush_zeros(self.written)
         os.fsync(self.fd)
         self._complete()
 
-    def _take(self, piece: bytes) -> None:
-        if self.written + len(piece) > self.size:
-            raise StepFailed("image-corrupt", f"the image unpacks to more than its {self.size} bytes")
-        if self.written == 0:
-            self._begin(piece)
-        elif piece == ZEROS[: len(piece)]:
-            self._zeros_from = self.written if self._zeros_from is None else self._zeros_from
-        else:
-            self._flush_zeros(self.written)
-            block.write_range(self.fd, self.written, piece)
-            self._synced_now_and_then(len(piece))
-        self.written += len(piece)
+    def _take_all(self, fill: Fill, progress: Callable[[int], None], direct: int) -> None:
+        """One piece comes while the one before it is written."""
+        under_way: Future[None] | None = None
+        with ThreadPoolExecutor(1, "disk-writer") as disk:
+            for piece in pieces(fill):
+                if self.written + len(piece) > self.size:
+                    raise StepFailed("image-corrupt", f"the image unpacks to more than its {self.size} bytes")
+                if self.written == 0:
+                    self._begin(bytes(piece[:HEAD]))
+                if under_way:
+                    under_way.result()
+                under_way = disk.submit(self._put, direct, self.written, piece)
+                self.written += len(piece)
+                progress(self.written)
+            if under_way:
+                under_way.result()
+
+    def _put(self, direct: int, offset: int, piece: memoryview) -> None:
+        """All of a piece but zeros, which are put together, and the head."""
+        begin = max(HEAD - offset, 0)
+        for at in range(begin, len(piece), HEAD):
+            part = piece[at : at + HEAD]
+            if not is_zeros(part):
+                self._flush_zeros(offset + at)
+                continue
+            self._write(direct, offset + begin, piece[begin:at])
+            begin = at + len(part)
+            self._zeros_from = offset + at if self._zeros_from is None else self._zeros_from
+        self._write(direct, offset + begin, piece[begin:])
+
+    def _write(self, direct: int, offset: int, data: memoryview) -> None:
+        pages = len(data) // PAGE * PAGE
+        block.write_range(direct, offset, data[:pages])
+        block.write_range(self.fd, offset + pages, data[pages:])  # the image's last bytes
 
     def _begin(self, head: bytes) -> None:
         self.may_write(head)
@@ -70,12 +95,6 @@ class ImageWriter:
             block.zero_range(self.fd, self._zeros_from, end - self._zeros_from)
             self._zeros_from = None
 
-    def _synced_now_and_then(self, size: int) -> None:
-        self._unsynced += size
-        if self._unsynced >= SYNC_EVERY:
-            os.fdatasync(self.fd)
-            self._unsynced = 0
-
     def _complete(self) -> None:
         """The rest of the head first, the first sector, which takes the mark's place, last."""
         first = len(self.mark)
@@ -90,13 +109,21 @@ class ImageWriter:
             raise
 
 
-def exactly(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of `size`; only the last one may be shorter."""
-    waiting = bytearray()
-    for piece in blocks:
-        waiting += piece
-        while len(waiting) >= size:
-            yield bytes(waiting[:size])
-            del waiting[:size]
-    if waiting:
-        yield bytes(waiting)
+def pieces(fill: Fill, size: int = PIECE) -> Iterator[memoryview]:
+    """All that `fill` has in pieces of `size`, in whole pages of memory; only the last one may be shorter.
+
+    A piece stays as it is until the next but one is asked for.
+    """
+    for buffer in itertools.cycle([memoryview(mmap.mmap(-1, size)) for _ in range(2)]):
+        got = 0
+        while got < size and (more := fill(buffer[got:])):
+            got += more
+        if got:
+            yield buffer[:got]
+        if got < size:
+            return
+
+
+def is_zeros(part: memoryview) -> bool:
+    """Whether it is HEAD zeros, or fewer; what begins with something else is not looked at further."""
+    return bytes(part[:PAGE]) == ZEROS[: len(part[:PAGE])] and bytes(part) == ZEROS[: len(part)]

@@ -21,11 +21,11 @@ def write_image(job: Job) -> Outcome:
     size = image.integer("size")
     must_be_writable(disk)
     must_fit(disk, size, disk.sector_size)
-    with block.vanishing(disk.name), block.owned(disk.device) as fd:
+    with block.vanishing(disk.name, block.FAILING), block.owned(disk.device) as fd:
         stored = download(source_of(image), _waiter(job))
-        with unpacked(stored, image.text("format")) as blocks:
+        with unpacked(stored, image.text("format")) as fill:
             writer = ImageWriter(fd, size, job.attempt, disk.sector_size, _guard(job, disk))
-            writer.write_all(blocks, _meter(job, size))
+            writer.write_all(fill, _meter(job, size))
     block.reread_partitions(disk.device)
     return Outcome({"bytes": size}, f"{size} bytes written and verified")
 
