@@ -206,6 +206,10 @@ CAPABILITIES = (
     # -- deployments, images, kernels
     _row("see deployments", "GET /deployments", "GET /deployments", "deployments list"),
     _row("see a deployment", "GET /deployments/{key}", "GET /deployments/{key}", "deployments show"),
+    _row(
+        "read what a deployment gives to cloud-init", "GET /deployments/{key}/edit", "GET /deployments/{key}/seed",
+        "deployments seed",
+    ),
     _row("see what happened to a deployment", "GET /deployments/{key}/timeline", "GET /events", "events"),
     _row("make a deployment", "POST /deployments/new", "POST /deployments", "deployments create"),
     _row("change a deployment", "POST /deployments/{key}/edit", "PATCH /deployments/{key}", "deployments set"),
@@ -259,6 +263,22 @@ CAPABILITIES = (
     ),
     _row(
         "remove what is half here of a kernel", "POST /kernels/uploads/{key}/stop", "DELETE /uploads/kernels/{key}",
+        "kernels stop-upload",
+    ),
+    _row(
+        "give a kernel its modules", "POST /kernels/{key}/modules/new",
+        "PUT /uploads/modules/{key}, PUT /uploads/modules/{key}/{turn}", "kernels modules, kernels add",
+    ),
+    _row(
+        "have a kernel's modules fetched", "POST /kernels/{key}/modules/fetch", "POST /kernels/{key}/modules",
+        "kernels modules",
+    ),
+    _row(
+        "see which modules are on their way", "GET /kernels", "GET /uploads, GET /uploads/modules/{key}",
+        "kernels uploads",
+    ),
+    _row(
+        "remove what is half here of modules", "POST /kernels/{key}/modules/stop", "DELETE /uploads/modules/{key}",
         "kernels stop-upload",
     ),
     _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
@@ -463,13 +483,16 @@ _REQUIREMENTS = {
     "pool": ("pool", "--pool"),
     "root_size": ("root_size", "--root-size"),
     "kernel": ("kernel", "--kernel"),
+    "user_data": ("user_data", "--user-data"),
+    "network_config": ("network_config", "--network-config"),
+    **dict.fromkeys(SEED_FORM, ("user_data", "--user-data")),
 }
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))
 """What forms of pools and volumes take from one file, each some of it."""
 _DEPLOYMENT = (
     "deployment_requirements.html deployment_disk_size.html deployment_access.html deployment_wipe.html "
-    "deployment_root.html deployment_kernel.html"
+    "deployment_root.html deployment_kernel.html deployment_seed.html"
 )
 
 FORMS = (
@@ -525,7 +548,11 @@ FORMS = (
     ),
     Form(
         f"deployment_edit.html {_DEPLOYMENT}", "PATCH /deployments/{key}", "deployments set",
-        {"name": NAME, "image": ("image", "--image"), **_REQUIREMENTS},
+        {
+            "name": NAME, "image": ("image", "--image"), **_REQUIREMENTS,
+            "-no_user_data": ("user_data", "--no-user-data"),
+            "-no_network_config": ("network_config", "--no-network-config"),
+        },
     ),
     Form(
         "image_new.html", "POST /images", "images add",
@@ -565,6 +592,13 @@ FORMS = (
         {
             "name": NAME, "version": ("version", "--version"), "cmdline": ("cmdline", "--cmdline"),
             "vmlinuz": ("vmlinuz", "vmlinuz"), "initrd": ("initrd", "--initrd"),
+        },
+    ),
+    Form(
+        "kernel_modules.html", "POST /kernels/{key}/modules", "kernels modules",
+        {
+            "file": ("other", "file"), "url": ("url", "--url"), "sha256": ("sha256", "--sha256"),
+            "-replace": ("replace", "--replace"),
         },
     ),
     Form(

@@ -13,7 +13,7 @@ from appliance.errors import Conflict
 
 
 def sent(connected: Api, kind: str, name: str, known: Said, files: Files, *, replace: bool) -> dict[str, Any]:
-    """Upload what is to become one of ``images`` or ``kernels``; the result of the task that lists it."""
+    """Upload what is to become one of ``images``, ``kernels``, ``modules``; the result of the task that lists it."""
     upload = f"/uploads/{kind}/{segment(name)}"
     said = send_files(connected, upload, {**known, "mark": files.mark}, files, "task", replace=replace)
     return listed(connected, connected.get(f"/tasks/{said['task']}"))
@@ -42,10 +42,10 @@ def check_free(connected: Api, kind: str, name: str) -> None:
         raise Conflict("name-taken", f"another {noun} is called {name}", "choose another with --name")
 
 
-def show_arriving(connected: Api, kind: str, *, json_out: bool) -> None:
-    """Print what is on its way."""
+def show_arriving(connected: Api, kind: str, *more: str, json_out: bool) -> None:
+    """Print what is on its way of one of ``images`` or ``kernels``, and of the kinds ``more``."""
     noun = kind.removesuffix("s")
-    found = [each for each in connected.get("/uploads")["items"] if each["kind"] == noun]
+    found = [each for each in connected.get("/uploads")["items"] if each["kind"] in (noun, *more)]
     if json_out:
         as_json({"items": found})
         return
@@ -54,7 +54,8 @@ def show_arriving(connected: Api, kind: str, *, json_out: bool) -> None:
 
 def _row(each: dict[str, Any]) -> tuple[object, ...]:
     sizes = decimal_size(each["received"]), decimal_size(each["size"])
-    return each["name"], each["url"] or each["file"], *sizes, each["by"], each["task"] or ""
+    name = f"{each['name']}, its modules" if each["kind"] == "modules" else each["name"]
+    return name, each["url"] or each["file"], *sizes, each["by"], each["task"] or ""
 
 
 def stop(connected: Api, kind: str, name: str) -> None:

@@ -7,7 +7,7 @@ import click
 
 from appliance.cli.arriving import check_free, sent, show_arriving, stop
 from appliance.cli.arriving import listed as listed_by
-from appliance.cli.client import segment
+from appliance.cli.client import Api, segment
 from appliance.cli.completion import names
 from appliance.cli.confirm import confirmed
 from appliance.cli.context import Listing, api, confirm_option, json_option
@@ -17,6 +17,7 @@ from appliance.cli.pieces import reading
 from appliance.machine import check_name
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+replace_option = click.option("--replace", is_flag=True, help="Begin in place of another file that is half there.")
 kernel_argument = click.argument("kernel", shell_complete=names("/kernels"))
 
 
@@ -63,8 +64,11 @@ def show(kernel: str, json_out: bool) -> None:
 @click.option("--name", required=True, help="Its name.")
 @click.option("--version", default="", help="Its version.")
 @click.option("--cmdline", default="", help="Its default command line.")
-@click.option("--replace", is_flag=True, help="Begin in place of other files that are half there.")
-def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: str, replace: bool) -> None:
+@click.option("--modules", "archive", type=_FILE, help="An archive of its modules, as of: qrm kernels modules.")
+@replace_option
+def add(
+    vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: str, archive: Path | None, replace: bool
+) -> None:
     """Upload a kernel; cut off, it goes on where it ended, by itself or when the command is run again."""
     connected, chosen = api(), check_name(name)
     check_free(connected, "kernels", chosen)
@@ -73,6 +77,43 @@ def add(vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: st
         behind = initrd.stat().st_size if initrd else 0
         made = sent(connected, "kernels", chosen, known | {"initrd_size": behind}, files, replace=replace)
     click.echo(f"{clean(made['name'])} is added")
+    if archive:
+        _send_modules(connected, chosen, archive, "", replace=replace)
+
+
+@kernels.command("modules")
+@kernel_argument
+@click.argument("file", type=_FILE, required=False)
+@click.option("--url", help="Where the appliance is to fetch it from, instead of FILE.")
+@click.option("--sha256", default="", help="The SHA-256 of the file; needed with --url, compared with FILE.")
+@replace_option
+def give_modules(kernel: str, file: Path | None, url: str | None, sha256: str, replace: bool) -> None:
+    """Give a kernel its modules from FILE, or from --url, so that roots on the network can start with it.
+
+    A tar archive (also packed with gzip, xz or zstd) or a squashfs with lib/modules/VERSION, and with the firmware that
+    they need in lib/firmware.
+    """
+    if (file is None) == (url is None):
+        raise click.UsageError("name a FILE, or an address with --url")
+    connected = api()
+    if file is not None:
+        _send_modules(connected, kernel, file, sha256, replace=replace)
+        return
+    if not sha256:
+        raise click.UsageError("say what is to come from there: --sha256 HEX")
+    asked = {"url": url, "sha256": sha256, "replace": replace}
+    _say_given(listed_by(connected, connected.make(f"/kernels/{segment(kernel)}/modules", asked)))
+
+
+def _send_modules(connected: Api, kernel: str, file: Path, sha256: str, *, replace: bool) -> None:
+    name = connected.get(f"/kernels/{segment(kernel)}")["name"]
+    with reading([file]) as files:
+        known = {"file": file.name[:200], "sha256": sha256.lower()}
+        _say_given(sent(connected, "modules", name, known, files, replace=replace))
+
+
+def _say_given(made: dict[str, Any]) -> None:
+    click.echo(f"{clean(made['name'])} has its modules")
 
 
 @kernels.command()
@@ -89,15 +130,16 @@ def extract(image: str, version: str, name: str) -> None:
 @kernels.command()
 @json_option
 def uploads(json_out: bool) -> None:
-    """List the kernels that are half uploaded."""
-    show_arriving(api(), "kernels", json_out=json_out)
+    """List the kernels and modules that are half uploaded, or being fetched."""
+    show_arriving(api(), "kernels", "modules", json_out=json_out)
 
 
 @kernels.command("stop-upload")
 @click.argument("name")
-def stop_upload(name: str) -> None:
-    """Remove what is half uploaded of a kernel."""
-    stop(api(), "kernels", name)
+@click.option("--modules", is_flag=True, help="Its modules, and not the kernel itself.")
+def stop_upload(name: str, modules: bool) -> None:
+    """Remove what is half uploaded of a kernel, or of its modules."""
+    stop(api(), "modules" if modules else "kernels", name)
 
 
 @kernels.command("set")

@@ -12,18 +12,20 @@ from typing import Any
 import pytest
 from aiohttp import ThreadedResolver, web
 from aiohttp.test_utils import TestServer
+from kernel_images import bzimage, tar
 from test_intake import ADA, DISK, World
 
+from appliance.catalogue import KernelWords
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus
-from appliance.intake import ImageWish
+from appliance.intake import ImageWish, ModulesWish
 from appliance.reconcile import fetch_image, intake, intake_work
 from appliance.reconcile.fetch_image import Checks
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.intake import Intake
 from appliance.reconcile.intake_jobs import IntakeJobs
 from appliance.reconcile.jobs import Jobs
-from appliance.store import tasks
+from appliance.store import catalogue, tasks
 from appliance.store.store import open_store
 from appliance.task import Status, Task, with_canceller
 
@@ -251,3 +253,23 @@ async def test_what_cannot_be_is_refused_at_once(world: World, monkeypatch: pyte
         await world.intake.fetch(ImageWish("web", url=url), SHA256, ADA, replace=False)
     assert busy.value.code == "upload-checked"
     assert (await world.intake.standing()) == [], "nothing is here of it yet"
+
+
+async def test_modules_of_a_kernel_are_fetched_too_and_kept_with_it(world: World) -> None:
+    await world.imports.add_kernel(KernelWords("six"), chunks(bzimage()), chunks(b""), ADA)
+    content = tar()
+    async with serving(Mirror(content, cuts=[3000])) as mirror:
+        asked = ModulesWish("six", f"{mirror.base}/disk.raw"), hashlib.sha256(content).hexdigest(), ADA
+        task = await worked(world, await world.intake.fetch(*asked, replace=False))
+    assert (task.status, task.reason, task.result["name"]) == (Status.DONE, "", "six")
+    kernel = await world.store.read(lambda db: catalogue.kernel(db, "six"))
+    assert world.imports.kernel_file(kernel.id, "modules").stat().st_size == kernel.modules_bytes
+    assert await world.intake.standing() == []
+    async with serving(Mirror(content)) as mirror:
+        wrong = ModulesWish("six", f"{mirror.base}/disk.raw"), "ab" * 32, ADA
+        task = await worked(world, await world.intake.fetch(*wrong, replace=False))
+    assert (task.status, task.code) == (Status.FAILED, "upload-differs")
+
+
+async def chunks(content: bytes) -> AsyncIterator[bytes]:
+    yield content

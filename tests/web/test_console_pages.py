@@ -88,6 +88,7 @@ PAGES = (
     "/kernels",
     "/kernels?q=nothing",
     "/kernels/new",
+    "/kernels/maintenance/modules/new",
     "/kernels/maintenance/delete",
     "/storage",
     "/storage/new",

@@ -1,4 +1,4 @@
-"""Images and kernels that arrive piece by piece, or from an address, for programs."""
+"""What arrives piece by piece, or from an address, for programs: images and kernels, and what is common to all."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ INTAKE = web.AppKey("intake", Intake)
 """``request.app[INTAKE]``."""
 
 
-class _FileIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class FileIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Which file is to be uploaded piece by piece."""
 
     file: Line
@@ -40,7 +40,7 @@ class _FileIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Begin it in place of another one that is half uploaded under this name."""
 
 
-class ImageUploadIn(_FileIn, kw_only=True):
+class ImageUploadIn(FileIn, kw_only=True):
     """Which file is to become the image."""
 
     description: Text = ""
@@ -48,7 +48,7 @@ class ImageUploadIn(_FileIn, kw_only=True):
     """`raw`, `raw.zst`, `qcow2`, `tar` or `squashfs`, compared with what it is; told from the content when left out."""
 
 
-class KernelUploadIn(_FileIn, kw_only=True):
+class KernelUploadIn(FileIn, kw_only=True):
     """Which files are to become the kernel: its own bytes, and behind them those of its initrd."""
 
     version: Line = ""
@@ -71,11 +71,12 @@ class FetchIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ArrivalOut(msgspec.Struct, kw_only=True):
-    """An image or a kernel that is on its way."""
+    """An image, a kernel or the modules of one, on their way."""
 
     kind: str
-    """``image`` or ``kernel``."""
+    """``image``, ``kernel`` or ``modules``."""
     name: str
+    """Of the image or kernel."""
     file: str
     size: int
     """Bytes."""
@@ -117,7 +118,8 @@ async def index(request: web.Request) -> web.Response:
     return answer(Items([_out(each) for each in await request.app[INTAKE].standing()]))
 
 
-async def _begin(request: web.Request, wish: Wish, sent: _FileIn) -> web.Response:
+async def begun(request: web.Request, wish: Wish, sent: FileIn) -> web.Response:
+    """Begin an upload, or go on with it."""
     of = Identity(sent.file, sent.size, sent.sha256, sent.mark)
     found = await request.app[INTAKE].begin(wish, of, request[USER], replace=sent.replace)
     return answer(_out(found, found.half.turn))
@@ -129,13 +131,13 @@ async def begin_image(request: web.Request) -> web.Response:
     Who asks last may send: a line that hangs is no obstacle to a new one. Once all is here, ``task`` lists it.
     """
     sent = await body(request, ImageUploadIn)
-    return await _begin(request, ImageWish(key(request), sent.description, sent.format), sent)
+    return await begun(request, ImageWish(key(request), sent.description, sent.format), sent)
 
 
 async def begin_kernel(request: web.Request) -> web.Response:
     """Begin to upload a kernel piece by piece, or go on with it, as of an image."""
     sent = await body(request, KernelUploadIn)
-    return await _begin(request, KernelWish(key(request), sent.version, sent.cmdline, sent.initrd_size), sent)
+    return await begun(request, KernelWish(key(request), sent.version, sent.cmdline, sent.initrd_size), sent)
 
 
 def piece_of(request: web.Request) -> Piece:
@@ -147,7 +149,8 @@ def piece_of(request: web.Request) -> Piece:
     return piece
 
 
-async def _take(request: web.Request, kind: str) -> web.Response:
+async def taken(request: web.Request, kind: str) -> web.Response:
+    """Store the piece that is the body."""
     turn, piece = storable(request.match_info["turn"], "turn"), piece_of(request)
     chunks = request.content.iter_chunked(CHUNK)
     found = await request.app[INTAKE].take(Place(kind, key(request)), turn, piece, chunks, request[USER])
@@ -159,34 +162,43 @@ async def take_image(request: web.Request) -> web.Response:
 
     What came of a piece that is cut off is kept. After the last one ``task`` looks at it, and lists it.
     """
-    return await _take(request, "image")
+    return await taken(request, "image")
 
 
 async def take_kernel(request: web.Request) -> web.Response:
     """Send the next piece of it, as of an image; the initrd comes right behind the kernel."""
-    return await _take(request, "kernel")
+    return await taken(request, "kernel")
+
+
+async def shown(request: web.Request, kind: str) -> web.Response:
+    """How far one of a kind is."""
+    return answer(_out(await request.app[INTAKE].at(Place(kind, key(request)))))
 
 
 async def show_image(request: web.Request) -> web.Response:
     """How far the image is that is uploaded piece by piece, or fetched."""
-    return answer(_out(await request.app[INTAKE].at(Place("image", key(request)))))
+    return await shown(request, "image")
 
 
 async def show_kernel(request: web.Request) -> web.Response:
     """How far the kernel is that is uploaded piece by piece."""
-    return answer(_out(await request.app[INTAKE].at(Place("kernel", key(request)))))
+    return await shown(request, "kernel")
+
+
+async def forgotten(request: web.Request, kind: str) -> web.Response:
+    """Remove one of a kind."""
+    await request.app[INTAKE].forget(Place(kind, key(request)), request[USER])
+    return web.Response(status=204)
 
 
 async def forget_image(request: web.Request) -> web.Response:
     """Remove what is half uploaded of an image."""
-    await request.app[INTAKE].forget(Place("image", key(request)), request[USER])
-    return web.Response(status=204)
+    return await forgotten(request, "image")
 
 
 async def forget_kernel(request: web.Request) -> web.Response:
     """Remove what is half uploaded of a kernel."""
-    await request.app[INTAKE].forget(Place("kernel", key(request)), request[USER])
-    return web.Response(status=204)
+    return await forgotten(request, "kernel")
 
 
 async def fetch(request: web.Request) -> web.Response:
