@@ -75,34 +75,48 @@ def test_a_link_in_its_place_is_for_others_to_follow(bench, tmp_path):
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """The room with the real client in it, and dnsmasq behind the cable: the client's number, and dnsmasq's log."""
+    """The room with the real client in it, and dnsmasq at the cable's other end: the client, and its files."""
     here, log, busybox = tmp_path / "here", tmp_path / "log", tmp_path / "busybox"
     shutil.copytree(handover.RECIPE / "90qrm-root", here)
+    with (here / "udhcpc-kept.script").open("a") as script:
+        script.write('echo "$1" >>/said\n')  # only the client knows when it has taken what it was sent
     with (built_stack() / "initrd").open("rb") as initrd:
         subprocess.run(["cpio", "-i", "--quiet", "busybox"], stdin=initrd, cwd=tmp_path, check=True)
     lines = f"""
 mount --bind {busybox} "$(readlink -f /usr/bin/busybox)"
-ip link add there type veth peer name card
+mkfifo {tmp_path}/apart {tmp_path}/plugged
+unshare --net sh -euc '
+echo >{tmp_path}/apart
+read _ <{tmp_path}/plugged
 ip addr add 192.0.2.1/24 dev there
 ip link set there up
+exec dnsmasq --conf-file=/dev/null --no-daemon --port=0 --interface=there --bind-interfaces --log-dhcp --dhcp-authoritative \
+    --dhcp-range=192.0.2.70,192.0.2.80,2m --dhcp-leasefile={tmp_path}/leases --log-facility={tmp_path}/log' &
+read _ <{tmp_path}/apart
+ip link add there type veth peer name card
+ip link set there netns $!
+echo >{tmp_path}/plugged
 ip link set card up
 ip addr add 192.0.2.77/24 dev card
-dnsmasq --conf-file=/dev/null --no-daemon --port=0 --interface=there --bind-interfaces --log-dhcp \\
-    --dhcp-range=192.0.2.70,192.0.2.80,2m --dhcp-leasefile={tmp_path}/leases --log-facility={log} --dhcp-authoritative &
 unshare --mount {here}/udhcpc-room card 192.0.2.77 {tmp_path}/root &
 exec ip -4 monitor address >{tmp_path}/changes
 """
     argv = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc=/proc", "--kill-child", "sh", "-euc", lines]
     with subprocess.Popen(argv) as world:
         try:
-            until(lambda: acks(log), "the client has its lease")
-            yield child_of(world.pid), tmp_path
+            until(
+                lambda: (tmp_path / "log").exists() and "DHCPACK" in (tmp_path / "log").read_text(), "a lease is given"
+            )
+            client = child_of(world.pid)
+            until(lambda: said(client)[-1:] == ["bound"], "the client has it")
+            yield client, tmp_path
         finally:
             world.kill()
 
 
-def acks(log: Path) -> int:
-    return log.read_text().count("DHCPACK(there) 192.0.2.77") if log.exists() else 0
+def said(client: int) -> list[str]:
+    path = Path(f"/proc/{client}/root/said")
+    return path.read_text().split() if path.exists() else []
 
 
 def child_of(world: int) -> int:
@@ -135,11 +149,10 @@ def until(holds: Callable[[], object], what: str) -> None:
 @pytest.mark.timeout(300)
 def test_the_client_renews_and_never_takes_the_address_away(room: tuple[int, Path]) -> None:
     client, directory = room
-    for sent in ((signal.SIGUSR1,), (signal.SIGUSR2, signal.SIGUSR1)):  # renew it; give it back, and get it again
-        had = acks(directory / "log")
-        for each in sent:
-            os.kill(client, each)
-        until(lambda: acks(directory / "log") > had, "it has the lease again")  # noqa: B023
+    for sent, then in ((signal.SIGUSR1, "renew"), (signal.SIGUSR2, "deconfig"), (signal.SIGUSR1, "bound")):
+        before = len(said(client))
+        os.kill(client, sent)
+        until(lambda: then in said(client)[before:], then)  # noqa: B023
     assert "Deleted" not in (directory / "changes").read_text()
     assert Path(f"/proc/{client}/root/@").is_dir(), "it has nothing of the initrd"
-    assert sorted(path.name for path in Path(f"/proc/{client}/root").iterdir()) == ["@", "bin", "kept"]
+    assert sorted(path.name for path in Path(f"/proc/{client}/root").iterdir()) == ["@", "bin", "kept", "said"]
