@@ -90,8 +90,8 @@ echo >{tmp_path}/apart
 read _ <{tmp_path}/plugged
 ip addr add 192.0.2.1/24 dev there
 ip link set there up
-exec dnsmasq --conf-file=/dev/null --no-daemon --port=0 --interface=there --bind-interfaces --log-dhcp --dhcp-authoritative \
-    --dhcp-range=192.0.2.70,192.0.2.80,2m --dhcp-leasefile={tmp_path}/leases --log-facility={tmp_path}/log' &
+exec dnsmasq --conf-file=/dev/null --no-daemon --port=0 --interface=there --bind-interfaces --dhcp-authoritative \
+    --dhcp-range=192.0.2.70,192.0.2.80,2m --dhcp-leasefile={tmp_path}/leases --log-facility={log} --log-dhcp' &
 read _ <{tmp_path}/apart
 ip link add there type veth peer name card
 ip link set there netns $!
@@ -104,9 +104,7 @@ exec ip -4 monitor address >{tmp_path}/changes
     argv = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc=/proc", "--kill-child", "sh", "-euc", lines]
     with subprocess.Popen(argv) as world:
         try:
-            until(
-                lambda: (tmp_path / "log").exists() and "DHCPACK" in (tmp_path / "log").read_text(), "a lease is given"
-            )
+            until(lambda: log.exists() and "DHCPACK" in log.read_text(), "a lease is given")
             client = child_of(world.pid)
             until(lambda: said(client)[-1:] == ["bound"], "the client has it")
             yield client, tmp_path
