@@ -228,8 +228,12 @@ async def _thick(on: Computer, group: Group, name: str, size: int, tags: list[st
 async def _snapshot(
     on: Computer, group: Group, origin: Logical, name: str, tags: list[str], read_only: bool = False
 ) -> None:
-    """Thin. Without the mark that keeps snapshots from being activated (lvmthin(7))."""
-    words = ["--snapshot", "--setactivationskip", "n", "--permission", "r" if read_only else "rw"]
+    """Thin. Without the mark that keeps snapshots from being activated (lvmthin(7)).
+
+    Not ``--snapshot``: for that LVM wants the kernel's module for those that are not thin, which nobody has loaded and
+    the helper may not load.
+    """
+    words = ["--type", "thin", "--setactivationskip", "n", "--permission", "r" if read_only else "rw"]
     await change(on, "lvcreate", "--yes", *words, *_called(name, tags), f"{group.name}/{origin.name}")
 
 

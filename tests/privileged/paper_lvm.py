@@ -184,7 +184,10 @@ class PaperLvm:
         (name,), tags, into = options["--name"], set(options.get("--addtag", [])), self.groups[group]
         if name in into.logical:
             raise failed(f'Logical Volume "{name}" already exists in volume group "{group}"')
-        if "--snapshot" in options:
+        if "--snapshot" in options:  # as it is where the module is not loaded, and may not be
+            raise failed("snapshot: Required device-mapper target(s) not detected in your kernel.")
+        if origin:
+            assert options["--type"] == ["thin"]
             of = into.logical[origin]
             assert options["--setactivationskip"] == ["n"]
             made = self.put(group, name, of.size, tags, "thin", of.pool)
