@@ -9,8 +9,7 @@ from appliance.lab import ssh
 from appliance.lab.operator import BOOT_SECONDS, DEPLOY_SECONDS, Operator
 from appliance.lab.plan import plan_machine
 
-# Beside the other machines it doubles the time of the gate, which has 40 minutes where nothing was built before.
-pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(2400)]
 
 
 async def test_a_flashed_appliance_with_a_seed_serves_a_bare_machine(tmp_path: Path) -> None:
