@@ -16,7 +16,7 @@ from appliance.ssh_keys import BEGINNINGS, check_lines
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 """As Debian's adduser takes it (NAME_REGEX)."""
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:~=-]{0,199}")
-ZONE = re.compile(r"[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+){0,2}")
+ZONE = re.compile(r"[A-Za-z][A-Za-z0-9+_-]{0,30}(/[A-Za-z0-9+_-]{1,30}){0,2}")
 MODE = re.compile(r"0?[0-7]{3,4}")
 FILES = 3
 """That the form has room for; more are written into the text."""

@@ -5,7 +5,7 @@ Two texts make a seed: user data and network configuration (docs.cloud-init.io, 
 events only, which cannot build anything: no object of a tag, and no forest of aliases.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -194,12 +194,11 @@ class _Growing:
         return value
 
 
-def in_words(parts: dict[str, Part]) -> Iterator[str]:
+def seed_words(parts: Mapping[str, Part]) -> str:
     """What a seed has, for people."""
-    if USER_DATA in parts:
-        yield f"user data ({parts[USER_DATA].kind}, {parts[USER_DATA].bytes} bytes)"
-    if NETWORK_CONFIG in parts:
-        yield f"network configuration ({parts[NETWORK_CONFIG].bytes} bytes)"
+    user_data = [f"user data ({parts[USER_DATA].kind})"] if USER_DATA in parts else []
+    network = ["a network configuration"] if NETWORK_CONFIG in parts else []
+    return ", ".join([*user_data, *network])
 
 
 def _wrong(part: str, text: str, hint: str = "") -> Invalid:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from appliance.web.console.seed_values import FIELDS as SEED_FIELDS
+from appliance.web.console.seed_values import MAKE as SEED_MAKE
+
 
 class Capability(NamedTuple):
     """One thing that a user can do. Several addresses or commands for it stand side by side."""
@@ -483,9 +486,8 @@ _REQUIREMENTS = {
     "pool": ("pool", "--pool"),
     "root_size": ("root_size", "--root-size"),
     "kernel": ("kernel", "--kernel"),
-    "user_data": ("user_data", "--user-data"),
+    **dict.fromkeys((*SEED_FIELDS, SEED_MAKE), ("user_data", "--user-data")),
     "network_config": ("network_config", "--network-config"),
-    **dict.fromkeys(SEED_FORM, ("user_data", "--user-data")),
 }
 _SIZED = {"name": ("name", "name"), "size": ("size", "size")}
 _MARKS = dict.fromkeys(("agreed", "seen", "confirm", "disks", "name", "size"), ("other", "other"))

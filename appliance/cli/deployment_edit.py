@@ -11,6 +11,7 @@ from appliance.cli.completion import names as known
 from appliance.cli.completion import tags as known_tags
 from appliance.cli.context import api
 from appliance.cli.output import clean
+from appliance.cli.seeds import no_seed_options, seed_in, seed_options
 from appliance.cli.sshkeys import key_option, keys_in
 from appliance.delivery import DELIVERIES
 from appliance.errors import Invalid
@@ -118,12 +119,14 @@ def root_options(command: F) -> F:
 @click.option("--wipe-on-release", is_flag=True, help="Wipe the disk when it is released.")
 @wipe_method_option
 @root_options
+@seed_options
 def create(key_files: tuple[Path, ...], **given: Any) -> None:
     """Make a deployment; nothing is touched before it is started."""
     body = {name: given[name] for name in ("name", "image", "delivery", "machine", "disk", "wipe_on_release")}
     if given["wipe_method"]:
         body["wipe_method"] = given["wipe_method"]
     body |= {name: given[name] for name in ("pool", "root_size", "kernel") if given[name] not in (None, ANY)}
+    body |= seed_in(given)
     made = api().make("/deployments", {**body, "requirements": _asked({}, given), "ssh_keys": keys_in(key_files)})
     click.echo(f"{made['name']} is made; start it with: qrm deployments start {made['name']}")
 
@@ -153,6 +156,8 @@ def _asked(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 @click.option("--wipe-on-release/--keep-on-release", default=None, help="Whether its disk is wiped on release.")
 @wipe_method_option
 @root_options
+@seed_options
+@no_seed_options
 def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bool, **given: Any) -> None:
     """Change what a deployment asks for; what runs goes on as it is until the next start or deploy.
 
@@ -161,7 +166,7 @@ def set_deployment(deployment: str, key_files: tuple[Path, ...], no_ssh_keys: bo
     connected, path = api(), f"/deployments/{segment(deployment)}"
     before, seen = connected.seen(path)
     plain = ("name", "image", "wipe_on_release", "wipe_method")
-    change = {name: given[name] for name in plain if given[name] is not None}
+    change = {name: given[name] for name in plain if given[name] is not None} | seed_in(given)
     for chosen in ("pool", "kernel"):
         if given[chosen] is not None:
             change[chosen] = "" if given[chosen] == ANY else given[chosen]

@@ -13,6 +13,7 @@ from appliance.cli.context import Listing, api, confirm_option, json_option, wai
 from appliance.cli.deployment_edit import create, set_deployment
 from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, attempt_words, clean, fields, gives_up, moment, table
+from appliance.cli.seeds import seed
 from appliance.cli.waiting import wait_for_task
 from appliance.errors import ApplianceError
 from appliance.machine import State
@@ -97,12 +98,21 @@ def show(deployment: str, json_out: bool) -> None:
             "root volume": _root_volume(found["root_volume"]),
             "exported": _exported(found["root_volume"]),
             "asks for": ", ".join(_asks_for(found, wanted)),
+            "cloud-init": _seed(found["seed"]),
             "ssh keys": len(found["ssh_keys"]) or "",
             "on release": f"its disk is wiped ({found['wipe_method']})" if found["wipe_on_release"] else "",
             "host keys": ", ".join(found["host_keys"]),
             "created": moment(found["created"]),
         }
     )
+
+
+def _seed(seed: dict[str, Any] | None) -> str:
+    """What it gives to cloud-init, without the texts."""
+    if seed is None:
+        return ""
+    own = ["a network configuration"] if seed["network_config"] else []
+    return ", ".join([*([f"user data ({seed['user_data']})"] if seed["user_data"] else []), *own])
 
 
 def _root_volume(root: dict[str, Any] | None) -> str:
@@ -223,5 +233,5 @@ def delete(names: tuple[str, ...], where: str | None, confirm: str | None) -> No
     do_to_many(connected, "deployments", which, "delete", confirm=word)
 
 
-for _command in (create, set_deployment):
+for _command in (create, set_deployment, seed):
     deployments.add_command(_command)

@@ -38,6 +38,8 @@ OF_ADMINISTRATORS = re.compile(
     r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$"
     r"|/api/v1/storage/|/api/v1/pools/\{key\}/(consequences|extend|retire|examine|repair)$"
 )
+SECRETS = "/api/v1/deployments/{key}/seed"
+"""What it answers has passwords in it."""
 FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
 )
@@ -53,7 +55,7 @@ def least(method: str, path: str) -> str:
     if OF_ADMINISTRATORS.match(path) or (method, path) == ("POST", "/api/v1/pools"):
         return "admin"
     if method in ("GET", "HEAD"):
-        return "operator" if FORMS.match(path) else "viewer"
+        return "operator" if FORMS.match(path) or path == SECRETS else "viewer"
     return "operator"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from appliance.cloud_init import NETWORK_CONFIG, USER_DATA
 from appliance.deployment import Requirements
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.views import deployment_view
@@ -36,6 +37,10 @@ class DeploymentChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     """Bytes that it has at least; 0 has it chosen by the image."""
     kernel: shapes.Line | None = None
     """Name or number of the kernel that the next start takes; empty takes the appliance's own."""
+    user_data: shapes.SeedText | None = None
+    """For cloud-init, from the next deploy on; empty takes it away."""
+    network_config: shapes.SeedText | None = None
+    """The same; empty has it made by itself."""
 
 
 class ImageChangeIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,6 +76,7 @@ async def deployment(request: web.Request) -> web.Response:
         given.pool,
         given.root_size,
         given.kernel,
+        services.seeds.sealed({USER_DATA: given.user_data, NETWORK_CONFIG: given.network_config}),
     )
     changed = await _changes(request).deployment(key(request), change, request[USER])
     view = await deployment_view(services.store, str(changed.id))

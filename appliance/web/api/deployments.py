@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from appliance.cloud_init import NETWORK_CONFIG, USER_DATA
 from appliance.deployment import Deployment, Requirements
 from appliance.errors import Invalid
 from appliance.reconcile.consequences import Action
@@ -46,9 +47,16 @@ async def create(request: web.Request) -> web.Response:
         pool=given.pool,
         root_size=given.root_size,
         kernel=given.kernel,
+        seed=request.app[SERVICES].seeds.sealed({USER_DATA: given.user_data, NETWORK_CONFIG: given.network_config}),
     )
     made = await request.app[SERVICES].wishes.create_deployment(new, request[USER])
     return await _shown(request, _id(made), 201)
+
+
+async def seed(request: web.Request) -> web.Response:
+    """The texts that a deployment gives to cloud-init."""
+    found = await request.app[SERVICES].seeds.of(key(request))
+    return answer(shapes.SeedTextsOut(found.get(USER_DATA, ""), found.get(NETWORK_CONFIG, "")))
 
 
 async def delete(request: web.Request) -> web.Response:

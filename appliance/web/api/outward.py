@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from appliance.catalogue import Image, Kernel, disk_obstacle
+from appliance.cloud_init import NETWORK_CONFIG, USER_DATA
 from appliance.delivery import deliveries_of
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
@@ -167,6 +168,7 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         pool=view.pool_name(of.pool) if of.pool is not None else None,
         root_size=of.root_size,
         kernel=view.kernel.name if view.kernel else None,
+        seed=_seed(of),
         root_volume=_root_volume(view),
         machine=_on(on),
         disk=_disk(of.disk),
@@ -177,6 +179,13 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         failed_reason=on.machine.failed_reason if on and failed else "",
         created=of.created,
     )
+
+
+def _seed(of: Deployment) -> shapes.SeedOut | None:
+    if not of.seed:
+        return None
+    user_data = of.seed.get(USER_DATA)
+    return shapes.SeedOut(user_data=user_data.kind if user_data else "", network_config=NETWORK_CONFIG in of.seed)
 
 
 def _root_volume(view: DeploymentView) -> shapes.RootVolumeOut | None:

@@ -107,6 +107,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "PATCH", "/deployments/{key}", changes.deployment, 200, shapes.DeploymentOut, changes.DeploymentChangeIn,
         version=versions.deployment,
     ),
+    Endpoint("GET", "/deployments/{key}/seed", deployments.seed, 200, shapes.SeedTextsOut, role=Role.OPERATOR),
     Endpoint("DELETE", "/deployments/{key}", deployments.delete, 204, version=versions.deployment),
     Endpoint(
         "GET", "/deployments/{key}/consequences", deployments.consequences, 200, shapes.ConsequencesOut,

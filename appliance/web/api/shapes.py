@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 
 from appliance.bootprogram import Choice
+from appliance.cloud_init import LONGEST
 
 T = TypeVar("T")
 
@@ -60,6 +61,8 @@ class MachineIn(_In):
     remove_tags: Tags = []
 
 
+SeedText = Annotated[str, msgspec.Meta(max_length=LONGEST)]
+"""Text of a NoCloud seed."""
 WipeMethodName = Literal["automatic", "sanitize", "secure-erase", "discard", "overwrite"]
 
 
@@ -94,6 +97,10 @@ class DeploymentIn(_In):
     """Bytes that its root volume has at least; null has it chosen by the image."""
     kernel: Line | None = None
     """Name or number of the kernel that a root on the network is started with; null takes the appliance's own."""
+    user_data: SeedText = ""
+    """For cloud-init, in an image that has it: ``#cloud-config``, a script, or any other of its formats."""
+    network_config: SeedText = ""
+    """Network configuration of version 2, for cloud-init; empty: DHCP on the interface that the machine boots from."""
 
 
 class ActionIn(_In):
@@ -411,6 +418,23 @@ class RootVolumeOut(_Out):
     """Null while nobody is to reach it."""
 
 
+class SeedOut(_Out):
+    """What a deployment gives to cloud-init, in words; ``GET /deployments/{key}/seed`` has the texts."""
+
+    user_data: str
+    """What it is: ``cloud-config``, ``script`` and so on; empty: none."""
+    network_config: bool
+    """False: it is made by itself."""
+
+
+class SeedTextsOut(_Out):
+    """What a deployment gives to cloud-init; passwords may be in it."""
+
+    user_data: str
+    network_config: str
+    """Empty: it is made by itself."""
+
+
 class DeploymentOut(_Out):
     """A deployment. ``state`` is its machine's, or ``released``."""
 
@@ -432,6 +456,8 @@ class DeploymentOut(_Out):
     root_size: int | None
     kernel: str | None
     """Name of the kernel that was chosen for its root on the network; null takes the appliance's own."""
+    seed: SeedOut | None
+    """Null: nobody has written anything for cloud-init."""
     root_volume: RootVolumeOut | None
     """Null where it has none."""
     machine: MachineReference | None

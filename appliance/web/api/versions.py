@@ -29,7 +29,7 @@ def deployment(db: sqlite3.Connection, key: str) -> Any:
     """Of a deployment."""
     found = deployments.get(db, key)
     asked = (found.image, found.requirements, found.ssh_keys, found.wipe_on_release, found.wipe_method)
-    root = (found.pool, found.root_size, found.kernel)
+    root = (found.pool, found.root_size, found.kernel, dict(found.seed))
     return found.id, found.name, *asked, *root, found.wanted, found.generation, found.machine
 
 

@@ -2,19 +2,22 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from appliance.catalogue import Image
+from appliance.cloud_init import USER_DATA
 from appliance.delivery import Delivery
 from appliance.deployment import Requirements
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.machine import Machine
 from appliance.reconcile.choosing import for_roots
 from appliance.reconcile.root_kernels import kernels_for_roots
+from appliance.reconcile.seeds import SealedPart, SealedSeed
 from appliance.store import catalogue, deployments, fitting, machines
-from appliance.web.console import deployment_values
+from appliance.web.console import deployment_values, seed_values
 from appliance.web.console.deployment_values import Typed, fits, requirements, typed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields
@@ -28,12 +31,17 @@ OFFERED = 500
 
 async def show(request: web.Request) -> web.Response:
     """GET /deployments/new; parameters fill fields in, as a link from a machine or an image does."""
-    return await _page(request, typed(request.query))
+    return await _page(request, _linked(request))
+
+
+def _linked(request: web.Request) -> Typed:
+    """What a link fills in. Nothing for cloud-init is among it: what comes from elsewhere is not to run as root."""
+    return typed({name: value for name, value in request.query.items() if name not in seed_values.FIELDS})
 
 
 async def choices(request: web.Request) -> web.Response:
     """GET /deployments/new/choices: the part of the form that depends on the rest of it."""
-    form = typed(request.query)
+    form = _linked(request)
     return render(request, "deployment_choices.html", **await _surroundings(request, form))
 
 
@@ -80,13 +88,18 @@ async def _page(request: web.Request, form: Typed, status: int = 200) -> web.Res
     if chosen is not None and chosen.id not in {each.id for each in offered}:
         offered.append(chosen)
     every = sorted(offered, key=lambda each: each.name)
-    return render(request, "deployment_new.html", status=status, machines=every, offered=OFFERED, **around)
+    shows = {"machines": every, "offered": OFFERED, "unsent": seed_values.FIELDS}
+    return render(request, "deployment_new.html", status=status, **shows, **around)
 
 
 async def create(request: web.Request) -> web.Response:
     """POST /deployments/new; on success the page that says what a start would do."""
-    form = typed(_text_fields(await fields(request)))
-    new = deployment_values.wish(form)
+    sent = _text_fields(await fields(request))
+    form = typed(sent)
+    if shows_only(form, sent):
+        return await _page(request, form, status=422 if form.errors else 200)
+    seed = sealed(request, form)
+    new = replace(deployment_values.wish(form), seed=seed)
     if not form.errors:
         try:
             made = await request.app[SERVICES].wishes.create_deployment(new, who(request))
@@ -94,6 +107,27 @@ async def create(request: web.Request) -> web.Response:
         except (Invalid, NotFound, Conflict) as error:
             form.errors[field_of(error)] = error
     return await _page(request, form, status=422)
+
+
+def shows_only(form: Typed, sent: Mapping[str, str]) -> bool:
+    """Whether nothing is to be kept yet: what fits is to be shown, or the form for cloud-init is to make its text."""
+    if seed_values.MAKE in sent:
+        try:
+            form.values[USER_DATA] = seed_values.made(form.values)
+        except Invalid as error:
+            form.errors[error.field] = error
+    return seed_values.MAKE in sent or "show" in sent
+
+
+def sealed(request: web.Request, form: Typed) -> SealedSeed:
+    """What cloud-init is to be given; what is wrong with it is noted in ``form.errors``."""
+    found: dict[str, SealedPart] = {}
+    for part, text in seed_values.given(form.values).items():
+        try:
+            found |= request.app[SERVICES].seeds.sealed({part: text})
+        except Invalid as error:
+            form.errors[error.field] = error
+    return found
 
 
 _TYPED_IN = {"requirements.disk_bytes": "disk_size", "wipe_on_release": "wipe"}

@@ -12,6 +12,7 @@ from appliance.reconcile.consequences import describe
 from appliance.reconcile.wishes import NewDeployment
 from appliance.sizes import in_unit, parse_size
 from appliance.ssh_keys import check_lines
+from appliance.web.console import seed_values
 from appliance.wiping import WipeMethod, check_method
 
 FIELDS = (
@@ -63,7 +64,7 @@ def typed(values: Mapping[str, str]) -> Typed:
     found["delivery"] = found["delivery"] or Delivery.DISK
     found["disk_rule"] = "named" if found["disk_rule"] == "named" else "empty"
     found["wipe_method"] = found["wipe_method"] or WipeMethod.AUTOMATIC
-    return Typed(found)
+    return Typed(found | seed_values.typed(values))
 
 
 def requirements(form: Typed) -> Requirements:

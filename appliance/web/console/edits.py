@@ -6,13 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from appliance.catalogue import Image, Kernel
+from appliance.cloud_init import USER_DATA
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.choosing import for_roots
 from appliance.reconcile.root_kernels import kernels_for_roots
 from appliance.reconcile.views import deployment_view
 from appliance.store import catalogue
-from appliance.web.console.deployment_form import field_of
+from appliance.web.console.deployment_form import field_of, sealed, shows_only
 from appliance.web.console.deployment_values import Typed, keys_of, requirements, root_size, stored, typed
 from appliance.web.console.page import render, see_other, who
 from appliance.web.forms import fields, text
@@ -27,7 +28,14 @@ def _changes(request: web.Request) -> Changes:
 async def edit_deployment(request: web.Request) -> web.Response:
     """GET /deployments/{key}/edit"""
     view = await deployment_view(request.app[SERVICES].store, request.match_info["key"])
-    return await _deployment_page(request, typed(stored(view.deployment, view.image.name)))
+    values = stored(view.deployment, view.image.name)
+    try:
+        texts = await request.app[SERVICES].seeds.of(str(view.deployment.id))
+    except Conflict as error:
+        form = typed(values)
+        form.errors[error.field] = error
+        return await _deployment_page(request, form)
+    return await _deployment_page(request, typed({**values, **texts}))
 
 
 async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
@@ -46,7 +54,10 @@ async def _deployment_page(request: web.Request, form: Typed) -> web.Response:
 async def save_deployment(request: web.Request) -> web.Response:
     """POST /deployments/{key}/edit"""
     sent = await fields(request)
-    form = typed({name: value for name, value in sent.items() if isinstance(value, str)})
+    text_fields = {name: value for name, value in sent.items() if isinstance(value, str)}
+    form = typed(text_fields)
+    if shows_only(form, text_fields):
+        return await _deployment_page(request, form)
     values = form.values
     change = DeploymentChange(
         values["name"],
@@ -58,6 +69,7 @@ async def save_deployment(request: web.Request) -> web.Response:
         values["pool"] if "pool" in sent else None,
         (root_size(form) or 0) if "root_size" in sent else None,
         values["kernel"] if "kernel" in sent else None,
+        sealed(request, form) if USER_DATA in sent else {},
     )
     if not form.errors:
         try:

@@ -9,15 +9,17 @@ import jinja2
 from jinja2.runtime import Context
 
 from appliance import __version__, delivery
+from appliance.cloud_init import seed_words
 from appliance.deployment import content_in_words
 from appliance.machine import State
-from appliance.web.console import words
+from appliance.web.console import seed_values, words
 from appliance.web.console.power_words import chip
 from appliance.wiping import MEANINGS, done_by, remarks
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 FILTERS = (
     content_in_words,
+    seed_words,
     words.memory,
     words.disk_size,
     words.content_size,
@@ -61,6 +63,7 @@ def renderer(known: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], str
         "power_chip": chip,
         "WIPE_MEANINGS": MEANINGS,
         "DELIVERY_MEANINGS": delivery.MEANINGS,
+        "SEED_ROWS": seed_values.ROWS,
         **known,
     }
     made.filters |= {each.__name__: each for each in FILTERS}
