@@ -69,7 +69,10 @@ def show(kernel: str, json_out: bool) -> None:
 def add(
     vmlinuz: Path, initrd: Path | None, name: str, version: str, cmdline: str, archive: Path | None, replace: bool
 ) -> None:
-    """Upload a kernel; cut off, it goes on where it ended, by itself or when the command is run again."""
+    """Upload a kernel; cut off, it goes on where it ended, by itself or when the command is run again.
+
+    VMLINUZ may be a Debian package linux-image-VERSION as well: its modules come along.
+    """
     connected, chosen = api(), check_name(name)
     check_free(connected, "kernels", chosen)
     with reading([vmlinuz, *([initrd] if initrd else [])]) as files:
@@ -90,8 +93,8 @@ def add(
 def give_modules(kernel: str, file: Path | None, url: str | None, sha256: str, replace: bool) -> None:
     """Give a kernel its modules from FILE, or from --url, so that roots on the network can start with it.
 
-    A tar archive (also packed with gzip, xz or zstd) or a squashfs with lib/modules/VERSION, and with the firmware that
-    they need in lib/firmware.
+    A tar archive (also packed with gzip, xz or zstd), a squashfs, or a Debian package with lib/modules/VERSION, and
+    with the firmware that they need in lib/firmware.
     """
     if (file is None) == (url is None):
         raise click.UsageError("name a FILE, or an address with --url")

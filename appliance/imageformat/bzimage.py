@@ -18,7 +18,12 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,79}")
 def check(head: bytes) -> None:
     """Raise Invalid ``kernel-format`` for what is no such kernel."""
     if head[_MAGIC : _MAGIC + 4] != b"HdrS":
-        raise Invalid("kernel-format", "this is no Linux kernel for x86", "upload a bzImage", "vmlinuz")
+        raise Invalid(
+            "kernel-format",
+            "this is no Linux kernel for x86",
+            "upload a bzImage, or in pieces (qrm kernels add) the package linux-image-VERSION",
+            "vmlinuz",
+        )
 
 
 def release(head: bytes) -> str:

@@ -65,10 +65,23 @@ class Limited:
             count -= len(octets)
 
 
+class Part:
+    """So many bytes of a file, from where it stands."""
+
+    def __init__(self, stored: BinaryIO, size: int) -> None:
+        self._stored, self._left = stored, size
+
+    def read(self, count: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        octets = self._stored.read(min(count, self._left))
+        self._left -= len(octets)
+        return octets
+
+
 class Gzip:
     """RFC 1952: one member after the other."""
 
-    def __init__(self, stored: BinaryIO) -> None:
+    def __init__(self, stored: Readable) -> None:
         self._stored, self._left, self._member = stored, b"", zlib.decompressobj(31)
 
     def read(self, count: int) -> bytes:
@@ -90,7 +103,7 @@ class Gzip:
 class Xz:
     """The .xz file format: one stream after the other, with padding between them."""
 
-    def __init__(self, stored: BinaryIO) -> None:
+    def __init__(self, stored: Readable) -> None:
         self._stored, self._left, self._stream = stored, b"", _xz_stream()
 
     def read(self, count: int) -> bytes:

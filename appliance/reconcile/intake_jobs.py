@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from appliance.intake import (
 )
 from appliance.reconcile.fetch_image import Checks, Fetch
 from appliance.reconcile.half_file import HalfFile
+from appliance.reconcile.image_kernels.brought import pieces
 from appliance.reconcile.imports import Content
 from appliance.reconcile.intake import Intake
 from appliance.reconcile.intake_work import ImageWork, Share, Stage, digest_of
@@ -126,12 +128,19 @@ class IntakeJobs:
             raise removed()
         await asyncio.to_thread(file.check_digest, half)
         border = half.of.size - wish.initrd_size
-        vmlinuz, initrd = _part(path, 0, border), _part(path, border, half.of.size)
+        vmlinuz, initrd, modules = _part(path, 0, border), _part(path, border, half.of.size), None
+        words, share = KernelWords(wish.name, wish.version, wish.cmdline), Share(1.0)
+        stage = Stage(running, 0.1, 0.9, "looking at what it is")
         try:
-            words = KernelWords(wish.name, wish.version, wish.cmdline)
-            kernel = await self._intake.imports.add_kernel(words, vmlinuz, initrd, _asker(running))
+            package = asyncio.to_thread(self._intake.modules.package, path, share.told)
+            if (found := await stage.attend(package, share)) is not None:
+                words = replace(words, version=wish.version or found.version)
+                vmlinuz, modules = pieces(found.vmlinuz), pieces(found.modules)
+                for note in found.notes:
+                    await running.say(note)
+            kernel = await self._intake.imports.add_kernel(words, vmlinuz, initrd, _asker(running), modules)
         except Invalid:
-            await asyncio.to_thread(file.forget)
+            await asyncio.to_thread(file.forget)  # nothing would ever come of it
             raise
         await asyncio.to_thread(file.forget)
         return _brought(kernel)

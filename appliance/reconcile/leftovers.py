@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,15 @@ class Aside:
 
 
 def clear(directory: Path, named: Collection[str], doomed: Collection[str]) -> Aside | None:
-    """Remove uploads that were cut off and the files in ``doomed``; move what is not in ``named`` aside.
+    """Remove what was cut off and the files in ``doomed``; move what is not in ``named`` aside.
 
     A store that was lost or restored names less than there is, and gives the same numbers again. Returns what is
     aside by now, None when nothing is. What cannot be done is logged: it must not keep the appliance from starting.
     """
     try:
+        for path in directory.glob("*.part/"):
+            if not path.is_symlink():
+                rmtree(path, ignore_errors=True)
         for path in [each for each in directory.iterdir() if each.is_file() and not each.is_symlink()]:
             if path.suffix == ".part" or path.name in doomed:
                 remove(path)

@@ -106,6 +106,16 @@ async def test_they_are_the_same_as_those_that_a_kernel_brings_along_in_its_imag
     assert by_hand.modules_sha256 == of_image.modules_sha256
 
 
+async def test_their_indexes_are_made_where_depmod_has_not_been(world):
+    await kernel(world)
+    bare = {name: each for name, each in MODULES.items() if "modules." not in name}
+    found = await brought_in(world, modules(files=bare))
+    names = names_in(world.imports.kernel_file(found.id, "modules").read_bytes())
+    assert {f"{BASE}/modules.{name}.bin" for name in ("dep", "alias", "builtin")} <= set(names)
+    assert f"{BASE}/kernel/drivers/net/ethernet/card.ko.xz" in names
+    assert left(world) == set()
+
+
 DEVICE = tarfile.TarInfo("lib/modules/disk")
 DEVICE.type, DEVICE.devmajor = tarfile.BLKTYPE, 8
 
@@ -134,9 +144,8 @@ HOSTILE = {
     "no archive": (lambda: b"#!/bin/sh\nexit 0\n" * 100, "modules-format", "tar -C /usr"),
     "packed, and no archive": (lambda: gzip.compress(b"no tar" * 1000), "image-format", ""),
     "cut off": (lambda: PLAIN[:3000], "image-format", ""),
-    "without indexes": (
-        lambda: modules(files={name: each for name, each in MODULES.items() if "modules." not in name}),
-        "kernel-without-modules", f"run depmod -a {VERSION}",
+    "a file that is a directory as well": (
+        lambda: tar({f"{BASE}/kernel/a.ko": b"", f"{BASE}/kernel/a.ko/b.ko": b""}, {}), "image-format", "",
     ),
     "a module that is a link out": (
         lambda: but(links={f"{BASE}/kernel/drivers/net/evil.ko": "../../../../../../../etc/shadow"}),

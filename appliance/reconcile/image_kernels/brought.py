@@ -13,13 +13,15 @@ from appliance.catalogue import Kernel, KernelId
 from appliance.errors import Conflict, Invalid
 from appliance.events import Bus, Event
 from appliance.filesystem.stored import Stored
-from appliance.imageformat import bzimage, squashfs
+from appliance.imageformat import bzimage, deb, squashfs
 from appliance.imageformat.kernels import KernelFiles, has_indexes, modules_in
 from appliance.imageformat.recognise import is_packed, is_tar
 from appliance.on_disk import sync
 from appliance.reconcile import audit
-from appliance.reconcile.image_kernels import source, taking
-from appliance.reconcile.image_kernels.source import Archive, Told
+from appliance.reconcile.image_kernels import package, source, taking
+from appliance.reconcile.image_kernels.indexing import indexed
+from appliance.reconcile.image_kernels.source import Archive, Source, Told
+from appliance.reconcile.image_kernels.taking import Taken
 from appliance.reconcile.imports import Imports, receiving
 from appliance.reconcile.record import Tell, record
 from appliance.store import catalogue
@@ -65,18 +67,27 @@ class KernelModules:
         """Those in an archive; blocks.
 
         Raises Invalid ``image-format``, ``image-escapes``, ``image-bomb``, ``modules-format``, ``modules-versions``;
-        Conflict ``kernel-differs``, ``kernel-without-modules``; ApplianceError ``program-missing``, ``upload-failed``.
+        Conflict ``kernel-differs``; ApplianceError ``program-missing``, ``upload-failed``.
         """
         stored = Stored(path, _format(path), path.stat().st_size)
         scratch = self._imports.kernels / f"{token_hex(8)}.part"
-        with source.opened_archive(stored, scratch, lambda at: told(at * 0.5)) as there:
+        with source.opened_archive(stored, scratch, lambda at: told(at * 0.3)) as there:
             files = _found(there, _version(kernel, self._vmlinuz(kernel)))
-            packed, notes = taking.modules_of(there, files, lambda at: told(0.5 + at * 0.5))
+            whole: Source = there
+            if not has_indexes(files.modules, there.names):
+                whole = indexed(there, files, self._imports.kernels, lambda at: told(0.3 + at * 0.3))
+            packed, notes = taking.modules_of(whole, files, lambda at: told(0.6 + at * 0.4))
         return Modules(files.version, packed, notes)
+
+    def package(self, path: Path, told: Told) -> Taken | None:
+        """The kernel in a package of Debian; None for a file that is none. Blocks; raises as ``package.taken``."""
+        if not package.is_here(path):
+            return None
+        return package.taken(path, self._imports.kernels / f"{token_hex(8)}.part", told)
 
     async def give(self, kernel: Kernel, modules: Modules, by: Asker) -> Kernel:
         """Keep them with the kernel; raises as ``check`` does."""
-        async with receiving(self._imports.kernels, _pieces(modules.packed)) as archive:
+        async with receiving(self._imports.kernels, pieces(modules.packed)) as archive:
 
             def job(db: sqlite3.Connection, tell: Tell) -> Kernel:
                 before = self._open(db, kernel.id)
@@ -138,9 +149,13 @@ def _format(path: Path) -> str:
         head = file.read(HEAD)
     if head.startswith(squashfs.MAGIC):
         return "squashfs"
+    if head.startswith(deb.MAGIC):
+        return "deb"
     if is_tar(head) or is_packed(head):
         return "tar"
-    raise Invalid("modules-format", "this is neither a tar archive nor a squashfs with modules", _PACK, "file")
+    raise Invalid(
+        "modules-format", "this is neither a tar archive nor a squashfs nor a package with modules", _PACK, "file"
+    )
 
 
 def _found(there: Archive, version: str) -> KernelFiles:
@@ -159,9 +174,6 @@ def _found(there: Archive, version: str) -> KernelFiles:
     if astray := min((each for each in there.astray if _is_module(each, directory)), default=""):
         text = f"{astray[:200]!r} in it is a link to what is not in it"
         raise Invalid("image-escapes", text, f"pack the modules themselves: {_PACK}", "file")
-    if not has_indexes(directory, there.names):
-        text = f"there are no indexes in {directory}: modules.dep and modules.dep.bin"
-        raise Conflict("kernel-without-modules", text, f"run depmod -a {found}, then pack it again", "file")
     return KernelFiles(found, "", "", directory)
 
 
@@ -169,6 +181,7 @@ def _is_module(path: str, directory: str) -> bool:
     return path.startswith(f"{directory}/") and path.endswith(_MODULES)
 
 
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    """What is in memory, as it would come."""
     for at in range(0, len(content), PIECE):
         yield content[at : at + PIECE]

@@ -68,10 +68,17 @@ def taken(source: Source, kernel: KernelFiles, told: Told) -> Taken:
     """
     first = [kernel.vmlinuz, *([kernel.initrd] if kernel.initrd else [])]
     source.fetch([*first, _dependencies(kernel)], lambda at: told(at * 0.3))
-    vmlinuz = _read(source, kernel.vmlinuz, LARGEST_VMLINUZ)
-    _check(vmlinuz, kernel)
+    vmlinuz = vmlinuz_of(source, kernel)
     initrd = source.read(kernel.initrd) if kernel.initrd else b""
     return Taken(kernel.version, vmlinuz, initrd, *modules_of(source, kernel, lambda at: told(0.3 + at * 0.7)))
+
+
+def vmlinuz_of(source: Source, kernel: KernelFiles) -> bytes:
+    """Its file, which is what its name says; blocks. Raises as ``taken``."""
+    source.fetch([kernel.vmlinuz], lambda _: None)
+    vmlinuz = _read(source, kernel.vmlinuz, LARGEST_VMLINUZ)
+    _check(vmlinuz, kernel)
+    return vmlinuz
 
 
 def modules_of(source: Source, kernel: KernelFiles, told: Told) -> tuple[bytes, tuple[str, ...]]:
