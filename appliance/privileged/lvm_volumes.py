@@ -9,6 +9,7 @@ from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.lvm import change, check_unused, pool, volume
 from appliance.privileged.verb import Done
 from appliance.privileged.verbs.lvm import THIN_POOL_NAME, Group, Logical, aside, place, stand_in
+from appliance.privileged.verbs.lvm_seen import pool_of
 from appliance.privileged.verbs.lvm_tags import (
     CREATED,
     FILE_SYSTEM,
@@ -34,7 +35,7 @@ from appliance.privileged.verbs.lvm_volumes import (
     StandIn,
     Wake,
 )
-from appliance.volume import NewVolume, VolumeId, check_id, check_name, checked
+from appliance.volume import NewVolume, VolumeId, check_id, check_name, checked, is_to_be_copied
 
 AT_ONCE = 200
 """Logical volumes that one program is asked to activate."""
@@ -62,14 +63,12 @@ async def create(verb: Create, on: Computer, tell: Tell) -> Made:
 async def copy(verb: Copy, on: Computer, tell: Tell) -> Made:
     """At once in a thin pool, as of one instant; else the volume is made here, and filled afterwards."""
     new = checked(NewVolume(VolumeId(verb.id), verb.volume_name, verb.size, verb.read_only))
-    group = await pool(on, verb.group)
-    origin = volume(group, verb.origin)
-    if group.whole(new.id):
+    group = await _without_half_of(on, verb.group, new.id)
+    if not is_to_be_copied(pool_of(group), VolumeId(verb.origin), new):
         return Made(unfilled=False)
-    if not group.thin_pool:
-        live = volume(await pool(on, verb.group, live=True), origin.id)
-        if not live.read_only:
-            await check_unused(on, group, live)
+    origin = volume(group, verb.origin)
+    if not group.thin_pool and not origin.read_only:
+        await check_unused(on, group, origin)
     await _to_be_made(on, group, new)
     tags = [*_tags(new, verb.created), tag(ORIGIN, origin.id), *_of_content(origin)]
     size = max(new.size, origin.grown_from)
@@ -186,6 +185,17 @@ async def wake(verb: Wake, on: Computer, tell: Tell) -> Done:
 
 
 # -- one step each
+
+
+async def _without_half_of(on: Computer, uuid: str, key: VolumeId) -> Group:
+    """The group as it is once what was cut off of a volume is gone, so that its room is free, or finished."""
+    group = await pool(on, uuid, live=True)
+    ours = group.of(key)
+    if all(each.state == MAKING for each in ours):
+        await _remove(on, group, ours)
+    elif any(each.state for each in ours) and not group.whole(key):
+        await replace(Replace(uuid, key), on, lambda *_: None)
+    return await pool(on, uuid, live=True) if ours and not group.whole(key) else group
 
 
 async def _to_be_made(on: Computer, group: Group, new: NewVolume) -> None:

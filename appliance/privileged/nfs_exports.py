@@ -1,6 +1,6 @@
 """Carries out the verbs of ``verbs/nfs_exports.py``: mount, export, serve; and back.
 
-The mount is made by PID 1, in the namespace that the kernel's NFS server and rpc.mountd(8) look into; the helper's own
+The mount is made in the namespace of PID 1, which the kernel's NFS server and rpc.mountd(8) look into; the helper's own
 would show them an empty directory. All of it is in /run and in the kernel: after a restart of the appliance nothing is
 left. A grant that was cut off is finished by the next one; a revocation does what is left to do, in this order:
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from appliance.errors import ApplianceError, Conflict
 from appliance.export import check_address, check_export_id, nfs_options
-from appliance.privileged import durable, nfs_server, nfs_table
+from appliance.privileged import durable, ext4_size, nfs_server, nfs_table
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.exported_volume import (
     Held,
@@ -32,8 +32,10 @@ from appliance.privileged.verbs.nfs_exports import NfsGrant, NfsRevoke
 
 TYPES: dict[str, tuple[str, ...]] = {"ext4": (), "xfs": ("nouuid",)}
 """What is mounted, with its own options: a clone of an XFS has the UUID of what it was cloned from."""
-GROWS = "ext4"
+GROWS = ext4_size.KIND
 """What fills its volume once it is mounted: a clone may be larger than what it was cloned from."""
+_THERE = ("nsenter", "--mount=/proc/1/ns/mnt", "--")
+"""Before words that are to be done where PID 1 is; systemd-mount(1) and systemd-run(1) take twice as long."""
 _OPTIONS = ("nosuid", "nodev", "noexec")
 """Nothing on it is for the appliance itself."""
 ATTEMPTS = 3
@@ -100,13 +102,14 @@ def _make_rooms(on: Computer, place: Path) -> None:
 
 async def _mount(on: Computer, verb: NfsGrant, volume: Held, place: Path) -> None:
     options = ",".join(("ro" if verb.read_only else "rw", *_OPTIONS, *TYPES[volume.file_system]))
-    words = ["--quiet", "--collect", "--fsck=no", f"--type={volume.file_system}", f"--options={options}"]
-    await on.run(["systemd-mount", *words, volume.device, str(place)], 120.0)
+    words = ["--types", volume.file_system, "--options", options, volume.device, str(place)]
+    await on.run([*_THERE, "mount", *words], 120.0)
 
 
 async def _grow(on: Computer, volume: Held) -> None:
-    """Nothing where it fills the volume. By PID 1, as the mount: the kernel itself does it, while it is mounted."""
-    await on.run(["systemd-run", "--quiet", "--wait", "--collect", "resize2fs", volume.device], 120.0)
+    """Nothing where it fills the volume. The kernel itself does it, while it is mounted."""
+    if not ext4_size.fills(on.roots.dev / volume.device.removeprefix("/dev/")):
+        await on.run([*_THERE, "resize2fs", volume.device], 120.0)
 
 
 async def revoke(verb: NfsRevoke, on: Computer, tell: Tell) -> Revoked:
@@ -135,7 +138,7 @@ async def _unmounted(on: Computer, place: Path, tell: Tell) -> str:
             await nfs_table.forget(on)
         _cut_off(on, place, mounts)
         with suppress(ApplianceError):  # somebody holds it
-            await on.run(["systemd-umount", "--quiet", str(place)], 150.0)
+            await on.run([*_THERE, "umount", str(place)], 150.0)
     return await _let_go(on, place)
 
 
@@ -153,7 +156,7 @@ async def _let_go(on: Computer, place: Path) -> str:
     room = nfs_table.room(on)
     if place.name not in mounted_below(on, room):
         return ""
-    await on.run(["systemd-run", "--quiet", "--wait", "--collect", "umount", "--lazy", str(place)], 60.0)
+    await on.run([*_THERE, "umount", "--lazy", str(place)], 60.0)
     if place.name in mounted_below(on, room):
         text = f"export {place.name} is refused to its machine, but its file system is still mounted"
         raise ApplianceError("export-not-revoked", text, "revoke it again; restart the appliance where that fails")

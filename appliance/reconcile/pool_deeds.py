@@ -16,13 +16,13 @@ from appliance.pool import LVM, Deed, KnownPool, Work
 from appliance.privileged.verbs.lvm import Group
 from appliance.privileged.verbs.lvm_pools import Adopt, ExtendPool, GrowPool, MakePool, Part, Retire
 from appliance.privileged.verbs.lvm_repair import Examine, Repair
+from appliance.privileged.verbs.lvm_seen import pool_of
 from appliance.reconcile import audit
 from appliance.reconcile.pool_news import given_by_disk
 from appliance.reconcile.pool_rooms import Rooms
 from appliance.reconcile.record import Tell, record
 from appliance.storage.directory import prepare
 from appliance.storage.driver import Hears
-from appliance.storage.lvm_report import pool_of
 from appliance.store import pools
 from appliance.store.store import Store
 from appliance.volume import PoolKind

@@ -25,6 +25,7 @@ from tests.benchmarks import (
     lists,
     live_viewers,
     many_volumes,
+    pools,
     stack_size,
     storm,
     tftp,
@@ -55,6 +56,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     live_viewers.NAME: live_viewers.measure,
     many_volumes.NAME: many_volumes.measure,
     disk_delivery.NAME: disk_delivery.measure,
+    pools.NAME: pools.measure,
 }
 """These need no lab, and have the computer for themselves before there is one."""
 

@@ -121,8 +121,8 @@ class PaperNfs:
         return self.etab.read_text().splitlines() if self.etab.exists() else []
 
     def mount(self, argv: Sequence[str]) -> str:
-        """systemd-mount."""
-        options = next(word for word in argv if word.startswith("--options=")).removeprefix("--options=").split(",")
+        """mount."""
+        options = argv[argv.index("--options") + 1].split(",")
         assert Path(argv[-1]).is_dir()
         assert argv[-1] not in self.mounts, "mounted twice"
         self.mounts[argv[-1]] = (argv[-2], "ro" in options)
@@ -136,7 +136,7 @@ class PaperNfs:
         return ""
 
     def unmount(self, argv: Sequence[str]) -> str:
-        """systemd-umount: refused while a client has something open there, or the kernel is at it."""
+        """umount: refused while a client has something open there, or the kernel is at it."""
         place = argv[-1]
         if (self.kernel / "unlock_filesystem").is_file():
             self.open.discard((self.kernel / "unlock_filesystem").read_text().strip())
@@ -319,13 +319,14 @@ class PaperExporter:
                 return self.nfs.control(argv)
             case ["systemctl", "start", *_]:
                 return str(self.steps(lambda: (self.roots.sys / "kernel/config/target/iscsi").mkdir(parents=True)))
+            case ["nsenter", "--mount=/proc/1/ns/mnt", "--", *inside]:
+                argv = inside
         if "resize2fs" in argv:
             return "" if argv[-1] in self.nfs.grown else str(self.steps(lambda: self.nfs.grow(argv)))
         acts: dict[str, Callable[[Sequence[str]], str]] = {
             "lvchange": self.volumes.change,
-            "systemd-mount": self.nfs.mount,
-            "systemd-umount": self.nfs.unmount,
-            "systemd-run": self.nfs.lazy,
+            "mount": self.nfs.mount,
+            "umount": self.nfs.lazy if "--lazy" in argv else self.nfs.unmount,
             "exportfs": self.nfs.export,
             "systemctl": self.nfs.start,
         }

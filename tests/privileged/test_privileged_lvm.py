@@ -91,8 +91,11 @@ async def test_what_is_no_id_name_or_size_is_refused(box: Box) -> None:
     await box.made()
     group = box.ours.uuid
     for key in ("", "../x", "A" * 16, "--yes", f"{ONE} "):
-        for verb in every(group, key)[:5]:
+        *of_it, copy = every(group, key)[:5]
+        for verb in of_it:
             await box.refused("volume-id", verb)
+        await box.refused("volume-unknown", copy)
+        await box.refused("volume-id", Copy(group, ONE, key, "web2", 8 * MIB, 1))
         await box.refused("volume-id", Create(group, key, "web2", MIB, 1))
     for name in ("", "a b", "-y", "x,qrm.id=1", "@tag"):
         await box.refused("volume-name", Create(group, TWO, name, MIB, 1))

@@ -1,5 +1,8 @@
 """NFS: who gets what, in which order, cut off between any two steps; and back, with nothing left."""
 
+import os
+import subprocess
+
 import pytest
 from paper_computer import quiet
 from paper_exports import GROUP, KilledError, PaperExporter
@@ -69,8 +72,9 @@ async def test_a_volume_is_mounted_exported_and_served_to_one_address(box):
     assert box.nfs.mounts == {place(box): (f"/dev/mapper/qrm-v--{ROOT}", False)}
     assert table(box) == {(place(box), WEB), (top(box), WEB)}
     assert box.nfs.listeners == [SERVER]
-    (mount,) = [argv for argv in box.ran if argv[0] == "systemd-mount"]
-    assert "--options=rw,nosuid,nodev,noexec" in mount
+    (mount,) = [argv for argv in box.ran if "mount" in argv]
+    assert mount[:3] == ["nsenter", "--mount=/proc/1/ns/mnt", "--"]
+    assert "rw,nosuid,nodev,noexec" in mount
     options = next(line for line in box.nfs.lines() if line.startswith(place(box)))
     assert all(each in options for each in ("no_root_squash", "mountpoint", "sec=sys", "fsid=", "no_subtree_check"))
     above = next(line for line in box.nfs.lines() if line.startswith(f"{top(box)}\t"))
@@ -88,13 +92,23 @@ async def test_a_machine_comes_through_a_directory_of_a_helper_that_died_before_
 
 async def test_a_file_system_fills_its_volume_once_it_is_mounted_and_before_it_is_exported(box, tmp_path):
     await grant(box)
-    ran = [argv[0] if "resize2fs" not in argv else "resize2fs" for argv in box.ran]
-    assert ran.index("systemd-mount") < ran.index("resize2fs") < ran.index("exportfs")
+    ran = [argv[3] if argv[0] == "nsenter" else argv[0] for argv in box.ran]
+    assert ran.index("mount") < ran.index("resize2fs") < ran.index("exportfs")
     assert box.nfs.grown == {f"/dev/mapper/qrm-v--{ROOT}"}
     read_only = PaperExporter(tmp_path / "golden")
     read_only.volume(ROOT, EXT4)
     await nfs_exports.grant(wanted(read_only=True), read_only.on, quiet)
     assert not read_only.nfs.grown
+
+
+@pytest.mark.parametrize(("made", "volume", "grown"), [(24, 24, False), (24, 28, True)])
+async def test_a_file_system_that_fills_its_volume_is_left_alone(box, made, volume, grown):
+    """As mke2fs makes it, in MiB."""
+    device = box.on.roots.dev / "mapper" / f"qrm-v--{ROOT}"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "64bit", str(device), f"{made}M"], check=True)
+    os.truncate(device, volume << 20)
+    await grant(box)
+    assert bool(box.nfs.grown) is grown
 
 
 async def test_the_same_again_changes_nothing(box):
@@ -118,7 +132,8 @@ async def test_the_export_goes_before_what_is_open_and_that_before_the_mount(box
     box.nfs.client(1, WEB, place(box))
     box.ran.clear()
     assert (await revoke(box)).left == ""
-    assert [argv[:2] for argv in box.ran] == [["exportfs", "-u"], ["exportfs", "-u"], ["systemd-umount", "--quiet"]]
+    assert [argv[:2] for argv in box.ran[:2]] == [["exportfs", "-u"], ["exportfs", "-u"]]
+    assert [argv[3:] for argv in box.ran[2:]] == [["umount", place(box)]]
     assert (box.nfs.kernel / "unlock_filesystem").read_text() == f"{place(box)}\n"
     assert nothing_is_left(box)
 
@@ -151,8 +166,8 @@ async def test_one_that_cannot_even_be_let_go_is_an_error_and_refused_to_its_mac
 async def test_others_keep_what_is_shared_while_one_of_them_is_cut_off(box):
     await grant(box, key=ID, volume=SHARED, read_only=True)
     await grant(box, key=OTHER, volume=SHARED, address=DB, read_only=True)
-    (xfs,) = {argv[-3] for argv in box.ran if argv[0] == "systemd-mount"}
-    assert xfs == "--options=ro,nosuid,nodev,noexec,nouuid"
+    (xfs,) = {argv[argv.index("--options") + 1] for argv in box.ran if "mount" in argv}
+    assert xfs == "ro,nosuid,nodev,noexec,nouuid"
     gone, stays = box.nfs.client(1, WEB, place(box)), box.nfs.client(2, DB, place(box, OTHER, DB))
     await revoke(box)
     assert (gone / "ctl").read_text() == "expire\n"

@@ -13,9 +13,10 @@ from appliance.errors import ApplianceError
 from appliance.privileged.lvm import parsed
 from appliance.privileged.verbs.lvm import Group
 from appliance.privileged.verbs.lvm_fill import Fill
+from appliance.privileged.verbs.lvm_seen import BETWEEN, NOT_ACTIVE, UNFILLED, pool_of
 from appliance.privileged.verbs.lvm_tags import value, values
 from appliance.privileged.verbs.lvm_volumes import Clear, Replace, Wake
-from appliance.storage.lvm_report import BETWEEN, NOT_ACTIVE, UNFILLED, pool_of, to_be_mended
+from appliance.storage.lvm_report import to_be_mended
 from appliance.volume import Filling, Level, PoolKind, level
 
 

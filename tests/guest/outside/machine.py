@@ -19,12 +19,12 @@ SERIAL_LINES = 40
 
 
 class Machine:
-    """Off at first. ``system`` is a directory of the image builder."""
+    """Off at first. ``system`` is a directory of the image builder; ``disk_bytes`` is the size of each scratch disk."""
 
-    def __init__(self, system: Path) -> None:
+    def __init__(self, system: Path, disk_bytes: int = DISK_BYTES) -> None:
         self._system = system
         self._source, self._serial, self._said = nameless(), nameless(), nameless()
-        self._scratch = [nameless(DISK_BYTES) for _ in range(SCSI_DISKS + 1)]
+        self._scratch = [nameless(disk_bytes) for _ in range(SCSI_DISKS + 1)]
         squash_source(self._source)
         self._process: subprocess.Popen[bytes] | None = None
         self._agent: socket.socket | None = None
