@@ -13,6 +13,7 @@ from tests.benchmarks.__main__ import ALONE, BENCHMARKS, main
 from tests.benchmarks.boot import KERNEL
 from tests.benchmarks.disk_delivery import figure as disk_figure
 from tests.benchmarks.figure import Figure, as_json, as_table
+from tests.benchmarks.pools import figures as pool_figures
 from tests.benchmarks.storm import MACHINES, Round
 from tests.benchmarks.storm import figures as storm_figures
 
@@ -82,3 +83,13 @@ def test_a_disk_delivery_is_held_against_the_better_way_by_hand(ours: float, met
     figure = disk_figure({"ours": ours, "dd": 300.0, "dd, direct": 500.0})
     assert figure.met is met
     assert "dd, direct 500 MB/s" in figure.detail
+
+
+def test_an_export_is_held_against_the_mount_and_the_export_that_it_takes() -> None:
+    clone, export, alone = pool_figures(
+        {"ours": [2.6, 2.4, 9.0], "lvcreate -s": [2.0, 1.9, 2.1]},
+        {"ours": [2.0, 3.0, 4.0], "mount, exportfs": [2.0, 1.0, 4.0], "exportfs": [0.2, 0.2, 0.3]},
+    )
+    assert [each.value for each in (clone, export, alone)] == [1.3, 1.5, 15.0]
+    assert [each.met for each in (clone, export, alone)] == [True, True, True]
+    assert clone.detail == "2.60 s (2.40 to 9.00) / 2.00 s (1.90 to 2.10), 3 rounds"
