@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+NO_ADDRESS = "no address (Enter, Network settings)"
+"""Why the console is not reachable, where neither a network card nor a cable is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -40,6 +43,8 @@ class Facts:
     """The root slot that runs, ``A`` or ``B``."""
     urls: tuple[str, ...] = ()
     """Where the console is."""
+    no_address: str = NO_ADDRESS
+    """Why it is nowhere, where ``urls`` are empty."""
     fingerprint: str = ""
     """SHA-256 of the certificate authority, 64 hex digits."""
     setup: str = ""

@@ -63,8 +63,8 @@ class Network:
     """Until when a change is tried, Unix time."""
     told: list[str] = field(default_factory=list)
     """What is to be known of the last change."""
-    managed: frozenset[str] = frozenset()
-    """Interfaces by which the console is reached."""
+    managed: frozenset[str] | None = None
+    """Interfaces by which the console is reached; None on a computer whose networks are not ours: all of them."""
 
 
 @dataclass
@@ -102,6 +102,7 @@ class Gatherer:
             version=__version__,
             slot=words.get("rauc.slot", ""),
             urls=judge.urls(config.web.listen, links, routes, network.managed),
+            no_address=judge.no_address(links, network.managed),
             fingerprint=_text(state_dir / "ca-fingerprint").strip(),
             setup=setup,
             setup_expired=bool(setup) and now - _changed(state_dir / "setup-url") >= SETUP_SECONDS,
@@ -137,7 +138,9 @@ class Gatherer:
         state = NetworkState(self.computer.roots)
         trial, said = state.tried(), judge.taken_back(state.reverted(), time.time())
         layout = trial.layout if trial else state.confirmed()
-        managed = frozenset(each.name for each in layout.with_role("management")) if layout else frozenset[str]()
+        managed = frozenset(each.name for each in layout.with_role("management")) if layout else None
+        if layout is None and self.is_appliance():
+            managed = frozenset()  # no card was there when it started, and the firewall is shut
         return Network(trial.until if trial else None, [said] if said else [], managed)
 
     def _update(self, slot: str) -> list[str]:

@@ -6,7 +6,7 @@ import msgspec
 
 from appliance.privileged.verbs.network import Reverted
 from appliance.privileged.verbs.services import DAEMON, UnitState
-from appliance.screen.facts import Service
+from appliance.screen.facts import NO_ADDRESS, Service
 from appliance.updates.record import SILENT, Record, Stage, Update
 
 EXPECTED = (DAEMON, "systemd-networkd.service", "chrony.service")
@@ -35,9 +35,8 @@ class Link(msgspec.Struct, frozen=True):
     """An interface with its addresses."""
 
     ifname: str
-    operstate: str = ""
-    address: str = ""
     link_type: str = ""
+    flags: list[str] = []
     addr_info: list[Address] = []
 
 
@@ -63,13 +62,13 @@ def _service(unit: UnitState) -> Service:
 
 
 def urls(
-    listen: Sequence[str], links: Sequence[Link], routes: Sequence[Route], managed: Collection[str] = ()
+    listen: Sequence[str], links: Sequence[Link], routes: Sequence[Route], managed: Collection[str] | None = None
 ) -> tuple[str, ...]:
     """Where browsers reach the console: the addresses that it listens on, that of the default route's card first.
 
-    ``managed`` are the interfaces that the firewall lets browsers in by; without any, all of them.
+    ``managed`` are the interfaces that the firewall lets browsers in by; None: all of them.
     """
-    shown = [each for each in links if not managed or each.ifname in managed]
+    shown = [each for each in links if managed is None or each.ifname in managed]
     found = list[str]()
     for each in listen:
         host, _, port = each.rpartition(":")
@@ -77,6 +76,21 @@ def urls(
         suffix = "" if port == "443" else f":{port}"
         found += [f"https://{name}{suffix}" for name in hosts]
     return tuple(dict.fromkeys(found))
+
+
+def no_address(links: Sequence[Link], managed: Collection[str] | None = None) -> str:
+    """Why the console has no address, and what to do. ``links`` has none at all where the kernel did not answer.
+
+    A card that was put in while the appliance ran is in no network of it: the firewall lets nobody in by that.
+    """
+    cards = [each for each in links if each.link_type == "ether"]
+    if links and not cards:
+        return "no network card was found: put one in, and restart the appliance"
+    if cards and managed is not None and not managed:
+        return "no network card is in use yet: where this stays, restart the appliance"
+    if cards and all("NO-CARRIER" in each.flags for each in cards):
+        return f"no cable is connected ({', '.join(each.ifname for each in cards)})"
+    return NO_ADDRESS
 
 
 def addresses(links: Sequence[Link], routes: Sequence[Route], host: str) -> list[str]:

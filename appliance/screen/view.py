@@ -135,7 +135,7 @@ def _front(facts: Facts, size: Size) -> list[Line]:
 
 def _reached(facts: Facts, size: Size) -> list[Line]:
     room = max(size.columns - LABEL, 20)
-    urls = facts.urls or tuple(wrapped("not reachable: no address (Enter, Network settings)", room))
+    urls = facts.urls or tuple(wrapped(f"not reachable: {facts.no_address}", room))
     lines = _labelled("Console", list(urls[:4]))
     if facts.fingerprint:
         lines += _labelled("Fingerprint", _parted(spaced_fingerprint(facts.fingerprint), size.columns - LABEL))

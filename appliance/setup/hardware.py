@@ -94,7 +94,8 @@ def check_nics(set_up: SetUp, nics: Sequence[FoundNic], complain: Complain) -> N
     for section, nic in named.items():
         if nic_of(nics, nic) is None:
             there = ", ".join(f"{each.name} ({each.mac})" for each in nics) or "none at all"
-            raise complain(section, "nic", f"{nic} is not in this computer", f"it has {there}")
+            right = f"it has {there}; a network card that was put in since its start needs a restart"
+            raise complain(section, "nic", f"{nic} is not in this computer", right)
 
 
 def check_zone(set_up_zone: str, zones: frozenset[str], complain: Complain) -> None:
@@ -111,6 +112,7 @@ def disk_of(disks: Iterable[FoundDisk], identifier: str) -> list[FoundDisk]:
 
 def check_disks(storage: Storage, disks: Sequence[FoundDisk], complain: Complain) -> None:
     """Raise what ``complain`` makes of the first disk that is not there, or that cannot be given away."""
+    named = dict[str, str]()
     for identifier in storage.data_disks:
         found = disk_of(disks, identifier)
         if len(found) != 1:
@@ -123,6 +125,8 @@ def check_disks(storage: Storage, disks: Sequence[FoundDisk], complain: Complain
             raise complain("storage", "data_disks", f"{identifier} is what the appliance itself runs from", right)
         if disk.in_use:
             raise complain("storage", "data_disks", f"{identifier} is in use: {disk.in_use}", "choose another disk")
+        if (other := named.setdefault(disk.name, identifier)) != identifier:
+            raise complain("storage", "data_disks", f"{other} and {identifier} are the same disk", "name each once")
 
 
 def lost(storage: Storage, disks: Sequence[FoundDisk]) -> list[str]:

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from screen_person import FACTS, NOW, SETUP, Person
 
+from appliance.networking.layout import Layout
 from appliance.screen import qr
 from appliance.screen.facts import Facts, Happened, Service, setup_link, wall_time
-from appliance.screen.orders import LookAtDisks, Restart
+from appliance.screen.orders import LookAtDisks, NetworkSeen, Restart
 from appliance.screen.pages import Busy, Code, Confirm, Field, Form, Front, Item, Menu, Reader, Told, Trial
 from appliance.screen.text import PAPER, TITLE, WARN, Size, cells
 from appliance.screen.view import view
@@ -27,6 +28,15 @@ def test_the_set_up_link_is_there_while_nobody_has_an_account():
 
 def test_a_link_without_an_address_says_so():
     Person(setup=SETUP, urls=()).sees("not reachable: no address", "there is no address yet")
+
+
+def test_a_computer_without_a_network_card_says_so_and_its_menus_go_on_working():
+    why = "no network card was found: put one in, and restart the appliance"
+    person = Person(urls=(), no_address=why, setup=SETUP)
+    person.sees(f"not reachable: {why}", "there is no address yet")
+    person.presses("enter").chooses("Network settings").hears(NetworkSeen(Layout()))
+    person.sees("How the console is reached", "Make a bond").presses("enter").sees("Interface < none >")
+    person.presses("enter", "enter", "enter").sees("there is no network card; plug one in, or look at the log")
 
 
 def test_what_cannot_wait_stands_on_top_of_every_page():

@@ -57,6 +57,31 @@ async def test_a_seed_that_was_not_applied_is_told(tmp_path):
     assert "The appliance does not start: /dev/sda, /dev/sdb hold the same copy; take all but one out." in shown
 
 
+@pytest.mark.parametrize("appliance", [True, False])
+async def test_who_may_come_in_where_no_network_was_ever_taken_up(tmp_path, monkeypatch, appliance):
+    kernel = [
+        {"ifname": "lo", "link_type": "loopback"},
+        {
+            "ifname": "eth0",
+            "link_type": "ether",
+            "addr_info": [{"local": "192.0.2.9", "scope": "global", "family": "inet"}],
+        },
+    ]
+
+    async def said(argv, environment, seconds):
+        return json.dumps(kernel if "address" in argv else []).encode()
+
+    monkeypatch.setattr(gather.command, "said", said)
+    person = Person(tmp_path, appliance=appliance)
+    with (tmp_path / "appliance.toml").open("a") as file:
+        file.write('[web]\nlisten = ["0.0.0.0:8443"]\n')
+    facts = await person.acting.gatherer.look()
+    if appliance:
+        assert (facts.urls, facts.no_address[:30]) == ((), "no network card is in use yet:")
+    else:
+        assert facts.urls == ("https://192.0.2.9:8443",)
+
+
 async def test_programs_are_asked_every_few_seconds_only(tmp_path):
     person = Person(tmp_path)
     for _ in range(3):

@@ -172,6 +172,26 @@ def test_urls_are_those_that_answer():
     assert judge.urls(["[::]:443"], LINKS, ROUTES, {"nic1"}) == ("https://192.168.1.5", "https://[fd00::5]")
     assert judge.urls(["127.0.0.1:8443", "box:443"], LINKS, ROUTES) == ("https://127.0.0.1:8443", "https://box")
     assert judge.urls(["0.0.0.0:8443"], [], []) == ()
+    assert judge.urls(["0.0.0.0:8443"], LINKS, ROUTES, frozenset()) == (), "the firewall lets nobody in"
+
+
+LO = judge.Link("lo", "loopback", ["LOOPBACK", "UP", "LOWER_UP"])
+CARD, UNPLUGGED = judge.Link("nic0", "ether", ["UP", "LOWER_UP"]), judge.Link("nic1", "ether", ["NO-CARRIER", "UP"])
+
+
+@pytest.mark.parametrize(
+    ("links", "managed", "why"),
+    [
+        ([LO], frozenset(), "no network card was found: put one in, and restart the appliance"),
+        ([LO, CARD], frozenset(), "no network card is in use yet: where this stays, restart the appliance"),
+        ([LO, UNPLUGGED], {"nic1"}, "no cable is connected (nic1)"),
+        ([LO, UNPLUGGED], None, "no cable is connected (nic1)"),
+        ([LO, CARD, UNPLUGGED], {"nic0"}, "no address (Enter, Network settings)"),
+        ([], {"nic0"}, "no address (Enter, Network settings)"),
+    ],
+)
+def test_why_the_console_has_no_address(links, managed, why):
+    assert judge.no_address(links, managed) == why
 
 
 def test_the_kernel_command_line():

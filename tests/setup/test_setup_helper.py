@@ -143,7 +143,29 @@ async def test_what_the_computer_has(box: Flashed) -> None:
     assert disks["sda"].own
     assert "old" in disks["sdb"].content
     assert not disks["sdc"].content
+    assert disks["sdd"].in_use == "it is mounted on /srv"
+    assert not any(disks[each].in_use for each in ("sda", "sdb", "sdc"))
     assert "Europe/Vienna" in found.zones
+
+
+NO_NIC = json.dumps([{"ifname": "lo", "link_type": "loopback", "address": "00:00:00:00:00:00"}])
+
+
+async def test_a_first_start_without_a_network_card_waits_for_one(tmp_path: Path, partition: Path) -> None:
+    """Nothing is noted, so that the start that finds a card pins it as a first one would; a seed waits as well."""
+    put(partition, SEED)
+    async with flashed(tmp_path, answers() | {"ip": NO_NIC}) as box:
+        assert (await box.appliance.found()).nics == ()
+        assert not (box.on.roots.state / "etc/qrm/network.json").exists()
+        with pytest.raises(SeedError) as caught:
+            await apply(partition, box.places, box.appliance)
+        assert "is not in this computer" in caught.value.message
+        assert caught.value.hint.startswith("it has none at all; a network card that was put in since its start")
+        box.programs.answers["ip"] = LINKS
+        assert (await box.appliance.found()).nics == (), "put in while it ran: set-up would leave it as it is"
+        await settle(box.on)
+        assert [each.name for each in (await box.appliance.found()).nics] == list(MACS)
+        assert "applied: boot" in await apply(partition, box.places, box.appliance)
 
 
 async def test_the_network_is_tried_and_kept(box: Flashed) -> None:
@@ -434,6 +456,8 @@ def _changed(old: str, new: str) -> str:
         (_changed(MACS["nic0"].upper(), "52:54:00:ff:ff:ff"), "seed.toml:12: [management] nic"),
         (_changed("WD-1", "OWN"), "itself runs from"),
         (_changed("WD-1", "WD-9"), "seed.toml:25: [storage] data_disks WD-9 is no disk"),
+        (_changed("WD-1", "BUSY"), "seed.toml:25: [storage] data_disks BUSY is in use: it is mounted on /srv"),
+        (_changed("WD-1", "S"), "seed.toml:25: [storage] data_disks S and 0x5002538f are the same disk"),
         (_changed("Europe/Vienna", "Europe/Wien"), "seed.toml:8: [site] time_zone Europe/Wien"),
     ],
 )
