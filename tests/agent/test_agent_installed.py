@@ -12,7 +12,7 @@ import pytest
 from agent_bench import MIB, Bench
 
 from appliance.agent.errors import StepFailed
-from appliance.agent.installed import cloudinit, identity, netconfig
+from appliance.agent.installed import identity, netconfig
 from appliance.agent.installed.fstab import fstab_with
 from appliance.agent.installed.netconfig import Nic, nics_of, write_network
 from appliance.agent.installed.root import Root
@@ -221,11 +221,7 @@ class TestNetwork:
     def test_cloud_init_does_it_itself(self, root: Root) -> None:
         image_with(root, "/usr/bin/cloud-init", "/usr/sbin/NetworkManager")
         assert write_network(root, [NIC]) == "cloud-init"
-        assert cloudinit.write_seed(root, "a1", "web-1", ["ssh-ed25519 AAAA"], [NIC])
-        said = {"instance-id": "a1", "local-hostname": "web-1", "public-keys": ["ssh-ed25519 AAAA"]}
-        assert json.loads(root.text(f"{cloudinit.SEED}/meta-data")) == said
-        assert root.text(f"{cloudinit.SEED}/user-data").startswith("#cloud-config\n")
-        assert "52:54:00:aa:bb:cc" in root.text(f"{cloudinit.SEED}/network-config")
+        assert not root.exists("/etc/NetworkManager")
 
     @pytest.mark.parametrize("entry", [{"mac": "eth0"}, {"mac": "52:54:00:aa:bb:cc", "method": "magic"}, {}])
     def test_bad_entries(self, entry: dict[str, str]) -> None:

@@ -3,17 +3,20 @@
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from agent_bench import MIB, Bench
 
 from appliance.agent.errors import StepFailed
 from appliance.agent.installed import cloudinit, netconfig
 from appliance.agent.installed.cloudinit import SEED, SETTINGS_FILE, Seed
 from appliance.agent.installed.root import Root
+from appliance.agent.installed.system import find_system, opened
 from appliance.agent.job import Params
-from appliance.agent.steps.configure import personalise
+from appliance.agent.steps.configure import configure, personalise
 
 MAC = "52:54:00:aa:bb:cc"
 KEY = "ssh-ed25519 AAAA ada@desk"
@@ -57,6 +60,22 @@ def test_what_the_user_leaves_out_is_made_by_itself(root: Root) -> None:
     nics = yaml.safe_load(root.text(f"{SEED}/network-config"))["network"]["ethernets"]
     assert [(nic["match"]["macaddress"], nic["dhcp4"]) for nic in nics.values()] == [(MAC, True)]
     assert json.loads(root.text(f"{SEED}/meta-data"))["instance-id"] == "a2"
+
+
+def test_cards_get_names_where_no_netplan_finds_them_by_mac_but_for_the_one_of_the_root(root: Root) -> None:
+    def name_of_card() -> object:
+        return yaml.safe_load(root.text(f"{SEED}/network-config"))["network"]["ethernets"]["nic525400aabbcc"].get(
+            "set-name"
+        )
+
+    personalise(root, params(), "a1")
+    assert name_of_card() == "nic525400aabbcc"
+    personalise(root, params(), "a1", kept=MAC)
+    assert name_of_card() is None
+    root.write("/usr/sbin/netplan", "")
+    root.make_directory("/etc/netplan")
+    personalise(root, params(), "a1")
+    assert name_of_card() is None
 
 
 def test_cloud_init_is_to_look_nowhere_else(root: Root) -> None:
@@ -135,3 +154,52 @@ def test_a_seed_of_another_form_is_refused(root: Root) -> None:
 def test_what_the_agent_makes_is_yaml_that_cloud_init_reads() -> None:
     assert yaml.safe_load(cloudinit.SETTINGS)
     assert yaml.safe_load(cloudinit.NOTHING) == {}
+
+
+NFS = {"delivery": "nfs", "nfs": {"server": "10.77.0.1", "path": "/0123"}}
+
+
+def tree_with_cloud_init(tree: Path) -> Path:
+    for name in ("usr/bin/cloud-init", "etc/os-release"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("ID=x\n")
+    return tree
+
+
+def test_a_root_that_is_exported_gets_it_too(bench: Bench) -> None:
+    tree_with_cloud_init(bench.directory / "exported")
+    words = f"qrm.server=http://a qrm.control=https://a qrm.ca={'0' * 64} qrm.token=t qrm.nonce=n qrm.mac={MAC}"
+    (bench.directory / "cmdline").write_text(words)
+    job = bench.job("configure", disk=None, root=NFS, **params(seed={"user_data": USER_DATA}).values)
+    outcome = configure(job)
+    root = Root(bench.directory / "exported")
+    assert root.text(f"{SEED}/user-data") == USER_DATA
+    assert "set-name" not in root.text(f"{SEED}/network-config"), "its root comes through that card"
+    assert "hunter2" not in json.dumps([bench.actions, bench.told, outcome.result, outcome.message])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("filesystem", ["ext4", "xfs", "btrfs"])
+def test_a_written_disk_gets_it_whatever_its_file_system(bench: Bench, tmp_path: Path, filesystem: str) -> None:
+    path, part = bench.add_disk(size=448 * MIB), tmp_path / "part"
+    layout = "label: gpt\nstart=2048, size=880000\n"
+    subprocess.run(["sfdisk", "--quiet", str(path)], input=layout, text=True, check=True)
+    with part.open("wb") as file:
+        file.truncate(880_000 * 512)
+    subprocess.run([f"mkfs.{filesystem}", "-q", str(part)], check=True)
+    point = tmp_path / "point"
+    point.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(part), str(point)], check=True)
+    try:
+        tree_with_cloud_init(point)
+    finally:
+        subprocess.run(["umount", str(point)], check=True)
+    subprocess.run(
+        ["dd", f"if={part}", f"of={path}", "bs=1M", "seek=1", "conv=notrunc,sparse", "status=none"], check=True
+    )
+    outcome = configure(bench.job("configure", **params(seed=GIVEN, firmware="bios").values))
+    assert outcome.result["network"] == "cloud-init"
+    disk = bench.computer.disks()[0]
+    with opened(disk, find_system(disk).volume) as root:
+        assert (root.text(f"{SEED}/user-data"), mode(root, f"{SEED}/user-data")) == (USER_DATA, 0o600)
+        assert root.text(f"{SEED}/network-config") == NETWORK

@@ -112,7 +112,8 @@ FORMS = (
         {"name": "new-3", "image": "live-13", "delivery": "ram", "seed_make": "yes", "seed_users": "ada",
          "seed_packages": "nginx", "seed_timezone": "UTC"},
         names("seed_users", "seed_packages", "seed_timezone"),
-        {"seed_users": EMPTY, "seed_packages": names("nothing", "long words", "lines", "number"), "seed_timezone": EMPTY},
+        {"seed_users": EMPTY, "seed_timezone": EMPTY,
+         "seed_packages": names("nothing", "long words", "lines", "number")},
     ),
     Form(
         "/deployments/new",

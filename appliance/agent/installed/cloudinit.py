@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import StepFailed
 from ..job import Params
-from .netconfig import Nic, has_cloud_init, netplan
+from .netconfig import has_cloud_init
 from .root import Root
 
 SEED = "/var/lib/cloud/seed/nocloud"
@@ -50,28 +50,28 @@ def seed_of(root: Root, params: Params) -> Seed:
     return Seed(given.text("user_data", ""), given.text("network_config", ""))
 
 
-def write_seed(
-    root: Root, instance: str, hostname: str, keys: Sequence[str], nics: Sequence[Nic], seed: Seed | None = None
-) -> bool:
+def write_seed(root: Root, seed: Seed, meta: str, network: str) -> bool:
     """Write the seed where cloud-init is installed; says whether it is.
 
-    `instance` must be new for each deployment: cloud-init does its first-boot work once for each.
+    `meta` is its `meta_data`, and `network` the configuration where `seed` has none.
     """
     if not has_cloud_init(root):
         return False
-    given = seed or Seed()
     root.write(SETTINGS_FILE, SETTINGS)
     root.make_directory("/var/lib/cloud/seed")
     root.make_directory(SEED, 0o700)
     for name in STALE:
         root.remove(f"{SEED}/{name}")
-    root.write(f"{SEED}/meta-data", meta_data(instance, hostname, keys), 0o600)
-    root.write(f"{SEED}/user-data", given.user_data or NOTHING, 0o600)
-    root.write(f"{SEED}/network-config", given.network_config or netplan(nics), 0o600)
+    root.write(f"{SEED}/meta-data", meta, 0o600)
+    root.write(f"{SEED}/user-data", seed.user_data or NOTHING, 0o600)
+    root.write(f"{SEED}/network-config", seed.network_config or network, 0o600)
     return True
 
 
 def meta_data(instance: str, hostname: str, keys: Sequence[str]) -> str:
-    """YAML; JSON is YAML, and quotes everything that needs it (pure)."""
+    """YAML; JSON is YAML, and quotes everything that needs it (pure).
+
+    `instance` must be new for each deployment: cloud-init does its first-boot work once for each.
+    """
     said = {"instance-id": instance, "local-hostname": hostname, "public-keys": list(keys)}
     return json.dumps(said) + "\n"

@@ -1,6 +1,6 @@
 """Network configuration by MAC address, in the words of whatever the image configures its network with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ..commandline import mac_of
@@ -90,12 +90,23 @@ def _write_netplan(root: Root, nics: Sequence[Nic]) -> None:
     root.write("/etc/netplan/60-qrm.yaml", netplan(nics), 0o600)
 
 
-def netplan(nics: Sequence[Nic]) -> str:
-    """netplan(5) (pure). It is also what cloud-init calls network configuration version 2."""
+def for_cloud_init(root: Root, nics: Sequence[Nic], kept: str | None = None) -> str:
+    """Its network configuration version 2, for all `nics`; `kept` as for `write_network`.
+
+    What it writes for other programs than netplan goes by names of cards, so it has to give them those. It takes a card
+    down for that, which is why the one that the root comes through keeps its name.
+    """
+    by_name = not _has_netplan(root)
+    return netplan(nics, [nic for nic in nics if by_name and nic.mac != kept])
+
+
+def netplan(nics: Sequence[Nic], named: Collection[Nic] = ()) -> str:
+    """netplan(5) (pure). Those that are `named` are called so by the system."""
     lines = ["network:", "  version: 2", "  ethernets:"]
     for nic in nics:
         lines += [f"    nic{nic.tag}:", f'      match: {{macaddress: "{nic.mac}"}}', "      dhcp4: true"]
         lines += ["      dhcp-identifier: mac"]
+        lines += [f"      set-name: nic{nic.tag}"] if nic in named else []
     return "\n".join([*lines, ""])
 
 

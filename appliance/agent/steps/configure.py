@@ -10,9 +10,9 @@ from ..efi_entry import put_after_network
 from ..exported.given import ExportedRoot, IscsiRoot
 from ..exported.told import exported_root
 from ..installed import identity, layered
-from ..installed.cloudinit import seed_of, write_seed
+from ..installed.cloudinit import meta_data, seed_of, write_seed
 from ..installed.fstab import fstab_with
-from ..installed.netconfig import nics_of, write_network
+from ..installed.netconfig import for_cloud_init, nics_of, write_network
 from ..installed.packages import write_proxy
 from ..installed.residentfiles import install_resident
 from ..installed.root import Root
@@ -94,7 +94,7 @@ def personalise(
     identity.write_authorized_keys(root, keys)
     host_keys = identity.write_host_keys(root)
     way = write_network(root, nics, kept)
-    write_seed(root, attempt, hostname, keys, nics, seed)
+    write_seed(root, seed, meta_data(attempt, hostname, keys), for_cloud_init(root, nics, kept))
     proxy = params.text("package_proxy", "")
     proxied = not proxy or write_proxy(root, proxy)
     resident = params.has("resident") and install_resident(root, params.inner("resident"))
