@@ -105,11 +105,13 @@ async def test_a_text_as_long_as_may_be(fleet: Visitor) -> None:
 
 async def test_no_link_fills_it_in_and_no_address_has_it(fleet: Visitor) -> None:
     """What a stranger's link says is not to run as root; and what is typed goes into no log of addresses."""
-    page = await fleet.get("/deployments/new?image=live-13&user_data=%23!/bin/sh&network_config=x&seed_users=eve")
+    filled = "image=live-13&user_data=%23!/bin/sh&network_config=x&seed_users=eve"
+    page = await fleet.get(f"/deployments/new?{filled}")
     assert [typed(page, name) for name in ("user_data", "network_config", "seed_users")] == ["", "", ""]
-    unsent = re.search(r'hx-params="not ([^"]*)"', page)
-    assert unsent
-    assert {"user_data", "network_config", "seed_content_1", "seed_users"} <= set(unsent[1].split(","))
+    for part in (page, await fleet.get(f"/deployments/new/choices?{filled}")):
+        unsent = re.search(r'hx-include="#new" hx-params="not ([^"]*)"', part)
+        assert unsent, "it asks for what fits with all that was typed"
+        assert {"user_data", "network_config", "seed_content_1", "seed_users"} <= set(unsent[1].split(","))
     assert 'formmethod="get"' not in page
     page = await fleet.post("/deployments/new", 200, FORM | {"show": "yes", "user_data": USER_DATA})
     assert typed(page, "user_data") == USER_DATA

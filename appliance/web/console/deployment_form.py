@@ -53,7 +53,7 @@ async def _surroundings(request: web.Request, form: Typed) -> dict[str, Any]:
         chosen = next((image for image in images if form.values["image"] in (image.name, str(image.id))), None)
         machine = machines.find(db, form.values["machine"]) if form.values["machine"] else None
         would = _one_fit(db, machine, form, chosen) if machine else _every_fit(db, form, chosen)
-        places = {"pools": for_roots(db), "kernels": kernels_for_roots(db)}
+        places = {"pools": for_roots(db), "kernels": kernels_for_roots(db), "unsent": seed_values.FIELDS}
         return {"form": form, "images": images, "image": chosen, "machine": machine, **places, **would}
 
     return await request.app[SERVICES].store.read(job)
@@ -88,8 +88,7 @@ async def _page(request: web.Request, form: Typed, status: int = 200) -> web.Res
     if chosen is not None and chosen.id not in {each.id for each in offered}:
         offered.append(chosen)
     every = sorted(offered, key=lambda each: each.name)
-    shows = {"machines": every, "offered": OFFERED, "unsent": seed_values.FIELDS}
-    return render(request, "deployment_new.html", status=status, **shows, **around)
+    return render(request, "deployment_new.html", status=status, machines=every, offered=OFFERED, **around)
 
 
 async def create(request: web.Request) -> web.Response:
