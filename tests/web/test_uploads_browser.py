@@ -1,13 +1,17 @@
 """Uploading images and kernels in a real browser: piece by piece, over a line that is lost, in a later visit."""
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from browsing import ON_ONE_LOOP, Tab, new_tab, serving_on_one_loop
+from browsing import ON_ONE_LOOP, WIDER, Tab, new_tab, serving_on_one_loop
 from playwright.async_api import Browser, Route, expect
+
+sys.path.append(str(Path(__file__).parent.parent / "reconcile"))
+from kernel_images import bzimage, tar
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120), ON_ONE_LOOP]
 PIECES = "**/uploads/**/*"
@@ -106,3 +110,21 @@ async def test_a_kernel_comes_with_its_initrd_and_what_is_none_is_said(browser: 
         await expect(tab.page.locator("tbody tr", has_text="six")).to_contain_text("just now", timeout=60_000)
         assert (tmp_path / "state/kernels/1.vmlinuz").read_bytes() == vmlinuz.read_bytes()
         assert (tmp_path / "state/kernels/1.initrd").read_bytes() == initrd.read_bytes()
+
+
+async def test_a_kernel_is_given_its_modules_on_their_page(browser: Browser, tmp_path: Path) -> None:
+    vmlinuz, modules = tmp_path / "vmlinuz", tmp_path / "modules.tar"
+    vmlinuz.write_bytes(bzimage())
+    modules.write_bytes(b"no archive" * 100)
+    async with open_tab(browser, tmp_path / "state", "/kernels/new") as tab:
+        await upload(tab, "six", vmlinuz=vmlinuz)
+        await tab.page.get_by_role("link", name="Give six its modules").click(timeout=60_000)
+        await tab.page.set_input_files("#file", modules)
+        await tab.page.get_by_role("button", name="Upload", exact=True).click()
+        await expect(tab.page.locator("[data-upload-error]")).to_contain_text("neither a tar archive", timeout=60_000)
+        assert await tab.page.evaluate(WIDER) <= 0
+        modules.write_bytes(tar())
+        await tab.page.set_input_files("#file", modules)
+        await tab.page.get_by_role("button", name="Upload", exact=True).click()
+        await expect(tab.page.locator("tbody tr", has_text="six")).to_contain_text("yes", timeout=60_000)
+        assert (tmp_path / "state/kernels/1.modules").stat().st_size
