@@ -226,6 +226,28 @@ async def test_certificates_are_renewed_while_the_daemon_runs(made, monkeypatch)
         renewing.cancel()
 
 
+def test_a_full_disk_keeps_nobody_from_a_certificate_that_is_good(made, monkeypatch, caplog):
+    now, kept, issuer = time.time(), made / KEPT, authority(made, time.time())
+    served = ServerTls(issuer, NAMES, now, kept)
+    before, file = leaf_of(served.context), kept.read_bytes()
+
+    def full(path, content, mode):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("appliance.state.put", full)
+    assert served.renew(now + HALF)
+    renewed = leaf_of(served.context)
+    assert renewed != before
+    assert not served.renew(now + HALF), "it is not issued anew with each look"
+    assert kept.read_bytes() == file
+    assert "not kept over a restart" in caplog.text
+    assert "No space left" in caplog.text
+    assert leaf_of(ServerTls(issuer, NAMES, now + HALF, kept).context) not in (before, renewed), "a start has one, too"
+    monkeypatch.undo()
+    again = ServerTls(issuer, NAMES, now + HALF, kept)
+    assert leaf_of(ServerTls(issuer, NAMES, now + HALF, kept).context) == leaf_of(again.context), "room is there again"
+
+
 def test_one_that_is_kept_is_the_same_after_a_restart(made):
     now, kept, issuer = time.time(), made / KEPT, authority(made, time.time())
     first = leaf_of(ServerTls(issuer, NAMES, now, kept).context)

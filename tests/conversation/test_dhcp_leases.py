@@ -233,6 +233,26 @@ class TestDurability:
                 assert play.now + seconds(ack) <= stored_until
         assert play.renew(held, MAC) == []
 
+    def test_renewals_go_on_while_writes_fail_and_are_written_again_with_room(self, play: Playbook) -> None:
+        """A disk that is full says so at once: nobody waits for it, and what it holds already is promised on."""
+        held = play.obtain(MAC)
+        stored_until = play.disk[held].end
+        play.stuck = True
+        for expected in (LEASE, LEASE, LEASE // 2):
+            play.pass_time(LEASE / 2)
+            (ack,) = play.renew(held, MAC)
+            play.disk_fails()
+            assert seconds(ack) == expected
+            assert play.now + seconds(ack) <= stored_until
+            (offer,) = play.discover(OTHER_MAC)
+            assert offer.yiaddr != held, "nobody else gets it meanwhile"
+        play.stuck = False
+        (*_, ack) = play.renew(held, MAC)
+        assert seconds(ack) in (LEASE, LEASE // 2), "at once what was covered, or all of it"
+        (ack,) = play.renew(held, MAC)
+        assert seconds(ack) == LEASE
+        assert play.disk[held].end == play.now + 2 * LEASE
+
     def test_renewal_inside_the_slack_needs_no_write(self, play: Playbook) -> None:
         held = play.obtain()
         stored = play.disk[held]
