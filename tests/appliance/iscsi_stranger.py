@@ -1,7 +1,7 @@
 """Somebody on the provisioning network who tries to log in to a machine's disk by iSCSI (RFC 7143, 6 and 11.12).
 
 A program of its own, for the lab's network: ``iscsi_stranger.py ADDRESS TARGET INITIATOR USER`` prints as JSON what
-the target answers to each attempt: ``[class, detail]`` (RFC 7143, 11.13.5).
+the target answers to each attempt: ``[class, detail]`` (RFC 7143, 11.13.5), or HUNG_UP where it says nothing.
 """
 
 import json
@@ -18,6 +18,10 @@ SECURITY_TO_OPERATIONAL = 0x81
 SECURITY_GOES_ON = 0x00
 STRANGER = "iqn.2026-11.test.lab:machine-somebody"
 SECONDS = 30.0
+REFUSED = 2
+"""The class of what is the initiator's fault."""
+HUNG_UP = (REFUSED, -1)
+"""A refusal without a word."""
 
 Status = tuple[int, int]
 
@@ -42,7 +46,10 @@ class Dialogue:
         head[5:8] = len(data).to_bytes(3)
         head[8] = 0x80  # the session's identifier is any number
         self._line.sendall(bytes(head) + data + bytes(-len(data) % 4))
-        return self._answer()
+        try:
+            return self._answer()
+        except ConnectionError:
+            return HUNG_UP, {}
 
     def _answer(self) -> tuple[Status, dict[str, str]]:
         head = self._bytes(HEADER)
@@ -56,7 +63,8 @@ class Dialogue:
         data = b""
         while len(data) < count:
             more = self._line.recv(count - len(data))
-            assert more, "the target hung up"
+            if not more:
+                raise ConnectionResetError
             data += more
         return data
 
