@@ -318,7 +318,7 @@ def _digests(of: Image | Kernel) -> tuple[str | None, ...]:
 
 def _same(found: Item, new: Item) -> bool:
     """Whether it is the content of ``found``. The modules of a kernel may come behind it."""
-    known = _digests(found)
+    known: tuple[str | None, ...] = _digests(found)
     return _digests(new) in (known, (*known[:2], None))
 
 
