@@ -41,12 +41,12 @@ def later(root: Root, version: str) -> Root:
 
 
 def broken(root: Root, version: str) -> Root:
-    """Its daemon ends as soon as it starts; what judges it waits a minute in place of ten."""
+    """Its daemon ends before it has read the rest of itself; what judges it waits a minute in place of ten."""
     serve = f"{PACKAGE}/daemon.py"
     judge = root.read(JUDGE)
     assert "qrm slot judge\n" in judge
     return later(root, version).put({
-        serve: root.read(serve) + '\nraise RuntimeError("a defect of this version")\n',
+        serve: 'raise RuntimeError("a defect of this version")\n' + root.read(serve),
         JUDGE: judge.replace("qrm slot judge\n", "qrm slot judge --deadline 60\n"),
     })  # fmt: skip
 
