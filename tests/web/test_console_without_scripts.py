@@ -41,7 +41,7 @@ async def test_a_deployment_is_made_and_started(tab: Tab) -> None:
     await page.click("text=New deployment")
     await page.fill("#name", "by-hand")
     await page.select_option("#image", "debian-13")
-    await page.click("text=Show what fits")
+    await page.click("button[name=show]")
     await expect(page.locator("#fits")).to_contain_text("machines would do")
     assert await page.input_value("#name") == "by-hand"
     await page.click("text=Create deployment")
