@@ -159,7 +159,7 @@ async def flashed(base: Path, machines: tuple[MachinePlan, ...]) -> AsyncIterato
         async with appliance.user() as api:
             try:
                 yield Watch(appliance, line, Administrator(api, public))
-            except BaseException:
+            except BaseException:  # a limit of time and Ctrl-C are no Exception, and ask for the same words
                 for each in machines:
                     said = clean(appliance.lab.machine(each.name).serial_text())
                     print(f"{each.name} said last:\n{said[-4000:]}")

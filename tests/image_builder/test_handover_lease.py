@@ -117,6 +117,12 @@ def said(client: int) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+def says_after(client: int, sent: signal.Signals, word: str) -> None:
+    before = len(said(client))
+    os.kill(client, sent)
+    until(lambda: word in said(client)[before:], word)
+
+
 def child_of(world: int) -> int:
     """The client, as this namespace numbers it."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -148,9 +154,7 @@ def until(holds: Callable[[], object], what: str) -> None:
 def test_the_client_renews_and_never_takes_the_address_away(room: tuple[int, Path]) -> None:
     client, directory = room
     for sent, then in ((signal.SIGUSR1, "renew"), (signal.SIGUSR2, "deconfig"), (signal.SIGUSR1, "bound")):
-        before = len(said(client))
-        os.kill(client, sent)
-        until(lambda: then in said(client)[before:], then)  # noqa: B023
+        says_after(client, sent, then)
     assert "Deleted" not in (directory / "changes").read_text()
     assert Path(f"/proc/{client}/root/@").is_dir(), "it has nothing of the initrd"
     assert sorted(path.name for path in Path(f"/proc/{client}/root").iterdir()) == ["@", "bin", "kept", "said"]
