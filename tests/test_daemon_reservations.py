@@ -75,11 +75,12 @@ class Client:
         ready, _, _ = select.select([self._process.stdout], [], [], SECONDS)
         return os.read(self._process.stdout.fileno(), 4096).decode().split("\n")[:-1] if ready else []
 
-    def until(self, line):
+    def until(self, *lines):
+        """All that it heard up to one of these lines."""
         heard = []
-        while line not in heard:
+        while not set(lines) & set(heard):
             more = self.says()
-            assert more, f"wanted {line!r}, heard {heard}"
+            assert more, f"wanted one of {lines}, heard {heard}"
             heard += more
         return heard
 

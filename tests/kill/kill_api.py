@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ class RefusedError(Exception):
 
 
 class User:
-    """Sets the appliance up, stays logged in over its restarts."""
+    """Sets the appliance up, stays logged in over its restarts; calls ``before_wish`` before changing anything."""
 
-    def __init__(self, network: Network, state: Path) -> None:
-        self._network = network
+    def __init__(self, network: Network, state: Path, before_wish: Callable[[], None] = lambda: None) -> None:
+        self._network, self._before_wish = network, before_wish
         self._context = ssl.create_default_context(cafile=str(state / "ca.pem"))
         link = (state / "setup-url").read_text().splitlines()[0]
         self._token = ""
@@ -52,6 +53,8 @@ class User:
         headers = {"Content-Type": kind} if kind else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
+        if method != "GET":
+            self._before_wish()
         with self._network.inside():
             connection = http.client.HTTPSConnection("127.0.0.1", 8443, timeout=30, context=self._context)
             try:

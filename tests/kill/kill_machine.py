@@ -160,8 +160,14 @@ class PlayedMachine:
         """After ``hold``."""
         self._signal(signal.SIGCONT)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether an agent or a system runs."""
+        return self._process is not None
+
     def _signal(self, number: int) -> None:
-        assert self._process is not None
+        if self._process is None:
+            return  # its power was cut while time stood still
         for child in _children(self._process.pid):
             os.kill(child, number)
 

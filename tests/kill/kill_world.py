@@ -28,13 +28,14 @@ class World:
             ip("link set br0 up")
         self.daemon = DaemonProcess(directory, self.network)
         self.daemon.start()
-        self.user = User(self.network, self.daemon.state)
+        self.machines: list[PlayedMachine] = []
+        self._still: list[PlayedMachine] = []
+        self.user = User(self.network, self.daemon.state, self._stand_still)
         self.add_image("demo", image.read_bytes())
         self._numbers = itertools.count(1)
         self._names = itertools.count(1)
         self._leased: dict[str, set[str]] = {}
         """Addresses of all machines that there ever were."""
-        self.machines: list[PlayedMachine] = []
 
     def add_image(self, name: str, content: bytes, kind: str = "raw") -> int:
         """An image of the catalogue; its id."""
@@ -156,10 +157,19 @@ class World:
     def restart_daemon(self) -> None:
         """kill -9, and a new one on what the old one left."""
         self.daemon.kill()
+        self._stand_still()
         self.daemon.start()
+
+    def _stand_still(self) -> None:
+        """No machine goes on before the next turn: what is wished now cannot be past when somebody waits for it."""
+        self._still = [machine for machine in self.machines if machine.is_on]
+        for machine in self._still:
+            machine.hold()
 
     def tend(self) -> None:
         """One turn for every machine."""
+        while self._still:
+            self._still.pop().go_on()
         for machine in self.machines:
             machine.tend()
 
