@@ -11,4 +11,4 @@ async def listed(verb: List, on: Computer, tell: Tell) -> Exports:
     """As the kernel has it at this moment."""
     by_nfs = nfs_exports.exported(on)
     by_iscsi = await asyncio.to_thread(iscsi_exports.exported, on.targets)
-    return Exports((*by_nfs, *by_iscsi), await nfs_server.served(on))
+    return Exports((*by_nfs, *by_iscsi), nfs_server.served(on))

@@ -1,7 +1,9 @@
 """The kernel's NFS server (nfsd(7)): where it listens, who is connected, how a client or file system is cut off."""
 
 import re
+import sys
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from appliance.errors import ApplianceError
@@ -12,7 +14,8 @@ from appliance.privileged.own_addresses import check_served
 from appliance.privileged.units import bring_up
 
 UNIT, PORT = "nfs-server.service", 2049
-_LISTENER = re.compile(rf"tcp:([0-9.]+):{PORT}")
+_LISTENING = re.compile(rf"^ *\d+: ([0-9A-F]{{8}}):{PORT:04X} 00000000:0000 0A ", re.MULTILINE)
+"""A socket of /proc/net/tcp (proc_net(5)) that listens: its address as the processor holds it, port, nobody, LISTEN."""
 _CLIENT = re.compile(r'^address: "([0-9.]+):[0-9]+"', re.MULTILINE)
 
 
@@ -25,9 +28,12 @@ def runs(on: Computer) -> bool:
     return (durable.read(_kernel(on) / "threads") or "0").strip() != "0"
 
 
-async def served(on: Computer) -> tuple[str, ...]:
-    """Addresses that it listens at."""
-    return tuple(_LISTENER.findall(await on.run(["nfsdctl", "listener"]))) if runs(on) else ()
+def served(on: Computer) -> tuple[str, ...]:
+    """Addresses that it listens at: sockets, as the kernel has them; ``nfsdctl listener`` is one more program to start."""
+    if not runs(on):
+        return ()
+    found = _LISTENING.findall(durable.read(on.roots.proc / "net" / "tcp") or "")
+    return tuple(str(IPv4Address(int(each, 16).to_bytes(4, sys.byteorder))) for each in found)
 
 
 async def serve(on: Computer, address: str) -> None:
@@ -35,7 +41,7 @@ async def serve(on: Computer, address: str) -> None:
 
     A server that runs is never started anew for that: whoever has files open would have to wait.
     """
-    already = await served(on)
+    already = served(on)
     if address in already:
         return
     await check_served(on, address)
@@ -44,7 +50,7 @@ async def serve(on: Computer, address: str) -> None:
         _listen_too(on, address)
     else:
         await bring_up(on, "restart", UNIT, seconds=120.0)
-    if address not in await served(on):
+    if address not in served(on):
         raise _not_serving(address)
 
 

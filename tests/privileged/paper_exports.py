@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,14 @@ class PaperVolumes:
 
 
 class PaperNfs:
-    """mount, exportfs, nfsdctl, the server; what clients hold open keeps a file system from being unmounted."""
+    """mount, exportfs, the server; what clients hold open keeps a file system from being unmounted."""
 
     def __init__(self, roots: Roots) -> None:
         self.roots = roots
         self.kernel = roots.proc / "fs" / "nfsd"
         (self.kernel / "clients").mkdir(parents=True)
         (roots.proc / "self").mkdir()
+        (roots.proc / "net").mkdir()
         self.mounts: dict[str, tuple[str, bool]] = {}
         self.grown: set[str] = set()
         """Devices whose file systems fill them."""
@@ -112,6 +114,17 @@ class PaperNfs:
                  for where, (device, ro) in self.mounts.items()]  # fmt: skip
         (self.roots.proc / "self" / "mountinfo").write_text("22 1 8:1 / / rw - ext4 /dev/root rw\n" + "".join(lines))
         (self.kernel / "threads").write_text(f"{8 if self.listeners else 0}\n")
+        self._tell_sockets()
+
+    def _tell_sockets(self) -> None:
+        """Those that listen, beside one for HTTPS and one of a client that is connected."""
+        others = ["   0: 00000000:01BB 00000000:0000 0A ", "   1: 010200C0:0801 070200C0:0351 01 "]
+        ours = [
+            f"   {number}: {IPv4Address(each).packed[::-1].hex().upper()}:0801 00000000:0000 0A "
+            for number, each in enumerate(self.listeners, 2)
+        ]
+        head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
+        (self.roots.proc / "net" / "tcp").write_text(head + "".join(f"{each}00000000:0000\n" for each in others + ours))
 
     @property
     def etab(self) -> Path:
@@ -176,15 +189,11 @@ class PaperNfs:
         self.write()
         return ""
 
-    def control(self, argv: Sequence[str]) -> str:
-        """nfsdctl listener, which tells, and changes nothing of a server that runs."""
-        assert list(argv) == ["nfsdctl", "listener"]
-        return "".join(f"tcp:{each}:2049\n" for each in self.listeners)
-
     def listen(self, address: str, port: int) -> socket.socket:
         """For the kernel."""
         assert port == 2049
         self.listeners.append(address)
+        self.write()
         return socket.socket()
 
     def client(self, number: int, address: str, place: str) -> Path:
@@ -315,8 +324,6 @@ class PaperExporter:
                 return self.volumes.selected(argv)
             case ["ip", *_]:
                 return self._links()
-            case ["nfsdctl", "listener"]:
-                return self.nfs.control(argv)
             case ["systemctl", "start", *_]:
                 return str(self.steps(lambda: (self.roots.sys / "kernel/config/target/iscsi").mkdir(parents=True)))
             case ["nsenter", "--mount=/proc/1/ns/mnt", "--", *inside]:
