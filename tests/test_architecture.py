@@ -20,7 +20,7 @@ IMPURE = {
 CLOCKS = {"now", "today", "utcnow"}
 """What of ``datetime`` asks what time it is; the rest only reckons."""
 
-MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "filesystem", "network", "privileged"}
+MIDDLE = {"netboot", "store", "power", "hypervisor", "storage", "network", "privileged"}
 KNOWN_BY = {"storage": ("privileged.client", "privileged.verb")}
 """Beginnings of what a room of the middle knows of another: storage reaches LVM through the privileged helper only."""
 WORDS = {
@@ -28,7 +28,7 @@ WORDS = {
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
     "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "root_volume", "export", "pool", "wiping",
     "recipes", "blocking", "cloud_init", "cloud_config",
-    "half_upload", "intake", "fetch_source", "imageformat", "kernel_modules",
+    "half_upload", "intake", "fetch_source", "imageformat", "kernel_modules", "filesystem", "bootdisk",
     "power_switch", "power_order", "power_known", "power_found", "toml_edit", "toml_sections", "updates", "__init__",
 }  # fmt: skip
 LAYERS = (
@@ -47,7 +47,7 @@ SERVICES = {
 """Small rooms of the composition root beside the layers; they know the words only, and each other."""
 USES_SERVICES = {"backup", "support", "privileged", "settings", "setup", "web"}
 """Rooms below the last layer that know some of them."""
-ELSEWHERE = {"agent", "resident", "kernel_modules"}
+ELSEWHERE = {"agent", "resident", "kernel_modules", "bootdisk"}
 PROGRAMS = {"command", "agent.run", "resident.system", "lab.process"}
 """Modules that start programs, each the one of what it belongs to."""
 

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.bootdisk.gpt import SECTOR
+
 from . import (
     appliance_base,
     appliance_disk,
@@ -28,13 +30,12 @@ from .appliance_ours import RECIPE, SHARE
 from .appliance_places import Places
 from .appliance_tree import BLOCK, File, Written, write
 from .errors import BuildError
-from .gpt import SECTOR
 from .progress import phase, say
 from .run import require, run
 from .trim import parse_words
 
 MODULES = [f"appliance{part}" for part in ("", "_base", "_disk", "_ours", "_places", "_python", "_tree")]
-MODULES += ["bmap", "licences", "tools", "gpt", "grub", "disk"]
+MODULES += ["bmap", "licences", "tools", "disk"]
 LIMIT = 700_000_000
 COMPRESSION = "-3"
 NAMESPACE = uuid.UUID("2c0f6f0a-7b7f-4ed1-8f27-3d1f4a0c9b55")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import bmap, gpt, grub
-from .disk import MEBIBYTE, place
-from .gpt import SECTOR
-from .run import run
+from appliance.bootdisk import gpt
+from appliance.bootdisk.gpt import SECTOR
+from appliance.bootdisk.layout import BIOS_AT, BIOS_SIZE, MEBIBYTE, Disk
+
+from . import bmap, disk
 
 ROOT_KIND = uuid.UUID("5f24425a-36cc-4d2a-8e4f-6c2f0e8b51d1")
 """Of both slots; as in appliance/root/usr/lib/repart.d."""
-BIOS_AT, BIOS_SIZE = MEBIBYTE, MEBIBYTE
 ESP_AT, ESP_SIZE = 2 * MEBIBYTE, 64 * MEBIBYTE
 SEED_AT, SEED_SIZE = ESP_AT + ESP_SIZE, 16 * MEBIBYTE
 ROOT_AT, ROOT_SIZE = SEED_AT + SEED_SIZE, 4096 * MEBIBYTE
@@ -53,19 +53,12 @@ def environment(values: Mapping[str, str]) -> bytes:
 
 def write(scratch: Path, identity: Identity, root: Path, loaders: Path, recipe: Path, raw: Path) -> None:
     """The whole disk as the sparse file `raw`. Raises BuildError."""
-    tables = gpt.tables(TOTAL, identity.of("disk"), partitions(identity))
-    core = grub.placed_core((loaders / "core.img").read_bytes(), BIOS_AT, BIOS_SIZE)
-    mbr = grub.mbr_with_boot_code(tables.head[:SECTOR], (loaders / "boot.img").read_bytes(), BIOS_AT)
-    with raw.open("wb") as file:
-        file.truncate(TOTAL * SECTOR)
-        file.write(mbr + tables.head[SECTOR:])
-        file.seek(BIOS_AT * SECTOR)
-        file.write(core)
-        file.seek(tables.tail_sector * SECTOR)
-        file.write(tables.tail)
-    place(esp(scratch, identity, loaders, recipe), raw, ESP_AT)
-    place(fat(scratch, "SEED", SEED_SIZE, identity.serial("seed"), {}), raw, SEED_AT)
-    place(root, raw, ROOT_AT)
+    contents = {
+        "esp": esp(scratch, identity, loaders, recipe),
+        "seed": disk.file_system(scratch, "SEED", SEED_SIZE, identity.serial("seed"), {}),
+        "root-a": root,
+    }
+    disk.write(Disk(TOTAL, identity.of("disk"), partitions(identity)), loaders, contents, raw)
 
 
 def esp(scratch: Path, identity: Identity, loaders: Path, recipe: Path) -> Path:
@@ -81,22 +74,8 @@ def esp(scratch: Path, identity: Identity, loaders: Path, recipe: Path) -> Path:
         "QRM/GRUB.CFG": recipe / "grub.cfg",
         "QRM/GRUBENV": block,
     }
-    return fat(scratch, "ESP", ESP_SIZE, identity.serial("esp"), files)
-
-
-def fat(scratch: Path, label: str, sectors: int, serial: str, files: Mapping[str, Path]) -> Path:
-    """A FAT file system with these files in it, path -> source."""
-    made, log = scratch / f"{label}.img", scratch / "fat.log"
-    with made.open("wb") as file:
-        file.truncate(sectors * SECTOR)
-    wide = ["-F"] if sectors >= 64 * MEBIBYTE else []
-    run(["mformat", "-i", made, *wide, "-N", serial, "-v", label, "::"], log)
-    folders = sorted({str(one) for path in files for one in Path(path).parents if str(one) != "."})
-    if folders:
-        run(["mmd", "-i", made, *(f"::/{folder}" for folder in folders)], log)
-    for path, source in files.items():
-        run(["mcopy", "-i", made, source, f"::/{path}"], log)
-    return made
+    sources = {path: str(source) for path, source in files.items()}
+    return disk.file_system(scratch, "ESP", ESP_SIZE, identity.serial("esp"), sources)
 
 
 def mapped(raw: Path, root_bytes: int) -> str:

@@ -14,6 +14,7 @@ from .progress import say
 from .run import search_path
 
 SOURCE = Path(__file__).resolve().parents[1]
+APPLIANCE = SOURCE.parent / "appliance"
 KEY_LENGTH = 16
 
 
@@ -37,6 +38,11 @@ def inputs(modules: Iterable[str], *folders: Path) -> dict[str, bytes]:
     files = [SOURCE / "builder" / f"{module}.py" for module in modules]
     files += [path for folder in folders for path in folder.rglob("*") if _counts(path)]
     return {f"{path.relative_to(SOURCE)} {path.lstat().st_mode:o}": _content(path) for path in files}
+
+
+def common(room: str) -> dict[str, bytes]:
+    """Inputs for `key`: what is common with the appliance in a room of its package."""
+    return {f"appliance/{room}/{path.name}": path.read_bytes() for path in (APPLIANCE / room).glob("*.py")}
 
 
 def _counts(path: Path) -> bool:

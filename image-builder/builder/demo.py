@@ -7,9 +7,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.bootdisk.gpt import SECTOR
+
 from . import cache, disk, grub_images, mmdebstrap
 from .errors import BuildError
-from .gpt import SECTOR
 from .progress import phase, say
 from .run import require, run
 from .trim import parse_words
@@ -44,8 +45,8 @@ class Identity:
 
 def name() -> str:
     """Key of everything that goes into the demo image."""
-    inputs = cache.inputs(("demo", "disk", "gpt", "grub", "grub_images", "trim", "mmdebstrap"), RECIPE)
-    return cache.key({**inputs, "sources": mmdebstrap.sources().encode()})
+    inputs = cache.inputs(("demo", "disk", "grub_images", "trim", "mmdebstrap"), RECIPE)
+    return cache.key({**inputs, **cache.common("bootdisk"), "sources": mmdebstrap.sources().encode()})
 
 
 def build(directory: Path) -> Path:
@@ -61,8 +62,7 @@ def _build(into: Path, scratch: Path, archives: Path, loaders: Path) -> None:
     with phase("demo", f"installing packages ({mmdebstrap.SUITE})"):
         mmdebstrap.make(recipe(scratch, identity), archives, scratch)
     with phase("demo", "laying out the disk"):
-        layout = disk.Layout(identity.uuid, identity.esp_serial)
-        raw = disk.write(scratch, layout, scratch / "root.ext4", loaders)
+        raw = disk.server(scratch, identity.uuid, identity.esp_serial, scratch / "root.ext4", loaders)
     with phase("demo", "compressing"):
         stored = into / "image.raw.zst"
         run(["zstd", "-q", "-T0", COMPRESSION, raw, "-o", stored], scratch / "zstd.log")

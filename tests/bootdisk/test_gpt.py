@@ -8,7 +8,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from builder import gpt
+
+from appliance.bootdisk import gpt
 
 MIB = 2048
 ROOT = gpt.Partition(gpt.LINUX_ROOT_X86_64, uuid.UUID(int=3), "root", 2 * MIB, 4 * MIB)

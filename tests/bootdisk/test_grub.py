@@ -3,7 +3,8 @@
 import struct
 
 import pytest
-from builder import grub
+
+from appliance.bootdisk import grub
 
 BOOT = bytes(range(256)) * 2
 
