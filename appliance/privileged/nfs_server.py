@@ -29,7 +29,7 @@ def runs(on: Computer) -> bool:
 
 
 def served(on: Computer) -> tuple[str, ...]:
-    """Addresses that it listens at: sockets, as the kernel has them; ``nfsdctl listener`` is one more program to start."""
+    """Addresses that it listens at: sockets, as the kernel has them (``nfsdctl`` would be one more program)."""
     if not runs(on):
         return ()
     found = _LISTENING.findall(durable.read(on.roots.proc / "net" / "tcp") or "")
