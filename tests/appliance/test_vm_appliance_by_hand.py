@@ -31,6 +31,7 @@ async def test_an_appliance_set_up_by_hand_under_secure_boot_serves_both_firmwar
         await appliance.machine.screenshot(tmp_path / "tty1.png")
         async with line.shell(USER, PASSWORD) as shell:
             assert "locked down" in await shell.do("dmesg | grep -i 'locked down from EFI Secure Boot'")
+            assert await shell.do("systemctl list-units --failed --plain --no-legend") == ""
         async with appliance.user() as api:
             lab = appliance.lab
             nodes = [Operator(lab, api, each, f"web-{each.name}", print) for each in lab.machines[1:]]
