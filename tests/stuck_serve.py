@@ -15,6 +15,7 @@ from appliance import daemon
 from appliance.assembly import patience
 from appliance.reconcile import room, stuck
 from appliance.store import store
+from appliance.store.thrift import Thrift
 
 
 def main(configuration: Path, sign: Path) -> int:
@@ -23,10 +24,10 @@ def main(configuration: Path, sign: Path) -> int:
     stuck.LOOK_SECONDS, stuck.STUCK_SECONDS, patience.SECONDS = 0.1, 0.5, 1.0
     room.LOOK_SECONDS = 0.2
 
-    def commit_or_hang(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
+    def commit_or_hang(db: sqlite3.Connection, batch: list[Any], thrift: Thrift) -> list[Any]:
         while sign.exists():
             time.sleep(0.02)
-        return commit(db, batch)
+        return commit(db, batch, thrift)
 
     store._commit = commit_or_hang
     return daemon.serve(configuration)

@@ -1,6 +1,6 @@
 """Looks how full the file system of the state is, says so in time, and gives up a reserve when it is full.
 
-Leases are written there, and none is given that is not on disk: whoever fills it would keep machines from booting.
+Leases are written there, and none is given that is not on disk: whoever fills it would keep new machines from booting.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ FILLING, SHORT = 0.80, 0.90
 SLACK = 0.02
 """By how much less of it must be used before that is taken back: it would be told of again and again otherwise."""
 HINT = "delete images that nobody deploys, and old states beside the new one; /settings/health lists what is there"
-MEANWHILE = "who has an address keeps it, nobody gets a new one, and nothing can be changed; DNS, TFTP and HTTP go on"
+MEANWHILE = "who has an address keeps it, new machines and changes may be refused; DNS, TFTP and HTTP go on"
 
 
 class Level(IntEnum):
@@ -93,7 +93,7 @@ def words(level: Level, now: Space) -> str:
         case Level.FINE:
             return ""
         case Level.FULL:
-            return f"the disk that holds the state is full: {left} of a reserve are left, then no new machine boots"
+            return f"the disk that holds the state is full: {left} of a reserve are left, then new machines are refused"
         case Level.SPENT:
             return f"the disk that holds the state is full, and the reserve is used up: {MEANWHILE}"
     return f"the disk that holds the state is {now.used:.0%} full: {left} are left"

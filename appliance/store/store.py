@@ -18,10 +18,14 @@ from appliance.errors import ApplianceError
 from appliance.store.copies import prepare
 from appliance.store.lane import Lane, lane
 from appliance.store.schema import MIGRATIONS, migrate
+from appliance.store.thrift import Thrift, begin_log_anew
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
-"""Reads or writes through the connection it is given, in a thread of the database's; it must not commit."""
+"""Reads or writes through the connection it is given, in a thread of the database's; it must not commit.
+
+One that writes may be run again, when nothing of its first time was kept: it changes nothing but the database.
+"""
 
 READERS = 4
 """Reads that run at once: nobody's boot waits for somebody's long list."""
@@ -50,9 +54,10 @@ class _Waiting:
 class Store:
     """Durable state. ``write`` returns after the commit reached the disk; ``read`` sees the last commit."""
 
-    def __init__(self, writer: Lane, readers: Lane) -> None:
+    def __init__(self, writer: Lane, readers: Lane, thrift: Thrift) -> None:
         self._writer = writer
         self._readers = readers
+        self._thrift = thrift
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._oldest: float | None = None
         """Since when the first write of those on their way to the disk waits, in the loop's time."""
@@ -107,7 +112,7 @@ class Store:
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             self._oldest = batch[0].since
-            outcomes = await self._writer.run(_commit, batch)
+            outcomes = await self._writer.run(_commit, batch, self._thrift)
             self._oldest = None
             self._settle(batch, outcomes)
 
@@ -135,15 +140,39 @@ def _look(db: sqlite3.Connection, job: Job[T]) -> T:
         db.rollback()
 
 
-def _commit(db: sqlite3.Connection, batch: list[_Waiting]) -> list[Any]:
-    """What each job returned or raised, once all that they changed is on disk."""
+def _commit(db: sqlite3.Connection, batch: list[_Waiting], thrift: Thrift) -> list[Any]:
+    """What each job returned or raised, once all that they changed is on disk.
+
+    On a full disk each has a transaction of its own: what overwrites needs no room, whatever the others need.
+    """
+    try:
+        thrift.before(db)
+        outcomes = _together(db, batch)
+    except sqlite3.Error as error:
+        if _primary(error) != sqlite3.SQLITE_FULL:
+            return [_failure("written", error) for _ in batch]
+        outcomes = [_alone(db, waiting) for waiting in batch]
+    thrift.after(db)
+    return outcomes
+
+
+def _alone(db: sqlite3.Connection, waiting: _Waiting) -> Any:
+    begin_log_anew(db)
+    try:
+        return _together(db, [waiting])[0]
+    except sqlite3.Error as error:
+        return _failure("written", error)
+
+
+def _together(db: sqlite3.Connection, batch: list[_Waiting]) -> list[Any]:
+    """The same in one transaction; raises sqlite3.Error where the disk takes nothing of it."""
     try:
         db.execute("BEGIN IMMEDIATE")
         outcomes = [_one(db, waiting) for waiting in batch]
         db.execute("COMMIT")
-    except sqlite3.Error as error:
+    except sqlite3.Error:
         db.rollback()
-        return [_failure("written", error) for _ in batch]
+        raise
     return outcomes
 
 
@@ -153,14 +182,14 @@ def _one(db: sqlite3.Connection, waiting: _Waiting) -> Any:
         return None
     db.execute("SAVEPOINT job")
     try:
-        return waiting.job(db)
+        result = waiting.job(db)
     except Exception as error:
         if _is_of_disk(error):
-            raise  # nothing of this batch can be promised
+            raise  # nothing of this batch can be promised; on a full disk SQLite has undone it already
         db.execute("ROLLBACK TO job")
-        return error
-    finally:
-        db.execute("RELEASE job")
+        result = error
+    db.execute("RELEASE job")
+    return result
 
 
 def _failure(done: str, error: sqlite3.Error) -> ApplianceError:
@@ -198,7 +227,9 @@ async def open_store(path: Path, *, may_go_back: bool = False) -> AsyncIterator[
     migration also ``store-no-room`` and ``store-uncopied``.
     """
     async with _lanes(path, may_go_back) as (writer, readers), asyncio.TaskGroup() as tasks:
-        store = Store(writer, readers)
+        thrift = Thrift(path)
+        await asyncio.to_thread(thrift.keep_log)
+        store = Store(writer, readers, thrift)
         running = tasks.create_task(store.run(), name="store writer")
         try:
             yield store

@@ -14,6 +14,7 @@ from typing import Any
 
 from appliance import daemon
 from appliance.store import store
+from appliance.store.thrift import Thrift
 
 
 def main(configuration: Path, directory: Path) -> int:
@@ -26,9 +27,9 @@ def main(configuration: Path, directory: Path) -> int:
                 threading.get_ident(), signal.SIGSTOP
             )  # which stops us all, this thread before it goes on
 
-    def commit_and_hold(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
+    def commit_and_hold(db: sqlite3.Connection, batch: list[Any], thrift: Thrift) -> list[Any]:
         hold()
-        outcomes = commit(db, batch)
+        outcomes = commit(db, batch, thrift)
         hold()  # those who wait for the commit have not heard of it
         return outcomes
 

@@ -4,8 +4,11 @@ import asyncio
 import hashlib
 import resource
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -378,3 +381,12 @@ async def test_who_is_impatient_hears_that_the_disk_is_stuck_and_who_is_not_wait
         hang.open()
     assert store.stuck_for() == 0.0
     assert await store.read(get("colour")) == "green", "what was given up before it began is not done"
+
+
+def test_on_a_disk_without_a_byte_left_leases_are_made_longer_and_nothing_large_is_taken(tmp_path):
+    program = Path(__file__).with_name("full_disk_process.py")
+    argv = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, program, tmp_path]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    lines = ["together None its disk is full: delete images that nobody deploys, or free other space", "ends True True"]
+    told = ["renewed, log used", *lines, "renewed, log begun anew", *lines, "checked ok"]
+    assert said.stdout.splitlines() == told, said.stderr

@@ -75,10 +75,25 @@ class Saver:
                     future.set_result(None)
 
     async def _write(self, batch: Sequence[Lease]) -> None:
+        lost: list[Exception] = []
+        await self._write_or_divide(batch, lost)
+        if lost:
+            log.error("writing leases, %d of %d", len(lost), len(batch), exc_info=lost[0])
+
+    async def _write_or_divide(self, batch: Sequence[Lease], lost: list[Exception]) -> None:
+        """What a disk refuses together it may take in parts: on a full one a longer lease has room, a new one has not.
+
+        An error for each lease that could not be written goes to ``lost``.
+        """
         try:
             await self._store.save(batch)
-        except Exception:  # whatever the store raises: those who have an address keep being served
-            log.exception("writing %d leases", len(batch))
+        except Exception as error:  # whatever the store raises: those who have an address keep being served
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                for part in (batch[:middle], batch[middle:]):
+                    await self._write_or_divide(part, lost)
+                return
+            lost.append(error)
             self._failed(batch)
         else:
             self._saved(batch)

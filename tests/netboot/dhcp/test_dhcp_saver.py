@@ -88,3 +88,24 @@ async def test_failed_write_is_reported_and_the_next_one_tried(error: Exception)
         saver.put(lease(2))
         assert await saved.get() == [lease(2)]
         running.cancel()
+
+
+async def test_what_is_refused_together_is_written_in_parts_and_in_order() -> None:
+    """A longer lease overwrites a row on a full disk; a new one needs room."""
+    saved: list[Lease] = []
+    failed: list[Lease] = []
+    new = lease(3)
+
+    class Full(Disk):
+        async def save(self, leases: Sequence[Lease]) -> None:
+            if new in leases:
+                raise OSError(28, "No space left on device")
+
+    saver = Saver(Full(), saved.extend, failed.extend)
+    async with asyncio.TaskGroup() as tasks:
+        for last in (1, 2, 3, 4, 5):
+            saver.put(lease(last))
+        running = tasks.create_task(saver.run())
+        await saver.written()
+        running.cancel()
+    assert (saved, failed) == ([lease(1), lease(2), lease(4), lease(5)], [new])
