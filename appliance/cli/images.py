@@ -119,11 +119,12 @@ def _name_of(file: str) -> str:
 @click.option("--recipe", required=True, shell_complete=names("/recipes"), help="What it is made by: see qrm recipes.")
 @click.option("--package", "packages", multiple=True, help="A package besides those of the recipe; again for more.")
 @click.option("--description", default="", help="What is in it; the recipe's title when left out.")
-def create(name: str, recipe: str, packages: tuple[str, ...], description: str) -> None:
+@click.option("--disk", is_flag=True, help="A whole disk, for a machine's own; a root file system when left out.")
+def create(name: str, recipe: str, packages: tuple[str, ...], description: str, disk: bool) -> None:
     """Have an image made by a recipe, and wait for it."""
     connected = api()
     chosen = check_name(name)
-    asked = {"name": chosen, "recipe": recipe, "packages": list(packages), "description": description}
+    asked = {"name": chosen, "recipe": recipe, "packages": list(packages), "description": description, "disk": disk}
     made = listed(connected, connected.make("/images/build", asked))
     click.echo(f"{clean(made['name'])}: {decimal_size(made['size'])}, {made['format']}, SHA-256 {made['sha256']}")
 

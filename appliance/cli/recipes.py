@@ -29,18 +29,20 @@ def list_recipes(json_out: bool) -> None:
     if json_out:
         as_json(found)
         return
-    heads = ("name", "makes", "release", "comes from", "can be made")
+    heads = ("name", "makes", "release", "comes from", "can be made", "whole disks")
     table(heads, [_row(each) for each in found["items"]], "No recipe.")
 
 
 def _row(each: dict[str, Any]) -> tuple[object, ...]:
     lacking = f"no: {each['lacking']} is not installed" if each["lacking"] else "yes"
+    disks = f"no: {each['lacking_for_disks']} is not installed" if each["lacking_for_disks"] else "yes"
     return (
         each["name"],
         each["title"],
         each["suite"],
         "the appliance" if each["builtin"] else "you",
         f"no: {each['trouble']}" if each["trouble"] else lacking,
+        disks if each["disk"] else "no",
     )
 
 

@@ -9,8 +9,9 @@ import asyncio
 import os
 import shutil
 import sys
+import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import statvfs
 from pathlib import Path
 
@@ -18,7 +19,11 @@ import msgspec
 
 from appliance import command
 from appliance.errors import ApplianceError, first_of
+from appliance.filesystem.make import check_programs
+from appliance.recipes import bootable, disk
+from appliance.recipes.bootable import Identity
 from appliance.recipes.order import (
+    FOR_DISKS,
     IMAGE,
     PROGRAMS,
     TREE,
@@ -43,6 +48,8 @@ LOOK_EVERY = 2.0
 PIECE = 1 << 20
 TREE_DONE = 0.85
 """How far it is when all packages are there."""
+FILLED = 0.93
+"""How far it is when the file system of a disk is made."""
 LAST_LINES = 15
 
 
@@ -62,18 +69,21 @@ class Failure(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-def missing(keyring: str) -> str:
+def missing(keyring: str, *, whole_disk: bool = False) -> str:
     """What has to be installed before a recipe signed by this keyring can be made, as packages; empty: nothing."""
-    lacking = {package for program, package in PROGRAMS.items() if shutil.which(program) is None}
+    needed = PROGRAMS | (FOR_DISKS if whole_disk else {})
+    lacking = {package for program, package in needed.items() if shutil.which(program) is None}
     file, package = KEYRINGS[keyring]
     return " ".join(sorted(lacking | (set() if Path(file).is_file() else {package})))
 
 
-def check_tools(keyring: str) -> None:
-    """Raise ApplianceError ``recipe-tools-missing``."""
-    if lacking := missing(keyring):
+async def check_tools(keyring: str, whole_disk: bool) -> None:
+    """Raise ApplianceError ``recipe-tools-missing``, ``mke2fs-old``."""
+    if lacking := await asyncio.to_thread(missing, keyring, whole_disk=whole_disk):
         text = f"images cannot be made by this recipe here: {lacking} is not installed"
         raise ApplianceError("recipe-tools-missing", text, f"install it: apt-get install {lacking}")
+    if whole_disk:
+        await check_programs("tar")
 
 
 class Building:
@@ -87,20 +97,53 @@ class Building:
     def run(self) -> None:
         """Until the image is there.
 
-        Raises ApplianceError ``recipe-tools-missing``, ``recipe-no-room``, ``recipe-too-long``, ``recipe-failed``.
+        Raises ApplianceError ``recipe-tools-missing``, ``mke2fs-old``, ``recipe-no-room``, ``recipe-too-long``,
+        ``recipe-failed``.
         """
-        check_tools(self._order.recipe.keyring)
+        asyncio.run(check_tools(self._order.recipe.keyring, self._order.disk))
         self._check_room()
         (self._place / "sources.list").write_text(sources_list(self._order.recipe))
         try:
-            asyncio.run(self._within_room())
-            command.fed(packed(self._place), {}, self._pieces(), limit(self._order))
+            (self._pack_disk if self._order.disk else self._pack_root)()
         except ApplianceError as error:
             raise self._explained(error) from error
         except OSError as error:
             raise self._no_room() from error
         finally:
-            (self._place / TREE).unlink(missing_ok=True)
+            for name in (TREE, disk.ROOT):
+                (self._place / name).unlink(missing_ok=True)
+
+    def _pack_root(self) -> None:
+        asyncio.run(self._within_room())
+        size = (self._place / TREE).stat().st_size
+        with (self._place / TREE).open("rb") as tree:
+            pieces = iter(lambda: tree.read(PIECE), b"")
+            self._pack(packed(self._place), pieces, size, TREE_DONE, "files")
+
+    def _pack_disk(self) -> None:
+        identity = Identity(uuid.uuid4())
+        for name, text in bootable.given(identity).items():
+            (self._place / name).write_text(text)
+        asyncio.run(self._within_room())
+        self._share = TREE_DONE
+        self._say("making the file system of the disk")
+        size = (self._place / TREE).stat().st_size
+        asyncio.run(disk.root(self._place, size, identity, self._room_for, self._filling))
+        (self._place / TREE).unlink()
+        disk.esp(self._place, identity, self._order.recipe.keyring)
+        parts, size = disk.laid_out(self._place, identity)
+        self._pack(disk.packed(self._place / IMAGE, size), disk.pieces(parts, size), size, FILLED, "disk")
+
+    def _filling(self, at: float, _: str) -> None:
+        share = TREE_DONE + (FILLED - TREE_DONE) * at
+        if share > self._share + 0.01:
+            self._share = share
+            self._say("making the file system of the disk")
+
+    def _room_for(self, _: Path, size: int) -> None:
+        """Raises ApplianceError ``recipe-no-room`` where so many bytes more would leave too little in the place."""
+        if self._free(self._place) < RESERVE + size:
+            raise self._no_room()
 
     async def _within_room(self) -> None:
         """Make the tree, and stop before a disk is full."""
@@ -123,8 +166,12 @@ class Building:
             raise self._no_room()
 
     def _is_full(self) -> bool:
-        found = [statvfs(each) for each in (self._temporary, self._place)]
-        return any(each.f_bavail * each.f_frsize < RESERVE for each in found)
+        return any(self._free(each) < RESERVE for each in (self._temporary, self._place))
+
+    @staticmethod
+    def _free(where: str | Path) -> int:
+        found = statvfs(where)
+        return found.f_bavail * found.f_frsize
 
     def _no_room(self) -> ApplianceError:
         text = "there is no room for what the recipe makes: less than 1 GB is free"
@@ -141,29 +188,38 @@ class Building:
         with (self._place / SAID).open("ab") as said:
             said.write(msgspec.json.encode(Said(self._share, text[:300])) + b"\n")
 
-    def _pieces(self) -> Iterator[bytes]:
-        """The tree, as it is packed."""
-        size = (self._place / TREE).stat().st_size
-        self._share = TREE_DONE
-        self._say(f"packing {size / 1e6:.0f} MB of files")
-        with (self._place / TREE).open("rb") as tree:
-            while piece := tree.read(PIECE):
-                if tree.tell() % (64 * PIECE) < PIECE:
-                    self._check_room()
-                    self._share = TREE_DONE + (1 - TREE_DONE) * tree.tell() / size
-                    self._say(f"packing {size / 1e6:.0f} MB of files")
-                yield piece
+    def _pack(self, argv: Sequence[str], pieces: Iterable[bytes], size: int, share: float, what: str) -> None:
+        """Have ``pieces``, ``size`` bytes, packed by a program that reads them; ``share`` is done before."""
+        command.fed(
+            argv, {}, self._told(pieces, size, share, f"packing {size / 1e6:.0f} MB of {what}"), limit(self._order)
+        )
+
+    def _told(self, pieces: Iterable[bytes], size: int, share: float, text: str) -> Iterator[bytes]:
+        """The same, while it is told how far it is."""
+        at = step = 0
+        self._share = share
+        self._say(text)
+        for piece in pieces:
+            at += len(piece)
+            if at >= step:
+                step = at + 64 * PIECE
+                self._check_room()
+                self._share = share + (1 - share) * at / size
+                self._say(text)
+            yield piece
 
     def _explained(self, error: ApplianceError) -> ApplianceError:
         if error.code == "program-stuck":
             text = f"it was not done after {self._order.recipe.minutes} minutes"
             return ApplianceError("recipe-too-long", text, "give it more minutes, or a mirror that is nearer")
+        if error.code == "filesystem-failed":
+            return ApplianceError("recipe-failed", error.message, "this is a defect: keep the log of the task")
         if error.code != "program-failed":
             return error
         if self._is_full():  # tar2sqfs ends without a word then
             return self._no_room()
         if self._share >= TREE_DONE:
-            return ApplianceError("recipe-failed", f"the files could not be packed: {error.message[-500:]}")
+            return ApplianceError("recipe-failed", f"the image could not be made of the files: {error.message[-500:]}")
         said = " | ".join(self._last) or error.message[-500:]
         return ApplianceError("recipe-failed", f"the packages could not be installed: {said[-1500:]}", _cause(said))
 

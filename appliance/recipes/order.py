@@ -7,12 +7,13 @@ from pathlib import PurePath
 
 import msgspec
 
+from appliance.recipes import bootable
 from appliance.recipes.recipe import KEYRINGS, Recipe
 
 BUILDING = ("images", "building")
 """From the state directory to where places are: on one file system with the images."""
-TREE, IMAGE = "root.tar", "root.squashfs"
-"""Names in the place where it is made: all files of the system, and the same as an image."""
+TREE, IMAGE = "root.tar", "image"
+"""Names in the place where it is made: all files of the system, and what becomes of them."""
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "tar2sqfs": "squashfs-tools-ng",
@@ -21,18 +22,27 @@ PROGRAMS = {
     "prlimit": "util-linux",
 }
 """What has to be installed, and the package of each."""
+FOR_DISKS = {"mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "mformat": "mtools", "mcopy": "mtools", "zstd": "zstd"}
+"""The same for whole disks."""
 BLOCK = 256 << 10
 """Bytes that are packed together: what is read from memory later is unpacked in pieces of this size."""
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One root file system that is wanted; the recipe was checked by whoever wrote the order."""
+    """One image that is wanted; the recipe was checked by whoever wrote the order."""
 
     recipe: Recipe
     packages: tuple[str, ...] = ()
     """Besides those of the recipe."""
     proxy: str = ""
     """HTTP proxy for packages; empty: none."""
+    disk: bool = False
+    """A whole disk that starts by itself, and no root file system alone."""
+
+    @property
+    def format(self) -> str:
+        """Of the image that is made."""
+        return "raw.zst" if self.disk else "squashfs"
 
 
 def limit(order: Order) -> float:
@@ -62,6 +72,9 @@ def bootstrap(order: Order, place: PurePath) -> list[str]:
     It ends with whoever started it, and its user namespace with it: all that packages run is root in there only.
     """
     recipe = order.recipe
+    more = bootable.packages(recipe) if order.disk else ()
+    first = bootable.essential_hooks(place) if order.disk else []
+    last = bootable.customize_hooks(place) if order.disk else []
     return [
         *("setsid", "--wait", "setpriv", "--pdeathsig=TERM", "--"),
         *("prlimit", f"--fsize={recipe.gigabytes * 10**9}", "--core=0", "--"),
@@ -69,12 +82,14 @@ def bootstrap(order: Order, place: PurePath) -> list[str]:
         "--mode=unshare",
         f"--variant={recipe.variant}",
         f"--keyring={KEYRINGS[recipe.keyring][0]}",
-        f"--include={','.join(dict.fromkeys((*recipe.packages, *order.packages)))}",
+        f"--include={','.join(dict.fromkeys((*recipe.packages, *more, *order.packages)))}",
         # Releases of today refuse to be anything but merged, and mmdebstrap merges nothing unless told to.
         "--hook-directory=/usr/share/mmdebstrap/hooks/maybe-merged-usr",
-        "--skip=output/dev",
+        # What starts a root by itself mounts /dev before anybody could make it; over the network the initrd makes it.
+        *(() if order.disk else ("--skip=output/dev",)),
         "--dpkgopt=force-confold",
-        *(f"--customize-hook={hook}" for hook in hooks(recipe)),
+        *(f"--essential-hook={hook}" for hook in first),
+        *(f"--customize-hook={hook}" for hook in (*last, *hooks(recipe))),
         "--format=tar",
         recipe.suite,
         str(place / TREE),

@@ -46,6 +46,8 @@ class Recipe:
     """A key of ``KEYRINGS``: all sources have to be signed by it."""
     sources: tuple[Source, ...]
     packages: tuple[str, ...]
+    disk: tuple[str, ...] = ()
+    """Packages that a whole disk has besides, the kernel's and what makes its initrd; empty: no disk is made by it."""
     variant: str = "minbase"
     enable: tuple[str, ...] = ()
     """systemd units that are to start."""
@@ -80,6 +82,7 @@ def parsed(text: str) -> Recipe:
         keyring=keys.text("keyring", KEYRINGS.__contains__, f"one of {', '.join(KEYRINGS)}"),
         sources=_sources(keys.take("source")),
         packages=keys.texts("packages", MOST_PACKAGES, _PACKAGE.fullmatch, "names of packages"),
+        disk=keys.texts("disk", MOST_PACKAGES, _PACKAGE.fullmatch, "names of packages", needed=False),
         variant=keys.text("variant", VARIANTS.__contains__, f"one of {', '.join(VARIANTS)}", "minbase"),
         enable=keys.texts("enable", 100, _UNIT.fullmatch, "systemd units, such as ssh.service", needed=False),
         mask=keys.texts("mask", 100, _UNIT.fullmatch, "systemd units, such as apt-daily.timer", needed=False),

@@ -2,14 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image
-from appliance.errors import NotFound
+from appliance.errors import Conflict, NotFound
 from appliance.events import Bus, Event
 from appliance.imageformat.found import Found
 from appliance.intake import IMAGE_BUILD
@@ -43,6 +43,8 @@ class ImageOrder(msgspec.Struct, frozen=True):
     packages: tuple[str, ...] = ()
     """Besides those of the recipe."""
     description: str = ""
+    disk: bool = False
+    """A whole disk that starts by itself, and no root file system alone."""
 
 
 class Recipes:
@@ -58,10 +60,10 @@ class Recipes:
         builder: Builder,
         proxy: str = "",
         check: Check = check_source,
-        tools: Callable[[str], None] = check_tools,
+        tools: Callable[[str, bool], Awaitable[None]] = check_tools,
     ) -> None:
         """``proxy``: HTTP proxy for packages; ``check`` says which mirrors are asked, ``tools`` whether what is needed
-        for a keyring is installed."""
+        for a keyring, and for a whole disk or not, is installed."""
         self._store, self._bus, self._clock, self._intake = store, bus, clock, intake
         self._shelf, self._builder, self._proxy = shelf, builder, proxy
         self._check, self._tools = check, tools
@@ -89,13 +91,20 @@ class Recipes:
         """Have an image made; the task that does it.
 
         Raises NotFound ``recipe-unknown``; Invalid ``recipe-invalid``, ``name-invalid``, ``url-refused``; Conflict
-        ``name-taken``, ``upload-other``, ``upload-checked``; ApplianceError ``recipe-tools-missing``.
+        ``recipe-no-disk``, ``name-taken``, ``upload-other``, ``upload-checked``; ApplianceError
+        ``recipe-tools-missing``, ``mke2fs-old``.
         """
         check_length(wanted.description, LONGEST_DESCRIPTION, "description")
         recipe = await asyncio.to_thread(self._shelf.usable, wanted.recipe)
         await asyncio.to_thread(self._check_mirrors, recipe)
-        await asyncio.to_thread(self._tools, recipe.keyring)
-        order = Order(recipe, check_packages(wanted.packages), self._proxy)
+        if wanted.disk and not recipe.disk:
+            text = f"no whole disk is made by recipe {wanted.recipe}: it names no kernel"
+            hint = (
+                'keep one of your own with the packages of a kernel, as disk = ["linux-image-amd64", "initramfs-tools"]'
+            )
+            raise Conflict("recipe-no-disk", text, hint, "disk")
+        await self._tools(recipe.keyring, wanted.disk)
+        order = Order(recipe, check_packages(wanted.packages), self._proxy, wanted.disk)
         arguments = {"order": msgspec.to_builtins(order), "description": wanted.description or recipe.title}
         return await self._intake.build(wanted.name, by, arguments | {"recipe": wanted.recipe})
 
@@ -131,11 +140,12 @@ class Recipes:
         async def list_it(found: Found, content: Content) -> Image:
             return await imports.list_image(name, str(arguments["description"]), found, content, by)
 
-        async with place.holding(msgspec.convert(arguments["order"], Order)):
+        order = msgspec.convert(arguments["order"], Order)
+        async with place.holding(order):
             path = await made(self._builder, place, running)
             sha256 = await digest_of(path, Stage(running, SHARE, 0.95, "adding it up"))
             work = ImageWork(imports, running)
-            image = await list_it(await work.look(path, "squashfs"), Content(path, sha256))
+            image = await list_it(await work.look(path, order.format), Content(path, sha256))
         await running.say(f"{image.name}: {image.format}, {image.size} bytes, SHA-256 {image.stored_sha256}")
         return _brought(image)
 

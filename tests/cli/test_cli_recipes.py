@@ -3,16 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cli_world import Cli
 
 from appliance.intake import IMAGE_BUILD
 from appliance.recipes.shelf import OURS
 from appliance.reconcile.jobs import JobKind, Running
+from tests.programs_of_debian_13 import first_in_path
 
 MINE = (OURS / "debian-13.toml").read_text().replace("Debian 13 (trixie)", "Web server")
 
 
-async def test_a_recipe_of_one_s_own_is_brought_shown_used_and_deleted(qrm: Cli, tmp_path: Path) -> None:
+async def test_a_recipe_of_one_s_own_is_brought_shown_used_and_deleted(
+    qrm: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_in_path(monkeypatch, tmp_path)
     file = tmp_path / "web.toml"
     file.write_text(MINE)
     assert "web: Web server" in (await qrm.run("recipes", "add", str(file))).out
@@ -31,6 +36,9 @@ async def test_a_recipe_of_one_s_own_is_brought_shown_used_and_deleted(qrm: Cli,
     assert "web-1: 5.0 MB, squashfs" in made.out
     assert asked[0]["order"]["packages"] == ["nginx", "curl"]
     assert asked[0]["description"] == "Web server"
+    assert asked[0]["order"]["disk"] is False
+    await qrm.run("images", "create", "web-disk", "--recipe", "web", "--disk")
+    assert asked[1]["order"]["disk"] is True
     assert "web is removed" in (await qrm.run("recipes", "delete", "web", "--confirm", "web")).out
 
 

@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     where = tmp_path / "place"
     where.mkdir()
     order(where)
-    monkeypatch.setattr(building, "missing", lambda keyring: "")
+    monkeypatch.setattr(building, "missing", lambda keyring, *, whole_disk: "")
     return where
 
 
@@ -132,7 +132,7 @@ def test_a_packer_that_fails_leaves_no_image_that_is_believed(
     programs(tmp_path, monkeypatch, WELL, "echo 'tar: bad header' >&2; exit 1")
     assert make(place) == 1
     assert why(place)["code"] == "recipe-failed"
-    assert why(place)["message"].startswith("the files could not be packed: ")
+    assert why(place)["message"].startswith("the image could not be made of the files: ")
     assert "bad header" in why(place)["message"]
     assert not (place / TREE).exists()
 
@@ -152,13 +152,16 @@ def test_a_packer_that_ends_without_a_word_on_a_full_disk_is_told_as_that(
     assert why(place)["code"] == "recipe-no-room"
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setitem(KEYRINGS, "ubuntu", ("/nonexistent/ubuntu.gpg", "ubuntu-keyring"))
     with pytest.raises(ApplianceError) as refused:
-        check_tools("ubuntu")
+        await check_tools("ubuntu", False)
     assert refused.value.code == "recipe-tools-missing"
     assert {"mmdebstrap", "squashfs-tools-ng", "ubuntu-keyring", "uidmap"} <= set(refused.value.message.split())
+    assert "mtools" not in refused.value.message
+    with pytest.raises(ApplianceError, match=r"e2fsprogs .* mtools .* zstd"):
+        await check_tools("debian", True)
 
 
 @pytest.mark.slow

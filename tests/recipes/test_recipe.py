@@ -40,6 +40,7 @@ def test_the_recipes_that_come_along_can_be_made_and_what_is_made_can_be_a_root(
         assert each.recipe.keyring == each.name.partition("-")[0]
         assert {"systemd-sysv", "openssh-server", "python3", "ca-certificates"} <= set(each.recipe.packages)
         assert {"systemd-networkd.service", "ssh.service"} <= set(each.recipe.enable)
+        assert bool(each.recipe.disk) == (each.recipe.keyring == "debian")
         assert any("security" in source.address for source in each.recipe.sources)
 
 

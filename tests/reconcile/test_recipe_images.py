@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,8 @@ import msgspec
 import pytest
 
 from appliance.accounts import Asker, Role
+from appliance.bootdisk import layout
+from appliance.catalogue import disk_obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
 from appliance.half_upload import Identity
@@ -62,15 +65,19 @@ def squashfs(place: Path) -> None:
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
 
 
+async def has_all(keyring: str, whole_disk: bool) -> None:
+    """Nothing is missing here."""
+
+
 class World:
     def __init__(self, state: Path, store: Store, builder: PaperBuilder) -> None:
         self.state, self.store, self.builder, bus = state, store, builder, Bus()
         self.bus = bus
         self.imports = Imports(store, bus, state, time.time)
         self.intake = Intake(store, bus, time.time, self.imports)
-        shelf, nothing = Shelf(state / "recipes"), lambda keyring: None
+        shelf = Shelf(state / "recipes")
         self.recipes = Recipes(
-            store, bus, time.time, self.intake, shelf, builder, "http://10.77.0.3:3128", tools=nothing
+            store, bus, time.time, self.intake, shelf, builder, "http://10.77.0.3:3128", tools=has_all
         )
 
     @asynccontextmanager
@@ -151,6 +158,47 @@ async def test_nothing_but_a_root_file_system_of_one_s_own_becomes_an_image(
     assert done.status is Status.FAILED
     assert await store.read(catalogue.images) == []
     assert secret.exists()
+
+
+def whole_disk(place: Path) -> None:
+    """With a table that says for which processor it is."""
+    of = layout.server(1 << 20, lambda part: uuid.uuid5(uuid.NAMESPACE_DNS, part))
+    (place / "root").write_bytes(bytes(1 << 20))
+    parts = layout.parts(of, b"\xeb" * 512, b"core", {"esp": place / "root", "root": place / "root"})
+    with (place / "raw").open("wb") as raw:
+        for part in parts:
+            raw.seek(part.sector * 512)
+            raw.write(part.content if isinstance(part.content, bytes) else part.content.read_bytes())
+    subprocess.run(["zstd", "-q", place / "raw", "-o", place / IMAGE], check=True)
+
+
+async def test_a_whole_disk_is_listed_as_one_that_starts_by_itself(store: Store, tmp_path: Path) -> None:
+    world = World(tmp_path, store, PaperBuilder(whole_disk))
+    done = await world.built(as_disk(WEB))
+    assert done.status is Status.DONE, done
+    image = await store.read(lambda db: catalogue.image(db, "web"))
+    assert (image.format, image.firmware, image.architecture) == ("raw.zst", ("bios", "uefi"), "amd64")
+    assert disk_obstacle(image) == ""
+    assert world.builder.orders[0].disk
+
+
+@pytest.mark.parametrize("disk", [True, False])
+async def test_what_was_not_asked_for_is_no_image(disk: bool, store: Store, tmp_path: Path) -> None:
+    world = World(tmp_path, store, PaperBuilder(squashfs if disk else whole_disk))
+    done = await world.built(as_disk(WEB) if disk else WEB)
+    assert done.status is Status.FAILED
+    assert await store.read(catalogue.images) == []
+
+
+async def test_no_disk_is_made_by_a_recipe_that_names_no_kernel(store: Store, tmp_path: Path) -> None:
+    world = World(tmp_path, store, PaperBuilder(whole_disk))
+    with pytest.raises(Conflict, match="names no kernel") as refused:
+        await world.recipes.build(ImageOrder("web", "ubuntu-2404", disk=True), ADA)
+    assert (refused.value.code, refused.value.field) == ("recipe-no-disk", "disk")
+
+
+def as_disk(wanted: ImageOrder) -> ImageOrder:
+    return msgspec.structs.replace(wanted, disk=True)
 
 
 async def test_cancelled_it_ends_and_leaves_nothing(store: Store, tmp_path: Path) -> None:

@@ -9,8 +9,14 @@ from web_world import World
 
 from appliance.recipes.shelf import OURS
 from appliance.store import tasks
+from tests.programs_of_debian_13 import first_in_path
 
 MINE = (OURS / "debian-13.toml").read_text().replace("Debian 13 (trixie)", "Web server")
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_in_path(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -33,6 +39,14 @@ async def test_a_recipe_is_brought_used_and_removed(fleet: Visitor) -> None:
     (task,) = [each for each in await fleet.services.store.read(tasks.open_jobs) if each.kind == "image.build"]
     assert (where, task.title) == (f"/tasks/{task.id}", "Make image web-1")
     assert task.arguments["order"]["packages"] == ["nginx", "curl"]
+    assert task.arguments["order"]["disk"] is False
+    page = await fleet.get("/images/make/new?recipe=web&disk=yes")
+    assert '<option value="yes" selected>A whole disk' in page
+    await fleet.post("/images/make/new", data={"recipe": "web", "name": "web-disk", "disk": "yes"})
+    (disk,) = [each for each in await fleet.services.store.read(tasks.open_jobs) if each.title.endswith("web-disk")]
+    assert disk.arguments["order"]["disk"] is True
+    refused = await fleet.post("/images/make/new", 409, {"recipe": "ubuntu-2404", "name": "noble", "disk": "yes"})
+    assert "names no kernel" in said(refused)
     assert "Not possible" not in await fleet.get("/recipes/web/delete")
     assert "web" in await fleet.post("/recipes/web/delete", 422, {"confirm": "wbe"})
     assert await fleet.post("/recipes/web/delete", data={"confirm": "web"}) == "/recipes"
@@ -56,6 +70,7 @@ async def test_programs_have_the_same(admin: World) -> None:
     listed = (await admin.api("GET", "/recipes"))["items"]
     assert [each["name"] for each in listed] == ["debian-12", "debian-13", "ubuntu-2204", "ubuntu-2404"]
     assert {each["keyring"] for each in listed} == {"debian", "ubuntu"}
+    assert ["linux-image-amd64" in each["disk"] for each in listed] == [True, True, False, False]
     wrong = await admin.api(
         "PUT", "/recipes/web", 422, json={"text": MINE.replace('suite = "trixie"', 'suite = "Trixie"')}
     )
@@ -66,6 +81,8 @@ async def test_programs_have_the_same(admin: World) -> None:
     asked = {"name": "web-1", "recipe": "web", "packages": ["nginx"]}
     assert (await admin.api("POST", "/images/build", 422, json=asked | {"packages": ["a b"]}))["field"] == "packages"
     assert (await admin.api("POST", "/images/build", 404, json=asked | {"recipe": "other"}))["code"] == "recipe-unknown"
+    no_kernel = asked | {"recipe": "ubuntu-2404", "disk": True}
+    assert (await admin.api("POST", "/images/build", 409, json=no_kernel))["code"] == "recipe-no-disk"
     task = await admin.api("POST", "/images/build", 202, json=asked)
     assert (task["kind"], task["status"]) == ("image.build", "waiting")
     assert (await admin.api("POST", "/images/build", 409, json=asked))["code"] == "upload-checked"

@@ -39,6 +39,8 @@ class ImageOrderIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Besides those of the recipe, as its release names them."""
     description: Text = ""
     """What is in it; the recipe's title when left out."""
+    disk: bool = False
+    """A whole disk that starts by itself (``raw.zst``), and no root file system alone (``squashfs``)."""
 
 
 class RecipeOut(msgspec.Struct, kw_only=True):
@@ -52,6 +54,8 @@ class RecipeOut(msgspec.Struct, kw_only=True):
     keyring: str
     """Whose signatures are believed: ``debian`` or ``ubuntu``."""
     packages: list[str]
+    disk: list[str]
+    """Packages that a whole disk has besides; empty: none is made by it."""
     builtin: bool
     """It came with the appliance, and cannot be changed nor removed."""
     text: str
@@ -60,6 +64,8 @@ class RecipeOut(msgspec.Struct, kw_only=True):
     """Why this version cannot read it; empty where it can."""
     lacking: str
     """Packages that are not installed on the appliance, and without which no image can be made by it; empty: none."""
+    lacking_for_disks: str
+    """The same for whole disks."""
 
 
 def _out(of: Kept) -> RecipeOut:
@@ -71,10 +77,12 @@ def _out(of: Kept) -> RecipeOut:
         suite=recipe.suite if recipe else "",
         keyring=recipe.keyring if recipe else "",
         packages=list(recipe.packages) if recipe else [],
+        disk=list(recipe.disk) if recipe else [],
         builtin=of.builtin,
         text=of.text,
         trouble=of.trouble,
         lacking=missing(recipe.keyring) if recipe else "",
+        lacking_for_disks=missing(recipe.keyring, whole_disk=True) if recipe else "",
     )
 
 
@@ -105,6 +113,6 @@ async def remove(request: web.Request) -> web.Response:
 async def build(request: web.Request) -> web.Response:
     """Make an image by a recipe; the answer is the task that does it."""
     sent = await body(request, ImageOrderIn)
-    wanted = ImageOrder(sent.name, sent.recipe, tuple(sent.packages), sent.description)
+    wanted = ImageOrder(sent.name, sent.recipe, tuple(sent.packages), sent.description, sent.disk)
     task = await request.app[RECIPES].build(wanted, request[USER])
     return await tasks.shown(request, str(task.id))

@@ -15,7 +15,7 @@ from appliance.web.forms import fields, text
 from appliance.web.problem import status_of
 
 LONGEST_PACKAGES = 4000
-FIELDS = ("recipe", "name", "packages", "description")
+FIELDS = ("recipe", "disk", "name", "packages", "description")
 
 
 async def index(request: web.Request) -> web.Response:
@@ -23,7 +23,8 @@ async def index(request: web.Request) -> web.Response:
     found = await request.app[RECIPES].all()
     rings = {each.recipe.keyring for each in found if each.recipe}
     lacking = await asyncio.to_thread(lambda: {ring: missing(ring) for ring in rings})
-    return render(request, "recipes.html", recipes=found, lacking=lacking)
+    for_disks = await asyncio.to_thread(lambda: {ring: missing(ring, whole_disk=True) for ring in rings})
+    return render(request, "recipes.html", recipes=found, lacking=lacking, lacking_for_disks=for_disks)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -85,13 +86,14 @@ async def _delete_page(request: web.Request, wrong: ApplianceError | None = None
 
 
 async def order_form(request: web.Request) -> web.Response:
-    """GET /images/make/new, with ``recipe``: the one that is chosen already."""
-    typed = dict.fromkeys(FIELDS, "") | {"recipe": request.query.get("recipe", "debian-13")}
+    """GET /images/make/new, with ``recipe`` and ``disk``: what is chosen already."""
+    chosen = {"recipe": request.query.get("recipe", "debian-13"), "disk": request.query.get("disk", "")}
+    typed = dict.fromkeys(FIELDS, "") | chosen
     return await _order_page(request, typed)
 
 
 async def order(request: web.Request) -> web.Response:
-    """POST /images/make/new with ``recipe``, ``name``, ``packages`` and ``description``."""
+    """POST /images/make/new with FIELDS; ``disk`` is "yes" for a whole disk."""
     sent = await fields(request)
     typed = {name: text(sent, name).strip() for name in FIELDS}
     try:
@@ -108,7 +110,7 @@ async def _asked(request: web.Request, typed: dict[str, str]) -> Task:
         text = f"more than {LONGEST_PACKAGES} characters of packages are named"
         raise Invalid("text-long", text, "keep a recipe of your own with them", "packages")
     packages = tuple(typed["packages"].replace(",", " ").split())
-    wanted = ImageOrder(typed["name"], typed["recipe"], packages, typed["description"])
+    wanted = ImageOrder(typed["name"], typed["recipe"], packages, typed["description"], typed["disk"] == "yes")
     return await request.app[RECIPES].build(wanted, who(request))
 
 
