@@ -30,7 +30,7 @@ packages:
 $(VENV)/.installed: pyproject.toml setup-packages | packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the Python packages ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,probe]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,probe,vms]'
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json appliance/web/assets.py | packages $(VENV)/.installed

@@ -1,0 +1,1 @@
+"""Virtual machines on their hosts, behind one seam."""
