@@ -567,7 +567,7 @@ FORMS = (
         "image_make.html", "POST /images/build", "images create",
         {
             "recipe": ("recipe", "--recipe"), "name": ("name", "name"), "packages": ("packages", "--package"),
-            "description": ("description", "--description"),
+            "description": ("description", "--description"), "disk": ("disk", "--disk"),
         },
     ),
     Form(
