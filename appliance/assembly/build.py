@@ -104,6 +104,7 @@ async def build(
         store, bus, on.clock, found.aside, lambda: fit(found.written, first_addresses()).aside, on.again.set
     )
     links = LinkWatch(store, bus, on.clock, dict.fromkeys(each.heard_on for each in on.subnets))
+    links.arrived.append(own.look)
     asked = NetworkParts(network, switches, own, aside, Standings(switches, out, on.subnets, links))
     power = power_parts(on)
     storage = Storage(on)

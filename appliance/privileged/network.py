@@ -20,13 +20,24 @@ from appliance.privileged.firewall import put_rules
 from appliance.privileged.network_seen import look
 from appliance.privileged.network_state import NetworkState
 from appliance.privileged.verb import Done
-from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
+from appliance.privileged.verbs.network import (
+    Admit,
+    Admitted,
+    Apply,
+    Confirm,
+    NetworkStatus,
+    Revert,
+    Reverted,
+    Status,
+    Trial,
+)
 from appliance.privileged.verbs.services import DAEMON
 
 log = logging.getLogger("appliance.privileged")
 
 NETWORKD = "systemd-networkd.service"
 TIMER = "appliance-network-revert.timer"
+SETTLE_SECONDS = 10
 NOT_CONFIRMED = f"nobody confirmed it within {SECONDS} seconds"
 RESTARTED = "the appliance was restarted before anybody confirmed it"
 TAKEN_BACK = "it was taken back by hand"
@@ -205,6 +216,27 @@ async def settle(on: Computer, clock: Clock = time.time) -> Layout:
             state.finish(layout)
         await _name(on, {each.name: each.mac for each in seen}, layout)
     return layout
+
+
+async def admit(verb: Admit, on: Computer, tell: Tell) -> Admitted:
+    """The same for NICs that came since, while everything runs: nothing else is touched."""
+    state = NetworkState(on.roots)
+    await on.run(["udevadm", "settle", f"--timeout={SETTLE_SECONDS}"])  # it gives a NIC its first name by itself
+    with state.alone():
+        if state.is_trying:
+            hint = "confirm the last change or take it back first"
+            raise Conflict("network-trying", "a change of the network waits to be confirmed", hint)
+        before, seen = state.confirmed() or Layout(), await look(on, Layout())
+        layout = settled(before, [each.mac for each in seen if each.is_nic])
+        added = tuple(each for each in layout.interfaces if before.named(each.name) is None)
+        if added:
+            state.write_files(layout)
+            new = {each.mac for each in added}
+            await _name(on, {each.name: each.mac for each in seen if each.mac in new}, layout)
+            await _load(on, before, layout)
+            await put_rules(on, layout)
+            state.finish(layout)  # last: cut off before, it is done again
+    return Admitted(added)
 
 
 async def _tell_networkd(on: Computer, state: NetworkState, layout: Layout) -> None:

@@ -95,6 +95,7 @@ ROWS = (
     changes(service_verbs.Restart, services.restart),
     reads(network_verbs.Status, network.status),
     changes(network_verbs.Apply, network.apply),
+    changes(network_verbs.Admit, network.admit),
     changes(network_verbs.Confirm, network.confirm),
     changes(network_verbs.Revert, network.revert),
     changes(firewall_verbs.Renew, firewall.renew),

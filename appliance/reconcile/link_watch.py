@@ -54,6 +54,9 @@ class LinkWatch:
         """Whether the kernel has told all that there are."""
         self._failed: OSError | None = None
         self._wake = asyncio.Event()
+        self._cards: frozenset[str] = frozenset()
+        self.arrived: list[Callable[[], None]] = []
+        """Who is told when there is a card that was not there before, or has another name, and after the start."""
 
     def linked(self, interface: str) -> bool | None:
         """Whether machines can be reached over it; None where that cannot be told."""
@@ -113,6 +116,11 @@ class LinkWatch:
     async def _judge(self) -> float | None:
         """What the interfaces mean by now; when something will have settled, None where nothing waits."""
         self._news.see(self._links, self._ticks())
+        cards = frozenset(each.name for each in self._links.values() if each.hardware)
+        before, self._cards = self._cards, cards
+        if cards - before:
+            for tell in self.arrived:
+                tell()
         for news in self._news.settled(self._ticks()):
             await self._tell(news)
         return self._news.due()

@@ -21,10 +21,10 @@ from appliance.networking.plan import Plan, plan
 from appliance.networking.reached import managed_by, sits_at_it
 from appliance.networking.served import Served, ended_by
 from appliance.privileged.client import Privileged, missing
-from appliance.privileged.verbs.network import Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
+from appliance.privileged.verbs.network import Admit, Apply, Confirm, NetworkStatus, Revert, Reverted, Status, Trial
 from appliance.reconcile import audit
 from appliance.reconcile.followed_layout import follow
-from appliance.reconcile.record import Tell, record
+from appliance.reconcile.record import Tell, announce, record
 from appliance.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ ANSWER_SECONDS = 1.0
 """Between the wish and a change that cuts off who asked: the answer travels over the old network."""
 LATE_SECONDS = 3.0
 """After the end of a trial, until it is asked what became of it."""
+AGAIN_SECONDS = 30.0
+"""Until it is tried once more to give a card its place."""
 KIND = "appliance.network"
 
 
@@ -75,6 +77,8 @@ class OwnNetworks:
         self._served = served
         self._asked: Apply | None = None
         self._confirmed: Layout | None = None
+        self._waits = False
+        """Whether there is a card that has no place yet."""
         self._wake = asyncio.Event()
         self.trial: Trial | None = None
         """What waits to be confirmed, as far as it is known here: every page says so."""
@@ -223,13 +227,32 @@ class OwnNetworks:
                 await self._store.write(lambda db: follow(db, status.layout))
                 if status.reverted is not None:
                     await self._tell_reverted(status.reverted)
+                await self._admit(status)
         except ApplianceError as error:
             log.warning("the network of the appliance: %s", error.message)
 
+    def look(self) -> None:
+        """Have the networks looked at soon: there may be a card that was not there before."""
+        self._wake.set()
+
+    async def _admit(self, status: NetworkStatus) -> None:
+        """Give cards a place that came since the start; while a change is tried they wait for its end."""
+        known = {each.mac for each in status.layout.interfaces if each.kind == "nic"}
+        self._waits = any(each.is_nic and each.mac not in known for each in status.seen)
+        if not self._waits or status.trial is not None:
+            return
+        for nic in (await self._privileged.call(Admit())).nics:
+            use = "it asks for an address, and the console is reached over it" if nic.roles else "it is for nothing yet"
+            text = f"a network card was found: {nic.name} ({nic.mac})"
+            log.info("%s; %s", text, use)
+            await announce(self._store, self._bus, Event(KIND, self._clock(), text, use, detail={"nic": nic.name}))
+        self._waits = False
+        await self._status()
+
     def _pause(self) -> float | None:
-        """Seconds until there is something to look at; None while nothing is tried."""
+        """Seconds until there is something to look at; None while nothing is tried, and no card waits."""
         if self.trial is None:
-            return None
+            return AGAIN_SECONDS if self._waits else None
         return max(self.trial.until + LATE_SECONDS - self._clock(), LATE_SECONDS)
 
     async def _put_on(self, wanted: Apply) -> None:

@@ -81,13 +81,13 @@ def urls(
 def no_address(links: Sequence[Link], managed: Collection[str] | None = None) -> str:
     """Why the console has no address, and what to do. ``links`` has none at all where the kernel did not answer.
 
-    A card that was put in while the appliance ran is in no network of it: the firewall lets nobody in by that.
+    The daemon gives its place to a card that is put in while it runs; the firewall lets nobody in by it before.
     """
     cards = [each for each in links if each.link_type == "ether"]
     if links and not cards:
-        return "no network card was found: put one in, and restart the appliance"
+        return "no network card was found: put one in, it is taken within seconds"
     if cards and managed is not None and not managed:
-        return "no network card is in use yet: where this stays, restart the appliance"
+        return "a network card is there, and gets its place now: where this stays, restart the appliance"
     if cards and all("NO-CARRIER" in each.flags for each in cards):
         return f"no cable is connected ({', '.join(each.ifname for each in cards)})"
     return NO_ADDRESS

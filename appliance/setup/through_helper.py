@@ -37,7 +37,7 @@ class HelperAppliance:
         status = await self._helper.call(network_verbs.Status())
         disks = await self._helper.call(disk_verbs.List())
         zones = await asyncio.to_thread(zoneinfo.available_timezones)
-        # One that was put in since the start has no place in the layout: it would be chosen, and left as it is.
+        # One that was just put in has no place in the layout yet: it would be chosen, and left as it is.
         known = {each.mac for each in status.layout.interfaces if each.kind == "nic"}
         nics = tuple(_nic(each) for each in status.seen if each.is_nic and each.mac in known)
         return Found(nics, tuple(_disk(each) for each in disks), frozenset(zones), _management(status.layout))

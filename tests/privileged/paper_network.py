@@ -7,7 +7,7 @@ from appliance.errors import ApplianceError
 from appliance.networking.layout import Interface, Layout
 from appliance.privileged import network
 from appliance.privileged.network_state import NetworkState
-from appliance.privileged.verbs.network import Apply, Confirm, Revert, Status
+from appliance.privileged.verbs.network import Admit, Apply, Confirm, Revert, Status
 from tests.privileged.paper_computer import computer, quiet
 
 MACS = ("52:54:00:00:00:00", "52:54:00:00:00:01")
@@ -34,7 +34,7 @@ class PaperNetwork:
 
     def __init__(self, directory: Path, names: tuple[str, ...] = ("nic0", "nic1")) -> None:
         self.directory = directory
-        self.links = dict(zip(names, MACS, strict=True))
+        self.links = dict(zip(names, MACS, strict=False))
         self.on: dict[str, str] = {}
         """The files that networkd has read."""
         self.timer = False
@@ -49,12 +49,20 @@ class PaperNetwork:
         self.roots = self.computer.roots
         self.state = NetworkState(self.roots)
         for number, name in enumerate(names):
-            slot = self.roots.sys / "devices" / "pci0000:00" / f"0000:00:{number + 9:02x}.0" / "net" / name
-            slot.mkdir(parents=True)
-            (slot / "device").symlink_to(slot.parent.parent)
-            classes = self.roots.sys / "class" / "net"
-            classes.mkdir(parents=True, exist_ok=True)
-            (classes / name).symlink_to(slot)
+            self._slot(number, name)
+
+    def _slot(self, number: int, name: str) -> None:
+        slot = self.roots.sys / "devices" / "pci0000:00" / f"0000:00:{number + 9:02x}.0" / "net" / name
+        slot.mkdir(parents=True)
+        (slot / "device").symlink_to(slot.parent.parent)
+        classes = self.roots.sys / "class" / "net"
+        classes.mkdir(parents=True, exist_ok=True)
+        (classes / name).symlink_to(slot)
+
+    def plug(self, name: str, mac: str) -> None:
+        """A NIC more, which the kernel calls so."""
+        self._slot(len(self.links), name)
+        self.links[name] = mac
 
     def answer(self, argv: list[str]) -> str:
         """What the programs do."""
@@ -66,6 +74,8 @@ class PaperNetwork:
                 return json.dumps([{"ifname": "lo", "link_type": "loopback"}, *map(self._link, self.links)])
             case ["ip", "link", "set", "dev", name, "name", new]:
                 self.links[new] = self.links.pop(name)
+                classes = self.roots.sys / "class" / "net"
+                (classes / name).rename(classes / new)
             case ["ip", "link", "delete", "dev", name]:
                 self.links.pop(name)
             case ["networkctl", "reload"] | ["systemctl", "restart", "systemd-networkd.service"]:
@@ -119,6 +129,10 @@ class PaperNetwork:
     async def apply(self, layout: Layout, unserve: bool = False):
         """The verb."""
         return await network.apply(Apply(layout, unserve), self.computer, quiet, clock=lambda: NOW)
+
+    async def admit(self):
+        """The verb."""
+        return await network.admit(Admit(), self.computer, quiet)
 
     async def confirm(self):
         """The verb."""

@@ -15,6 +15,7 @@ from appliance.privileged.verbs.network import Trial
 from appliance.privileged.verbs.services import DAEMON
 
 BRIDGED = with_interface(FIRST, Interface("br0", "bridge", ports=("nic1",)))
+OTHER = "52:54:00:00:00:07"
 SERVED = Layout((STATIC, Interface("nic1", mac=MACS[1], method="static", addresses=("10.77.0.1/24",),
                                    roles=("provisioning",))))  # fmt: skip
 
@@ -396,3 +397,54 @@ def follows(net, place, done, change):
     assert net.files() == render(layout) == net.on
     assert ('"br0"' in place.read_text()) == (layout == change)
     assert all(name.startswith(PREFIX) for name in net.files())
+
+
+async def test_a_card_that_comes_where_there_was_none_is_what_it_had_been_at_the_start(tmp_path):
+    net = PaperNetwork(tmp_path, ())
+    assert await net.boot() == Layout()
+    net.plug("enp9s0", MACS[0])
+    first = Layout(FIRST.interfaces[:1])
+    assert (await net.admit()).nics == first.interfaces
+    assert net.links == {"nic0": MACS[0]}
+    assert net.on == render(first)
+    rules = (net.roots.run / "appliance" / "firewall.nft").read_text()
+    assert "nic0" in rules, "it was shut to everybody"
+    assert (await net.status()).layout == first
+    net.programs.ran.clear()
+    assert (await net.admit()).nics == ()
+    assert not any("reload" in argv or "nft" in argv for argv in net.programs.ran)
+
+
+async def test_a_card_that_comes_beside_others_is_for_nothing_and_leaves_them_alone(net):
+    await net.apply(FIXED)
+    await net.confirm()
+    net.programs.ran.clear()
+    net.plug("eth0", OTHER)
+    added = Interface("nic2", mac=OTHER)
+    assert (await net.admit()).nics == (added,)
+    after = replace(FIXED, interfaces=(*FIXED.interfaces, added))
+    assert (await net.status()).layout == after
+    assert net.on == render(after)
+    renamed = [argv for argv in net.programs.ran if argv[:3] == ["ip", "link", "set"]]
+    assert {argv[4] for argv in renamed} == {"eth0", "pinning0"}
+    assert net.restarts == [], "nothing that machines boot from has changed"
+
+
+async def test_a_card_that_comes_while_a_change_is_tried_waits_for_its_end(net):
+    await net.apply(FIXED)
+    net.plug("eth0", OTHER)
+    with pytest.raises(Conflict) as caught:
+        await net.admit()
+    assert caught.value.code == "network-trying"
+    assert net.on == render(FIXED)
+    await net.revert()
+    assert [each.name for each in (await net.admit()).nics] == ["nic2"]
+
+
+async def test_a_card_whose_admission_is_cut_off_is_admitted_by_the_next(net):
+    net.plug("eth0", OTHER)
+    net.fails = {"networkctl reload", "systemctl restart systemd-networkd"}
+    with pytest.raises(ApplianceError):
+        await net.admit()
+    net.fails = set()
+    assert [each.name for each in (await net.admit()).nics] == ["nic2"]

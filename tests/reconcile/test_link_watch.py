@@ -145,3 +145,23 @@ async def test_a_full_disk_keeps_nobody_from_hearing_it(world, caplog):
         assert (told.text, told.id) == (CUT, 0)
         assert watch.linked("nic1") is False
     assert "that is in no timeline: the disk is full" in caplog.text
+
+
+def card(index, name):
+    """A network card on a bus, as the kernel tells of it."""
+    said = struct.pack("=HH", 5 + len(name), 3) + name + b"\0" * (4 - len(name) % 4)
+    bus = struct.pack("=HH", 8, 56) + b"pci\0"
+    body = struct.pack("=BxHiII", 0, 1, index, 1, 0) + said + bus
+    return struct.pack("=IHHII", 16 + len(body), 16, 0, 0, 0) + body
+
+
+async def test_a_card_that_arrives_is_told_of_and_what_was_there_only_once(world):
+    kernel, *_ = world
+    async with watching(*world) as (watch, _):
+        arrived = asyncio.Queue()
+        watch.arrived.append(lambda: arrived.put_nowait(None))
+        await kernel.say(card(2, b"nic1"), DONE)
+        await arrived.get()
+        await kernel.say(said(carrier=True), card(2, b"nic1"), card(3, b"eth0"))
+        await arrived.get()
+        assert arrived.empty()

@@ -31,7 +31,7 @@ def test_a_link_without_an_address_says_so():
 
 
 def test_a_computer_without_a_network_card_says_so_and_its_menus_go_on_working():
-    why = "no network card was found: put one in, and restart the appliance"
+    why = "no network card was found: put one in, it is taken within seconds"
     person = Person(urls=(), no_address=why, setup=SETUP)
     person.sees(f"not reachable: {why}", "there is no address yet")
     person.presses("enter").chooses("Network settings").hears(NetworkSeen(Layout()))

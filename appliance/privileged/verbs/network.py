@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from appliance.networking.layout import Layout
+from appliance.networking.layout import Interface, Layout
 from appliance.privileged.verb import Done, Verb
 
 
@@ -71,6 +71,21 @@ class Apply(Verb[Trial], frozen=True):
     layout: Layout
     unserve: bool = False
     """Whether somebody agreed that subnets are not served any more which the change would leave without a network."""
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """NICs that have a place in the layout now; none where all had one."""
+
+    nics: tuple[Interface, ...] = ()
+
+
+class Admit(Verb[Admitted], frozen=True):
+    """Give NICs that came after the start what they would have had at the start: a name, and a place in the layout.
+
+    Raises Conflict ``network-trying`` while a change waits to be confirmed, ``network-busy``.
+    """
+
+    name: ClassVar[str] = "network.admit"
 
 
 class Confirm(Verb[Done], frozen=True):
