@@ -1,6 +1,8 @@
 """Power is cut at every step: it ends well by itself, or failed with a true reason and one click to retry."""
 
 import os
+from collections.abc import Callable
+from random import Random
 
 import pytest
 from kill_daemon import Record
@@ -102,6 +104,38 @@ def test_a_wipe_is_retried_after_a_power_cut(world: World) -> None:
     world.lose_power(machine)
     world.reach(machine, "failed")
     assert world.failure(machine) == ("restarted", "the machine restarted by itself while wiping the disk")
+    world.user.act(name, "retry")
+    world.reach(machine, "idle")
+    assert machine.disk.path.read_bytes() == bytes(48 * MIB)
+
+
+def the_middle(_: str) -> bytes:
+    """All but the first MiB, which comes last, has lost what it had."""
+    return b""
+
+
+def almost_the_end(attempt: str) -> bytes:
+    """The mark is gone, and what stands behind it not yet."""
+    return bytes(4096) + b"of the image"
+
+
+def something_else(attempt: str) -> bytes:
+    """A disk that erased itself by a new key, and was not looked at yet: nothing on it is what anybody wrote."""
+    return Random(attempt).randbytes(48 * MIB)
+
+
+@pytest.mark.parametrize("content", [the_middle, almost_the_end, something_else])
+def test_a_wipe_that_was_cut_off_half_way_is_retried(world: World, content: Callable[[str], bytes]) -> None:
+    machine = world.idle_machine()
+    name = world.active(machine, wipe_on_release=True)
+    world.user.act(name, "release")
+    attempt = world.moment(machine, told_to("wipe-disk"))
+    world.lose_power(machine)
+    with machine.disk.path.open("r+b") as file:  # as far as a power cut may let it come
+        file.write(content(attempt["id"]) or marker.encode(attempt["id"]))
+        file.truncate(1 << 20 if content is the_middle else 48 * MIB)
+        file.truncate(48 * MIB)
+    world.reach(machine, "failed")
     world.user.act(name, "retry")
     world.reach(machine, "idle")
     assert machine.disk.path.read_bytes() == bytes(48 * MIB)
