@@ -1,12 +1,15 @@
 """Passwords: which are good enough, and their argon2 hashes, made beside the event loop."""
 
 import asyncio
+import secrets
 import unicodedata
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from appliance.errors import ApplianceError, Invalid
@@ -50,7 +53,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
-        self._decoy = hasher.hash("the password of nobody")
+        self._decoy = _of_nobody(hasher)
         self._free = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
@@ -82,6 +85,16 @@ class Passwords:
             return self._hasher.verify(stored, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _of_nobody(hasher: PasswordHasher) -> str:
+    """A hash that is as much work to compare with as a real one, and that no password is known to have.
+
+    Its salt and its value are drawn: to compute it would keep every start of the daemon for a fifth of a second.
+    """
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    drawn = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (hasher.salt_len, hasher.hash_len))
+    return "$".join(("", f"argon2{hasher.type.name.lower()}", f"v={ARGON2_VERSION}", costs, *drawn))
 
 
 def _bytes(password: str) -> bytes:
