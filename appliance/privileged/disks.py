@@ -65,7 +65,15 @@ def _state(device: Mapping[str, Any], left: str | None) -> DiskState:
         own=own,
         mounted=min(places, default=""),
         partitions=[_partition(each, own, left) for each in _parts(device)],
+        held=next((_made(each) for each in below(device) if each.get("type") not in ("disk", "part")), ""),
     )
+
+
+def _made(device: Mapping[str, Any]) -> str:
+    """What the kernel makes of disks, in words."""
+    kind = str(device.get("type"))
+    called = {"lvm": "the volume", "crypt": "the encrypted volume"}.get(kind, "the RAID" if "raid" in kind else kind)
+    return f"{called} {_word(device.get('name'))}"
 
 
 def _partition(device: Mapping[str, Any], own: bool, left: str | None) -> PartitionState:

@@ -40,8 +40,18 @@ class FoundDisk:
     own: bool = False
     """Whether the appliance itself runs from it."""
     removable: bool = False
+    """Whether it is a stick or a card, which anybody pulls out."""
     in_use: str = ""
     """What keeps it from being given away; empty: nothing."""
+
+    @property
+    def refused(self) -> str:
+        """Why it cannot be chosen; empty: it can."""
+        if self.own:
+            return "the appliance runs from it"
+        if self.removable:
+            return "it is a stick or a card, which anybody can pull out"
+        return self.in_use or ("" if self.identifier else "it has no serial number to name it by")
 
     @property
     def identifier(self) -> str:
@@ -94,7 +104,7 @@ def check_nics(set_up: SetUp, nics: Sequence[FoundNic], complain: Complain) -> N
     for section, nic in named.items():
         if nic_of(nics, nic) is None:
             there = ", ".join(f"{each.name} ({each.mac})" for each in nics) or "none at all"
-            right = f"it has {there}; a network card that was put in since its start needs a restart"
+            right = f"it has {there}; one that is put in is there within seconds, for a seed at the next start"
             raise complain(section, "nic", f"{nic} is not in this computer", right)
 
 
@@ -123,8 +133,10 @@ def check_disks(storage: Storage, disks: Sequence[FoundDisk], complain: Complain
         if disk.own:
             right = "leave it out: what is free on it is used where no disk is named"
             raise complain("storage", "data_disks", f"{identifier} is what the appliance itself runs from", right)
-        if disk.in_use:
-            raise complain("storage", "data_disks", f"{identifier} is in use: {disk.in_use}", "choose another disk")
+        if disk.refused:
+            raise complain(
+                "storage", "data_disks", f"{identifier} cannot be chosen: {disk.refused}", "choose another disk"
+            )
         if (other := named.setdefault(disk.name, identifier)) != identifier:
             raise complain("storage", "data_disks", f"{other} and {identifier} are the same disk", "name each once")
 

@@ -1,8 +1,10 @@
 """Set-up's seam to a real appliance: the privileged helper, and what needs no privilege."""
 
 import asyncio
+import logging
 import zoneinfo
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import PurePath
 
 from appliance.errors import ApplianceError, Conflict
 from appliance.networking.layout import Layout
@@ -11,8 +13,9 @@ from appliance.privileged.verb import Done, Verb
 from appliance.privileged.verbs import configuration as configuration_verbs
 from appliance.privileged.verbs import disks as disk_verbs
 from appliance.privileged.verbs import network as network_verbs
-from appliance.privileged.verbs.data import Prepare
+from appliance.privileged.verbs.data import GROUP, Prepare
 from appliance.privileged.verbs.firewall import Renew
+from appliance.privileged.verbs.lvm import Group, Report
 from appliance.privileged.verbs.services import DAEMON, Restart
 from appliance.privileged.verbs.ssh import Authorize
 from appliance.setup.appliance import Trial
@@ -20,6 +23,8 @@ from appliance.setup.configuration import configuration
 from appliance.setup.hardware import Found, FoundDisk, FoundNic
 from appliance.setup.layout import layout
 from appliance.setup.value import Management, SetUp
+
+log = logging.getLogger(__name__)
 
 Look = Callable[[str], Awaitable[set[str]]]
 """Addresses of the DHCP servers that answer on an interface."""
@@ -36,11 +41,20 @@ class HelperAppliance:
         """Asked of the kernel each time."""
         status = await self._helper.call(network_verbs.Status())
         disks = await self._helper.call(disk_verbs.List())
+        taken = _taken(await self._groups())
         zones = await asyncio.to_thread(zoneinfo.available_timezones)
         # One that was just put in has no place in the layout yet: it would be chosen, and left as it is.
         known = {each.mac for each in status.layout.interfaces if each.kind == "nic"}
         nics = tuple(_nic(each) for each in status.seen if each.is_nic and each.mac in known)
-        return Found(nics, tuple(_disk(each) for each in disks), frozenset(zones), _management(status.layout))
+        return Found(nics, tuple(_disk(each, taken) for each in disks), frozenset(zones), _management(status.layout))
+
+    async def _groups(self) -> list[Group]:
+        """None where LVM does not answer: what belongs to a pool is refused at the end, too."""
+        try:
+            return await self._helper.call(Report())
+        except ApplianceError as error:
+            log.warning("which disks belong to a pool is not known: %s", error.message)
+            return []
 
     async def servers(self, nic: str) -> tuple[str, ...]:
         """Asks as a computer without an address does."""
@@ -110,7 +124,20 @@ def _management(of: Layout) -> Management | None:
     return next((Management(each.name, each.addresses[0], each.gateway, each.dns) for each in fixed), None)
 
 
-def _disk(state: disk_verbs.DiskState) -> FoundDisk:
+def _taken(groups: Iterable[Group]) -> dict[str, str]:
+    """The kernel's names of devices that are in a volume group, and why that keeps them from being given away.
+
+    The data group's own stay in it as they are.
+    """
+    return {
+        PurePath(member.device).name: "" if group.name == GROUP else f"it belongs to the pool {group.name}"
+        for group in groups
+        for member in group.members
+        if group.is_pool or group.name == GROUP
+    }
+
+
+def _disk(state: disk_verbs.DiskState, taken: Mapping[str, str]) -> FoundDisk:
     return FoundDisk(
         state.name,
         state.size,
@@ -119,6 +146,14 @@ def _disk(state: disk_verbs.DiskState) -> FoundDisk:
         state.wwn,
         "; ".join(state.holds),
         own=state.own,
-        in_use=f"it is mounted on {state.mounted}" if state.mounted and not state.own else "",
-        removable=state.removable,
+        in_use="" if state.own else _in_use(state, taken),
+        removable=state.removable and state.transport == "usb",  # ports that may be opened say so of any disk
     )
+
+
+def _in_use(state: disk_verbs.DiskState, taken: Mapping[str, str]) -> str:
+    if state.mounted:
+        return f"it is mounted on {state.mounted}"
+    places = (state.name, *(each.name for each in state.partitions))
+    said = [taken[each] for each in places if each in taken]
+    return next(filter(None, said), "") if said else f"{state.held} is on it" if state.held else ""

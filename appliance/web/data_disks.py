@@ -39,9 +39,7 @@ class DataDisks:
         """Why it cannot be chosen; empty where it can."""
         if self.is_chosen(disk):
             return "it is in the data group"
-        if disk.own:
-            return "the appliance runs from it"
-        return disk.in_use or ("" if disk.identifier else "it has no serial number to name it by")
+        return disk.refused
 
 
 @dataclass(frozen=True, slots=True)

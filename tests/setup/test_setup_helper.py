@@ -16,20 +16,23 @@ import pytest
 from test_seed import HASH, KEY, TWO
 
 from appliance import config
-from appliance.errors import ApplianceError, Conflict, NotFound
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
 from appliance.privileged.client import Privileged
 from appliance.privileged.computer import Computer
 from appliance.privileged.network import settle
 from appliance.privileged.ssh import KEYS
 from appliance.privileged.verbs.data import Prepare
-from appliance.privileged.verbs.network import Status
+from appliance.privileged.verbs.network import Admit, Status
 from appliance.privileged.verbs.ssh import Authorize
 from appliance.setup import left, seed_partition
 from appliance.setup.apply_seed import WAITS, Places, apply
+from appliance.setup.checks import form_complaint
+from appliance.setup.hardware import check_disks
 from appliance.setup.seed import SeedError, parse
 from appliance.setup.steps import SetUpSteps
 from appliance.setup.through_helper import HelperAppliance
+from appliance.setup.value import Storage
 from appliance.store import accounts, subnet_rules
 from appliance.store.store import open_store
 from appliance.web.passwords import Passwords, default_hasher
@@ -88,7 +91,9 @@ def group(name: str, *paths: str, tags: str = "") -> dict[str, Any]:
 
 def answers(members: str = "") -> Answers:
     data = [group("qrm", *members.split())] if members else []
-    said: Answers = dict.fromkeys(["systemctl", "networkctl", "hostname", "nft", "wipefs", "vgcreate", "vgextend"], "")
+    said: Answers = dict.fromkeys(
+        ["systemctl", "networkctl", "hostname", "nft", "udevadm", "wipefs", "vgcreate", "vgextend"], ""
+    )
     return (
         said
         | {"ip": LINKS, "lsblk": json.dumps(DISKS), "ip link": "", "chronyc": ""}
@@ -143,8 +148,9 @@ async def test_what_the_computer_has(box: Flashed) -> None:
     assert disks["sda"].own
     assert "old" in disks["sdb"].content
     assert not disks["sdc"].content
-    assert disks["sdd"].in_use == "it is mounted on /srv"
-    assert not any(disks[each].in_use for each in ("sda", "sdb", "sdc"))
+    assert disks["sda"].refused == "the appliance runs from it"
+    assert disks["sdd"].refused == "it is mounted on /srv"
+    assert not any(disks[each].refused for each in ("sdb", "sdc"))
     assert "Europe/Vienna" in found.zones
 
 
@@ -160,10 +166,10 @@ async def test_a_first_start_without_a_network_card_waits_for_one(tmp_path: Path
         with pytest.raises(SeedError) as caught:
             await apply(partition, box.places, box.appliance)
         assert "is not in this computer" in caught.value.message
-        assert caught.value.hint.startswith("it has none at all; a network card that was put in since its start")
+        assert caught.value.hint.startswith("it has none at all; one that is put in is there within")
         box.programs.answers["ip"] = LINKS
-        assert (await box.appliance.found()).nics == (), "put in while it ran: set-up would leave it as it is"
-        await settle(box.on)
+        assert (await box.appliance.found()).nics == (), "it has no place yet: set-up would leave it as it is"
+        await box.helper.call(Admit())
         assert [each.name for each in (await box.appliance.found()).nics] == list(MACS)
         assert "applied: boot" in await apply(partition, box.places, box.appliance)
 
@@ -243,6 +249,46 @@ async def test_a_disk_of_another_pool_is_not_cleared(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="belongs to a pool"):
             await box.helper.call(Prepare(("WD-1", "S")))
         assert box.ran("wipefs", "vgcreate") == []
+
+
+def of_lvm(name: str) -> dict[str, Any]:
+    return {"name": name, "type": "lvm", "fstype": "ext4", "mountpoints": []}
+
+
+@pytest.mark.parametrize(
+    ("groups", "changed", "why"),
+    [
+        ([group("images", "/dev/sdc", tags="qrm.pool")], {}, "it belongs to the pool images"),
+        ([group("images", "/dev/sdc1", tags="qrm.pool")], {"children": [{"name": "sdc1", "type": "part"}]},
+         "it belongs to the pool images"),
+        ([], {"children": [of_lvm("pve-root")]}, "the volume pve-root is on it"),
+        ([], {"children": [{"name": "sdc1", "type": "part", "children": [{"name": "md0", "type": "raid1"}]}]},
+         "the RAID md0 is on it"),
+        ([group("qrm", "/dev/sdc", tags="qrm.pool")], {"children": [of_lvm("qrm-old")]}, ""),
+        ([], {"rm": True, "tran": "usb"}, "it is a stick or a card, which anybody can pull out"),
+        ([], {"rm": True, "tran": "sata"}, ""),
+    ],
+)  # fmt: skip
+async def test_a_disk_that_cannot_be_given_away_is_not_offered_nor_taken_from_a_seed(
+    tmp_path: Path, groups: list[dict[str, Any]], changed: dict[str, Any], why: str
+) -> None:
+    devices = [each | changed if each["name"] == "sdc" else each for each in DISKS["blockdevices"]]
+    said = answers() | reported(*groups) | {"lsblk": json.dumps({"blockdevices": devices})}
+    async with flashed(tmp_path, said) as box:
+        found = {each.name: each for each in (await box.appliance.found()).disks}
+        assert found["sdc"].refused == why
+        if why:
+            with pytest.raises(Invalid, match=f"S cannot be chosen: {why}"):
+                check_disks(Storage(("S",)), list(found.values()), form_complaint)
+        else:
+            check_disks(Storage(("S",)), list(found.values()), form_complaint)
+
+
+async def test_disks_are_offered_where_lvm_does_not_answer(tmp_path: Path) -> None:
+    """What belongs to a pool is refused at the end, too."""
+    said = answers() | {"lvm fullreport": ApplianceError("program-failed", "lvm: no")}
+    async with flashed(tmp_path, said) as box:
+        assert not any(each.refused for each in (await box.appliance.found()).disks if each.name == "sdc")
 
 
 def with_rest(on: Computer) -> str:
@@ -456,7 +502,7 @@ def _changed(old: str, new: str) -> str:
         (_changed(MACS["nic0"].upper(), "52:54:00:ff:ff:ff"), "seed.toml:12: [management] nic"),
         (_changed("WD-1", "OWN"), "itself runs from"),
         (_changed("WD-1", "WD-9"), "seed.toml:25: [storage] data_disks WD-9 is no disk"),
-        (_changed("WD-1", "BUSY"), "seed.toml:25: [storage] data_disks BUSY is in use: it is mounted on /srv"),
+        (_changed("WD-1", "BUSY"), "seed.toml:25: [storage] data_disks BUSY cannot be chosen: it is mounted on /srv"),
         (_changed("WD-1", "S"), "seed.toml:25: [storage] data_disks S and 0x5002538f are the same disk"),
         (_changed("Europe/Vienna", "Europe/Wien"), "seed.toml:8: [site] time_zone Europe/Wien"),
     ],

@@ -48,6 +48,8 @@ class DiskState(msgspec.Struct, frozen=True):
     mounted: str = ""
     """Where it, or anything on it, is mounted; empty: nowhere."""
     partitions: list[PartitionState] = []
+    held: str = ""
+    """What is made of it, or of a partition, such as a volume of LVM or a RAID that is active; empty: nothing."""
 
 
 class Smart(msgspec.Struct, frozen=True):

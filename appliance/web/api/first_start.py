@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from appliance.accounts import Role
+from appliance.decoding import converted
 from appliance.setup.draft import Draft, Phase, Progress, Step, accepted, open_step
 from appliance.setup.hardware import Found, FoundDisk
 from appliance.setup.steps import Heard
@@ -136,7 +137,8 @@ class FoundDiskOut(msgspec.Struct):
     """What is on it, in words; empty: nothing."""
     own: bool
     """Whether the appliance runs from it."""
-    in_use: str
+    refused: str
+    """Why it cannot be chosen; empty: it can."""
 
 
 class ProgressOut(msgspec.Struct):
@@ -197,11 +199,11 @@ def _out(draft: Draft, progress: ProgressOut, found: Found) -> SetupOut:
 
 def _shaped(value: Any, kind: type[T]) -> T | None:
     """What was answered, as it is to be sent; None where it was not."""
-    return None if value is None else msgspec.convert(dataclasses.asdict(value), kind)
+    return None if value is None else converted(dataclasses.asdict(value), kind)
 
 
 def _disk(of: FoundDisk) -> FoundDiskOut:
-    return FoundDiskOut(of.name, of.identifier, of.model, of.bytes, of.content, of.own, of.in_use)
+    return FoundDiskOut(of.name, of.identifier, of.model, of.bytes, of.content, of.own, of.refused)
 
 
 async def show(request: web.Request) -> web.Response:
