@@ -68,6 +68,15 @@ def root_size(image: Image, wanted: int | None) -> int:
     return max(wanted or spacious, root_needed(image))
 
 
+def check_root_size(image: Image, delivery: str, wanted: int | None) -> None:
+    """Raise Invalid ``root-size-small`` for a root volume that the image has no room in; ``wanted`` in bytes."""
+    needed = root_needed(image)
+    if on_volume(delivery) and wanted is not None and wanted < needed:
+        least = f"{-(-needed * 10 // (1 << 30)) / 10:.1f} GiB"
+        text = f"{image.name} has no room in a root volume of {wanted / (1 << 30):.1f} GiB: it needs {least}"
+        raise Invalid("root-size-small", text, f"ask for {least} or more, or leave the size out", "root_size")
+
+
 def obstacle(image: Image, delivery: str) -> str:
     """Why this delivery can do nothing with the image, in words; empty where it can."""
     if on_disk(delivery):

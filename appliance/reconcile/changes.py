@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image, Kernel, check_cmdline
+from appliance.delivery import check_root_size
 from appliance.deployment import Deployment, Requirements, check_disk_wishes, check_kernel_wish, check_volume_wishes
 from appliance.errors import Conflict
 from appliance.events import Bus, Event
@@ -83,6 +84,8 @@ class Changes:
             after = replace(after, root_size=rounded(change.root_size, "root_size") if change.root_size else None)
         if change.kernel is not None:
             after = replace(after, kernel=kernel_for_roots(db, change.kernel))
+        if change.root_size or change.image is not None:
+            check_root_size(catalogue.image(db, after.image), after.delivery, after.root_size)
         named = replace(after, name=check_name(after.name), ssh_keys=check_lines(after.ssh_keys), requirements=asked)
         return with_seed(check_kernel_wish(check_volume_wishes(check_disk_wishes(named))), change.seed)
 

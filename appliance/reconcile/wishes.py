@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from appliance.accounts import Asker
 from appliance.bootprogram import check_choice
-from appliance.delivery import check_delivery, check_image
+from appliance.delivery import check_delivery, check_image, check_root_size
 from appliance.deployment import (
     LEADS_TO,
     Deployment,
@@ -289,6 +289,7 @@ class Wishes:
                 root_size=None if new.root_size is None else rounded(new.root_size, "root_size"),
                 kernel=kernel_for_roots(db, new.kernel),
             )
+            check_root_size(image, deployment.delivery, deployment.root_size)
             check_free(db, deployment.name, but=("machine", "deployment"))
             checked = check_kernel_wish(check_volume_wishes(check_disk_wishes(deployment)))
             stored = deployments.add(db, with_seed(checked, new.seed))

@@ -1,14 +1,18 @@
 """What users ask of deployments with roots on volumes, and what they are told before anything is lost."""
 
+from dataclasses import replace
+
 import pytest
 from fleet_world import Played, code_of
 from root_world import a_root_world
 from test_root_volumes import comes_back, runs, starts
 
+from appliance.delivery import root_needed
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange
+from appliance.store import catalogue
 from appliance.volume import PoolKind
 from tests.people import ADA
 
@@ -92,6 +96,7 @@ async def test_a_root_is_as_large_as_what_it_is_cloned_from_at_least(world, node
         ({"pool": "none-such", "delivery": "iscsi"}, NotFound, "pool-unknown", ""),
         ({"pool": "files", "delivery": "iscsi"}, Conflict, "pool-not-for-roots", "pool"),
         ({"root_size": -1, "delivery": "nfs"}, Invalid, "volume-size", "root_size"),
+        ({"root_size": 1, "delivery": "nfs"}, Invalid, "root-size-small", "root_size"),
         ({"root_size": 1 << 60, "delivery": "nfs"}, Invalid, "volume-size", "root_size"),
     ],
 )
@@ -100,6 +105,21 @@ async def test_what_cannot_be_a_root_is_refused(world, asked, error, code, field
     with pytest.raises(error) as caught:
         await world.deploy(image="live", **asked)
     assert (caught.value.code, caught.value.field) == (code, field)
+
+
+async def test_a_size_that_the_image_has_no_room_in_is_refused_with_the_least_that_it_has(world):
+    image = await world.store.read(lambda db: catalogue.image(db, "live"))
+    needed = root_needed(image)
+    await world.deploy(image="live", delivery="nfs", root_size=needed)
+    changes = Changes(world.store, world.bus, lambda: world.now)
+    with pytest.raises(Invalid, match=r"it needs [0-9.]+ GiB") as caught:
+        await changes.deployment("web-1", DeploymentChange(root_size=needed // 2), ADA)
+    assert (caught.value.code, caught.value.field) == ("root-size-small", "root_size")
+    assert "or leave the size out" in caught.value.hint
+    await world.store.write(lambda db: catalogue.add_image(db, replace(image, name="large", size=needed)))
+    with pytest.raises(Invalid, match="large has no room"):
+        await changes.deployment("web-1", DeploymentChange(image="large"), ADA)
+    await changes.deployment("web-1", DeploymentChange(image="large", root_size=0), ADA)
 
 
 async def test_nothing_is_changed_while_a_root_is_made(world, node):
