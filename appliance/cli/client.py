@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from appliance.cli.credentials import Server
 from appliance.cli.errors import Refused, Unreachable
+from appliance.cli.patience import Patience
 from appliance.cli.trust import context
 from appliance.errors import ApplianceError, Invalid
 
@@ -21,6 +22,8 @@ CHUNK = 1 << 20
 LARGEST_AUTHORITY = 65536
 AGAIN = (0.5, 2.0, 5.0)
 """Seconds before each further try to make something, once an answer was lost."""
+CLOSED = (ConnectionResetError, BrokenPipeError)
+"""What is seen of a connection whose other end stopped; one that closed without an answer is among them."""
 LOST, CUT, BUSY = "answer-lost", "upload-cut", "idempotency-busy"
 
 Progress = Callable[[int], None]
@@ -55,6 +58,8 @@ class Api:
     def __init__(self, url: str, tls: ssl.SSLContext, token: str = "") -> None:
         self.url, self.tls, self.token = url, tls, token
         self.seconds: float = SECONDS
+        self.patience = Patience()
+        """With whoever does not answer because it is just starting, as far as nothing is done twice by that."""
         parts = urlsplit(url)
         self._address = parts.hostname or "", parts.port
 
@@ -125,10 +130,10 @@ class Api:
         Raises as ``request``, and ApplianceError ``answer-cut`` where the answer ended before its end.
         """
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
-        host, port = self._address
-        connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}", "Accept": "*/*"}
+        connection = self._connection()
         try:
+            self._connect(connection)
             connection.request(method, f"/api/v1{path}", content, headers)
             response = connection.getresponse()
             if response.status >= 400:
@@ -152,17 +157,40 @@ class Api:
         return answer
 
     def raw(self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
-        """An answer, whatever it is.
+        """An answer, whatever it is; what only looks is asked for again where the connection is lost, with patience.
 
         Raises Unreachable, with the code ``answer-lost`` where it may have been done, and ``upload-cut`` where the
         connection of an upload ended before all of it was sent.
         """
+        while True:
+            try:
+                answer = self._raw(method, target, body, headers)
+            except Unreachable as error:
+                if method != "GET" or not isinstance(error.__cause__, CLOSED) or not self.patience.lasts(self.url):
+                    raise
+            else:
+                self.patience.rest()
+                return answer
+
+    def _connection(self) -> http.client.HTTPSConnection:
         host, port = self._address
-        connection = http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
+        return http.client.HTTPSConnection(host, port, timeout=self.seconds, context=self.tls)
+
+    def _connect(self, connection: http.client.HTTPSConnection) -> None:
+        """Where nobody listens nothing was sent: wait for somebody, with patience. Raises OSError."""
+        while True:
+            try:
+                return connection.connect()
+            except ConnectionRefusedError:
+                if not self.patience.lasts(self.url):
+                    raise
+
+    def _raw(self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> Answer:
+        connection = self._connection()
         login = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         said = _silent
         try:
-            connection.connect()
+            self._connect(connection)
             said = _silent if body is None or isinstance(body, bytes) else _cut
             connection.request(method, target, body, {**headers, **login, "Accept": "application/json"})
             said = _silent if method == "GET" else _lost
@@ -203,9 +231,11 @@ def _json(answer: Answer) -> Any:
         return None
 
 
-def api_of(server: Server) -> Api:
-    """The API of an appliance that the user is logged in to."""
-    return Api(server.url, context(server.ca, names_matter=not server.pinned), server.token)
+def api_of(server: Server, patience: float = 0.0) -> Api:
+    """The API of an appliance that the user is logged in to; ``patience`` is in seconds, for one that is starting."""
+    api = Api(server.url, context(server.ca, names_matter=not server.pinned), server.token)
+    api.patience = Patience(patience)
+    return api
 
 
 def segment(key: str) -> str:

@@ -8,6 +8,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from appliance.cli.context import api
 from appliance.cli.output import clean
+from appliance.cli.patience import Patience
 from appliance.errors import ApplianceError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -86,7 +87,7 @@ def harmless(word: str) -> bool:
 
 def _ask(path: str, **query: Any) -> Any:
     connected = api()
-    connected.seconds = PATIENCE
+    connected.seconds, connected.patience = PATIENCE, Patience()
     return connected.get(path, **query)
 
 

@@ -14,8 +14,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def api() -> Api:
     """The appliance that this command is for: ``--server``, QRM_SERVER, or the last log-in."""
-    url = click.get_current_context().find_root().params.get("server")
-    return api_of(load().chosen(normal_url(url) if url else None))
+    root = click.get_current_context().find_root()
+    url = root.params.get("server")
+    patience = 0.0 if root.resilient_parsing else root.params.get("patience") or 0.0
+    return api_of(load().chosen(normal_url(url) if url else None), patience)
 
 
 def json_option(command: F) -> F:

@@ -8,6 +8,7 @@ import click
 from appliance import __version__
 from appliance.cli.errors import WRONG_USAGE, exit_code
 from appliance.cli.output import clean
+from appliance.cli.patience import SECONDS
 from appliance.errors import ApplianceError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -82,8 +83,16 @@ class Commands(click.Group):
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--server", metavar="URL", envvar="QRM_SERVER", help="Another appliance than that of the last log-in.")
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    envvar="QRM_PATIENCE",
+    type=click.FloatRange(min=0),
+    default=SECONDS,
+    help="How long to wait for an appliance that is starting; 0: not at all. 30 where it is left out.",
+)
 @click.version_option(__version__, prog_name="qrm")
-def cli(server: str | None) -> None:
+def cli(server: str | None, patience: float) -> None:
     """Turn bare computers into a fleet that runs what you ask for.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable, 4 refused by the server.

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,12 @@ class Cli:
     config: Path
     kinds: dict[str, JobKind]
     """Kinds of jobs that are done there; more of them as tests need them."""
+    more: dict[str, str] = field(default_factory=dict)
+    """What else stands in the environment of its user."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "XDG_CONFIG_HOME": str(self.config), "TERM": "dumb"}
+        return {**os.environ, "XDG_CONFIG_HOME": str(self.config), "TERM": "dumb", **self.more}
 
     async def start(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
         return await self.start_program("-m", "appliance", *arguments, **options)
