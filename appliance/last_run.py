@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 from appliance.events import Event
 from appliance.on_disk import sync
@@ -57,7 +58,7 @@ def boot_id(environment: Mapping[str, str], file: Path = Path("/proc/sys/kernel/
 def left(state_dir: Path) -> Run | None:
     """The run that did not come to a good end; None where the last one did, or there was none."""
     try:
-        return msgspec.json.decode((state_dir / NAME).read_bytes(), type=Run)
+        return decoded((state_dir / NAME).read_bytes(), Run)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.command import run
+from appliance.decoding import decoded
 from appliance.networking.reached import Held
 
 
@@ -32,7 +33,7 @@ class _Link(msgspec.Struct):
 
 def first_addresses() -> dict[str, IPv4Interface | None]:
     """Every interface with its first global IPv4 address, if it has one; raises ApplianceError."""
-    links = msgspec.json.decode(run(["ip", "-json", "address", "show"]), type=list[_Link])
+    links = decoded(run(["ip", "-json", "address", "show"]), list[_Link])
     return {link.ifname: _first(link) for link in links}
 
 
@@ -45,7 +46,7 @@ def _first(link: _Link) -> IPv4Interface | None:
 
 def held() -> list[Held]:
     """The addresses of all interfaces that others may use for a while; raises ApplianceError."""
-    links = msgspec.json.decode(run(["ip", "-json", "address", "show", "up"]), type=list[_Link])
+    links = decoded(run(["ip", "-json", "address", "show", "up"]), list[_Link])
     return [Held(link.ifname, each.local) for link in links for each in link.addr_info if each.lasts]
 
 

@@ -11,11 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 
 MAGIC = b"QRMSTATE"
-FORMAT = 3
-"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, 3 NETWORK; else it is 1."""
+FORMAT = 4
+"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, 3 NETWORK, 4 RECIPES; else it
+is 1."""
 LONGEST_HEADER = 64 * 1024
 LARGEST_MANIFEST = 64 << 20
 
@@ -26,8 +28,11 @@ POWER_KEY = "state/power.key"
 """What opens the passwords of power switches: only in a backup that has a passphrase."""
 NETWORK = "network.json"
 """The networks of a flashed appliance, as its API takes them: offered after a restore, never put on by itself."""
+RECIPES = "state/recipes/"
+"""Beginning of the names of recipes that users brought."""
 _NAME = re.compile(
     r"config\.toml|network\.json|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
+    r"|state/recipes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.toml"
     r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd|modules)"
 )
 """Everything that a member may be called: nothing else is ever written to a disk."""
@@ -111,6 +116,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
 def lowest_format(names: Collection[str]) -> int:
     """The form of a backup with members of these names: as old a program as can shall read it."""
+    if any(each.startswith(RECIPES) for each in names):
+        return 4
     if NETWORK in names:
         return 3
     return 2 if POWER_KEY in names else 1
@@ -134,11 +141,11 @@ def header_length(start: bytes, name: str) -> int:
 def decode_header(text: bytes, name: str) -> Header:
     """The header; raises ApplianceError ``backup-newer`` or ``backup-damaged``."""
     try:
-        version = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("format", msgspec.Raw(b"0"))
-        if msgspec.json.decode(version, type=int) > FORMAT:
+        version = decoded(text, dict[str, msgspec.Raw]).get("format", msgspec.Raw(b"0"))
+        if decoded(version, int) > FORMAT:
             message = f"{name} was made by a newer version, in a form that this one cannot read"
             raise ApplianceError("backup-newer", message, "install that version of qrm, then restore with it")
-        return msgspec.json.decode(text, type=Header)
+        return decoded(text, Header)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise damaged(name, f"its header cannot be read: {error}") from error
 
@@ -151,7 +158,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def decode_manifest(text: bytes, name: str) -> Manifest:
     """The manifest; raises ApplianceError ``backup-damaged``."""
     try:
-        manifest = msgspec.json.decode(text, type=Manifest)
+        manifest = decoded(text, Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise damaged(name, f"its manifest cannot be read: {error}") from error
     names = [each.name for each in manifest.members]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, NotFound
 from appliance.lab.directory import LabDirectory, running
 from appliance.lab.plan import LabPlan
@@ -30,7 +31,7 @@ def write_card(directory: LabDirectory, card: Card) -> None:
 def read_card(directory: LabDirectory) -> Card:
     """Read the card; raises ``lab-gone`` when it is away."""
     try:
-        return msgspec.json.decode(directory.card.read_bytes(), type=Card)
+        return decoded(directory.card.read_bytes(), Card)
     except FileNotFoundError:
         raise ApplianceError("lab-gone", f"no lab runs in {directory.path}") from None
 
@@ -59,6 +60,6 @@ def write_plan(directory: LabDirectory, plan: LabPlan) -> None:
 def read_plan(directory: LabDirectory) -> LabPlan:
     """What the lab consists of; raises ``lab-gone`` when there is none."""
     try:
-        return msgspec.json.decode(directory.plan.read_bytes(), type=LabPlan)
+        return decoded(directory.plan.read_bytes(), LabPlan)
     except FileNotFoundError:
         raise ApplianceError("lab-gone", f"no lab runs in {directory.path}") from None

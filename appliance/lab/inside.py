@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp.web import AppRunner
 
+from appliance.decoding import converted
 from appliance.errors import ApplianceError, first_of
 from appliance.lab import control
 from appliance.lab.card import read_plan
@@ -116,7 +116,7 @@ class Inside:
         }
 
     async def _power_on(self, order: control.Order) -> None:
-        start = msgspec.convert(order.get("start") or {}, Start)
+        start = converted(order.get("start") or {}, Start)
         await self._machine(order).power_on(self._owner, start)
 
     async def _power_off(self, order: control.Order) -> None:

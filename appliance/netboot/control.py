@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Denied, Invalid
 from appliance.machine import meaningful_uuid, parse_mac
 from appliance.netboot.answers import bearer, status_of
@@ -215,7 +216,7 @@ def _json(value: Any) -> web.Response:
 
 async def _body(request: web.Request, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return decoded(await request.read(), kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("body-invalid", f"{request.path}: {error}") from error
 

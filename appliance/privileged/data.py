@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict
 from appliance.privileged import durable, free_disks
 from appliance.privileged.computer import Computer, Tell
@@ -28,7 +29,7 @@ async def choice(verb: Choice, on: Computer, tell: Tell) -> Chosen:
     place = on.roots.state / "etc" / "qrm" / FILE
     text = durable.read(place)
     try:
-        return msgspec.json.decode(text, type=Chosen) if text else Chosen()
+        return decoded(text, Chosen) if text else Chosen()
     except msgspec.DecodeError as error:
         hint = "remove it: then it counts as if nobody had chosen disks yet"
         raise ApplianceError("storage-unreadable", f"{place}: {error}", hint) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.export import ONE_ONLY
 from appliance.privileged.computer import Computer
@@ -81,7 +82,7 @@ async def _reported(on: Computer, group: str, key: VolumeId) -> _Row:
     columns = ",".join(_Row.__struct_fields__)
     told = await said(on, "lvs", "--reportformat", "json", "--options", columns, "--select", select)
     try:
-        rows = [row for part in msgspec.json.decode(told, type=_Report).report for row in part.lv]
+        rows = [row for part in decoded(told, _Report).report for row in part.lv]
     except msgspec.DecodeError as error:
         raise ApplianceError("storage-unreadable", f"what lvs says cannot be read: {error}") from error
     ours = [row for row in rows if POOL in row.vg_tags.split(",") and tag(ID, key) in row.lv_tags.split(",")]

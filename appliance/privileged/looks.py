@@ -12,6 +12,7 @@ import msgspec
 
 from appliance import config
 from appliance.config import Config
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 from appliance.privileged.computer import Computer
 from appliance.updates.verdict import Finding, udp_ports
@@ -103,7 +104,7 @@ class _Health(msgspec.Struct):
 def _served(on: Computer, said: bytes) -> list[Finding]:
     """What the daemon means to serve has its ports."""
     try:
-        serves = msgspec.json.decode(said, type=_Health).serves
+        serves = decoded(said, _Health).serves
     except msgspec.DecodeError as error:
         return [Finding("the daemon says what it serves", str(error))]
     bound = udp_ports(_text(on.roots.proc / "net/udp"))

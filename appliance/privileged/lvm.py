@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
+from appliance.decoding import decoder
 from appliance.errors import ApplianceError, Conflict, NotFound
 from appliance.privileged.computer import Computer, Tell
 from appliance.privileged.verbs.lvm import Group, Logical, Member, Report
@@ -180,7 +181,7 @@ class _Report(msgspec.Struct):
     report: Sequence[_Part]
 
 
-_DECODER = msgspec.json.Decoder(_Report, strict=False)
+_DECODER = decoder(_Report, strict=False)
 """Not strict: LVM gives numbers as text."""
 
 

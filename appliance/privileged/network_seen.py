@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.networking.layout import Layout
 from appliance.privileged.computer import Computer
 from appliance.privileged.verbs.network import Seen
@@ -29,7 +30,7 @@ class _Link(msgspec.Struct):
 
 async def look(on: Computer, layout: Layout) -> tuple[Seen, ...]:
     """Every NIC, in the order of their slots, and what else is in the layout; cables of virtual machines are not."""
-    links = msgspec.json.decode(await on.run(["ip", "-json", "address", "show"]), type=list[_Link])
+    links = decoded(await on.run(["ip", "-json", "address", "show"]), list[_Link])
     found = [_seen(on.roots.sys, each) for each in links if each.link_type == _ETHERNET]
     wanted = [each for each in found if each.is_nic or layout.named(each.name)]
     return tuple(sorted(wanted, key=lambda each: (not each.is_nic, _slot(on.roots.sys, each.name))))

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict
 from appliance.networking.layout import Layout
 from appliance.networking.render import PREFIX, render
@@ -85,7 +86,7 @@ class NetworkState:
     def _kept(self) -> Kept | None:
         text = durable.read(self._confirmed)
         try:
-            return None if text is None else msgspec.json.decode(text, type=Kept)
+            return None if text is None else decoded(text, Kept)
         except msgspec.DecodeError as error:
             hint = "put a good one there, or remove it: every NIC then asks for an address by DHCP"
             raise ApplianceError("network-unreadable", f"{self._confirmed}: {error}", hint) from error
@@ -106,7 +107,7 @@ class NetworkState:
 
     def _decoded(self, text: str | None, kind: type[T]) -> T | None:
         try:
-            return None if text is None else msgspec.json.decode(text, type=kind)
+            return None if text is None else decoded(text, kind)
         except msgspec.DecodeError:
             return None
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import Conflict
 from appliance.privileged.computer import Computer
 from appliance.privileged.network_state import NetworkState
@@ -24,7 +25,7 @@ async def check_served(on: Computer, address: str) -> None:
     kept = NetworkState(on.roots)
     trial = kept.tried()
     layout = trial.layout if trial else kept.confirmed()
-    links = msgspec.json.decode(await on.run(["ip", "-json", "-4", "address", "show"]), type=list[_Link])
+    links = decoded(await on.run(["ip", "-json", "-4", "address", "show"]), list[_Link])
     having = [each.ifname for each in links if any(of.local == address for of in each.addr_info)]
     if not having:
         raise _refused(f"{address} is no address of this appliance")

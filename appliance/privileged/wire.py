@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict, Denied, Invalid, NotFound
 from appliance.privileged.verb import Line, Request, Said, Verb, result_type
 
@@ -39,7 +40,7 @@ def read_request(line: bytes, verbs: Mapping[str, type[Verb[Any]]]) -> Verb[Any]
     if len(line) > LARGEST_REQUEST:
         raise _too_large()
     try:
-        request = msgspec.json.decode(line, type=Request)
+        request = decoded(line, Request)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("request-broken", f"the request is not what the privileged helper reads: {error}") from error
     kind = verbs.get(request.verb)
@@ -47,7 +48,7 @@ def read_request(line: bytes, verbs: Mapping[str, type[Verb[Any]]]) -> Verb[Any]
         text = f"{request.verb[:80]!r} is no verb of the privileged helper"
         raise Invalid("verb-unknown", text, "daemon and helper are of different versions: restart the appliance")
     try:
-        return cast("Verb[Any]", msgspec.json.decode(request.args, type=kind))
+        return cast("Verb[Any]", decoded(request.args, kind))
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("request-broken", f"{request.verb}: {error}", field=_field(str(error))) from error
 
@@ -82,7 +83,7 @@ def error_line(error: ApplianceError) -> bytes:
 def read_line(line: bytes) -> Line:
     """A line of an answer; raises ApplianceError: what it says, or ``helper-broken``."""
     try:
-        found = msgspec.json.decode(line, type=Line)
+        found = decoded(line, Line)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _broken(str(error)) from error
     if isinstance(found.error, Said):
@@ -95,7 +96,7 @@ def read_result(line: Line, verb: Verb[R]) -> R:
     """The result in the last line of an answer; raises ApplianceError ``helper-broken``."""
     assert isinstance(line.result, msgspec.Raw)
     try:
-        return cast("R", msgspec.json.decode(line.result, type=result_type(type(verb))))
+        return cast("R", decoded(line.result, result_type(type(verb))))
     except (msgspec.DecodeError, RecursionError) as error:
         raise _broken(str(error)) from error
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from appliance import command
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, first_of
 from appliance.filesystem.make import check_programs
 from appliance.recipes import bootable, disk
@@ -92,7 +93,7 @@ class Building:
     def __init__(self, place: Path, temporary: str = TEMPORARY) -> None:
         self._place, self._temporary = place, temporary
         self._share, self._last = 0.0, deque[str](maxlen=LAST_LINES)
-        self._order = msgspec.json.decode((place / ORDER).read_bytes(), type=Order)
+        self._order = decoded((place / ORDER).read_bytes(), Order)
 
     def run(self) -> None:
         """Until the image is there.

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from appliance.accounts import Asker
+from appliance.decoding import converted
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus
 from appliance.reconcile import audit
@@ -171,8 +172,8 @@ def _is_meant(db: sqlite3.Connection, noun: Noun, task: Task, item: Item, now: f
 
 async def _do(wishes: Wishes, noun: Noun, clock: Callable[[], float], running: Running, due: _Next) -> None:
     task, item = running.task, due.item
-    by = msgspec.convert(task.arguments["by"], Asker)
-    given = msgspec.convert(task.arguments["given"], Arguments)
+    by = converted(task.arguments["by"], Asker)
+    given = converted(task.arguments["given"], Arguments)
 
     def note(db: sqlite3.Connection, outcome: object) -> None:
         led_to = outcome.id if isinstance(outcome, Task) else None

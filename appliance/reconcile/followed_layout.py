@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 from appliance.networking.follow import moves
 from appliance.networking.layout import Layout
@@ -45,7 +46,7 @@ def follow(db: sqlite3.Connection, layout: Layout) -> Mapping[str, str]:
 
 def _layout(text: str | None) -> Layout:
     try:
-        return msgspec.json.decode(text or "{}", type=Layout)
+        return decoded(text or "{}", Layout)
     except msgspec.DecodeError:  # of a version that knew other fields
         return Layout()
 

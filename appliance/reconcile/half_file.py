@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Invalid
 from appliance.half_upload import (
     KEPT_SECONDS,
@@ -215,7 +216,7 @@ class HalfFile:
 def read_note(path: Path) -> Half | None:
     """What stands in the note of an upload; None where there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Half)
+        return decoded(path.read_bytes(), Half)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -25,6 +25,7 @@ from appliance.catalogue import (
     KernelWords,
     check_cmdline,
 )
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
 from appliance.imageformat import bzimage
@@ -394,7 +395,7 @@ def _digest(path: Path) -> str:
 
 def _description(directory: Path) -> dict[str, Any]:
     try:
-        described = msgspec.json.decode((directory / "image.json").read_bytes(), type=dict[str, Any])
+        described = decoded((directory / "image.json").read_bytes(), dict[str, Any])
         check_name(str(described["name"]))
         (directory / f"image.{described['format']}").stat()
     except (OSError, msgspec.DecodeError, KeyError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import Invalid
 from appliance.half_upload import Half, Identity
 from appliance.on_disk import put
@@ -52,7 +53,7 @@ class IncomingUpdate:
     def waiting(self) -> Waiting | None:
         """What waits to be installed; blocks."""
         try:
-            found = msgspec.json.decode((self._directory / ABOUT).read_bytes(), type=Waiting)
+            found = decoded((self._directory / ABOUT).read_bytes(), Waiting)
             whole = (self._directory / NAME).stat().st_size == found.size
         except (OSError, msgspec.DecodeError):
             return None

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from appliance.accounts import Asker
 from appliance.catalogue import Image, Kernel, KernelWords
+from appliance.decoding import converted
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.half_upload import Half, removed
 from appliance.imageformat.found import Found
@@ -57,7 +56,7 @@ class IntakeJobs:
 
     async def _fetch(self, running: Running) -> dict[str, Any]:
         arguments = running.task.arguments
-        wish = msgspec.convert(arguments["wish"], ImageWish)
+        wish = converted(arguments["wish"], ImageWish)
         if (done := await self._listed_before(running, place_of(wish))) is not None:
             return done
         file = self._intake.file(place_of(wish))
@@ -147,7 +146,7 @@ class IntakeJobs:
 
     async def _fetch_modules(self, running: Running) -> dict[str, Any]:
         arguments = running.task.arguments
-        wish = msgspec.convert(arguments["wish"], ModulesWish)
+        wish = converted(arguments["wish"], ModulesWish)
         if (done := await self._given_before(running, place_of(wish))) is not None:
             return done
         file = self._intake.file(place_of(wish))
@@ -189,7 +188,7 @@ class IntakeJobs:
 
 
 def _asker(running: Running) -> Asker:
-    return msgspec.convert(running.task.arguments["by"], Asker)
+    return converted(running.task.arguments["by"], Asker)
 
 
 def _brought(what: Image | Kernel) -> dict[str, Any]:

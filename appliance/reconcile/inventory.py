@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from appliance.decoding import converted
 from appliance.errors import Invalid
 from appliance.machine import MacAddress, Machine, parse_mac
 
@@ -152,7 +153,7 @@ class _Shape(msgspec.Struct):
 def checked(inventory: dict[str, Any]) -> list[MacAddress]:
     """The interfaces of an inventory whose shape is right; raises Invalid otherwise."""
     try:
-        shape = msgspec.convert(inventory, _Shape)
+        shape = converted(inventory, _Shape)
     except msgspec.ValidationError as error:
         raise Invalid("inventory-invalid", f"the inventory is not one: {error}") from error
     macs = []

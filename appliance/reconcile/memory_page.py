@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import Invalid
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def _sealed(of: Any, key: Key) -> str:
 def _opened(cursor: str, of: Any) -> Key:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        sealed, key = msgspec.json.decode(text, type=tuple[Any, Key])
+        sealed, key = decoded(text, tuple[Any, Key])
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise _invalid() from None
     if sealed != msgspec.json.decode(msgspec.json.encode(of)):

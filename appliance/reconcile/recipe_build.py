@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from appliance import command
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, first_of
 from appliance.privileged.client import Privileged
 from appliance.privileged.verbs.recipes import LONGEST, Build
@@ -93,7 +94,7 @@ class Place:
     def image(self) -> Path:
         """The file that was made; blocks. Raises ApplianceError with why there is none."""
         if (self.path / FAILED).exists():
-            failure = msgspec.json.decode((self.path / FAILED).read_bytes(), type=Failure)
+            failure = decoded((self.path / FAILED).read_bytes(), Failure)
             raise ApplianceError(failure.code, f"{failure.message}. {failure.hint}".strip())
         try:
             found = (self.path / IMAGE).lstat()
@@ -110,7 +111,7 @@ class Place:
 
 def _said(line: bytes) -> Said | None:
     try:
-        return msgspec.json.decode(line, type=Said)
+        return decoded(line, Said)
     except msgspec.DecodeError:
         return None
 

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.accounts import Asker
 from appliance.catalogue import LONGEST_DESCRIPTION, Image
+from appliance.decoding import converted
 from appliance.errors import Conflict, NotFound
 from appliance.events import Bus, Event
 from appliance.imageformat.found import Found
@@ -129,7 +130,7 @@ class Recipes:
 
     async def _job(self, running: Running) -> dict[str, Any]:
         arguments, imports = running.task.arguments, self._intake.imports
-        name, by = str(arguments["name"]), msgspec.convert(arguments["by"], Asker)
+        name, by = str(arguments["name"]), converted(arguments["by"], Asker)
         if (done := await self._listed_before(running, name)) is not None:
             return _brought(done)
         directory = imports.images.parent.joinpath(*BUILDING)
@@ -140,7 +141,7 @@ class Recipes:
         async def list_it(found: Found, content: Content) -> Image:
             return await imports.list_image(name, str(arguments["description"]), found, content, by)
 
-        order = msgspec.convert(arguments["order"], Order)
+        order = converted(arguments["order"], Order)
         async with place.holding(order):
             path = await made(self._builder, place, running)
             sha256 = await digest_of(path, Stage(running, SHARE, 0.95, "adding it up"))

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from appliance.accounts import Asker
+from appliance.decoding import converted
 from appliance.errors import Conflict, Invalid, NotFound
 from appliance.events import Bus, Event
 from appliance.netboot.dhcp.rules import NAMES, Rules, said, under
@@ -55,7 +56,7 @@ class SubnetSwitches:
         """Serve every subnet as it was chosen; before anything is served."""
         stored = await self._store.read(subnet_rules.every)
         for subnet in self._subnets:
-            self._chosen[subnet.interface] = msgspec.convert(stored.get(subnet.interface, {}), Rules)
+            self._chosen[subnet.interface] = converted(stored.get(subnet.interface, {}), Rules)
             self._subnets.put(self._under(subnet, self._chosen[subnet.interface]))
 
     def serve_with(self, serving: Sequence[Serving], look: Callable[[str], None]) -> None:
@@ -90,7 +91,7 @@ class SubnetSwitches:
                 raise Conflict("rule-fixed", text, hint, name)
         document = {**said(self._chosen.get(before.interface, Rules())), **change}
         try:
-            return msgspec.convert({name: value for name, value in document.items() if name in NAMES}, Rules)
+            return converted({name: value for name, value in document.items() if name in NAMES}, Rules)
         except msgspec.ValidationError as error:
             raise Invalid("rule-invalid", f"that is no way to serve a subnet: {error}", "see the help") from error
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import msgspec
-
 from appliance import __version__, command
 from appliance.config import Config, load
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 from appliance.installer import stick
 from appliance.privileged.computer import Computer
@@ -169,7 +168,7 @@ class Gatherer:
 
     async def _asked(self, argv: list[str], kind: type[T], otherwise: T, warnings: list[str]) -> T:
         async def ask() -> T:
-            return msgspec.json.decode(await command.said(argv, {}, PATIENCE), type=kind)
+            return decoded(await command.said(argv, {}, PATIENCE), kind)
 
         return await self._protected("network", ask, otherwise, warnings)
 

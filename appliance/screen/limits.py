@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 from appliance.state import write_whole
 
@@ -63,7 +64,7 @@ class Attempts:
 
     def _read(self) -> Failures:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Failures)
+            return decoded(self._path.read_bytes(), Failures)
         except FileNotFoundError:
             return Failures()
         except (OSError, msgspec.DecodeError):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import Invalid
 from appliance.volume import MOST, Format, VolumeId, check_id, check_name
 
@@ -55,7 +56,7 @@ def understood(content: bytes) -> Record | None:
     if not content.startswith(BEGIN):
         return None
     try:
-        record = msgspec.json.decode(content, type=Record)
+        record = decoded(content, Record)
         check_name(record.name)
         for key in {record.origin, record.needs} - {None}:
             check_id(str(key))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.store.documents import rows
 from appliance.store.listing import Filter, Listing, Number, Sort, at_least, below, equals
 
@@ -77,7 +78,7 @@ def add(db: sqlite3.Connection, entry: Entry) -> Entry:
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """The entry of a row of ``LISTING``."""
     number, at, who, role, via, address, action, kind, subject, name, outcome, document = row
-    changes = msgspec.json.decode(document, type=_Changes)
+    changes = decoded(document, _Changes)
     return Entry(
         at, who, role, via, address, action, kind, subject, name, outcome, changes.before, changes.after, number
     )

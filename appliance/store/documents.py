@@ -1,12 +1,12 @@
 """Frozen dataclasses as JSON documents in a column, checked when read back."""
 
 import sqlite3
-import threading
-from functools import cache
 from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 import msgspec
+
+from appliance.decoding import decoder
 
 T = TypeVar("T")
 
@@ -19,20 +19,8 @@ def dump(value: Any) -> bytes:
 def load(document: bytes, kind: type[T]) -> T:
     """The value of a document; raises msgspec.ValidationError when it is not one."""
     of: Any = kind
-    value: T = _decoder(of).decode(document)
+    value: T = decoder(of, _from_text).decode(document)
     return value
-
-
-_making = threading.Lock()
-"""msgspec 0.22 notes what it knows of a class on the class before it knows all of it. Another thread that meets the
-class in that moment takes what is there, and reads through pointers that are not set yet: SIGSEGV."""
-
-
-@cache
-def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
-    """Kept: to make one takes several times as long as to read a document."""
-    with _making:
-        return msgspec.json.Decoder(kind, dec_hook=_from_text)
 
 
 def _as_text(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import Invalid
 from appliance.store.documents import one, rows
 
@@ -214,7 +215,7 @@ def _opened(listing: Listing, asked: Asked, sort: Sort) -> tuple[Any, Any]:
     kind: Any = tuple.__class_getitem__((str, sort.kind, listing.id_kind))
     try:
         text = base64.b64decode(asked.cursor + "=" * (-len(asked.cursor) % 4), altchars=b"-_", validate=True)
-        mark, value, row = msgspec.json.decode(text, type=kind)
+        mark, value, row = decoded(text, kind)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise _invalid() from None
     if mark != _mark(listing, asked):

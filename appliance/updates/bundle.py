@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Invalid
 
 COMPATIBLE = "qrm-appliance-amd64"
@@ -33,7 +34,7 @@ class _Info(msgspec.Struct):
 def parse_info(text: str) -> Bundle:
     """What ``rauc info --output-format=json`` says. Raises Invalid ``bundle-unreadable`` and ``bundle-foreign``."""
     try:
-        info = msgspec.json.decode(_json(text), type=_Info)
+        info = decoded(_json(text), _Info)
     except msgspec.DecodeError as error:
         raise Invalid("bundle-unreadable", f"what the update says of itself cannot be read: {error}") from error
     if info.compatible != COMPATIBLE:

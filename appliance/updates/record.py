@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict
 from appliance.updates.boot_choice import TRIES, is_good, may_start
 
@@ -90,7 +91,7 @@ class Record(msgspec.Struct, frozen=True):
 def parse(text: bytes) -> Record:
     """Raises ApplianceError ``update-record`` for a file that is none."""
     try:
-        return msgspec.json.decode(text, type=Record)
+        return decoded(text, Record)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApplianceError("update-record", f"the record of updates cannot be read: {error}") from error
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 
 
@@ -34,7 +35,7 @@ class _Status(msgspec.Struct):
 def parse_status(text: str) -> list[Slot]:
     """The slots by letter. Raises ApplianceError ``update-status`` for what RAUC does not say."""
     try:
-        status = msgspec.json.decode(text, type=_Status)
+        status = decoded(text, _Status)
     except msgspec.DecodeError as error:
         raise ApplianceError("update-status", f"the answer of rauc cannot be read: {error}") from error
     found = [_slot(name, told, status) for each in status.slots for name, told in each.items() if told.get("bootname")]

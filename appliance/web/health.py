@@ -14,6 +14,7 @@ from aiohttp import web
 from appliance import __version__
 from appliance.accounts import Asker, require_person
 from appliance.console_tls import ConsoleTls
+from appliance.decoding import decoded
 from appliance.errors import ApplianceError, Conflict
 from appliance.health.facts import Certificate, Facts, Room
 from appliance.health.verdict import Finding, verdicts
@@ -131,7 +132,7 @@ class Health:
         """What the image is made of; none where this computer was not flashed with one."""
         try:
             text = await asyncio.to_thread((SHARE / "packages.json").read_bytes)
-            return msgspec.json.decode(text, type=list[Package])
+            return decoded(text, list[Package])
         except (OSError, msgspec.DecodeError):
             return []
 

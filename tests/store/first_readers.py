@@ -3,11 +3,24 @@
 import dataclasses
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
+from appliance.decoding import converted, decoded
 from appliance.store.documents import load
 
 ROUNDS = 300
 THREADS = 3
+
+
+DOCUMENT = b'{"f7":[{"i7":1}],"a":{"i6":2}}'
+VALUE = {"f7": [{"i7": 1}], "a": {"i6": 2}}
+WAYS: tuple[Callable[[Any], object], ...] = (
+    lambda of: load(DOCUMENT, of),
+    lambda of: decoded(DOCUMENT, list[of] | of),
+    lambda of: converted(VALUE, of),
+)
+"""One for each thread, round about: they meet the same classes by different doors."""
 
 
 def kind() -> type:
@@ -24,11 +37,11 @@ def main() -> None:
     for _ in range(ROUNDS):
         of, begin = kind(), threading.Barrier(THREADS)
 
-        def read(of: type = of, begin: threading.Barrier = begin) -> None:
+        def read(way: Callable[[Any], object], of: type = of, begin: threading.Barrier = begin) -> None:
             begin.wait()
-            load(b'{"f7":[{"i7":1}],"a":{"i6":2}}', of)
+            way(of)
 
-        threads = [threading.Thread(target=read) for _ in range(THREADS)]
+        threads = [threading.Thread(target=read, args=[WAYS[number % len(WAYS)]]) for number in range(THREADS)]
         for each in threads:
             each.start()
         for each in threads:

@@ -13,6 +13,7 @@ import msgspec
 
 from appliance.accounts import Asker
 from appliance.catalogue import Image, Kernel, KernelWords
+from appliance.decoding import converted
 from appliance.errors import Conflict, NotFound
 from appliance.events import Bus
 from appliance.imageformat.kernels import KernelFiles, kernels_in
@@ -94,7 +95,7 @@ class ImageKernels:
             await running.say(note)
         await self._remember(image, found)
         name = str(arguments["name"]) or default_name(image.name, kernel.version)
-        by = msgspec.convert(arguments["by"], Asker)
+        by = converted(arguments["by"], Asker)
         words = KernelWords(name, kernel.version, image=image.id, origin=image.name)
         parts = (_pieces(kernel.vmlinuz), _pieces(kernel.initrd), by, _pieces(kernel.modules))
         return _brought(await self._imports.add_kernel(words, *parts))

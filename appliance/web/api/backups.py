@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import decoded
 from appliance.web.api.body import answer, body
 from appliance.web.backups import BACKUPS, Standing, Uploaded
 from appliance.web.keys import USER
@@ -82,7 +83,7 @@ async def show(request: web.Request) -> web.Response:
 
 def _out(of: Standing) -> BackupsOut:
     old = [OldStateOut(each.name, each.size) for each in of.old]
-    network = msgspec.json.decode(of.network, type=dict[str, Any]) if of.network else None
+    network = decoded(of.network, dict[str, Any]) if of.network else None
     return BackupsOut(uploaded_out(of.uploaded) if of.uploaded else None, old, of.configuration, network)
 
 

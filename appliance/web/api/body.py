@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import decoded
 from appliance.errors import Invalid
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ async def body(request: web.Request, kind: type[T]) -> T:
         # Forms of other sites cannot send this type without being asked for permission first.
         raise Invalid("body-type", "the body is not JSON", "send Content-Type: application/json")
     try:
-        return msgspec.json.decode(content or b"{}", type=kind)
+        return decoded(content or b"{}", kind)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import converted
 from appliance.errors import Invalid
 from appliance.reconcile.bulk import DEPLOYMENTS, MACHINES, BulkAsked, Noun, begin
 from appliance.reconcile.bulk_actions import Arguments
@@ -98,6 +99,6 @@ def _value(name: str, of: Filter, value: Any) -> Any:
     if isinstance(value, list) and len(value) > MOST_VALUES:
         raise Invalid("filter-invalid", f"{where} has {len(value)} values", f"{MOST_VALUES} at most", where)
     try:
-        return msgspec.to_builtins(msgspec.convert([value] if single else value, of.kind))
+        return msgspec.to_builtins(converted([value] if single else value, of.kind))
     except msgspec.ValidationError as error:
         raise Invalid("filter-invalid", f"{where}: {str(error)[:200]}", hint_of(of.kind), where) from None

@@ -7,6 +7,7 @@ import msgspec
 
 from appliance.catalogue import Image, Kernel, disk_obstacle
 from appliance.cloud_init import NETWORK_CONFIG, USER_DATA
+from appliance.decoding import converted
 from appliance.delivery import deliveries_of
 from appliance.deployment import Deployment, DiskIdentity
 from appliance.events import Event
@@ -54,7 +55,7 @@ def machine(view: MachineView, now: float) -> shapes.MachineOut:
 
 def machine_detail(view: MachineView, now: float) -> shapes.MachineDetail:
     """A machine with its inventory, and how its disks were wiped."""
-    wiped = [msgspec.convert(each, shapes.WipedOut, from_attributes=True) for each in view.machine.wiped]
+    wiped = [converted(each, shapes.WipedOut, from_attributes=True) for each in view.machine.wiped]
     return shapes.MachineDetail(**_machine(view, now), inventory=view.machine.inventory, wiped=wiped)
 
 
@@ -159,7 +160,7 @@ def deployment(view: DeploymentView, domain: str, now: float) -> shapes.Deployme
         wanted=of.wanted,
         image=shapes.Reference(id=view.image.id, name=view.image.name),
         delivery=of.delivery,
-        requirements=msgspec.convert(of.requirements, shapes.RequirementsOut, from_attributes=True),
+        requirements=converted(of.requirements, shapes.RequirementsOut, from_attributes=True),
         ssh_keys=list(of.ssh_keys),
         wipe_on_release=of.wipe_on_release,
         wipe_method=of.wipe_method,
@@ -238,18 +239,18 @@ def _own_attempt(view: DeploymentView, now: float) -> shapes.AttemptOut | None:
 
 def image(of: Image, missing: bool = False) -> shapes.ImageOut:
     """An image; ``missing`` where its content is not here."""
-    shown = msgspec.convert(of, shapes.ImageOut, from_attributes=True)
+    shown = converted(of, shapes.ImageOut, from_attributes=True)
     return msgspec.structs.replace(shown, missing=missing, obstacle=disk_obstacle(of), deliveries=deliveries_of(of))
 
 
 def kernel(of: Kernel, missing: bool = False) -> shapes.KernelOut:
     """A kernel; ``missing`` where its content is not here."""
-    return msgspec.structs.replace(msgspec.convert(of, shapes.KernelOut, from_attributes=True), missing=missing)
+    return msgspec.structs.replace(converted(of, shapes.KernelOut, from_attributes=True), missing=missing)
 
 
 def event(of: Event) -> shapes.EventOut:
     """An event."""
-    return msgspec.convert(of, shapes.EventOut, from_attributes=True)
+    return converted(of, shapes.EventOut, from_attributes=True)
 
 
 def event_page(events: Sequence[Event], limit: int) -> shapes.EventPage:

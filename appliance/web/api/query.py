@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import converted
 from appliance.errors import Invalid
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
@@ -89,7 +90,7 @@ def _is_text(kind: Any) -> bool:
 def _value(param: Param, text: str, of: Any) -> Any:
     try:
         text.encode()  # a path may decode to what is no Unicode, which no database takes
-        value = msgspec.convert(text, of, strict=False)
+        value = converted(text, of, strict=False)
         if isinstance(value, float) and not math.isfinite(value):
             raise msgspec.ValidationError("Expected a finite number")
     except (msgspec.ValidationError, UnicodeEncodeError) as error:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import converted
 from appliance.reconcile.taskviews import LOG_LINES, TaskView, task_log, task_view, task_views
 from appliance.store.tasks import LISTING
 from appliance.task import Status
@@ -122,7 +123,7 @@ async def log(request: web.Request) -> web.Response:
     asked = given(request, LOG_QUERY)
     after, limit = asked.get("after", 0), asked.get("limit", LOG_LINES)
     found = await task_log(request.app[SERVICES].store, key(request), after, limit)
-    lines = [msgspec.convert(line, TaskLogLine, from_attributes=True) for line in found]
+    lines = [converted(line, TaskLogLine, from_attributes=True) for line in found]
     return answer(TaskLog(items=lines, after=lines[-1].number if lines else after))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import converted
 from appliance.store import accounts
 from appliance.store.accounts import User
 from appliance.web.api import listing
@@ -58,7 +59,7 @@ class UserDetail(msgspec.Struct):
 
 
 def _out(user: User) -> UserDetail:
-    return msgspec.convert(
+    return converted(
         {
             "name": user.name,
             "role": user.role,

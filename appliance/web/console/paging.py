@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from aiohttp import web
 
+from appliance.decoding import converted
 from appliance.store.listing import Asked, Found, Listing
 from appliance.web.console.listing import Query, parse_query
 from appliance.web.keys import SERVICES
@@ -85,7 +86,7 @@ def _value(listing: Listing, name: str, text: str | None) -> Any:
     kind = listing.filters[name].kind
     listed = getattr(kind, "__origin__", None) is list
     try:
-        return msgspec.convert([text] if listed else text, kind, strict=False)
+        return converted([text] if listed else text, kind, strict=False)
     except msgspec.ValidationError:
         return None
 
