@@ -15,7 +15,7 @@ import msgspec
 
 from appliance import __version__, power_key
 from appliance.backup import format as layout
-from appliance.backup import uploads
+from appliance.backup import recipes, uploads
 from appliance.backup.format import Derivation, Header, Manifest, Member, Upload
 from appliance.backup.seal import SealedWriter, seal_of
 from appliance.backup.snapshot import snapshot
@@ -77,6 +77,7 @@ def make(order: Order) -> tuple[Header, Manifest]:
         parts = [_part(layout.CONFIG, io.BytesIO(config)), _part(layout.STORE, store.file)]
         parts += [_part(layout.NETWORK, io.BytesIO(order.network))] if order.network is not None else []
         parts += [_part(f"state/{name}", io.BytesIO(key)) for name, key in keys.items()]
+        parts += [_part(name, io.BytesIO(text)) for name, text in recipes.texts(state_dir)]
         named = list(uploads.named(store.images, store.kernels, state_dir))
         inside = _opened(named, state_dir, opened) if order.with_images else {}
         listed = [msgspec.structs.replace(each, included=each.member.name in inside) for each in named]

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.backup import staging
+from appliance.backup import recipes, staging
 from appliance.backup.contents import Contents, Passphrase, read, read_manifest
 from appliance.backup.incoming import ASIDE, NEW, OFFERED, WHOLE, directory
 from appliance.backup.unpacked import Unpacking, adopt, adopt_key, check_schema, check_unpacked, make_ready
@@ -61,6 +61,7 @@ def _put_together(state_dir: Path, backup: Path, passphrase: Passphrase, new: Pa
     make_ready(new, unpacked.header, now)
     adopt(new, state_dir, unpacked.manifest.uploads)
     adopt_key(new, state_dir)
+    recipes.adopt(new, state_dir, unpacked)
     (new / staging.CONFIG).rename(new / OFFERED)
 
 

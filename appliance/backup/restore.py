@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import config
-from appliance.backup import staging, uploads
+from appliance.backup import recipes, staging, uploads
 from appliance.backup.configfile import place, with_state_dir
 from appliance.backup.contents import Contents, Passphrase, read, read_manifest
 from appliance.backup.format import Upload
@@ -103,6 +103,7 @@ def _put_together(order: Order, contents: Contents, target: Path, new: Path) -> 
     make_ready(new, contents.header, order.now)
     adopt(new, target, contents.manifest.uploads)
     adopt_key(new, target)
+    recipes.adopt(new, target, contents)
     if target.exists():
         give_to(new, target.stat())
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from appliance.backup.format import (
+    FORMAT,
     MAGIC,
     Derivation,
     Header,
@@ -39,7 +40,7 @@ def test_a_foreign_file_is_told(start):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        (changed(format=4, cipher="of the future"), "backup-newer"),
+        (changed(format=FORMAT + 1, cipher="of the future"), "backup-newer"),
         (changed(format="one"), "backup-damaged"),
         (changed(cipher="none"), "backup-damaged"),
         (changed(authority="short"), "backup-damaged"),
