@@ -208,8 +208,8 @@ async def strangers_get_nothing(watch: Watch, by_iscsi: Node) -> None:
     """By iSCSI: neither under another name, nor without the secret, nor with another one."""
     user = f"machine-{by_iscsi.operator.id}"
     words = (by_iscsi.export["server"], by_iscsi.export["target"], by_iscsi.export["initiator"], user)
-    tried = (await watch.lab.run([sys.executable, str(STRANGER), *words])).check("trying to log in")
-    refused = json.loads(tried)
+    ran = await watch.lab.run([sys.executable, str(STRANGER), *words])
+    refused = json.loads(ran.check("trying to log in").stdout)
     print(refused)
     assert {status for status, _ in refused.values()} == {REFUSED}
 
