@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from appliance.errors import Conflict, Invalid, NotFound
+from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
 from appliance.vm import Bus, Firmware, Vm, VmId, VmState, differences
 
 
@@ -119,6 +119,25 @@ def foreign(name: str) -> Conflict:
     return Conflict("vm-foreign", text, "use what made it, such as virsh or virt-manager")
 
 
+def check_unchanged(name: str, stored: Vm | None, was: Vm | None) -> None:
+    """Raises Conflict ``vm-changed`` where somebody else has changed what is stored, meanwhile."""
+    if was is not None and stored != was:
+        text = f"somebody else has {'changed' if stored else 'deleted'} {name} meanwhile"
+        raise Conflict("vm-changed", text, "look at it again, then say what is to be changed")
+
+
 def name_taken(name: str) -> Conflict:
     """What is said where another VM has that name."""
     return Conflict("name-taken", f"another VM of this host is called {name}", "choose another name", "name")
+
+
+def agent_silent(name: str) -> Conflict:
+    """What is said of a VM whose agent does not answer."""
+    hint = "press its power button instead (ACPI), or install qemu-guest-agent in it"
+    return Conflict("vm-agent-silent", f"no agent in {name} answers", hint)
+
+
+def unreachable(host: str, words: str) -> ApplianceError:
+    """What is said of a host that does not answer."""
+    text = f"the host {host} does not answer: {words}"
+    return ApplianceError("host-unreachable", text, "look at the host, and at libvirt on it")
