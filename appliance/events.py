@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "tftp.sent": "a file was fetched by TFTP",
     "tftp.failed": "a TFTP transfer failed",
     "program.refused": "a machine fetched its boot program and did not start it",
+    "program.silent": "a machine fetched its boot program, and was not heard of since",
     "boot.trouble": "an error stands on the boot screen of a machine",
     "root.asked": "a machine that restarted by itself waits to be let in to its root",
     "root.given": "a machine was given its root on the network",

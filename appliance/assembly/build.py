@@ -39,6 +39,7 @@ from appliance.reconcile.projection import Projection
 from appliance.reconcile.proof import Proof
 from appliance.reconcile.reservations import Reservations
 from appliance.reconcile.set_aside import SetAside
+from appliance.reconcile.silent_programs import SilentPrograms
 from appliance.reconcile.subnet_switches import SubnetSwitches
 from appliance.reconcile.updates import Updates
 from appliance.reconcile.upkeep import Upkeep
@@ -124,6 +125,7 @@ async def build(
         "own networks": own.run,
         "subnets set aside": aside.run,
         "links": links.run,
+        "silent programs": SilentPrograms(programs).run,
         **site_loops,
         "updates": updates.run,
         "intake": intake.run,

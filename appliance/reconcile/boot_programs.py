@@ -4,6 +4,7 @@ What did not start is kept in memory only: after a restart of the daemon the fir
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 from typing import Protocol
 
@@ -43,6 +44,8 @@ class BootPrograms:
         self._boots_with, self._holder, self._tell, self._clock = boots_with, holder, tell, clock
         self._subnets = subnets
         self._rounds: dict[str, Rounds] = {}
+        self._asked: dict[str, tuple[Client, Subnet]] = {}
+        """Whose firmware was sent a program last, by interface: others fetch one for reasons of their own."""
         self._elsewhere: dict[str, str] = {}
         """Interfaces by address where another server gives the addresses."""
 
@@ -56,7 +59,23 @@ class BootPrograms:
             after = self._tell_round(mac, known, after, program, now)
         if after != before:
             self._keep(mac, after)
-        return None if rounds.is_stopped(after, known.choice, now) else program
+        if rounds.is_stopped(after, known.choice, now):
+            return None
+        if len(self._asked) >= REMEMBERED and mac not in self._asked:
+            self._asked.clear()
+        self._asked[mac] = client, subnet
+        return program
+
+    def look(self) -> None:
+        """Tell, once, of firmware that fetched its program and was not heard of since; to be called now and then."""
+        now = self._clock()
+        for mac, of in list(self._rounds.items()):
+            if mac not in self._asked or not rounds.is_silent(of, now):
+                continue
+            known, (client, subnet) = self._boots_with(mac), self._asked[mac]
+            following = self._program(client, subnet, known, replace(of, failed=(*of.failed, of.loaded)))
+            self._keep(mac, replace(of, told=True))
+            self._tell(mac, "program.silent", *rounds.silence_text(of, known.name or mac, following or of.loaded))
 
     def _program(self, client: Client, subnet: Subnet, known: BootsWith, of: Rounds) -> str | None:
         kind = program_kind(client.firmware)
@@ -102,13 +121,14 @@ class BootPrograms:
     def script(self, mac: str) -> None:
         """The machine fetched its boot script: whatever it loaded runs."""
         self._rounds.pop(mac, None)
+        self._asked.pop(mac, None)
 
     def _loaded(self, address: str, program: str) -> None:
         mac = self.whose(address)
         if mac is None:
             return
         before = self._rounds.get(mac, FRESH)
-        if (after := rounds.loaded(before, program)) != before:
+        if (after := rounds.loaded(before, program, self._clock())) != before:
             self._keep(mac, after)
 
     def _is_learnt(self, address: IPv4Address, interface: str) -> bool:

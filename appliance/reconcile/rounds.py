@@ -12,6 +12,8 @@ from appliance.workflow import BOOT_LOOP, minutes
 
 LONGEST_GAP = 1800.0
 """Seconds between two rounds of one loop at most; a machine that is switched on each morning is in none."""
+SILENT_SECONDS = 60.0
+"""A program that starts is heard of within seconds, on slow firmware within half a minute."""
 STOP_SECONDS = 600.0
 """How long a machine in a loop is sent nothing, so that its firmware goes on to its next boot entry."""
 
@@ -24,6 +26,10 @@ class Rounds:
     """The program that it fetched whole last, while its firmware has not asked again; empty for none."""
     started: bool = False
     """Whether it was heard of after that: iPXE asks for an address, shim for GRUB."""
+    at: float = 0.0
+    """When it had all of that."""
+    told: bool = False
+    """Whether its silence since was told of."""
     failed: tuple[str, ...] = ()
     """Programs that did not start, oldest first."""
     silent: int = 0
@@ -41,11 +47,16 @@ class Rounds:
 FRESH = Rounds()
 
 
-def loaded(rounds: Rounds, program: str) -> Rounds:
+def loaded(rounds: Rounds, program: str, now: float) -> Rounds:
     """Firmware has all of a program, or shim has GRUB."""
     if program == GRUB and rounds.loaded == SHIM:
         return started(rounds)
-    return replace(rounds, loaded=program, started=False) if program in PROGRAMS else rounds
+    return replace(rounds, loaded=program, started=False, at=now, told=False) if program in PROGRAMS else rounds
+
+
+def is_silent(rounds: Rounds, now: float) -> bool:
+    """Whether it is to be told that nothing was heard of a program, nor of the firmware that fetched it."""
+    return bool(rounds.loaded) and not rounds.started and not rounds.told and now - rounds.at >= SILENT_SECONDS
 
 
 def started(rounds: Rounds) -> Rounds:
@@ -87,6 +98,18 @@ def switch_text(rounds: Rounds, name: str, following: str) -> tuple[str, str]:
     signed = "firmware with Secure Boot runs nothing that is not signed, and this is"
     other = "each boot program has other drivers, and one that fits is looked for"
     return text, signed if PROGRAMS[following].signed else other
+
+
+def silence_text(rounds: Rounds, name: str, following: str) -> tuple[str, str]:
+    """What to tell, and what to do, where firmware fetched a program and stands still; ``following`` is sent next."""
+    program = PROGRAMS[rounds.loaded]
+    text = f"{name} fetched {program.name}, and nothing was heard of it for a minute"
+    if following == program.name:
+        return text, "look at its screen, and choose another boot program for it"
+    if PROGRAMS[following].signed and not program.signed:
+        refused = "where Secure Boot is on its firmware refuses that, and may stand in its own menu (Access Denied)"
+        return text, f"{refused}: restart the machine, it is sent {following} then"
+    return text, f"look at its screen, and restart it: it is sent {following} then"
 
 
 def loop_text(rounds: Rounds, name: str, now: float) -> tuple[str, str]:

@@ -111,7 +111,8 @@ def adopt(db: sqlite3.Connection, mac: MacAddress, machine: MachineId, since: fl
     """Give a new machine the events of its interface from before it was one."""
     sql = (
         "SELECT id, doc FROM events WHERE machine IS NULL AND mac = ? AND at >= ?"
-        " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent', 'program.refused', 'machine.looping')"
+        " AND kind IN ('dhcp.seen', 'dhcp.lease', 'tftp.sent', 'http.sent', 'program.refused', 'program.silent',"
+        " 'machine.looping')"
     )
     for number, document in rows(db, sql, mac, since):
         adopted = dump(replace(load(document, Event), machine=machine))

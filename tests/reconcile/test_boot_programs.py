@@ -13,7 +13,7 @@ from appliance.netboot.firmware import Client, Firmware
 from appliance.netboot.tftp.facts import TftpFinished
 from appliance.reconcile.boot_programs import REMEMBERED, BootPrograms
 from appliance.reconcile.known import BootsWith
-from appliance.reconcile.rounds import LONGEST_GAP, STOP_SECONDS
+from appliance.reconcile.rounds import LONGEST_GAP, SILENT_SECONDS, STOP_SECONDS
 
 MAC = "52:54:00:00:00:01"
 SUBNET = Subnet("br0", IPv4Interface("10.77.0.1/24"))
@@ -254,3 +254,48 @@ def test_made_up_interfaces_take_bounded_memory(world):
         world.programs._holder = lambda _address, mac=mac: mac
         world.programs.tftp(TftpFinished(ADDRESS, "snponly.efi", 1, 0.1))
     assert len(world.programs._rounds) <= REMEMBERED
+
+
+def test_firmware_that_stands_in_its_menu_after_it_refused_a_program_is_told_of_once(world):
+    assert world.loads() == "snponly.efi"
+    world.now += SILENT_SECONDS - 1
+    world.programs.look()
+    assert world.told == []
+    world.now += 1
+    world.programs.look()
+    world.programs.look()
+    [(kind, text, reason)] = world.told
+    assert kind == "program.silent"
+    assert text == f"{MAC} fetched snponly.efi, and nothing was heard of it for a minute"
+    assert "Access Denied" in reason
+    assert reason.endswith("restart the machine, it is sent shimx64.efi then")
+    assert world.loads() == "shimx64.efi", "it was restarted"
+    assert world.kinds() == ["program.silent", "program.refused"]
+    world.now += SILENT_SECONDS
+    world.programs.look()
+    assert world.told[-1][2] == "look at its screen, and restart it: it is sent ipxe.efi then"
+
+
+def test_a_program_that_was_chosen_for_a_machine_and_stays_silent_is_to_be_chosen_anew(world):
+    world.known = BootsWith("node-1", "snponly.efi")
+    world.loads()
+    world.now += SILENT_SECONDS
+    world.programs.look()
+    assert world.told == [("program.silent", "node-1 fetched snponly.efi, and nothing was heard of it for a minute",
+                           "look at its screen, and choose another boot program for it")]  # fmt: skip
+
+
+@pytest.mark.parametrize("heard", [World.ipxe, lambda world: world.programs.script(MAC)])
+def test_a_program_that_is_heard_of_is_not_silent(world, heard):
+    world.loads()
+    heard(world)
+    world.now += SILENT_SECONDS
+    world.programs.look()
+    assert world.told == []
+
+
+def test_who_fetches_a_program_and_never_asked_for_one_is_no_firmware(world):
+    world.programs.tftp(TftpFinished(ADDRESS, "snponly.efi", 1, 0.1))
+    world.now += SILENT_SECONDS
+    world.programs.look()
+    assert world.told == []

@@ -77,7 +77,7 @@ async def test_who_may_come_in_where_no_network_was_ever_taken_up(tmp_path, monk
         file.write('[web]\nlisten = ["0.0.0.0:8443"]\n')
     facts = await person.acting.gatherer.look()
     if appliance:
-        assert (facts.urls, facts.no_address[:30]) == ((), "no network card is in use yet:")
+        assert (facts.urls, facts.no_address[:26]) == ((), "a network card is there, a")
     else:
         assert facts.urls == ("https://192.0.2.9:8443",)
 
