@@ -9,7 +9,7 @@ import pytest
 from hypervisor_bench import FOREIGN, LibvirtBench, MemoryBench, QemuBench
 
 from appliance.errors import ApplianceError
-from appliance.hypervisor import kvm
+from appliance.hypervisor import connection, kvm
 from appliance.vm import Autostart, Cdrom, Disk, Order, System, Vm, VmId, VmState
 from appliance.vm_host import check_possible
 
@@ -274,6 +274,24 @@ async def test_a_host_that_hangs_keeps_nobody(world, monkeypatch):
     monkeypatch.setattr(kvm, "SECONDS", 30.0)
     assert await world.state() is VmState.OFF
     await refused("host-unreachable", other.vms())
+
+
+@pytest.mark.parametrize("bench", [QEMU], indirect=True)
+async def test_a_host_that_hangs_is_given_up_and_its_threads_come_back(world, monkeypatch):
+    """By libvirt's own questions, with nobody's deadline in the way."""
+    monkeypatch.setattr(connection, "KEEP_ALIVE", (1, 2))
+    await world.host.define(world.web)
+    async with watched(world):
+        world.bench.freeze()
+        try:
+            began = time.monotonic()
+            error = await refused("host-unreachable", world.host.read(ID))
+            assert "within" not in error.message
+            assert time.monotonic() - began < kvm.SECONDS - 2
+            await world.until(lambda change: change.what == "the host does not answer")
+        finally:
+            world.bench.thaw()
+        assert await world.state() is VmState.OFF
 
 
 @pytest.mark.parametrize("address", ["qemu:///session?socket=/nonexistent/socket", "qemu:///session?socket=/dev/null"])

@@ -62,6 +62,12 @@ def test_no_memory_is_promised_twice(needs, rooms, policy, seed):
         assert taken <= max(0, room.memory)
 
 
+def test_it_fits_to_the_last_byte_and_no_further():
+    assert obstacle(SMALL, Room("a", 2, 9.0, GIB)) == ""
+    assert "MiB" in obstacle(SMALL, Room("a", 2, 0.0, GIB - 1))
+    assert "CPUs" in obstacle(SMALL, Room("a", 1, 0.0, GIB))
+
+
 def test_each_policy_has_its_own_idea():
     small = Room("small", 4, 0.0, 3 * GIB)
     busy = Room("busy", 64, 60.0, 60 * GIB)

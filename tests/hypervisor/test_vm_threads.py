@@ -37,6 +37,7 @@ async def test_there_are_never_more_than_were_said(threads):
 
     await asyncio.gather(*(threads.run(work, 10) for _ in range(8)))
     assert most == 2
+    assert len([each for each in threading.enumerate() if each.name.startswith("tried")]) == 2
 
 
 async def test_one_that_is_free_is_used_again(threads):

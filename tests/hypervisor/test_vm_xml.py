@@ -187,6 +187,15 @@ def test_a_disk_on_another_bus_gets_another_slot():
     assert 'unit="3"' not in revised(there, dataclasses.replace(WEB, disks=moved), OURS, Accel.KVM)
 
 
+def test_a_new_disk_gets_the_controller_that_systems_know():
+    bare = definition(dataclasses.replace(WEB, disks=(), boot=(MAC,)), OURS, Accel.KVM)
+    disks = (Disk("sda", "/a"), Disk("sdh", "/b"))
+    for there in (bare, definition(WEB, OURS, Accel.KVM)):
+        root = ET.fromstring(revised(there, dataclasses.replace(WEB, disks=disks), OURS, Accel.KVM))
+        models = [each.get("model") for each in root.findall("devices/controller[@type='scsi']")]
+        assert models == ["virtio-scsi", "virtio-scsi"]
+
+
 def test_one_list_of_kinds_means_the_first_of_each():
     text = definition(dataclasses.replace(WEB, boot=()), OURS, Accel.KVM)
     kinds = "".join(f"<boot dev='{each}'/>" for each in ("cdrom", "network", "hd", "hd"))
