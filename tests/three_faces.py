@@ -254,6 +254,10 @@ CAPABILITIES = (
         "take a kernel out of an image", "POST /images/{key}/kernels", "POST /images/{key}/kernels", "kernels extract"
     ),
     _row("change an image", "POST /images/{key}/edit", "PATCH /images/{key}", "images set"),
+    _row(
+        "see what deleting an image would mean", "GET /images/{key}/delete", "GET /images/{key}/consequences",
+        "images delete",
+    ),
     _row("delete an image", "POST /images/{key}/delete", "DELETE /images/{key}", "images delete"),
     _row("see kernels", "GET /kernels", "GET /kernels, GET /kernels/{key}", "kernels list, kernels show"),
     _row(

@@ -17,7 +17,7 @@ from appliance.cli.listing import listed as list_of
 from appliance.cli.listing import listing_options
 from appliance.cli.output import as_json, clean, decimal_size, fields, moment, table
 from appliance.cli.pieces import reading
-from appliance.errors import Invalid
+from appliance.errors import Conflict, Invalid
 from appliance.machine import check_name
 
 image_argument = click.argument("image", shell_complete=names("/images"))
@@ -163,6 +163,9 @@ def delete(image: str, confirm: str | None) -> None:
     """Delete an image that no deployment uses."""
     connected = api()
     found, seen = connected.seen(f"/images/{segment(image)}")
-    confirmed([f"Image {found['name']} and its content are deleted."], found["name"], confirm)
+    foreseen = connected.get(f"/images/{segment(str(found['id']))}/consequences")
+    if foreseen["refused"]:
+        raise Conflict("image-used", f"{found['name']} cannot be deleted: {foreseen['refused']}")
+    confirmed(foreseen["texts"], found["name"], confirm)
     connected.send("DELETE", f"/images/{segment(str(found['id']))}", seen=seen)
     click.echo(f"{found['name']} is deleted")

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from appliance.catalogue import Image, Kernel, KernelWords
 from appliance.errors import Invalid
+from appliance.reconcile.image_consequences import deletion
 from appliance.store import catalogue
 from appliance.store.catalogue_list import IMAGES, KERNELS
 from appliance.store.documents import load
@@ -70,6 +71,12 @@ async def add_image(request: web.Request) -> web.Response:
     by, length = request[USER], request.content_length or 0
     made = await imports.add_image(name, description, image_format, content, by, length)
     return answer(outward.image(made), 201)
+
+
+async def image_consequences(request: web.Request) -> web.Response:
+    """What it would mean to delete an image."""
+    store = request.app[SERVICES].store
+    return answer(outward.consequences(await store.read(lambda db: deletion(db, key(request)))))
 
 
 async def delete_image(request: web.Request) -> web.Response:

@@ -87,6 +87,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "PATCH", "/images/{key}", changes.image, 200, shapes.ImageOut, changes.ImageChangeIn, version=versions.image
     ),
+    Endpoint("GET", "/images/{key}/consequences", catalogue.image_consequences, 200, shapes.ConsequencesOut),
     Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204, version=versions.image),
     Endpoint("GET", "/kernels", catalogue.kernels, 200, Page[shapes.KernelOut], query=catalogue.KERNELS_QUERY),
     Endpoint(

@@ -10,7 +10,8 @@ from appliance.delivery import DELIVERIES, obstacle
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.intake import ImageWish
 from appliance.machine import check_name
-from appliance.store import catalogue, goldens
+from appliance.reconcile.image_consequences import deletion
+from appliance.store import catalogue
 from appliance.web.api.uploads import INTAKE
 from appliance.web.console.arriving import arriving, stopped
 from appliance.web.console.confirm import confirm_page, confirmed
@@ -146,27 +147,15 @@ async def delete(request: web.Request) -> web.Response:
     return see_other("/images")
 
 
-async def _of_volumes(request: web.Request, image: Image) -> tuple[str, ...]:
-    """What becomes of those that were made of it."""
-    made = await request.app[SERVICES].store.read(lambda db: goldens.of_image(db, image.id))
-    if not made:
-        return ()
-    names = ", ".join(each.name for each in made)
-    return (f"What was made of it stays, and so do its clones: {names}. It is golden no longer, and may be deleted.",)
-
-
 async def _delete_page(request: web.Request, image: Image, wrong: ApplianceError | None = None) -> web.Response:
-    users = (await _users(request)).get(image.id, [])
+    foreseen = await request.app[SERVICES].store.read(lambda db: deletion(db, str(image.id)))
     return confirm_page(
         request,
         title=f"Delete {image.name}",
-        texts=(
-            "The stored file is deleted. Machines that run it go on running; they cannot be deployed anew.",
-            *await _of_volumes(request, image),
-        ),
+        texts=foreseen.texts,
         confirm=image.name,
         button=f"Delete {image.name}",
         back=f"/images/{image.id}",
-        refused=f"it is used by {', '.join(users[:5])}; delete the deployment first" if users else "",
+        refused=foreseen.refused,
         wrong=wrong,
     )
