@@ -48,6 +48,8 @@ class DaemonProcess:
         self._configuration = directory / "appliance.toml"
         self._step = directory / "step"
         self._process: subprocess.Popen[bytes] | None = None
+        self.rests = False
+        """Whether it stays held at the moment that `hold_when` waited for: whoever asks it now would ask in vain."""
         stack, programs = directory / "stack", directory / "programs"
         _fill(stack, vmlinuz=b"a kernel", initrd=b"an initrd")
         _fill(programs, **{"undionly.kpxe": b"a boot program", "grub-i386-pc.pxe": b"a boot loader"})
@@ -61,6 +63,7 @@ class DaemonProcess:
 
     def start(self) -> None:
         """Returns once it says READY (sd_notify(3)); does nothing when it runs."""
+        self.rests = False
         if self.running:
             return
         address = self._directory / "notify"
@@ -100,6 +103,7 @@ class DaemonProcess:
 
     def thaw(self) -> None:
         """Go on."""
+        self.rests = False
         self._signal(signal.SIGCONT)
 
     def hold_when(self, right: Callable[[], bool], meanwhile: Callable[[], None], what: Callable[[], str]) -> None:
@@ -113,6 +117,7 @@ class DaemonProcess:
             while not over.is_set():
                 if self._held:  # asked once: one that is held a moment later was not looked at yet
                     if right():
+                        self.rests = True
                         return
                     self.thaw()
                 time.sleep(INSTANT)

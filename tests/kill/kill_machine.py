@@ -1,19 +1,21 @@
 """A machine: firmware that asks for a boot script and obeys it, the real agent, and the real resident.
 
-``tend`` lets it go on by one turn and never waits long; whoever waits for something calls it again and again.
+``tend`` lets it go on by one turn and never waits long; whoever waits for something calls it again and again. Firmware
+whose request nobody will answer gives it up at once, and asks anew in a later turn.
 """
 
 import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import ssl
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+import time
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,11 @@ from kill_daemon import REPOSITORY, until
 from kill_disk import MIB, DiskFile
 from kill_network import GUARDED, Network, ip
 
-SERVER = "http://10.77.0.1"
+SERVER = "10.77.0.1"
+PATIENCE_SECONDS = 20.0
+"""How long firmware waits for an answer."""
+MOMENT = 0.01
+"""Seconds between two looks at whether it waits in vain."""
 NAMESPACES = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 LEASE_SCRIPT = """#!/bin/sh
 [ "$1" = bound ] || exit 0
@@ -56,7 +62,16 @@ class Phase(Enum):
 class PlayedMachine:
     """One machine with a network interface of its own on the appliance's bridge."""
 
-    def __init__(self, directory: Path, number: int, bridge: Network, firmware: str = "bios") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        number: int,
+        bridge: Network,
+        firmware: str = "bios",
+        in_vain: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``in_vain`` says whether nobody answers a request of its firmware before something else is done."""
+        self._in_vain = in_vain
         self.directory = directory
         directory.mkdir()
         self.mac = f"52:54:00:00:{number >> 8:02x}:{number & 255:02x}"
@@ -185,21 +200,33 @@ class PlayedMachine:
 
     def fetch(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
         """Status and text of a plain HTTP request from this machine; status 0 when nobody answers."""
-        request = urllib.request.Request(f"{SERVER}{path}", headers=headers or {})
+        connection = http.client.HTTPConnection(SERVER, timeout=PATIENCE_SECONDS)
         try:
-            with self._network.inside(), urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
+            with self._network.inside():
+                connection.request("GET", path, headers=headers or {})
+            if not self._is_answered(connection):
+                return 0, ""
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
             return 0, ""
+        finally:
+            connection.close()
+
+    def _is_answered(self, connection: http.client.HTTPConnection) -> bool:
+        """Wait for the first byte of the answer."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not select.select([connection.sock], [], [], MOMENT)[0]:
+            if self._in_vain() or time.monotonic() > end:
+                return False
+        return True
 
     def control(self, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, dict[str, Any]]:
         """Status and answer of a call to the agent control, from this machine, with whatever token."""
         context = ssl.create_default_context(cadata=self.fetch("/ca.pem")[1])
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         with self._network.inside():
-            connection = http.client.HTTPSConnection("10.77.0.1", timeout=20, context=context)
+            connection = http.client.HTTPSConnection(SERVER, timeout=PATIENCE_SECONDS, context=context)
             try:
                 connection.request(method, f"/control/v1/{path}", json.dumps(body) if body else None, headers)
                 answer = connection.getresponse()
@@ -254,7 +281,7 @@ class PlayedMachine:
             disk = self._only(lambda disk: disk.esp_partuuid == wanted[1])
         else:
             assert "grub-i386-pc.pxe" in script, script
-            loader = self.run(["curl", "-sS", "--max-time", "10", f"tftp://10.77.0.1/grub/{self.mac}.cfg"])
+            loader = self.run(["curl", "-sS", "--max-time", "10", f"tftp://{SERVER}/grub/{self.mac}.cfg"])
             assert loader.returncode == 0, loader.stderr
             disk = self._only(lambda disk: disk.root_fsuuid != "" and disk.root_fsuuid in loader.stdout)
         assert disk.first_sector[510:] == b"\x55\xaa", "sent to a disk that firmware cannot boot"

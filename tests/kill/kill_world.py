@@ -45,7 +45,8 @@ class World:
     def new_machine(self, firmware: str = "bios", *, disks: int = 1) -> PlayedMachine:
         """A machine that is off, with empty disks."""
         number = next(self._numbers)
-        machine = PlayedMachine(self.directory / f"machine{number}", number, self.network, firmware)
+        directory = self.directory / f"machine{number}"
+        machine = PlayedMachine(directory, number, self.network, firmware, lambda: self.daemon.rests)
         self.machines.append(machine)
         for _ in range(disks):
             machine.add_disk()
