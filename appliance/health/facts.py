@@ -44,6 +44,10 @@ class Facts:
     """What hinders the whole appliance at the moment; empty: nothing."""
     served: tuple[str, ...] = ()
     """Subnets that machines are served on."""
+    cut_off: tuple[tuple[str, str], ...] = ()
+    """Of those: on which no machine can boot now, and why, with what to do after a semicolon."""
+    held_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of those: where no new addresses are given, and the other DHCP servers because of which that is so."""
     aside: tuple[Aside, ...] = ()
     """Those that do not fit the networks."""
     unknown: dict[str, str] = field(default_factory=dict)

@@ -123,7 +123,7 @@ def _of_disk(disk: DiskState, smart: Smart) -> Iterator[Finding]:
         yield _bad("disks", f"{name} says that it is failing.", "Copy what is on it, and replace it now.")
     if smart.uncorrectable or smart.pending:
         count = (smart.uncorrectable or 0) + (smart.pending or 0)
-        what = f"{name} has {count} place{'s' if count > 1 else ''} that cannot be read."
+        what = f"{name} has {_count(count, 'place')} that cannot be read."
         yield _bad("disks", what, "Make a backup, and replace it soon.")
     if smart.spare is not None and smart.spare_threshold is not None and smart.spare < smart.spare_threshold:
         yield _bad("disks", f"{name} has {smart.spare} % of its spare blocks left.", "Replace it soon.")
@@ -132,7 +132,7 @@ def _of_disk(disk: DiskState, smart: Smart) -> Iterator[Finding]:
         text = f"{name} has done {smart.used} % of the writes that it was made for."
         yield (_bad if worn_out else _warning)("disks", text, "Plan to replace it.")
     if smart.reallocated:
-        text = f"{name} has replaced {smart.reallocated} sectors by spare ones."
+        text = f"{name} has replaced {_count(smart.reallocated, 'sector')} by spare ones."
         yield _warning("disks", text, "Keep a backup. Replace it if the number grows.")
     if smart.temperature is not None and smart.temperature >= HOT_DISK:
         yield _warning("disks", f"{name} is {smart.temperature} °C hot.", "Look at the fans and at what covers them.")
@@ -149,10 +149,10 @@ def _memory(facts: Facts) -> Iterator[Finding]:
     if memory is None:
         return
     if memory.uncorrected:
-        text = f"Memory had {memory.uncorrected} errors that could not be corrected."
+        text = f"Memory had {_count(memory.uncorrected, 'error')} that could not be corrected."
         yield _bad("memory", text, "Replace the module that the kernel names in its journal.")
     if memory.corrected:
-        text = f"Memory had {memory.corrected} errors since the start, all corrected."
+        text = f"Memory had {_count(memory.corrected, 'error')} since the start, all corrected."
         yield _warning("memory", text, "Some are normal over months. Replace the module if they grow daily.")
     share = memory.available / memory.total if memory.total else 0.0
     text = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB of memory are available."
@@ -190,7 +190,7 @@ def _certificate(facts: Facts) -> Iterator[Finding]:
     elif found.ends - facts.now < CERTIFICATE_SOON:
         days = max(0, int((found.ends - facts.now) / DAY))
         kind = _bad if found.ends - facts.now < CERTIFICATE_NOW else _warning
-        yield kind("certificate", f"The console's certificate ends in {days} days.", advice)
+        yield kind("certificate", f"The console's certificate ends in {_count(days, 'day')}.", advice)
     else:
         yield _good("certificate", f"The console's certificate is good for {int((found.ends - facts.now) / DAY)} days.")
 
@@ -214,7 +214,7 @@ def _services(facts: Facts) -> Iterator[Finding]:
             text = f"The {unit.about} has failed ({unit.unit}: {unit.result})."
             yield _bad("services", text, f"Restart the appliance if it stays so. Its journal: {unit.unit}.")
         elif unit.restarts:
-            text = f"The {unit.about} was restarted {unit.restarts} times since the start ({unit.unit})."
+            text = f"The {unit.about} was restarted {_count(unit.restarts, 'time')} since the start ({unit.unit})."
             yield _warning("services", text, "Send the support bundle if that goes on.")
     running = sum(each.active == "active" for each in there)
     if there and not any(each.active == "failed" for each in there):
@@ -225,9 +225,16 @@ def _subnets(facts: Facts) -> Iterator[Finding]:
     for each in facts.aside:
         text = f"The subnet {each.subnet} is not served: {each.why}."
         yield _bad("subnets", text, f"{_sentence(each.hint)} It is served again by itself as soon as it fits.")
-    if facts.served:
-        yield _good("subnets", f"Machines are served on {', '.join(facts.served)}.")
-    elif not facts.aside:
+    for _, trouble in facts.cut_off:
+        what, _, advice = trouble.partition("; ")
+        yield _bad("subnets", _sentence(what), _sentence(advice) if advice else "")
+    for subnet, servers in facts.held_by:
+        text = f"The subnet {subnet} gives no new addresses: another DHCP server answers there ({', '.join(servers)})."
+        yield _warning("subnets", text, "Switch that off, or serve the subnet beside it as a proxy (Network).")
+    troubled = {subnet for subnet, _ in (*facts.cut_off, *facts.held_by)}
+    if well := [each for each in facts.served if each not in troubled]:
+        yield _good("subnets", f"Machines are served on {', '.join(well)}.")
+    elif not facts.served and not facts.aside:
         yield _good("subnets", "No subnet is set up, so no machine is served.")
 
 
@@ -275,6 +282,10 @@ def size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count / 1e3:.0f} kB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _sentence(text: str) -> str:

@@ -94,6 +94,8 @@ class Health:
             room=Room(space.total, space.available) if space else None,
             trouble=services.trouble(),
             served=services.network.served(),
+            cut_off=tuple(services.network.cut_off().items()),
+            held_by=tuple((interface, how.held_by) for interface, how in services.network.held_back()),
             aside=tuple(services.network.aside()),
             unknown=unknown,
         )

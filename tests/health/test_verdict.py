@@ -165,6 +165,28 @@ def test_a_subnet_that_is_set_aside_is_bad_and_says_what_to_do():
     assert len(told(replace(WELL, aside=(aside,)), "subnets")) == 1
 
 
+def test_a_subnet_whose_cable_is_pulled_is_not_said_to_be_served():
+    cut = "no link on nic1: no machine can boot over it; plug the cable in, or switch the switch on"
+    facts = replace(WELL, served=("nic1", "nic2"), cut_off=(("nic1", cut),))
+    found = only(facts, "subnets", Level.BAD)
+    assert found.text == "No link on nic1: no machine can boot over it."
+    assert found.advice == "Plug the cable in, or switch the switch on."
+    assert only(facts, "subnets", Level.GOOD).text == "Machines are served on nic2."
+    assert len(told(replace(facts, served=("nic1",)), "subnets")) == 1
+
+
+def test_a_subnet_that_another_dhcp_server_holds_back_is_told_of():
+    facts = replace(WELL, served=("nic1",), held_by=(("nic1", ("10.77.0.9",)),))
+    found = only(facts, "subnets", Level.WARNING)
+    assert found.text == "The subnet nic1 gives no new addresses: another DHCP server answers there (10.77.0.9)."
+    assert len(told(facts, "subnets")) == 1
+
+
+def test_one_of_something_is_said_as_one():
+    facts = replace(WELL, units=(replace_struct(UNIT, restarts=1),))
+    assert "restarted 1 time since" in only(facts, "services", Level.WARNING).text
+
+
 def test_what_is_not_known_is_said_and_makes_nothing_worse():
     found = verdicts(Facts(now=NOW, flashed=False, certificate=Certificate(None)))
     assert {each.part for each in found} == set(PARTS)
