@@ -434,6 +434,7 @@ ROLES_DIFFER = {
     "see what an action would do to a deployment": "the same",
     "see what switching a subnet would do": "the same",
     "see what deleting it or rolling it back would do": "the same",
+    "see what deleting an image would mean": "the same",
     "keep the network that set-up tries": "who comes over the new network by the one-time link is logged in by it",
 }
 """Rows whose addresses do not all take the same least role, each with why."""
