@@ -85,7 +85,7 @@ def test_one_computer_cannot_take_all_connections(daemon, namespace):
 
 async def test_a_full_disk_does_not_keep_it_from_starting(caplog, tmp_path):
     class Full:
-        async def write(self, _):
+        async def write(self, *_):
             raise ApplianceError("store-failed", "the disk is full")
 
     with caplog.at_level("INFO"):

@@ -89,7 +89,7 @@ async def test_what_was_interrupted_is_forgotten_by_no_kill_and_no_full_disk(tmp
     """Once told it may be told again, where the kill came before the new mark."""
 
     class Full:
-        async def write(self, _):
+        async def write(self, *_):
             raise ApplianceError("store-failed", "the disk is full")
 
     def killed(*_):

@@ -21,6 +21,8 @@ Tell = Callable[[Event], None]
 async def record(store: Store, bus: Bus, job: Callable[[sqlite3.Connection, Tell], T]) -> T:
     """Run ``job`` in one transaction; what it tells is stored with it and published after the commit.
 
+    Published it is also where the caller was cancelled before it heard of the commit: others wait for what is stored.
+
     Raises what ``job`` raises, and what the running task's preconditions do.
     """
     told: list[Event] = []
@@ -36,10 +38,11 @@ async def record(store: Store, bus: Bus, job: Callable[[sqlite3.Connection, Tell
 
         return job(db, tell)
 
-    result = await store.write(run)
-    for event in told:
-        bus.publish(event)
-    return result
+    def publish() -> None:
+        for event in told:
+            bus.publish(event)
+
+    return await store.write(run, publish)
 
 
 async def announce(store: Store, bus: Bus, event: Event) -> None:

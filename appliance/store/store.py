@@ -43,12 +43,17 @@ def _is_of_disk(error: Exception) -> bool:
     return type(error) in classes and _primary(error) != sqlite3.SQLITE_ERROR
 
 
+class _GivenUpError(Exception):
+    """Nobody waited any more when the turn of this job came: it was not run."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     job: Job[Any]
     future: "asyncio.Future[Any]"
     since: float
     """The loop's time."""
+    then: Callable[[], None]
 
 
 class Store:
@@ -64,8 +69,10 @@ class Store:
         self.written: Callable[[float], None] = lambda _: None
         """Told of each write how many seconds it took from the wish to the disk, also where that failed."""
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: Job[T], then: Callable[[], None] = lambda: None) -> T:
         """Run ``job`` in a transaction of its own and return its result once that is on disk.
+
+        ``then`` is called first, on the loop, also where whoever asked was cancelled in the meantime and hears nothing.
 
         Raises what the job raised (nothing of it is kept then), or ApplianceError ``store-failed`` when the
         disk would not take it, or ``store-stuck`` when the task's ``PATIENCE`` ended first: then the job may still
@@ -76,7 +83,7 @@ class Store:
             raise _stuck(self.stuck_for())  # and nothing queues up that nobody waits for
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._waiting.put_nowait(_Waiting(job, future, loop.time()))
+        self._waiting.put_nowait(_Waiting(job, future, loop.time(), then))
         try:
             async with asyncio.timeout(patience) as limit:
                 return await future
@@ -117,9 +124,11 @@ class Store:
             self._settle(batch, outcomes)
 
     def _settle(self, batch: list[_Waiting], outcomes: list[Any]) -> None:
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            self.written(now - waiting.since)
+            self.written(loop.time() - waiting.since)
+            if not isinstance(outcome, Exception):
+                loop.call_soon(waiting.then)
             if waiting.future.done():
                 continue  # given up
             if isinstance(outcome, Exception):
@@ -179,7 +188,7 @@ def _together(db: sqlite3.Connection, batch: list[_Waiting]) -> list[Any]:
 def _one(db: sqlite3.Connection, waiting: _Waiting) -> Any:
     """The result of one job, or the exception it raised with its changes undone."""
     if waiting.future.cancelled():
-        return None
+        return _GivenUpError()
     db.execute("SAVEPOINT job")
     try:
         result = waiting.job(db)

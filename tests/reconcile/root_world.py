@@ -55,9 +55,9 @@ class Fused:
         self._store, self._fuse = store, fuse
         self.read = store.read
 
-    async def write(self, job):
+    async def write(self, *job):
         self._fuse.moment()
-        result = await self._store.write(job)
+        result = await self._store.write(*job)
         self._fuse.moment()
         return result
 

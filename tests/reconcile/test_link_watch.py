@@ -136,7 +136,7 @@ async def test_a_full_disk_keeps_nobody_from_hearing_it(world, caplog):
     kernel, bus, _ = world
 
     class Full:
-        async def write(self, _):
+        async def write(self, *_):
             raise ApplianceError("store-failed", "the disk is full")
 
     async with watching(kernel, bus, Full()) as (watch, heard):

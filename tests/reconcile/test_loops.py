@@ -204,7 +204,7 @@ class FullStore:
         self.asked = asyncio.Semaphore(0)
         self._error = error
 
-    async def write(self, _):
+    async def write(self, *_):
         self.asked.release()
         raise self._error
 

@@ -173,7 +173,7 @@ async def test_a_defect_in_storing_facts_is_logged_and_the_next_are_stored(tmp_p
     async with watching(tmp_path) as watched:
         real, broken = watched.store.write, asyncio.Event()
 
-        async def fails(job):
+        async def fails(*_):
             broken.set()
             raise KeyError("a defect")
 

@@ -117,9 +117,9 @@ async def test_signs_of_life_of_many_are_one_write(world, node, short, monkeypat
         await each.boots_stack()
     writes, write = [0], world.store.write
 
-    async def counted(job):
+    async def counted(*job):
         writes[0] += 1
-        return await write(job)
+        return await write(*job)
 
     monkeypatch.setattr(world.store, "write", counted)
     world.now += 100

@@ -184,7 +184,7 @@ async def test_a_store_that_fails_at_the_start_is_read_again(world, node, monkey
     monkeypatch.setattr("appliance.reconcile.reservations.AGAIN", 0.01)
     keeper = Reservations(world.store, world.bus, lambda: world.now, [CLOSED], server.set_reservations)
 
-    async def fails(_self, _job):
+    async def fails(*_):
         failed.set()
         raise error
 
@@ -201,7 +201,7 @@ async def test_what_cannot_be_told_does_not_keep_addresses_from_the_server(world
     await node.boots_stack()
     server, full = Server(), asyncio.Event()
 
-    async def fails(_self, _job):
+    async def fails(*_):
         full.set()
         raise ApplianceError("store-failed", "the disk is full")
 

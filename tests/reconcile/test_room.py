@@ -109,7 +109,7 @@ async def test_a_life_of_filling_up_and_being_emptied(tmp_path):
 
 async def test_what_cannot_be_stored_is_told_all_the_same(caplog):
     class Full:
-        async def write(self, _):
+        async def write(self, *_):
             raise ApplianceError("store-failed", "database or disk is full")
 
     disk, bus, heard = Disk(free=0), Bus(), []

@@ -137,7 +137,7 @@ async def test_what_was_seen_survives_a_restart_and_goes_on(watched):
 async def test_a_store_that_fails_loses_nothing(watched, monkeypatch):
     real = watched.store.write
 
-    async def fails(job):
+    async def fails(*_):
         raise ApplianceError("store-failed", "disk full")
 
     monkeypatch.setattr(watched.store, "write", fails)

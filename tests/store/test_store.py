@@ -126,6 +126,22 @@ async def test_a_job_whose_caller_gave_up_before_it_began_is_not_run(store):
     assert ran == []
 
 
+async def test_what_comes_then_comes_also_where_the_caller_gave_up_while_it_was_written(store):
+    gate, came = Gate(), []
+    async with asyncio.TaskGroup() as tasks:
+        given_up = tasks.create_task(store.write(gate, lambda: came.append("written")))
+        await gate.reached()
+        never = tasks.create_task(store.write(put("y"), lambda: came.append("not begun")))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        never.cancel()
+        gate.open()
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(lambda db: db.execute("INSERT INTO settings (key) VALUES (NULL)"), lambda: came.append("no"))
+    await store.write(put("x"), lambda: came.append("heard"))
+    assert came == ["written", "heard"]
+
+
 async def test_a_reader_sees_the_last_commit_and_nothing_unfinished(store):
     gate = Gate()
 
