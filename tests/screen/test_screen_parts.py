@@ -183,7 +183,11 @@ CARD, UNPLUGGED = judge.Link("nic0", "ether", ["UP", "LOWER_UP"]), judge.Link("n
     ("links", "managed", "why"),
     [
         ([LO], frozenset(), "no network card was found: put one in, it is taken within seconds"),
-        ([LO, CARD], frozenset(), "a network card is there, and gets its place now: where this stays, restart the appliance"),
+        (
+            [LO, CARD],
+            frozenset(),
+            "a network card is there, and gets its place now: where this stays, restart the appliance",
+        ),
         ([LO, UNPLUGGED], {"nic1"}, "no cable is connected (nic1)"),
         ([LO, UNPLUGGED], None, "no cable is connected (nic1)"),
         ([LO, CARD, UNPLUGGED], {"nic0"}, "no address (Enter, Network settings)"),
