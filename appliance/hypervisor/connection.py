@@ -79,13 +79,21 @@ class Connection:
         libvirt = library()
         try:
             return what(self._there(libvirt))
+        except ApplianceError as error:
+            refused = error.with_traceback(None)  # its frames have the VM, which keeps the connection open
+            refused.__context__ = None
         except libvirt.libvirtError as error:
-            number, domain = error.get_error_code() or 0, error.get_error_domain() or 0
-            words = error.get_error_message() or str(error)
+            refused = self._meant(error, name)
+        raise refused
+
+    def _meant(self, error: Any, name: str) -> ApplianceError:
+        """In words, and without what the library's own error holds."""
+        number, domain = error.get_error_code() or 0, error.get_error_domain() or 0
+        words = error.get_error_message() or str(error)
         meant = translated(number, domain, words, self.address, name)
         if meant.code != "host-refused" and self._is_gone():
-            raise unreachable(self.address, words)
-        raise meant
+            return unreachable(self.address, words)
+        return meant
 
     def _there(self, libvirt: Any) -> Libvirt:
         with self._guard:

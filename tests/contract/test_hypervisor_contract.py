@@ -38,7 +38,7 @@ class World:
 
 MEMORY = pytest.param(MemoryBench, id="memory")
 TEST = pytest.param(LibvirtBench, id="libvirt-test")
-QEMU = pytest.param(QemuBench, id="libvirt-qemu", marks=pytest.mark.vm)
+QEMU = pytest.param(QemuBench, id="libvirt-qemu", marks=[pytest.mark.vm, pytest.mark.slow])
 
 
 @pytest.fixture(params=[MEMORY, TEST, QEMU])
