@@ -9,13 +9,17 @@ from vm_story import Facts, live_through
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
-both = pytest.mark.parametrize("node", ["node1", "node2"], ids=["bios", "uefi"])
+BIOS = pytest.param("node1", id="bios", marks=pytest.mark.slow)
+"""That a machine with BIOS becomes idle, is deployed and released is also shown by tests/appliance, in less time."""
+UEFI = pytest.param("node2", id="uefi")
+both = pytest.mark.parametrize("node", [BIOS, UEFI])
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Facts]:
-    """Lived once, for all tests here."""
-    return asyncio.run(live_through(tmp_path_factory.mktemp("labs")))
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Facts]:
+    """Lived once, for all tests here that were chosen, by the machines that they ask about."""
+    chosen = {item.callspec.params["node"] for item in request.session.items if item.path == request.path}
+    return asyncio.run(live_through(tmp_path_factory.mktemp("labs"), chosen))
 
 
 @both
@@ -55,8 +59,9 @@ def test_every_start_of_the_system_is_reported_once(day: dict[str, Facts], node:
     assert reported == day[node].boot_ids
 
 
-def test_a_power_cut_in_mid_write_fails_with_the_reason_and_a_retry_helps(day: dict[str, Facts]) -> None:
-    facts = day["node1"]
+@pytest.mark.parametrize("node", [BIOS])
+def test_a_power_cut_in_mid_write_fails_with_the_reason_and_a_retry_helps(day: dict[str, Facts], node: str) -> None:
+    facts = day[node]
     assert facts.failed["failed_code"] == "restarted"
     assert facts.failed["failed_reason"] == "the machine restarted by itself while writing the image"
     states = [item["detail"]["to"] for item in facts.events("machine.state")]
@@ -64,8 +69,9 @@ def test_a_power_cut_in_mid_write_fails_with_the_reason_and_a_retry_helps(day: d
     assert len(set(facts.attempts)) == 2
 
 
-def test_a_killed_daemon_goes_on_with_the_same_attempt(day: dict[str, Facts]) -> None:
-    facts = day["node2"]
+@pytest.mark.parametrize("node", [UEFI])
+def test_a_killed_daemon_goes_on_with_the_same_attempt(day: dict[str, Facts], node: str) -> None:
+    facts = day[node]
     assert len(facts.attempts) == 2
     assert len(set(facts.attempts)) == 1
     assert [item["detail"]["to"] for item in facts.events("machine.state")][-2:] == ["deploying", "active"]
@@ -78,8 +84,9 @@ def test_the_network_is_asked_first_when_the_appliance_is_away(day: dict[str, Fa
     assert -1 < said.find(attempt) < said.find(" login:")
 
 
-def test_uefi_has_the_network_first_and_the_deployments_disk_next(day: dict[str, Facts]) -> None:
-    order = boot_order(day["node2"].boot_variables)
+@pytest.mark.parametrize("node", [UEFI])
+def test_uefi_has_the_network_first_and_the_deployments_disk_next(day: dict[str, Facts], node: str) -> None:
+    order = boot_order(day[node].boot_variables)
     first_local = next(index for index, kind in enumerate(order) if kind != "network")
     assert first_local > 0
     assert order[first_local] == "qrm disk"

@@ -7,7 +7,7 @@ is on the appliance's network. The first disk holds somebody's data.
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -232,10 +232,10 @@ def _boot_id(item: Item) -> str:
     return str(item["detail"]["boot_id"])
 
 
-async def live_through(base: Path) -> dict[str, Facts]:
-    """Tell the story in a new lab below ``base``; the facts by name of the machine."""
+async def live_through(base: Path, names: Collection[str]) -> dict[str, Facts]:
+    """Tell the story of the machines of these names in a new lab below ``base``; the facts by name of the machine."""
     daemon = (await build()).plan()
-    machines = (plan(0, "bios"), plan(1, "uefi"))
+    machines = tuple(each for each in (plan(0, "bios"), plan(1, "uefi")) if each.name in names)
     with listen(None) as web:
         lab = Lab(LabPlan(machines, daemon=daemon), web=web, base=base)
         async with lab, first_administrator(lab, web.getsockname()[1]) as user:
