@@ -230,6 +230,12 @@ def test_netlink_is_spoken_in_the_network_room_only(name):
         assert "pyroute2" not in {full.split(".")[0] for full in imports(name)}
 
 
+@one_by_one(MODULES)
+def test_libvirt_is_spoken_in_the_room_of_its_hosts_only(name):
+    if room(name) != "hypervisor":
+        assert "libvirt" not in {full.split(".")[0] for full in imports(name)}
+
+
 def test_no_import_cycle():
     """Depth first over what is imported when a module is loaded."""
     done, path = set(), []

@@ -3,12 +3,16 @@
 from xml.etree import ElementTree as ET
 
 from appliance.hypervisor.domain_xml import LIBVIRT_BUS
+from appliance.hypervisor.libvirt_xml import tree_of
 from appliance.vm import Bus, Firmware
 
 
 def abilities(text: str) -> tuple[frozenset[Bus], frozenset[Firmware], bool]:
-    """Buses of disks, firmwares, and whether there is a TPM, from the domain capabilities of libvirt."""
-    root = ET.fromstring(text)  # noqa: S314  from our own host's libvirt, which runs as root there
+    """Buses of disks, firmwares, and whether there is a TPM, from the domain capabilities of libvirt.
+
+    Raises ApplianceError ``libvirt-unreadable``.
+    """
+    root = tree_of(text, "domainCapabilities")
     offered = _values(root, "devices/disk", "bus")
     buses = frozenset(bus for bus, name in LIBVIRT_BUS.items() if name in offered)
     firmwares = {Firmware.BIOS}

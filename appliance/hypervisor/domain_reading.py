@@ -4,8 +4,9 @@ import contextlib
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from appliance.errors import ApplianceError, Invalid
+from appliance.errors import Invalid
 from appliance.hypervisor.domain_xml import LIBVIRT_BUS, NAMESPACE, TAG, key_of
+from appliance.hypervisor.libvirt_xml import tree_of, unreadable
 from appliance.machine import MacAddress, parse_mac
 from appliance.vm import Autostart, Cdrom, Disk, Firmware, Nic, NicModel, System, Vm, VmId, by_target
 from appliance.volume import Format
@@ -36,19 +37,16 @@ class Definition:
 
 
 def read(text: str) -> Definition:
-    """Raises ApplianceError ``vm-unreadable`` for what is no definition."""
+    """Raises ApplianceError ``libvirt-unreadable`` for what is no definition."""
     return read_tree(parsed(text))
 
 
 def parsed(text: str) -> ET.Element:
-    """The tree of a definition; raises ApplianceError ``vm-unreadable``."""
-    with contextlib.suppress(ET.ParseError):
-        root = ET.fromstring(text)  # noqa: S314  from our own host's libvirt, which runs as root there
-        if root.tag == "domain" and root.findtext("name"):
-            return root
-    raise ApplianceError(
-        "vm-unreadable", "libvirt's definition of a VM makes no sense", "look at it with virsh dumpxml"
-    )
+    """The tree of a definition; raises ApplianceError ``libvirt-unreadable``."""
+    root = tree_of(text, "domain")
+    if not root.findtext("name"):
+        raise unreadable("a VM without a name came from libvirt")
+    return root
 
 
 def read_tree(root: ET.Element) -> Definition:

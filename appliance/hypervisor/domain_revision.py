@@ -23,7 +23,7 @@ _PARTS = {
 
 
 def revised(text: str, vm: Vm, owner: str, accel: Accel) -> str:
-    """The definition ``text``, as ``vm`` wants it; raises ApplianceError ``vm-unreadable``, Invalid ``vm-text``."""
+    """``text`` as ``vm`` wants it; raises ApplianceError ``libvirt-unreadable``, Invalid ``vm-text``."""
     root = parsed(text)
     had, fresh = read_tree(root), domain_xml.tree(vm, owner, accel)
     for field, parts in _PARTS.items():
@@ -53,7 +53,8 @@ def _exchange(root: ET.Element, fresh: ET.Element, part: str) -> None:
         return
     kept = old.find("type") if old is not None and part == "os" else None
     if kept is not None:
-        new.remove(new.find("type"))  # type: ignore[arg-type]  # every definition of ours has one
+        for each in new.findall("type"):
+            new.remove(each)
         new.insert(0, kept)
     root.insert(place, new)
 

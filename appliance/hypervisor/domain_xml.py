@@ -15,7 +15,9 @@ from appliance.volume import Format
 
 NAMESPACE = "urn:qrm-appliance:vm"
 """Of the element in a definition's metadata that says whose VM it is."""
-TAG = f"{{{NAMESPACE}}}vm"
+BARE_TAG = "vm"
+"""As libvirt hands it out alone, without the name space that it was asked by."""
+TAG = f"{{{NAMESPACE}}}{BARE_TAG}"
 AGENT = "org.qemu.guest_agent.0"
 UNITS_PER_CONTROLLER = 7
 """Disks that libvirt puts on one SCSI controller; the names ``sda`` and on count through all of them."""

@@ -6,16 +6,15 @@ libvirt has one such loop in a process, and no way to give it back. It runs whil
 import contextlib
 import threading
 
+ROUND = 1000
+"""Milliseconds after which the loop looks whether anybody holds it still."""
+ROUNDS_ALONE = 3
+"""How often that has to be so: what closes a socket is done in a round of the loop, after it was asked for."""
+
 _guard = threading.Lock()
 _held = 0
 _thread: threading.Thread | None = None
 _registered = False
-ROUND = 1000
-"""Milliseconds after which the loop looks whether anybody holds it still."""
-
-
-ROUNDS_ALONE = 3
-"""How often that has to be so: what closes a socket is done in a round of the loop, after it was asked for."""
 
 
 def hold() -> None:

@@ -7,9 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from appliance.errors import ApplianceError
+from appliance.hypervisor.capabilities_xml import abilities
 from appliance.hypervisor.connection import Connection, Libvirt, library
+from appliance.hypervisor.domain_reading import read
+from appliance.hypervisor.domain_revision import revised
+from appliance.hypervisor.domain_xml import BARE_TAG, NAMESPACE, Accel, definition
 from appliance.hypervisor.driver import Hears
 from appliance.hypervisor.libvirt_words import NO_DOMAIN, STATES, WHY
+from appliance.hypervisor.libvirt_xml import tree_of
 from appliance.vm import TRANSITIONS, Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
 from appliance.vm_check import check_id, checked
 from appliance.vm_host import Change, Found, Host, Seen, agent_silent, check_unchanged, foreign, name_taken
@@ -107,10 +112,6 @@ class KvmHost:
         )
 
     def _is_ours(self, domain: _Domain) -> bool:
-        from xml.etree import ElementTree as ET
-
-        from appliance.hypervisor.domain_xml import NAMESPACE
-
         libvirt = library()
         try:
             tag = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
@@ -118,7 +119,7 @@ class KvmHost:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
                 return False
             raise
-        return bool(ET.fromstring(tag).get("owner") == self._owner)  # noqa: S314  written by libvirt from a tree
+        return tree_of(tag, BARE_TAG).get("owner") == self._owner
 
     def _own(self, on: Libvirt, key: VmId) -> _Domain:
         domain = on.lookupByUUIDString(key)
@@ -127,8 +128,6 @@ class KvmHost:
         return domain
 
     def _read(self, on: Libvirt, key: VmId) -> Found:
-        from appliance.hypervisor.domain_reading import read
-
         domain = on.lookupByUUIDString(key)
         kept, runs = bool(domain.isPersistent()), bool(domain.isActive())
         stored = read(domain.XMLDesc(library().VIR_DOMAIN_XML_INACTIVE)) if kept else None
@@ -139,8 +138,6 @@ class KvmHost:
         return Found(seen, stored.vm if stored else None, live.vm if live else None, beyond)
 
     def _define(self, on: Libvirt, vm: Vm, was: Vm | None) -> None:
-        from appliance.hypervisor.domain_xml import definition
-
         libvirt = library()
         there = _found(libvirt, lambda: on.lookupByUUIDString(vm.id))
         other = _found(libvirt, lambda: on.lookupByName(vm.name))
@@ -153,9 +150,6 @@ class KvmHost:
         on.defineXMLFlags(definition(vm, self._owner, _accel(on)), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
     def _redefine(self, on: Libvirt, there: _Domain, vm: Vm, was: Vm | None) -> None:
-        from appliance.hypervisor.domain_reading import read
-        from appliance.hypervisor.domain_revision import revised
-
         libvirt, name = library(), there.name()
         had = there.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
         check_unchanged(name, read(had).vm, was)
@@ -190,9 +184,6 @@ class KvmHost:
 
 
 def _look(on: Libvirt) -> Host:
-    from appliance.hypervisor.capabilities_xml import abilities
-    from appliance.hypervisor.domain_xml import Accel
-
     _, memory, cpus, *_ = on.getInfo()
     number, accel = on.getLibVersion(), _accel(on)
     version = (number // 1_000_000, number // 1000 % 1000, number % 1000)
@@ -208,9 +199,7 @@ def _is_qemu(on: Libvirt) -> bool:
     return bool(on.getType() == "QEMU")
 
 
-def _accel(on: Libvirt) -> Any:
-    from appliance.hypervisor.domain_xml import Accel
-
+def _accel(on: Libvirt) -> Accel:
     if not _is_qemu(on):
         return Accel.TEST
     libvirt = library()

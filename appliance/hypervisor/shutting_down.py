@@ -40,9 +40,7 @@ def next_order(now: float, state: VmState, at: ShuttingDown) -> Order | None:
 
     What is paused, asleep or crashed hears no question, and does not run: it is not waited for.
     """
-    if state in (VmState.OFF, VmState.STOPPING) and now < at.ends:
-        return None
-    if state is VmState.OFF:
+    if state is VmState.OFF or (state is VmState.STOPPING and now < at.ends):
         return None
     if now >= at.ends or state is not VmState.RUNNING:
         return Order.OFF

@@ -1,5 +1,6 @@
-"""The promises of storage are asked by several files: their assertions say as much as those of a test."""
+"""What several files ask of drivers: its assertions say as much as those of a test."""
 
 import pytest
 
+pytest.register_assert_rewrite("tests.contract.refusal")
 pytest.register_assert_rewrite(*(f"tests.contract.storage_{each}" for each in ("bench", "deeds", "promises")))

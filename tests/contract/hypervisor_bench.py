@@ -1,6 +1,7 @@
 """Hosts of VMs under test, looked at and changed past their drivers: values, libvirt's driver for tests, a libvirtd."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -136,7 +137,7 @@ class QemuBench(LibvirtBench):
         address = f"qemu:///session?socket={self._socket}"
         virsh = ["virsh", "--quiet", "--connect", address]
         self._running = contextlib.ExitStack()
-        ready = lambda: controllers.answers_virsh(virsh)  # noqa: E731
+        ready = functools.partial(controllers.answers_virsh, virsh)
         running = controllers.running(self._argv, self.directory, ready, env=self._environment)
         self._process = self._running.enter_context(running)
         if opened:
@@ -151,8 +152,11 @@ class QemuBench(LibvirtBench):
     def close(self):
         super().close()
         self._running.close()
-        for _ in range(50):  # what QEMU leaves open goes with it
-            with contextlib.suppress(OSError):
-                shutil.rmtree(self.directory)
-                return
-            time.sleep(0.1)
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return shutil.rmtree(self.directory)
+            except OSError:  # QEMU that ends just now wrote there once more
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)

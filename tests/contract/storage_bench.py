@@ -3,12 +3,9 @@
 import contextlib
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
-from appliance.errors import ApplianceError
 from appliance.storage.driver import PoolDriver
 from appliance.storage.memory import Memory, MemoryPool
 from appliance.volume import GRAIN, NewVolume, Volume, VolumeId
@@ -119,16 +116,6 @@ class MemoryBench(Bench):
 
     def take_away(self) -> None:
         self.memory.here = False
-
-
-async def refused(code: str, call: Awaitable[object]) -> ApplianceError:
-    """What was said; every refusal of a wish says what to do."""
-    with pytest.raises(ApplianceError) as caught:
-        await call
-    assert caught.value.code == code, caught.value.message
-    assert caught.value.message
-    assert caught.value.hint
-    return caught.value
 
 
 async def found(bench: Bench, key: VolumeId) -> Volume:

@@ -8,6 +8,7 @@ import contextlib
 
 from appliance.errors import ApplianceError
 from appliance.volume import GRAIN, MOST, Level, NewVolume, VolumeId, level
+from tests.contract.refusal import refused
 from tests.contract.storage_bench import (
     FOUR,
     ONE,
@@ -19,7 +20,6 @@ from tests.contract.storage_bench import (
     holds,
     made,
     marks,
-    refused,
     written,
 )
 

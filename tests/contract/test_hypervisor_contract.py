@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from hypervisor_bench import FOREIGN, LibvirtBench, MemoryBench, QemuBench
 
-from appliance.errors import ApplianceError
 from appliance.hypervisor import connection, kvm
 from appliance.vm import Autostart, Cdrom, Disk, Order, System, Vm, VmId, VmState
 from appliance.vm_host import check_possible
+from tests.contract.refusal import refused
 
 ID = VmId("658ecf7d-31a1-4e67-8b1b-5e94b28c141e")
 NOBODY = VmId("00000000-1111-4222-8333-444444444444")
@@ -53,16 +53,6 @@ async def world(bench):
     made = World(bench)
     yield made
     await made.host.close()
-
-
-async def refused(code, call):
-    """What was said; every refusal says what to do."""
-    with pytest.raises(ApplianceError) as caught:
-        await call
-    assert caught.value.code == code, caught.value.message
-    assert caught.value.message
-    assert caught.value.hint
-    return caught.value
 
 
 @contextlib.asynccontextmanager

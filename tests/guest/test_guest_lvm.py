@@ -19,6 +19,7 @@ from appliance.privileged.verbs.lvm_repair import Examine, Repair
 from appliance.privileged.verbs.lvm_tags import POOL, THIN_POOL
 from appliance.volume import GRAIN, Level, NewVolume, Pool, VolumeId, level
 from tests.contract.lvm_bench import Direct
+from tests.contract.refusal import refused
 from tests.contract.storage_bench import (
     FOUR,
     ONE,
@@ -29,7 +30,6 @@ from tests.contract.storage_bench import (
     holds,
     made,
     marks,
-    refused,
     written,
 )
 from tests.contract.storage_deeds import DEEDS, Deed, cut_off

@@ -221,7 +221,7 @@ def test_firmware_is_known_however_it_is_said(system, firmware):
 def test_what_is_no_definition_is_said_so(text):
     with pytest.raises(ApplianceError) as caught:
         read(text)
-    assert caught.value.code == "vm-unreadable"
+    assert caught.value.code == "libvirt-unreadable"
 
 
 @given(st.text())
