@@ -445,6 +445,23 @@ MIGRATIONS: tuple[str, ...] = (
         content BLOB NOT NULL, PRIMARY KEY (deployment, part)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE isos (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;
+    """,
+    # Hosts of VMs, what is under way with VMs (one thing with each), and which were started after the computer was.
+    # Which VMs there are, and how they are, their hosts say.
+    """
+    CREATE TABLE hosts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, address TEXT NOT NULL UNIQUE,
+        created REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE vm_work (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, vm TEXT NOT NULL UNIQUE, host INTEGER NOT NULL REFERENCES hosts(id),
+        task INTEGER, doc BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX vm_work_task ON vm_work(task) WHERE task IS NOT NULL;
+    CREATE TABLE vm_starts (vm TEXT PRIMARY KEY, boot TEXT NOT NULL, at REAL NOT NULL) STRICT;
+    """,
 )
 
 
