@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from appliance.hypervisor.screenshots import Screenshots
+from appliance.hypervisor.statistics import Statistics
 from appliance.vm import Order, Vm, VmId
 from appliance.vm_host import Change, Found, Host, Seen
 
@@ -10,7 +12,7 @@ Hears = Callable[[Change], None]
 """Told in the event loop's thread that something is to be looked at again."""
 
 
-class HostDriver(Protocol):
+class HostDriver(Statistics, Screenshots, Protocol):
     """One host. Nothing of what was seen is kept between two calls.
 
     What is not this appliance's is seen, and never changed: Conflict ``vm-foreign``. A call may be cut off anywhere, by

@@ -15,9 +15,12 @@ from appliance.hypervisor.domain_xml import BARE_TAG, NAMESPACE, Accel, definiti
 from appliance.hypervisor.driver import Hears
 from appliance.hypervisor.libvirt_words import NO_DOMAIN, STATES, WHY
 from appliance.hypervisor.libvirt_xml import tree_of
+from appliance.hypervisor.screenshots import KvmScreenshots
+from appliance.hypervisor.statistics import KvmStatistics
 from appliance.vm import TRANSITIONS, Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
 from appliance.vm_check import check_id, checked
 from appliance.vm_host import Change, Found, Host, Seen, agent_silent, check_unchanged, foreign, name_taken
+from appliance.vm_usage import Usage
 
 SECONDS = 15.0
 """For a call."""
@@ -36,6 +39,8 @@ class KvmHost:
     def __init__(self, address: str, owner: str) -> None:
         self._owner = owner
         self._connection = Connection(address)
+        self._statistics = KvmStatistics(self._connection)
+        self._screenshots = KvmScreenshots(self._connection)
 
     async def look(self) -> Host:
         """What it says of itself."""
@@ -64,6 +69,14 @@ class KvmHost:
         """With all that libvirt keeps for it."""
         check_id(key)
         await self._connection.ask(lambda on: self._undefine(on, key), SECONDS, key)
+
+    async def statistics(self) -> tuple[Usage, ...]:
+        """Whatever can be told at once."""
+        return await self._statistics.read()
+
+    async def screenshot(self, key: VmId) -> bytes:
+        """As its first screen is now."""
+        return await self._screenshots.take(key)
 
     async def watch(self, hears: Hears) -> None:
         """Asks now and then whether the host is there, which also opens a lost connection anew."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from appliance.errors import ApplianceError
 from appliance.hypervisor.driver import Hears
+from appliance.hypervisor.screenshots import LIT
+from appliance.hypervisor.small_png import Ppm
 from appliance.vm import Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
 from appliance.vm_check import check_id, checked
 from appliance.vm_host import (
@@ -20,6 +22,7 @@ from appliance.vm_host import (
     unknown,
     unreachable,
 )
+from appliance.vm_usage import Usage
 
 HOST = Host("memory", 8, 64 << 30, (11, 3, 0), True, frozenset(Bus), frozenset(Firmware), True)
 AFTER = {
@@ -42,6 +45,7 @@ class Kept:
     why: str = ""
     off_at: float | None = None
     """When its system, which was asked to, will have shut down."""
+    starts: int = 0
 
 
 @dataclass(slots=True)
@@ -65,6 +69,10 @@ class Memory:
     asked: list[str] = field(default_factory=list)
     """All orders, in their sequence."""
     hear: list[Hears] = field(default_factory=list)
+    uses: dict[VmId, Usage] = field(default_factory=dict)
+    """What is counted of those that run; of others nothing but some memory."""
+    screen: bytes = b"P6\n2 1\n255\n" + bytes((0, 0, 0, 255, 255, 255))
+    """What is on every screen, as PPM."""
 
     def tell(self, key: VmId | None, what: str) -> None:
         """To whoever watches."""
@@ -94,7 +102,7 @@ class Memory:
         if state is VmState.OFF:
             kept.live = kept.off_at = None
         elif kept.live is None:
-            kept.live = kept.stored
+            kept.live, kept.starts = kept.stored, kept.starts + 1
         kept.state, kept.why = state, why
         self.tell(key, f"{state}")
 
@@ -170,6 +178,20 @@ class MemoryHost:
         del memory.kept[key]
         memory.tell(key, "undefined")
 
+    async def statistics(self) -> tuple[Usage, ...]:
+        """As they were set."""
+        memory = self._settled()
+        return tuple(_used(key, kept, memory.uses.get(key)) for key, kept in memory.kept.items())
+
+    async def screenshot(self, key: VmId) -> bytes:
+        """The one picture that there is."""
+        kept = self._kept(key)
+        if kept.state not in LIT:
+            raise wrong_state("a screenshot", kept.state, kept.stored.name, "start it first")
+        picture = Ppm()
+        picture.feed(self._memory.screen)
+        return picture.png()
+
     async def watch(self, hears: Hears) -> None:
         """Until cancelled."""
         self._memory.hear.append(hears)
@@ -198,3 +220,10 @@ class MemoryHost:
         vm = kept.live or kept.stored
         ours = kept.owner == self._owner
         return Seen(vm.id, vm.name, kept.state, ours, vm.cpus, vm.memory, kept.why)
+
+
+def _used(key: VmId, kept: Kept, set_to: Usage | None) -> Usage:
+    if kept.live is None:
+        return Usage(key, None)
+    found = set_to or Usage(key, 0, 0, kept.live.memory, disks=(), nics=())
+    return replace(found, run=kept.starts)
