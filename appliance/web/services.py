@@ -29,10 +29,15 @@ from appliance.store.store import Store
 
 if TYPE_CHECKING:
     from appliance.reconcile.pool_parts import PoolParts
+    from appliance.reconcile.vms.service import Vms
 
 
 def _no_pools() -> "PoolParts":
     raise NotFound("storage-none", "there are no pools here", "ask the daemon of an appliance")
+
+
+def _no_vms() -> "Vms":
+    raise NotFound("vms-none", "there are no hosts of VMs here", "ask the daemon of an appliance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +89,7 @@ class Services:
     """Set-up in steps; None where there is none to go through."""
     storage: "Callable[[], PoolParts]" = _no_pools
     """Pools and volumes; what works with them is imported at the first call."""
+    vms: "Callable[[], Vms]" = _no_vms
+    """Virtual machines and their hosts; as of ``storage``."""
     changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One change of the configuration file at a time: each begins from what the last one left."""
