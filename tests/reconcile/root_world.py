@@ -1,6 +1,7 @@
 """A fleet whose roots are on volumes: a pool in memory, golden volumes, and a kernel that exports what it is told."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -73,6 +74,8 @@ class Kernel:
     asked: list = field(default_factory=list)
     refusing: dict = field(default_factory=dict)
     """By the name of a verb: what is raised in its place."""
+    opened: Callable = lambda _: None
+    """Told the volumes that it has open now: nobody can delete those."""
     fuse: Fuse = field(default_factory=Fuse)
 
     async def call(self, verb, hears=None):
@@ -82,6 +85,7 @@ class Kernel:
             raise error
         self.fuse.moment()
         answer = self._done(verb)
+        self.opened({each.volume for each in self.exports.values()})
         self.fuse.moment()
         return answer
 
@@ -137,12 +141,17 @@ class RootWorld(World):
     def begin(self):
         """A daemon that has just started: nothing of the one before is in memory."""
         self.fuse = self.kernel.fuse
+        self.kernel.opened = self._opened
         shared = (Fused(self.store, self.fuse), self.bus, lambda: self.now)
         self.rooms = Rooms(*shared, Surroundings(self.kernel, lambda: self.now, self.memories))
         exporting = Exporting(self.kernel, Sealer(bytes(32)))
         self.steps = Steps(*shared, self.rooms, exporting, Sealer(bytes(32)), self.site, self.golden)
         self.keeping = Keeping(*shared, exporting, self.site, self.steps)
         self.roots = RootVolumes(*shared, self.steps, self.keeping)
+
+    def _opened(self, volumes):
+        for memory in self.memories.values():
+            memory.opened = volumes & set(memory.kept)
 
     async def golden(self, image, pool, hears):
         key = VolumeId(f"{image.id:016x}")

@@ -37,13 +37,14 @@ def absent(found: Iterable[Exported], roots: Iterable[RootVolume]) -> list[RootV
 
 
 def is_idle(root: RootVolume, state: State | None, live: Attempt | None) -> bool:
-    """Whether its export serves nobody: nothing runs from it, and nothing is under way that will.
+    """Whether its export serves nobody that it is to serve: nothing runs from it, and nothing is under way that will.
 
-    ``state`` is that of the machine that the deployment is on, None where it is on none.
+    What runs from one that is doomed has no place any more, wherever its deployment is by now. ``state`` is that of the
+    machine that the deployment is on, None where it is on none.
     """
     if root.grant is None:
         return False
-    return state is None or (live is None and state in RESTING)
+    return root.doomed or state is None or (live is None and state in RESTING)
 
 
 StepKey = tuple[AttemptId, int]

@@ -43,7 +43,7 @@ class Keeping:
         if await self._store.read(root_volumes.stray):
             await self._store.write(_doom_stray)
         for root in await self._store.read(_idle):
-            await self._of(root, self._steps.cut)
+            await self._of(root, self._cut_idle)
         for root in await self._store.read(self._moved):
             await self._of(root, self._move)
         await self._compare()
@@ -63,6 +63,10 @@ class Keeping:
                 await announce(self._store, self._bus, Event("root.trouble", self._clock(), text, error.hint))
         else:
             self._troubled.pop(root.volume, None)
+
+    async def _cut_idle(self, root: RootVolume) -> None:
+        """Where it is idle still: to cut the one before may have taken a while, in which a machine was started."""
+        await self._steps.cut(root, lambda db: any(each.volume == root.volume for each in _idle(db)))
 
     # -- machines that have another address by now
 

@@ -53,6 +53,10 @@ Goldens = Callable[[Image, KnownPool, Hears], Awaitable[Golden]]
 """The golden volume of an image in a pool, made where there is none yet."""
 
 
+def _always(_: sqlite3.Connection) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """What a root volume is made of."""
@@ -184,8 +188,9 @@ class Steps:
     async def _grant(self, attempt: Attempt, hears: Hears) -> dict[str, Any]:
         async with self._exporting.alone:
             root = await self._store.write(lambda db: self._root_of(db, attempt))
-            if root.grant is not None and root.grant.attempt != attempt.id:
-                await self._end(root)
+            for each in await self._store.read(lambda db: root_volumes.all_of(db, root.deployment)):
+                if each.grant is not None and each.grant.attempt != attempt.id:
+                    await self._end(each)  # whoever has run it before writes nowhere from here on
             root, kept, pool = await self._store.write(lambda db: self._wanted(db, attempt))
             await self._exporting.grant(root, kept, pool)
             await self._store.write(lambda db: granted(db, root, self._clock()))
@@ -234,10 +239,13 @@ class Steps:
         left = [words for each in found if (words := await self.cut(each))]
         return {"left": "; ".join(left)} if left else {}
 
-    async def cut(self, root: RootVolume) -> str:
-        """End its export, if it has one; what the kernel still has of it, in words."""
+    async def cut(self, root: RootVolume, where: Callable[[sqlite3.Connection], bool] = _always) -> str:
+        """End its export, if it has one; what the kernel still has of it, in words.
+
+        ``where`` is asked once nobody else changes exports: whether it is to be cut still.
+        """
         async with self._exporting.alone:
-            there = await self._store.read(lambda db: root_volumes.find(db, root.volume))
+            there = await self._store.read(lambda db: root_volumes.find(db, root.volume) if where(db) else None)
             return await self._end(there) if there is not None else ""
 
     async def _end(self, root: RootVolume) -> str:
