@@ -1,10 +1,15 @@
 """Hosts and VMs are looked at anew each time; what does not answer shows what it had, and says that it is old."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 import pytest_asyncio
 from vm_world import MIB, THEIRS, VmWorld, vm
 
 from appliance.errors import ApplianceError, Conflict, Invalid, NotFound
+from appliance.hypervisor.memory import MemoryHost
+from appliance.reconcile.vms import looking
 from appliance.store.store import open_store
 from appliance.vm import Order, VmState
 from tests.people import ADA
@@ -141,3 +146,16 @@ async def test_an_order_for_another_state_says_what_to_do_and_tells_nothing(worl
         await world.vms.order("web", Order.PAUSE, ADA)
     assert (caught.value.code, caught.value.hint) == ("vm-state", "start it first")
     assert await world.events("vm.ordered") == []
+
+
+async def test_lists_mark_what_a_restart_would_change_and_wait_for_nobody(world, monkeypatch):
+    await world.host()
+    running = world.put("one", vm(1, "web1"), VmState.RUNNING)
+    world.put("one", vm(2, "web2"), VmState.RUNNING)
+    world.memories["one"].kept[running.id].stored = replace(running, cpus=4)
+    views = (await world.vms.list()).vms
+    assert await world.vms.needing_restart(views) == {running.id: ("cpus",)}
+
+    monkeypatch.setattr(looking, "MARKED_WITHIN", 0.01)
+    monkeypatch.setattr(MemoryHost, "read", lambda *_: asyncio.Event().wait())
+    assert await world.vms.needing_restart(views) == {}

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from appliance.errors import ApplianceError, NotFound
@@ -10,10 +11,13 @@ from appliance.pool import KnownVolume
 from appliance.reconcile.vms.host_rooms import HostRooms
 from appliance.reconcile.vms.shown import Everything, HostView, VmDetail, VmView
 from appliance.store import pools, vm_work
-from appliance.vm import VmId
+from appliance.vm import VmId, VmState
 from appliance.vm_host import Found, Seen, unknown
 from appliance.vm_work import HostId, KnownHost
 from appliance.volume import VolumeId
+
+MARKED_WITHIN = 1.0
+"""Seconds that a list waits for what is marked in it."""
 
 
 class Looking:
@@ -74,6 +78,22 @@ class Looking:
         found = await self.read(view)
         present = VmView(view.host, found.seen, self._rooms.clock(), work=view.work)
         return VmDetail(present, found, await self._volumes(found))
+
+    async def needing_restart(self, views: Iterable[VmView]) -> dict[VmId, tuple[str, ...]]:
+        """What a restart would change of each, by names of fields, as far as their hosts tell it in time."""
+        found: dict[VmId, tuple[str, ...]] = {}
+
+        async def mark(view: VmView) -> None:
+            with suppress(ApplianceError):
+                if fields := (await self.read(view)).needs_restart:
+                    found[view.seen.id] = fields
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MARKED_WITHIN), asyncio.TaskGroup() as group:
+                for view in views:
+                    if not view.old and view.seen.state not in (VmState.OFF, VmState.UNKNOWN):
+                        group.create_task(mark(view), name=f"look at {view.seen.name}")
+        return found
 
     async def read(self, view: VmView) -> Found:
         """What its host says; raises NotFound ``vm-unknown`` for one that is about to be made."""
