@@ -74,6 +74,8 @@ class DiskVolume:
     """Bytes."""
     target: str
     """Of the disk."""
+    made: bool = True
+    """False: it was there before."""
 
 
 @dataclass(frozen=True, slots=True)

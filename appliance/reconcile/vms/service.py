@@ -1,5 +1,7 @@
 """Virtual machines for whoever shows them or asks something of them: the one door to this room."""
 
+from collections.abc import Iterable
+
 from appliance.accounts import Asker
 from appliance.hypervisor.driver import HostDriver
 from appliance.hypervisor.shutting_down import PATIENCE
@@ -12,7 +14,7 @@ from appliance.reconcile.vms.shown import Everything, HostView, VmDetail, VmView
 from appliance.reconcile.vms.wish import DiskWish, VmChange, VmWish
 from appliance.reconcile.vms.wishes import VmWishes
 from appliance.task import Task
-from appliance.vm import Order
+from appliance.vm import Order, VmId
 
 
 class Vms:
@@ -43,6 +45,14 @@ class Vms:
     async def get(self, key: str) -> VmDetail:
         """One VM with its definitions, as it is now; raises NotFound ``vm-unknown``, Conflict ``vm-ambiguous``."""
         return await self._looking.get(key)
+
+    async def find(self, key: str) -> VmView:
+        """The same as it is in the list; also where its host does not answer, or it is being made."""
+        return await self._looking.find(key)
+
+    async def needing_restart(self, views: Iterable[VmView]) -> dict[VmId, tuple[str, ...]]:
+        """The fields that a restart would change, of those that run and have such; for a page of them, not for all."""
+        return await self._looking.needing_restart(views)
 
     async def reach(self, key: str) -> tuple[VmView, HostDriver]:
         """One VM and the host that it is on, for its screen, its serial line, its figures; raises as ``get``."""
