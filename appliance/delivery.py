@@ -68,9 +68,12 @@ def root_size(image: Image, wanted: int | None) -> int:
     return max(wanted or spacious, root_needed(image))
 
 
-def check_root_size(image: Image, delivery: str, wanted: int | None) -> None:
-    """Raise Invalid ``root-size-small`` for a root volume that the image has no room in; ``wanted`` in bytes."""
-    needed = root_needed(image)
+def check_root_size(image: Image, delivery: str, wanted: int | None, least: int = 0) -> None:
+    """Raise Invalid ``root-size-small`` for a root volume that the image has no room in; ``wanted`` in bytes.
+
+    ``least`` is what its files are known to take, where that is known: in bytes, too.
+    """
+    needed = max(root_needed(image), least)
     if on_volume(delivery) and wanted is not None and wanted < needed:
         least = f"{-(-needed * 10 // (1 << 30)) / 10:.1f} GiB"
         text = f"{image.name} has no room in a root volume of {wanted / (1 << 30):.1f} GiB: it needs {least}"

@@ -59,6 +59,7 @@ from appliance.reconcile.record import Tell, record
 from appliance.reconcile.rescues import begin_rescue, end_rescue
 from appliance.reconcile.reserved_for import check_no_board, said
 from appliance.reconcile.root_kernels import kernel_for_roots, kernel_of, unsigned
+from appliance.reconcile.root_sizes import with_root_size
 from appliance.reconcile.seeds import SealedSeed, keep, with_seed
 from appliance.reconcile.taken_names import check_free
 from appliance.reconcile.tasks import Asked, open_action
@@ -360,6 +361,8 @@ class Wishes:
         if writes(deployment, machine, action):
             check_image(catalogue.image(db, deployment.image), deployment.delivery)
         foreseen = consequences_of(deployment, machine, action, choice, root_volumes.of_deployment(db, deployment.id))
+        if seeks or writes(deployment, machine, action):
+            foreseen = with_root_size(db, deployment, catalogue.image(db, deployment.image), foreseen)
         starts = choice[0] if choice else machine
         if starts is not None and action in (Action.START, Action.REDEPLOY, Action.RETRY) and not foreseen.refused:
             words = unsigned(kernel_of(db, deployment), starts)

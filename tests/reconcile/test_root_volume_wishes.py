@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 from fleet_world import Played, code_of
-from root_world import a_root_world
+from root_world import GOLDEN_UUID, a_root_world
 from test_root_volumes import comes_back, runs, starts
 
 from appliance.delivery import root_needed
 from appliance.errors import Conflict, Invalid, NotFound
+from appliance.pool import GoldenVolume, KnownVolume, Use
 from appliance.reconcile.changes import Changes, DeploymentChange
 from appliance.reconcile.consequences import Action
 from appliance.reconcile.wishes import MachineChange
-from appliance.store import catalogue
-from appliance.volume import PoolKind
+from appliance.store import catalogue, goldens, pools
+from appliance.volume import PoolKind, VolumeId
 from tests.people import ADA
 
 GIB = 1 << 30
@@ -81,11 +82,71 @@ async def test_the_pool_that_was_chosen_is_taken_and_the_size_that_was_asked_for
     assert (root.pool, root.size) == (second.id, 10 * GIB)
 
 
-async def test_a_root_is_as_large_as_what_it_is_cloned_from_at_least(world, node):
+async def test_a_root_is_as_large_as_what_it_is_cloned_from_and_that_is_said(world, node):
     world.golden_size = 20 * GIB
-    await starts(world, node)
+    await node.usable()
+    await world.deploy(image="live", delivery="iscsi")
+    before = (await told(world, "start")).texts[-1]
+    assert before.startswith("It gets a root volume of 4.5 GiB in fast, or a larger one")
+    await world.act("start")
     assert (await world.root()).size == 20 * GIB
     assert len(world.kernel.exports) == 1
+    (larger,) = [each for each in await world.events("deployment.changed") if "larger than the 4.8 GB" in each.text]
+    assert "21.5 GB" in larger.text
+    assert "golden volume" in larger.reason
+
+
+async def test_one_of_the_size_that_was_planned_is_nothing_to_tell_of(world, node):
+    await starts(world, node)
+    assert not [each for each in await world.events("deployment.changed") if "larger" in each.text]
+
+
+async def test_a_size_that_was_asked_for_is_not_exceeded_silently(world, node):
+    world.golden_size = 20 * GIB
+    await node.usable()
+    await world.deploy(image="live", delivery="iscsi", root_size=10 * GIB)
+    assert "10.0 GiB in fast; where the files" in (await told(world, "start")).texts[-1]
+    await world.act("start")
+    failed = await node.seen()
+    assert failed.failed_code == "root-size-small"
+    assert "it needs 20.0 GiB" in failed.failed_reason
+    assert (world.volumes, world.kernel.exports) == ([], {})
+    await Changes(world.store, world.bus, lambda: world.now).deployment("web-1", DeploymentChange(root_size=0), ADA)
+    await world.act("retry")
+    assert (await world.root()).size == 20 * GIB
+
+
+async def golden_of(world, size):
+    """The image has a golden volume in the pool, as large as that."""
+    image, pool = await world.store.read(lambda db: (catalogue.image(db, "live"), pools.get(db, "fast")))
+    made = GoldenVolume(VolumeId("a" * 16), pool.id, image.id, image.stored_sha256, GOLDEN_UUID, size)
+
+    def job(db):
+        pools.put_volume(db, KnownVolume(made.volume, pool.id, "golden-live", Use.IMAGE, str(image.id), golden=True))
+        goldens.put(db, made)
+
+    await world.store.write(job)
+
+
+async def test_what_the_files_take_is_known_once_there_is_a_golden_volume(world, node):
+    await node.usable()
+    await world.deploy(image="live", delivery="nfs")
+    await golden_of(world, GIB)
+    assert (await told(world, "start")).texts[-1] == "It gets a root volume of 4.5 GiB in fast."
+    await golden_of(world, 20 * GIB)
+    assert (await told(world, "start")).texts[-1] == (
+        "It gets a root volume of 20.0 GiB in fast, as large as the golden volume that it is cloned from."
+    )
+
+
+async def test_a_start_is_refused_where_the_golden_volume_is_larger_than_what_was_asked_for(world, node):
+    await node.usable()
+    await world.deploy(image="live", delivery="nfs", root_size=10 * GIB)
+    await golden_of(world, 20 * GIB)
+    refused = (await told(world, "start")).refused
+    assert "it needs 20.0 GiB; ask for 20.0 GiB or more, or leave the size out" in refused
+    assert await code_of(Conflict, world.act("start")) == "action-refused"
+    assert (await world.deployment()).machine is None
 
 
 @pytest.mark.parametrize(

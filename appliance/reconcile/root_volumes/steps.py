@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from appliance.catalogue import Image
-from appliance.delivery import root_size
+from appliance.delivery import check_root_size, root_size
 from appliance.errors import ApplianceError, Conflict
-from appliance.events import Bus
+from appliance.events import Bus, Event
 from appliance.export import NOISE, Export, ExportId, ExportKind, chap_secret, check_export, initiator_name, target_name
 from appliance.machine import Machine
 from appliance.pool import KnownPool, KnownVolume, Use
@@ -64,6 +64,9 @@ class Beginning:
     root: RootVolume
     image: Image
     pool: KnownPool
+    delivery: str
+    wanted: int | None
+    """Bytes that were asked for."""
 
 
 class Steps:
@@ -117,9 +120,10 @@ class Steps:
             async with self._rooms.held(pool, hears) as on:
                 source = usable(await on.look(), golden.volume)
                 size = rounded(max(root.size, golden.size, source.size))
+                check_root_size(begun.image, begun.delivery, begun.wanted, size)
                 root = replace(root, size=size, fs_uuid=golden.fs_uuid)
                 await on.copy(golden.volume, NewVolume(root.volume, root.name, root.size))
-            await self._store.write(lambda db: self._made(db, attempt, root))
+            await record(self._store, self._bus, lambda db, tell: self._made(db, tell, attempt, root))
         return {"volume": root.volume, "pool": pool.name, "bytes": root.size}
 
     def _begun(self, db: sqlite3.Connection, attempt: Attempt) -> Beginning:
@@ -128,7 +132,7 @@ class Steps:
         image = catalogue.image(db, deployment.image)
         there = root_volumes.of_deployment(db, deployment.id)
         if there is not None and there.attempt == attempt.id:
-            return Beginning(there, image, _pool(db, there))
+            return Beginning(there, image, _pool(db, there), deployment.delivery, deployment.root_size)
         pool = choose_pool(pools.every(db), deployment.pool)
         if there is not None:
             root_volumes.doom(db, there)
@@ -138,11 +142,16 @@ class Steps:
         size = rounded(root_size(image, deployment.root_size))
         root = RootVolume(volume, deployment.id, pool.id, name, size, attempt.id, self._clock())
         root_volumes.put(db, root)
-        return Beginning(root, image, pool)
+        return Beginning(root, image, pool, deployment.delivery, deployment.root_size)
 
-    def _made(self, db: sqlite3.Connection, attempt: Attempt, root: RootVolume) -> None:
+    def _made(self, db: sqlite3.Connection, tell: Tell, attempt: Attempt, root: RootVolume) -> None:
         present(db, attempt)
+        planned = root_volumes.find(db, root.volume)
         root_volumes.put(db, root)
+        if planned is not None and planned.size < root.size:
+            text = f"the root volume {root.described}, is larger than the {planned.size / 1e9:.1f} GB that were planned"
+            why = "the golden volume that it is cloned from is as large"
+            tell(Event("deployment.changed", self._clock(), text, why, attempt.machine, root.deployment))
         known = KnownVolume(
             root.volume, root.pool, root.name, Use.DEPLOYMENT, str(root.deployment), created=root.created
         )
