@@ -37,6 +37,7 @@ log = logging.getLogger("appliance.privileged")
 
 NETWORKD = "systemd-networkd.service"
 TIMER = "appliance-network-revert.timer"
+REVERTING = "appliance-network-revert-now.service"
 SETTLE_SECONDS = 10
 NOT_CONFIRMED = f"nobody confirmed it within {SECONDS} seconds"
 RESTARTED = "the appliance was restarted before anybody confirmed it"
@@ -66,6 +67,8 @@ async def apply(verb: Apply, on: Computer, tell: Tell, clock: Clock = time.time)
         _check_nics(before, verb.layout)
         if not verb.unserve:
             await _check_served(on, before, verb.layout)
+        # Where it failed after it had taken the last change back, it is tried again, and would take this one back.
+        await on.run(["systemctl", "stop", REVERTING])
         await on.run(["systemctl", "restart", TIMER])
         trial = Trial(verb.layout, clock() + SECONDS)
         state.begin(trial, moves(before, verb.layout))

@@ -56,6 +56,15 @@ async def test_a_change_is_on_at_once_and_the_timer_runs_before_it_is(net):
     ]  # fmt: skip
 
 
+async def test_a_taking_back_that_is_still_tried_again_is_not_of_the_next_change(net):
+    await net.apply(FIXED)
+    await net.elapse()
+    net.programs.ran.clear()
+    await net.apply(FIXED)
+    lines = [" ".join(argv) for argv in net.programs.ran]
+    assert lines.index(f"systemctl stop {network.REVERTING}") < lines.index(f"systemctl restart {network.TIMER}")
+
+
 async def test_what_is_confirmed_lasts(net):
     await net.apply(FIXED)
     await net.confirm()

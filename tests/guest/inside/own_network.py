@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -30,10 +31,18 @@ TRIAL_SECONDS = 3600
 """In the place of 60: the guest's processor is emulated and may be busy. ``elapse`` ends a trial."""
 PATIENCE_SECONDS = 120
 MACS = tuple(f"52:54:00:67:00:{number:02x}" for number in (1, 2, 3))
-OURS, THEIRS = "198.51.100.5", "198.51.100.2"
+OURS, THEIRS, ELSEWHERE = "198.51.100.5", "198.51.100.2", "198.51.100.3"
 FIXED = Layout(
     (
-        Interface("nic0", mac=MACS[0], method="static", addresses=(f"{OURS}/24",), roles=("management",)),
+        Interface(
+            "nic0",
+            mac=MACS[0],
+            method="static",
+            addresses=(f"{OURS}/24",),
+            gateway=THEIRS,
+            dns=(THEIRS,),
+            roles=("management",),
+        ),
         Interface("nic1", mac=MACS[1]),
         Interface("nic2", mac=MACS[2]),
     )
@@ -44,24 +53,45 @@ exec python3 -m appliance "$@"
 """
 
 
-def changes() -> dict[str, tuple[Layout, str]]:
-    """Each kind of change, from FIXED: what it leads to, and the link that has the address then."""
+@dataclass(frozen=True)
+class Change:
+    """What FIXED is changed to, and whether the kernel has it so."""
+
+    layout: Layout
+    is_on: Callable[[], bool]
+
+
+def changes() -> dict[str, Change]:
+    """Each kind of change, from FIXED."""
     bridge = with_interface(FIXED, Interface("br0", "bridge", ports=("nic0",)))
+    bond = with_interface(FIXED, Interface("bond0", "bond", ports=("nic0", "nic1")))
+    vlan = Interface("nic0.42", "vlan", parent="nic0", tag=42, method="static", addresses=("203.0.113.5/24",))
+    every = with_interface(bridge, Interface("bond0", "bond", ports=("nic1", "nic2")))
+    every = with_interface(every, Interface("bond0.42", "vlan", parent="bond0", tag=42))
+    served = Interface("nic1", mac=MACS[1], method="static", addresses=("192.0.2.1/24",), roles=("provisioning",))
+    asked = Interface("nic0", mac=MACS[0], method="dhcp", roles=("management",))
     return {
-        "address": (_moved("198.51.100.6/24"), "nic0"),
-        "dhcp": (with_interface(FIXED, Interface("nic0", mac=MACS[0], method="dhcp", roles=("management",))), "nic0"),
-        "bridge": (bridge, "br0"),
-        "bond": (with_interface(FIXED, Interface("bond0", "bond", ports=("nic0", "nic1"))), "bond0"),
-        "vlan": (with_interface(FIXED, Interface("nic0.42", "vlan", parent="nic0", tag=42, method="static",
-                                                 addresses=("203.0.113.5/24",))), "nic0.42"),
-        "all": (with_interface(with_interface(bridge, Interface("bond0", "bond", ports=("nic1", "nic2"))),
-                               Interface("bond0.42", "vlan", parent="bond0", tag=42)), "br0"),
-    }  # fmt: skip
+        "address": Change(_changed(addresses=("198.51.100.6/24",)), lambda: addresses("nic0") == {"198.51.100.6"}),
+        "dhcp": Change(with_interface(FIXED, asked), lambda: addresses("nic0") not in (set(), {OURS})),
+        "gateway": Change(_changed(gateway=ELSEWHERE), lambda: gateways() == [ELSEWHERE]),
+        "dns": Change(_changed(dns=(ELSEWHERE,)), lambda: name_servers("nic0") == [ELSEWHERE]),
+        "nat": Change(
+            msgspec.structs.replace(with_interface(FIXED, served), nat=True),
+            lambda: translates() and addresses("nic1") == {"192.0.2.1"},
+        ),
+        "bridge": Change(bridge, lambda: _is_at("br0")),
+        "bond": Change(bond, lambda: _is_at("bond0")),
+        "vlan": Change(with_interface(FIXED, vlan), lambda: addresses("nic0.42") == {"203.0.113.5"}),
+        "all": Change(every, lambda: _is_at("br0") and "bond0.42" in links()),
+    }
 
 
-def _moved(address: str) -> Layout:
-    wanted = msgspec.structs.replace(FIXED.interfaces[0], addresses=(address,))
-    return with_interface(FIXED, wanted)
+def _changed(**fields: object) -> Layout:
+    return with_interface(FIXED, msgspec.structs.replace(FIXED.interfaces[0], **fields))
+
+
+def _is_at(link: str) -> bool:
+    return addresses(link) == {OURS} and reaches(OURS)
 
 
 def run(*argv: str, check: bool = True) -> str:
@@ -75,7 +105,9 @@ def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECO
     """Wait for a state."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"{what}: {run('ip', '-br', 'address')}{run('networkctl', 'list', check=False)}"
+        assert time.monotonic() < end, (
+            f"{what}: {run('ip', '-br', 'address')}{run('networkctl', 'list', check=False)}{run('journalctl', '-n', '60', '--no-pager')}"
+        )
         time.sleep(0.2)
 
 
@@ -96,6 +128,35 @@ def addresses(link: str) -> set[str]:
     text = run("ip", "-json", "-4", "address", "show", "dev", link, check=False)
     found = json.loads(text) if text.strip() else []
     return {each["local"] for of in found for each in of.get("addr_info", []) if each["scope"] == "global"}
+
+
+def gateways() -> list[str]:
+    """Routers to everywhere else."""
+    return [each["gateway"] for each in json.loads(run("ip", "-json", "-4", "route", "show", "default"))]
+
+
+def name_servers(link: str) -> list[str]:
+    """As systemd-resolved has them of a link."""
+    return run("resolvectl", "dns", link).partition(":")[2].split()
+
+
+def translates() -> bool:
+    """Whether machines reach everything else through the appliance."""
+    forwards = Path("/proc/sys/net/ipv4/conf/nic1/forwarding").read_text().strip() == "1"
+    return forwards and "masquerade" in run("nft", "list", "ruleset")
+
+
+def plug_out(name: str) -> None:
+    """Take a network card out of the running computer."""
+    (Path("/sys/class/net", name, "device").resolve().parent / "remove").write_text("1")
+    until(lambda: name not in links(), f"{name} is gone")
+
+
+def plug_in() -> None:
+    """Put what was taken out where it was."""
+    before = links()
+    Path("/sys/bus/pci/rescan").write_text("1")
+    until(lambda: links() - before, "a card came")
 
 
 def links() -> set[str]:
@@ -194,7 +255,8 @@ def reaches(address: str) -> bool:
 def is_fixed() -> bool:
     """Whether all is as it was confirmed, as far as the neighbour can see, and in the kernel."""
     made = {name for name in links() if name.startswith(("br0", "bond0", "nic0."))}
-    return addresses("nic0") == {OURS} and not made and reaches(OURS)
+    routed = gateways() == [THEIRS] and name_servers("nic0") == [THEIRS] and not translates()
+    return addresses("nic0") == {OURS} and not addresses("nic1") and routed and not made and reaches(OURS)
 
 
 def main() -> None:
@@ -203,16 +265,16 @@ def main() -> None:
         case ["begin"]:
             begin()
         case ["apply", kind]:
-            layout, link = changes()[kind]
-            helper(Apply(layout))
-            until(lambda: addresses(link) or kind == "vlan", f"{kind} is on")
+            change = changes()[kind]
+            helper(Apply(change.layout))
+            until(change.is_on, f"{kind} is on")
         case ["confirm"]:
             helper(Confirm())
         case ["state"]:
-            until(lambda: addresses("nic0") or addresses("br0"), "an address")
+            until(is_fixed, "the confirmed network")
             found = status()
             why = found.reverted.why if found.reverted else ""
-            said = {"trying": found.trial is not None, "fixed": is_fixed(), "links": sorted(links()), "why": why}
+            said = {"trying": found.trial is not None, "links": sorted(links()), "why": why}
             sys.stdout.write(json.dumps(said) + "\n")
 
 
