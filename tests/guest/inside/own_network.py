@@ -105,9 +105,7 @@ def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECO
     """Wait for a state."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, (
-            f"{what}: {run('ip', '-br', 'address')}{run('networkctl', 'list', check=False)}{run('journalctl', '-n', '60', '--no-pager')}"
-        )
+        assert time.monotonic() < end, f"{what}: {run('ip', '-br', 'address')}{run('journalctl', '-n', '60')}"
         time.sleep(0.2)
 
 
