@@ -99,19 +99,6 @@ class Looking:
         """What its host says; raises NotFound ``vm-unknown`` for one that is about to be made."""
         return await self._rooms.driver(view.host).read(view.seen.id)
 
-    async def needing_restart(self, views: Iterable[VmView]) -> dict[VmId, tuple[str, ...]]:
-        """The fields that a restart would change, of those that run and have such; two definitions are read for each.
-
-        Where that cannot be told now, nothing is said.
-        """
-        run = [each for each in views if each.seen.state is not VmState.OFF and each.seen.stored and not each.old]
-        found = {}
-        for view in run:
-            with suppress(ApplianceError):
-                if fields := (await self.read(view)).needs_restart:
-                    found[view.seen.id] = fields
-        return found
-
     async def host_of(self, number: HostId) -> KnownHost | None:
         """The one with this number, where it is known still."""
         return next((each for each in await self._rooms.known() if each.id == number), None)
