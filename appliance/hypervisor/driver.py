@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from appliance.hypervisor.consoles import Consoles
 from appliance.hypervisor.screenshots import Screenshots
 from appliance.hypervisor.statistics import Statistics
 from appliance.vm import Order, Vm, VmId
@@ -21,6 +22,11 @@ class HostDriver(Statistics, Screenshots, Protocol):
     answer in time, ``host-refused`` where it does not let us in, ``vm-failed`` with what it said; NotFound
     ``vm-unknown``; Conflict ``vm-busy`` where the host does something else with that VM.
     """
+
+    @property
+    def consoles(self) -> Consoles:
+        """Screens and serial lines of its VMs."""
+        ...
 
     async def look(self) -> Host:
         """What the host is and can do."""

@@ -13,6 +13,7 @@ from appliance.hypervisor.domain_reading import read
 from appliance.hypervisor.domain_revision import revised
 from appliance.hypervisor.domain_xml import BARE_TAG, NAMESPACE, Accel, definition
 from appliance.hypervisor.driver import Hears
+from appliance.hypervisor.kvm_consoles import KvmConsoles
 from appliance.hypervisor.libvirt_words import NO_DOMAIN, STATES, WHY
 from appliance.hypervisor.libvirt_xml import tree_of
 from appliance.hypervisor.screenshots import KvmScreenshots
@@ -41,6 +42,7 @@ class KvmHost:
         self._connection = Connection(address)
         self._statistics = KvmStatistics(self._connection)
         self._screenshots = KvmScreenshots(self._connection)
+        self.consoles = KvmConsoles(self._connection, self._own)
 
     async def look(self) -> Host:
         """What it says of itself."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from appliance.errors import ApplianceError
 from appliance.hypervisor.driver import Hears
+from appliance.hypervisor.memory_consoles import MemoryConsoles
 from appliance.hypervisor.screenshots import LIT
 from appliance.hypervisor.small_png import Ppm
 from appliance.vm import Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
@@ -112,6 +113,7 @@ class MemoryHost:
 
     def __init__(self, memory: Memory, owner: str) -> None:
         self._memory, self._owner = memory, owner
+        self.consoles = MemoryConsoles(self._shown, memory.hear)
 
     async def look(self) -> Host:
         """As it was set."""
@@ -215,6 +217,11 @@ class MemoryHost:
         if found is None:
             raise unknown(key)
         return found
+
+    def _shown(self, key: VmId) -> tuple[Vm, VmState]:
+        kept = self._kept(key)
+        check_ours(self._seen(kept))
+        return kept.live or kept.stored, kept.state
 
     def _seen(self, kept: Kept) -> Seen:
         vm = kept.live or kept.stored
