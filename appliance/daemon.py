@@ -153,6 +153,7 @@ async def _live(path: Path, found: Fit, passed: Sequence[socket.socket]) -> bool
                 bound.callback(server.close)
             listening = [await _bind(bound, site) for site in assembly.sites]
             await assembly.imports.sweep()
+            await assembly.isos.sweep()
             await assembly.imports.preload(config.site.preload)
             await assembly.imports.tell_missing()
             link = await prepare_setup(store, config.site.state_dir, time.time())

@@ -1,4 +1,4 @@
-"""What a file that arrives is to become: an image, a kernel with its initrd, or the modules of one. Pure."""
+"""What a file that arrives is to become: an image, an ISO, a kernel with its initrd, or the modules of one. Pure."""
 
 import re
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from appliance.machine import check_length, check_name
 
 IMAGE_FETCH, IMAGE_ADD, KERNEL_ADD = "image.fetch", "image.add", "kernel.add"
 """Kinds of the tasks that bring files in: from an address, and from an upload once all of it is here."""
+ISO_FETCH, ISO_ADD = "iso.fetch", "iso.add"
+"""The same of ISOs."""
 IMAGE_BUILD = "image.build"
 """Kind of the tasks that make an image by a recipe."""
 KERNEL_EXTRACT = "kernel.extract"
@@ -34,6 +36,15 @@ class ImageWish(msgspec.Struct, frozen=True, tag="image", tag_field="kind"):
     """Where it is fetched from; empty where it is sent."""
 
 
+class IsoWish(msgspec.Struct, frozen=True, tag="iso", tag_field="kind"):
+    """An ISO that is to be."""
+
+    name: str
+    description: str = ""
+    url: str = ""
+    """Where it is fetched from; empty where it is sent."""
+
+
 class KernelWish(msgspec.Struct, frozen=True, tag="kernel", tag_field="kind"):
     """A kernel that is to be; what is sent is the kernel, and behind it its initrd."""
 
@@ -53,8 +64,8 @@ class ModulesWish(msgspec.Struct, frozen=True, tag="modules", tag_field="kind"):
     """Where they are fetched from; empty where they are sent."""
 
 
-Wish = ImageWish | KernelWish | ModulesWish
-Fetched = ImageWish | ModulesWish
+Wish = ImageWish | IsoWish | KernelWish | ModulesWish
+Fetched = ImageWish | IsoWish | ModulesWish
 """What may come from an address."""
 
 
@@ -66,7 +77,7 @@ class Way(NamedTuple):
     fetch: str
     """Kind of the task that fetches it; empty where nothing does."""
     subject: str
-    """What it changes in the end: ``image`` or ``kernel``."""
+    """What it changes in the end: ``image``, ``iso`` or ``kernel``."""
     adding: str
     """The title of the first task, with ``{}`` for the name."""
     fetching: str
@@ -78,6 +89,7 @@ class Way(NamedTuple):
 
 WAYS = {
     "image": Way(IMAGE_ADD, IMAGE_FETCH, "image", "Add image {}", "Fetch image {}", "image {}"),
+    "iso": Way(ISO_ADD, ISO_FETCH, "iso", "Add ISO {}", "Fetch ISO {}", "ISO {}"),
     "kernel": Way(KERNEL_ADD, "", "kernel", "Add kernel {}", "", "kernel {}"),
     "modules": Way(
         MODULES_ADD, MODULES_FETCH, "kernel", "Give kernel {} its modules", "Fetch the modules of kernel {}",
@@ -108,6 +120,8 @@ def place_of(wish: Wish) -> Place:
     match wish:
         case ImageWish():
             return Place("image", wish.name)
+        case IsoWish():
+            return Place("iso", wish.name)
         case KernelWish():
             return Place("kernel", wish.name)
         case ModulesWish():
@@ -117,6 +131,9 @@ def place_of(wish: Wish) -> Place:
 def checked(wish: Wish, size: int) -> Wish:
     """The wish, as it is kept; raises Invalid with the field that is wrong. ``size``: bytes that are to come."""
     check_name(wish.name)
+    if isinstance(wish, IsoWish):
+        check_length(wish.description, LONGEST_DESCRIPTION, "description")
+        return wish
     if isinstance(wish, ImageWish):
         check_length(wish.description, LONGEST_DESCRIPTION, "description")
         if wish.format and wish.format not in FORMATS:

@@ -10,7 +10,16 @@ from typing import Any, NewType
 
 from appliance.deployment import Deployment, Wanted, detached
 from appliance.errors import Conflict
-from appliance.intake import IMAGE_ADD, IMAGE_BUILD, IMAGE_FETCH, KERNEL_ADD, MODULES_ADD, MODULES_FETCH
+from appliance.intake import (
+    IMAGE_ADD,
+    IMAGE_BUILD,
+    IMAGE_FETCH,
+    ISO_ADD,
+    ISO_FETCH,
+    KERNEL_ADD,
+    MODULES_ADD,
+    MODULES_FETCH,
+)
 from appliance.machine import Machine, MachineId, State
 from appliance.workflow import (
     CONFIGURE,
@@ -269,6 +278,8 @@ _JOBS = STORAGE | {
     UPDATE_INSTALL: _SLOT_LOST,
     IMAGE_FETCH: _KEPT_A_DAY,
     IMAGE_ADD: _KEPT_A_DAY,
+    ISO_FETCH: _KEPT_A_DAY,
+    ISO_ADD: _KEPT_A_DAY,
     KERNEL_ADD: _KEPT_A_DAY,
     MODULES_ADD: _KEPT_A_DAY,
     MODULES_FETCH: _KEPT_A_DAY,

@@ -259,6 +259,23 @@ CAPABILITIES = (
         "images delete",
     ),
     _row("delete an image", "POST /images/{key}/delete", "DELETE /images/{key}", "images delete"),
+    _row("see ISOs", "GET /isos", "GET /isos", "isos list"),
+    _row("see an ISO", "GET /isos/{key}", "GET /isos/{key}", "isos show"),
+    _row(
+        "add an ISO", "POST /isos/new", "POST /isos, PUT /uploads/isos/{key}, PUT /uploads/isos/{key}/{turn}",
+        "isos add",
+    ),
+    _row("fetch an ISO", "POST /isos/fetch/new", "POST /isos/fetch", "isos add"),
+    _row("see which ISOs are on their way", "GET /isos", "GET /uploads, GET /uploads/isos/{key}", "isos uploads"),
+    _row(
+        "remove what is half here of an ISO", "POST /isos/uploads/{key}/stop", "DELETE /uploads/isos/{key}",
+        "isos stop-upload",
+    ),
+    _row("change an ISO", "POST /isos/{key}/edit", "PATCH /isos/{key}", "isos set"),
+    _row(
+        "see what deleting an ISO would mean", "GET /isos/{key}/delete", "GET /isos/{key}/consequences", "isos delete"
+    ),
+    _row("delete an ISO", "POST /isos/{key}/delete", "DELETE /isos/{key}", "isos delete"),
     _row("see kernels", "GET /kernels", "GET /kernels, GET /kernels/{key}", "kernels list, kernels show"),
     _row(
         "add a kernel", "POST /kernels/new",
@@ -435,6 +452,7 @@ ROLES_DIFFER = {
     "see what switching a subnet would do": "the same",
     "see what deleting it or rolling it back would do": "the same",
     "see what deleting an image would mean": "the same",
+    "see what deleting an ISO would mean": "the same",
     "keep the network that set-up tries": "who comes over the new network by the one-time link is logged in by it",
 }
 """Rows whose addresses do not all take the same least role, each with why."""
@@ -588,6 +606,21 @@ FORMS = (
     ),
     Form(
         "image_edit.html", "PATCH /images/{key}", "images set",
+        {"name": NAME, "description": ("description", "--description")},
+    ),
+    Form(
+        "iso_new.html", "POST /isos", "isos add",
+        {"name": NAME, "description": ("description", "--description"), "file": ("body", "file")},
+    ),
+    Form(
+        "iso_fetch.html", "POST /isos/fetch", "isos add",
+        {
+            "url": ("url", "--url"), "sha256": ("sha256", "--sha256"), "name": NAME,
+            "description": ("description", "--description"), "-replace": ("replace", "--replace"),
+        },
+    ),
+    Form(
+        "iso_edit.html", "PATCH /isos/{key}", "isos set",
         {"name": NAME, "description": ("description", "--description")},
     ),
     Form(

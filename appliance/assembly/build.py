@@ -27,6 +27,7 @@ from appliance.reconcile.followed_layout import follow_at_start
 from appliance.reconcile.imports import Imports
 from appliance.reconcile.intake import Intake
 from appliance.reconcile.intake_jobs import IntakeJobs
+from appliance.reconcile.iso_jobs import IsoJobs
 from appliance.reconcile.jobs import JobKind, Jobs
 from appliance.reconcile.kept_names import KeptNames
 from appliance.reconcile.link_watch import LinkWatch
@@ -133,13 +134,14 @@ async def build(
         **power.loops,
         **storage.loops(),
     }
-    arriving = {**IntakeJobs(intake, on.clock).kinds(), **recipes.jobs()}
+    arriving = {**IntakeJobs(intake, on.clock).kinds(), **IsoJobs(intake, on.clock).kinds(), **recipes.jobs()}
     jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **arriving, **storage.jobs()}
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),
         loops={**_loops(on, jobs), **loops},
         imports=imports,
+        isos=intake.isos,
         fingerprint=authority.fingerprint,
         again=on.again,
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from appliance.netboot.idle_polls import IdlePolls
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.isos import Isos
 
 Run = Callable[[], Awaitable[None]]
 
@@ -52,6 +53,7 @@ class Assembly:
     sites: tuple[Site, ...]
     loops: dict[str, Run]
     imports: Imports
+    isos: Isos
     fingerprint: str
     again: asyncio.Event
     """Set by whoever wants everything to end and to begin anew, on the state as it is then."""

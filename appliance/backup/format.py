@@ -15,9 +15,9 @@ from appliance.decoding import decoded
 from appliance.errors import ApplianceError
 
 MAGIC = b"QRMSTATE"
-FORMAT = 4
-"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, 3 NETWORK, 4 RECIPES; else it
-is 1."""
+FORMAT = 5
+"""Rises when a program of today could not read a file of tomorrow: 2 has POWER_KEY in it, 3 NETWORK, 4 RECIPES, 5 names
+ISOS, with or without their content; else it is 1."""
 LONGEST_HEADER = 64 * 1024
 LARGEST_MANIFEST = 64 << 20
 
@@ -30,10 +30,12 @@ NETWORK = "network.json"
 """The networks of a flashed appliance, as its API takes them: offered after a restore, never put on by itself."""
 RECIPES = "state/recipes/"
 """Beginning of the names of recipes that users brought."""
+ISOS = "state/isos/"
+"""Beginning of the names of ISOs."""
 _NAME = re.compile(
     r"config\.toml|network\.json|state/store\.db|state/power\.key|state/[a-z0-9][a-z0-9.-]{0,60}\.pem"
     r"|state/recipes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.toml"
-    r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd|modules)"
+    r"|state/images/[0-9]{1,18}|state/kernels/[0-9]{1,18}\.(vmlinuz|initrd|modules)|state/isos/[0-9a-f]{64}\.iso"
 )
 """Everything that a member may be called: nothing else is ever written to a disk."""
 
@@ -93,9 +95,9 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A file of an image or a kernel that the store names, whether it is inside or not."""
+    """A file of an image, an ISO or a kernel that the store names, whether it is inside or not."""
 
-    kind: Literal["image", "kernel"]
+    kind: Literal["image", "iso", "kernel"]
     name: str
     member: Member
     included: bool
@@ -115,7 +117,9 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def lowest_format(names: Collection[str]) -> int:
-    """The form of a backup with members of these names: as old a program as can shall read it."""
+    """The form of a backup in which files of these names are, or are named: as old a program as can shall read it."""
+    if any(each.startswith(ISOS) for each in names):
+        return 5
     if any(each.startswith(RECIPES) for each in names):
         return 4
     if NETWORK in names:

@@ -78,13 +78,14 @@ def make(order: Order) -> tuple[Header, Manifest]:
         parts += [_part(layout.NETWORK, io.BytesIO(order.network))] if order.network is not None else []
         parts += [_part(f"state/{name}", io.BytesIO(key)) for name, key in keys.items()]
         parts += [_part(name, io.BytesIO(text)) for name, text in recipes.texts(state_dir)]
-        named = list(uploads.named(store.images, store.kernels, state_dir))
+        named = list(uploads.named(store.images, store.isos, store.kernels, state_dir))
         inside = _opened(named, state_dir, opened) if order.with_images else {}
         listed = [msgspec.structs.replace(each, included=each.member.name in inside) for each in named]
         parts += inside.values()
         members = [each.member for each in parts]
         manifest = Manifest(str(order.config.absolute()), str(state_dir), members, listed)
-        header = _header(order, store.schema, fingerprint, layout.lowest_format([each.name for each in members]))
+        form = layout.lowest_format([each.name for each in (*members, *(each.member for each in named))])
+        header = _header(order, store.schema, fingerprint, form)
         _write(file, header, order.passphrase, manifest, parts)
     return header, manifest
 

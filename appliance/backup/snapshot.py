@@ -10,6 +10,7 @@ from pathlib import Path
 
 from appliance.catalogue import Image, Kernel
 from appliance.errors import ApplianceError
+from appliance.iso import Iso
 from appliance.store.documents import load
 from appliance.store.schema import MIGRATIONS
 
@@ -26,6 +27,7 @@ class Snapshot:
     file: BufferedReader
     schema: int
     images: list[Image]
+    isos: list[Iso]
     kernels: list[Kernel]
 
 
@@ -110,4 +112,6 @@ def _described(file: BufferedReader, store: sqlite3.Connection) -> Snapshot:
         raise ApplianceError("store-newer", message, "use the qrm of the version that the daemon runs")
     images = [load(doc, Image) for (doc,) in store.execute("SELECT doc FROM images ORDER BY id")]
     kernels = [load(doc, Kernel) for (doc,) in store.execute("SELECT doc FROM kernels ORDER BY id")]
-    return Snapshot(file, schema, images, kernels)
+    has_isos = store.execute("SELECT 1 FROM sqlite_master WHERE name = 'isos'").fetchone()  # older stores lack them
+    isos = [load(doc, Iso) for (doc,) in store.execute("SELECT doc FROM isos ORDER BY id")] if has_isos else []
+    return Snapshot(file, schema, images, isos, kernels)

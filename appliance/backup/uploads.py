@@ -1,17 +1,23 @@
-"""Images and kernels that the store names, and the files with their content."""
+"""Images, ISOs and kernels that the store names, and the files with their content."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from appliance.backup.format import Member, Upload
 from appliance.catalogue import Image, Kernel
+from appliance.iso import Iso, file_name
 
 
-def named(images: Sequence[Image], kernels: Sequence[Kernel], state_dir: Path) -> Iterator[Upload]:
+def named(
+    images: Sequence[Image], isos: Sequence[Iso], kernels: Sequence[Kernel], state_dir: Path
+) -> Iterator[Upload]:
     """Every file that the store names, as it is to be; ``included`` is False for all of them."""
     for image in images:
         member = Member(f"state/images/{image.id}", image.stored_size, image.stored_sha256)
         yield Upload("image", image.name, member, included=False)
+    for iso in isos:
+        member = Member(f"state/isos/{file_name(iso.sha256)}", iso.size, iso.sha256)
+        yield Upload("iso", iso.name, member, included=False)
     for kernel in kernels:
         digests = {"vmlinuz": kernel.vmlinuz_sha256, "initrd": kernel.initrd_sha256, "modules": kernel.modules_sha256}
         for part, digest in digests.items():

@@ -1,4 +1,4 @@
-"""Images and kernels on their way to the appliance: sent, fetched, listed while they are half there, removed."""
+"""Images, ISOs and kernels on their way to the appliance: sent, fetched, listed while they are half there, removed."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from appliance.errors import Conflict
 
 
 def sent(connected: Api, kind: str, name: str, known: Said, files: Files, *, replace: bool) -> dict[str, Any]:
-    """Upload what is to become one of ``images``, ``kernels``, ``modules``; the result of the task that lists it."""
+    """Upload what is to become one of ``images``, ``isos``, ``kernels``, ``modules``; the result of the task that lists it."""
     upload = f"/uploads/{kind}/{segment(name)}"
     said = send_files(connected, upload, {**known, "mark": files.mark}, files, "task", replace=replace)
     return listed(connected, connected.get(f"/tasks/{said['task']}"))
@@ -31,7 +31,7 @@ def check_free(connected: Api, kind: str, name: str) -> None:
 
     One whose content is missing can be uploaded again.
     """
-    noun = kind.removesuffix("s")
+    noun, word = _words(kind)
     try:
         found = connected.get(f"/{kind}/{segment(name)}")
     except Refused as error:
@@ -39,17 +39,23 @@ def check_free(connected: Api, kind: str, name: str) -> None:
             return
         raise
     if not found["missing"]:
-        raise Conflict("name-taken", f"another {noun} is called {name}", "choose another with --name")
+        raise Conflict("name-taken", f"another {word} is called {name}", "choose another with --name")
+
+
+def _words(kind: str) -> tuple[str, str]:
+    """Of ``isos`` what one is called in codes and answers, and what people call it."""
+    noun = kind.removesuffix("s")
+    return noun, {"iso": "ISO"}.get(noun, noun)
 
 
 def show_arriving(connected: Api, kind: str, *more: str, json_out: bool) -> None:
-    """Print what is on its way of one of ``images`` or ``kernels``, and of the kinds ``more``."""
-    noun = kind.removesuffix("s")
+    """Print what is on its way of one of ``images``, ``isos`` or ``kernels``, and of the kinds ``more``."""
+    noun, word = _words(kind)
     found = [each for each in connected.get("/uploads")["items"] if each["kind"] in (noun, *more)]
     if json_out:
         as_json({"items": found})
         return
-    table(("name", "file", "here", "of", "by", "task"), [_row(each) for each in found], f"No {noun} is half uploaded.")
+    table(("name", "file", "here", "of", "by", "task"), [_row(each) for each in found], f"No {word} is half uploaded.")
 
 
 def _row(each: dict[str, Any]) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "machines": ("appliance.cli.machines:machines", "Machines: list, show, set, rescue, timeline and more."),
     "images": ("appliance.cli.images:images", "Images: list, show, add, set, delete."),
     "recipes": ("appliance.cli.recipes:recipes", "What images can be made by: list, show, add, delete."),
+    "isos": ("appliance.cli.isos:isos", "ISOs for the CD-ROM drives of VMs: list, show, add, set, delete."),
     "kernels": ("appliance.cli.kernels:kernels", "Kernels: list, show, add, set, delete."),
     "deployments": (
         "appliance.cli.deployments:deployments",

@@ -1,4 +1,4 @@
-"""Images and kernels that arrive: piece by piece or from an address, several at once, looked at once they are whole."""
+"""Files that arrive: piece by piece or from an address, several at once, looked at once they are whole."""
 
 import asyncio
 import logging
@@ -31,6 +31,7 @@ from appliance.reconcile.half_file import HalfFile, read_note
 from appliance.reconcile.image_kernels.brought import KernelModules
 from appliance.reconcile.image_kernels.wishes import ImageKernels
 from appliance.reconcile.imports import Imports
+from appliance.reconcile.isos import Isos
 from appliance.reconcile.jobs import open_job
 from appliance.reconcile.record import Tell, record
 from appliance.reconcile.surviving import Surviving
@@ -41,7 +42,7 @@ from appliance.task import Task
 log = logging.getLogger(__name__)
 
 DIRECTORY = "arriving"
-"""In those of images and kernels, so that what is whole has no other file system to go to."""
+"""In those of images, ISOs and kernels, so that what is whole has no other file system to go to."""
 MODULES_DIRECTORY = "arriving-modules"
 """In that of kernels: a kernel and its modules may arrive at once, under one name."""
 MOST = 50
@@ -82,10 +83,12 @@ class Intake:
 
     def __init__(self, store: Store, bus: Bus, clock: Callable[[], float], imports: Imports) -> None:
         self._store, self._bus, self._clock, self.imports = store, bus, clock, imports
+        self.isos = Isos(store, bus, clock, imports.images.parent)
         self.kernels = ImageKernels(store, bus, clock, imports)
         self.modules = KernelModules(store, bus, clock, imports)
         self._directories = {
             "image": imports.images / DIRECTORY,
+            "iso": self.isos.directory / DIRECTORY,
             "kernel": imports.kernels / DIRECTORY,
             "modules": imports.kernels / MODULES_DIRECTORY,
         }
@@ -154,6 +157,8 @@ class Intake:
         """Refuse what could not be brought to its end: said before gigabytes come, not after them."""
         if place.kind == "modules":
             await self.modules.check(place.name)
+        elif place.kind == "iso":
+            await self.isos.check_free(place.name)
         else:
             await self.imports.check_free(*place)
 

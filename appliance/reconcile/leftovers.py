@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 ASIDE = "unnamed"
 """Directory beside the uploads; nothing in it is ever removed or replaced by us."""
-_OURS = re.compile(r"[0-9]+(\.vmlinuz|\.initrd|\.modules)?")
+_OURS = re.compile(r"[0-9]+(\.vmlinuz|\.initrd|\.modules)?|[0-9a-f]{64}\.iso")
 
 
 @dataclass(frozen=True, slots=True)

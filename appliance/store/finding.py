@@ -11,8 +11,8 @@ class Found:
     """One thing by name."""
 
     kind: str
-    """``machine``, ``deployment``, ``image``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface that is no
-    machine's."""
+    """``machine``, ``deployment``, ``image``, ``iso``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface
+    that is no machine's."""
     id: str
     """Of a volume the number of its pool and its own id, with a slash between."""
     name: str
@@ -27,6 +27,7 @@ _QUERIES = {
     " (SELECT machine FROM machine_macs WHERE mac LIKE :like ESCAPE '\\')",
     "deployment": "SELECT id, name, '' FROM deployments WHERE name LIKE :like ESCAPE '\\'",
     "image": "SELECT id, name, '' FROM images WHERE name LIKE :like ESCAPE '\\'",
+    "iso": "SELECT id, name, '' FROM isos WHERE name LIKE :like ESCAPE '\\'",
     "kernel": "SELECT id, name, '' FROM kernels WHERE name LIKE :like ESCAPE '\\'",
     "pool": "SELECT id, name, '' FROM pools WHERE retired IS NULL AND name LIKE :like ESCAPE '\\'",
     "volume": "SELECT id, name, place FROM (SELECT v.pool || '/' || v.id AS id, v.name AS name,"

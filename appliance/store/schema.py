@@ -445,6 +445,7 @@ MIGRATIONS: tuple[str, ...] = (
         content BLOB NOT NULL, PRIMARY KEY (deployment, part)
     ) STRICT, WITHOUT ROWID;
     """,
+    # ISOs that VMs find in their drives.
     """
     CREATE TABLE isos (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;
     """,

@@ -19,6 +19,7 @@ from appliance.certificates import authority
 from appliance.console_tls import ConsoleTls
 from appliance.deployment import Deployment, DiskIdentity, Installed, Requirements, Wanted
 from appliance.events import Bus, Event, Progress
+from appliance.iso import Iso, IsoId
 from appliance.machine import MacAddress, Machine, MachineId, State
 from appliance.netboot.dhcp.subnet import AddressRange, Subnet
 from appliance.reconcile.imports import Imports
@@ -26,7 +27,7 @@ from appliance.reconcile.network_wishes import NewRecord, NewReservation
 from appliance.reconcile.seeds import Seeds
 from appliance.reconcile.wishes import Wishes
 from appliance.server_tls import ServerTls
-from appliance.store import attempts, catalogue, deployments, events, machines
+from appliance.store import attempts, catalogue, deployments, events, isos, machines
 from appliance.store.sealing import KEY_BYTES, Sealer
 from appliance.store.store import Store
 from appliance.web.services import Services
@@ -266,6 +267,12 @@ def _seed(db: sqlite3.Connection, now: float) -> dict[str, MachineId]:
     catalogue.add_image(
         db, Image(ImageId(0), "rocky-10", "", "raw", 8_589_934_592, 8_589_934_592, "cd" * 32, 512, now - 4e5)
     )
+    isos.add(
+        db,
+        Iso(IsoId(0), "debian-13-netinst", "installs Debian 13", 784_334_848, "ef" * 32, now - 8e5,
+            "Debian 13.1.0 amd64 n", ("bios", "uefi")),
+    )  # fmt: skip
+    isos.add(db, Iso(IsoId(0), "virtio-win", "", 790_482_944, "01" * 32, now - 3e5, "virtio-win-0.1.271"))
     catalogue.put_kernel(
         db,
         Kernel(KernelId(0), "maintenance", "6.12.48+deb13-amd64", "console=tty0 console=ttyS0,115200n8", "aa" * 32,

@@ -14,7 +14,7 @@ from appliance.machine import MachineId, State
 from appliance.reconcile import audit
 from appliance.reconcile.pool_news import Told
 from appliance.sighting import Sighting, Stage
-from appliance.store import boot_messages, catalogue, events, machines, pools, sightings, tasks
+from appliance.store import boot_messages, catalogue, events, isos, machines, pools, sightings, tasks
 from appliance.store.boot_messages import BootMessages
 from appliance.store.log_ins import LogIn, LogInToken
 from appliance.task import Status, Task, TaskId, begun, ended
@@ -78,6 +78,8 @@ def _machine(db: sqlite3.Connection, said: str, now: float) -> None:
 def _catalogue(db: sqlite3.Connection, said: str) -> None:
     for name in ("debian-13", "live-13"):
         catalogue.change_image(db, replace(catalogue.image(db, name), description=said))
+    for iso in isos.every(db):
+        isos.change(db, replace(iso, description=said, label=said))
     kernel = catalogue.kernel(db, "maintenance")
     catalogue.change_kernel(db, replace(kernel, version=said, cmdline=said))
 

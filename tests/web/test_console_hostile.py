@@ -23,6 +23,7 @@ SHOWN = tuple(
             "/deployments/kiosk-1",
             "/tasks",
             "/images",
+            "/isos",
             "/kernels",
             "/events",
             "/network",

@@ -23,8 +23,8 @@ class FoundOut(msgspec.Struct):
     """One thing that was found."""
 
     kind: str
-    """``machine``, ``deployment``, ``image``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface that is no
-    machine's yet."""
+    """``machine``, ``deployment``, ``image``, ``iso``, ``kernel``, ``pool`` or ``volume``; ``sighting``: an interface
+    that is no machine's yet."""
     id: str
     """Of a volume the number of its pool and its own id, with a slash between."""
     name: str

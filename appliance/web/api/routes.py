@@ -29,6 +29,7 @@ from appliance.web.api.conventions import checked
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.first_start import FIRST_START
 from appliance.web.api.idempotency import prepare
+from appliance.web.api.iso_routes import ISOS
 from appliance.web.api.listing import Page
 from appliance.web.api.network_routes import NETWORK
 from appliance.web.api.openapi import document
@@ -89,6 +90,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/images/{key}/consequences", catalogue.image_consequences, 200, shapes.ConsequencesOut),
     Endpoint("DELETE", "/images/{key}", catalogue.delete_image, 204, version=versions.image),
+    *ISOS,
     Endpoint("GET", "/kernels", catalogue.kernels, 200, Page[shapes.KernelOut], query=catalogue.KERNELS_QUERY),
     Endpoint(
         "POST", "/kernels", catalogue.add_kernel, 201, shapes.KernelOut, catalogue.KERNEL_FILES,

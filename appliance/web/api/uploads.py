@@ -71,12 +71,12 @@ class FetchIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ArrivalOut(msgspec.Struct, kw_only=True):
-    """An image, a kernel or the modules of one, on their way."""
+    """An image, an ISO, a kernel or the modules of one, on their way."""
 
     kind: str
-    """``image``, ``kernel`` or ``modules``."""
+    """``image``, ``iso``, ``kernel`` or ``modules``."""
     name: str
-    """Of the image or kernel."""
+    """Of the image, ISO or kernel."""
     file: str
     size: int
     """Bytes."""

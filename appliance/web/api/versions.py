@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from appliance.machine import State
-from appliance.store import accounts, catalogue, deployments, machines
+from appliance.store import accounts, catalogue, deployments, isos, machines
 
 Version = Callable[[sqlite3.Connection, str], Any]
 """From the key of one thing, what users can change of it; raises NotFound."""
@@ -36,6 +36,11 @@ def deployment(db: sqlite3.Connection, key: str) -> Any:
 def image(db: sqlite3.Connection, key: str) -> Any:
     """Of an image."""
     return catalogue.image(db, key)
+
+
+def iso(db: sqlite3.Connection, key: str) -> Any:
+    """Of an ISO."""
+    return isos.get(db, key)
 
 
 def kernel(db: sqlite3.Connection, key: str) -> Any:

@@ -13,7 +13,7 @@ from appliance.web.console.page import see_other, who
 
 
 async def arriving(request: web.Request, subject: str) -> list[Arrival]:
-    """Those that change an ``image``, or a ``kernel``."""
+    """Those that change an ``image``, an ``iso``, or a ``kernel``."""
     return [each for each in await request.app[INTAKE].standing() if each.place.way.subject == subject]
 
 

@@ -25,6 +25,7 @@ NOUNS = (
     "machine",
     "deployment",
     "image",
+    "iso",
     "kernel",
     "reservation",
     "name",

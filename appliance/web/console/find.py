@@ -1,5 +1,5 @@
-"""Anything by name: pages, things to do, machines, deployments, images, kernels, pools, volumes; machines by the codes
-on their screens too. The palette of Ctrl-K shows it."""
+"""Anything by name: pages, things to do, machines, deployments, images, ISOs, kernels, pools, volumes; machines by the
+codes on their screens too. The palette of Ctrl-K shows it."""
 
 from dataclasses import dataclass
 
@@ -43,6 +43,8 @@ class Act:
 ACTS = (
     Act("/deployments/new", "New deployment", "plus", "create deploy install run"),
     Act("/images/new", "Upload an image", "upload", "add"),
+    Act("/isos", "ISOs", "disc-3", "cd dvd disc cdrom vm", Role.VIEWER),
+    Act("/isos/new", "Upload an ISO", "upload", "add cd dvd disc"),
     Act("/storage/new", "New pool", "plus", "create storage lvm disks directory", Role.ADMIN),
     Act("/storage/adopt", "Adopt a volume group", "hard-drive", "pool lvm storage", Role.ADMIN),
     Act("/kernels/new", "Upload a kernel", "upload", "add initrd"),
@@ -73,6 +75,7 @@ _PLACES = {
     "machine": ("/machines/", "server"),
     "deployment": ("/deployments/", "layers"),
     "image": ("/images/", "disc-3"),
+    "iso": ("/isos/", "disc-3"),
     "kernel": ("/kernels?q=", "cpu"),
     "pool": ("/storage/", "hard-drive"),
     "volume": ("/storage/", "hard-drive"),
