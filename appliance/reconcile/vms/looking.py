@@ -1,12 +1,14 @@
 """Looks at hosts and their VMs, each time anew; a host that does not answer shows what it had when it last did."""
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from appliance.errors import ApplianceError, NotFound
+from appliance.hypervisor.consoles import ConsoleKind
 from appliance.pool import KnownVolume
 from appliance.reconcile.vms.host_rooms import HostRooms
 from appliance.reconcile.vms.shown import Everything, HostView, VmDetail, VmView
@@ -44,6 +46,10 @@ class Looking:
         now = self._rooms.clock()
         self._last[host.address] = (now, seen)
         return HostView(host, None, "", seen, now)
+
+    async def open_console(self, view: VmView, kind: ConsoleKind) -> socket.socket:
+        """What is said there is not for this room; who asks has to close it."""
+        return await self._rooms.driver(view.host).consoles.open(view.seen.id, kind)
 
     async def hosts(self) -> list[HostView]:
         """With what they are and can do."""

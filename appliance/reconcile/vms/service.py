@@ -1,8 +1,10 @@
 """Virtual machines for whoever shows them or asks something of them: the one door to this room."""
 
+import socket
 from collections.abc import Iterable
 
 from appliance.accounts import Asker
+from appliance.hypervisor.consoles import ConsoleKind
 from appliance.hypervisor.driver import HostDriver
 from appliance.hypervisor.shutting_down import PATIENCE
 from appliance.reconcile.consequences import Consequences
@@ -58,6 +60,10 @@ class Vms:
         """One VM and the host that it is on, for its screen, its serial line, its figures; raises as ``get``."""
         view = await self._looking.find(key)
         return view, self._rooms.driver(view.host)
+
+    async def open_console(self, key: str, kind: ConsoleKind) -> socket.socket:
+        """A connection to its screen or serial line; raises as ``Consoles.open`` besides."""
+        return await self._looking.open_console(await self._looking.find(key), kind)
 
     # -- hosts
 
