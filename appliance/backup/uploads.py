@@ -8,9 +8,7 @@ from appliance.catalogue import Image, Kernel
 from appliance.iso import Iso, file_name
 
 
-def named(
-    images: Sequence[Image], isos: Sequence[Iso], kernels: Sequence[Kernel], state_dir: Path
-) -> Iterator[Upload]:
+def named(images: Sequence[Image], isos: Sequence[Iso], kernels: Sequence[Kernel], state_dir: Path) -> Iterator[Upload]:
     """Every file that the store names, as it is to be; ``included`` is False for all of them."""
     for image in images:
         member = Member(f"state/images/{image.id}", image.stored_size, image.stored_sha256)

@@ -13,7 +13,7 @@ from appliance.errors import Conflict
 
 
 def sent(connected: Api, kind: str, name: str, known: Said, files: Files, *, replace: bool) -> dict[str, Any]:
-    """Upload what is to become one of ``images``, ``isos``, ``kernels``, ``modules``; the result of the task that lists it."""
+    """Upload what is to become one of ``images``, ``isos``, ``kernels``, ``modules``; the result of its task."""
     upload = f"/uploads/{kind}/{segment(name)}"
     said = send_files(connected, upload, {**known, "mark": files.mark}, files, "task", replace=replace)
     return listed(connected, connected.get(f"/tasks/{said['task']}"))
