@@ -140,7 +140,7 @@ class Shell:
     async def begin(self) -> None:
         """Quiet: no echo, no prompt, no messages of the kernel in between."""
         await self._line.types("exec bash --noediting --norc\n")
-        await self._line.types("stty -echo; PS1= PS2=; unset TMOUT; dmesg --console-off\n")
+        await self._line.types("stty -echo; PS1= PS2= TERM=dumb; unset TMOUT; dmesg --console-off\n")
         await self.run("true")
 
     async def run(self, command: str, seconds: float = SECONDS) -> Ran:
