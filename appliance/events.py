@@ -111,7 +111,15 @@ class Progress:
     message: str
 
 
-Published = Event | Progress
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the VMs of a host use was measured anew: published, never stored."""
+
+    host: str
+    """Its name."""
+
+
+Published = Event | Progress | Measured
 
 
 class Subscription:

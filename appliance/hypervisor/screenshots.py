@@ -1,5 +1,6 @@
 """What is on the screen of a VM, as a picture."""
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Mapping
@@ -38,16 +39,26 @@ class KvmScreenshots:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._turn = asyncio.Lock()
         self._showing = threading.Lock()
+        """Held by a thread that may still be stuck when nobody waits for it any more."""
 
     async def take(self, key: VmId) -> bytes:
         """As ``Screenshots`` says."""
         check_id(key)
-        return await self._connection.ask(lambda on: self._take(on, key), SECONDS, key)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise self._busy() from None
+        try:
+            return await self._connection.ask(lambda on: self._take(on, key), SECONDS, key)
+        finally:
+            self._turn.release()
 
     def _take(self, on: Libvirt, key: VmId) -> bytes:
-        if not self._showing.acquire(timeout=SECONDS):
-            raise unreachable(self._connection.address, "it has not shown another screen yet")
+        if not self._showing.acquire(blocking=False):
+            raise self._busy()
         try:
             domain = on.lookupByUUIDString(key)
             state = STATES.get(domain.state()[0], VmState.UNKNOWN)
@@ -56,6 +67,9 @@ class KvmScreenshots:
             return _received(on.newStream(), domain)
         finally:
             self._showing.release()
+
+    def _busy(self) -> ApplianceError:
+        return unreachable(self._connection.address, "it has not shown another screen yet")
 
 
 def _received(stream: Any, domain: Any) -> bytes:

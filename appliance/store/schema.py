@@ -463,6 +463,13 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX vm_work_task ON vm_work(task) WHERE task IS NOT NULL;
     CREATE TABLE vm_starts (vm TEXT PRIMARY KEY, boot TEXT NOT NULL, at REAL NOT NULL) STRICT;
     """,
+    # What VMs used: rows of one time beside each other, as they are written and deleted.
+    """
+    CREATE TABLE vm_statistics (
+        step INTEGER NOT NULL, start INTEGER NOT NULL, vm TEXT NOT NULL, points BLOB NOT NULL,
+        PRIMARY KEY (step, start, vm)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from appliance.accounts import Role
-from appliance.events import Bus, Event, Published
+from appliance.events import Bus, Event, Measured, Published
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +124,9 @@ def message_of(item: Published) -> dict[str, Any]:
     """What was published, as a message without its number."""
     if isinstance(item, Event):
         return {"kind": "event", "event": item}
-    progress: dict[str, Any] = msgspec.to_builtins(item)
-    return {"kind": "progress", **progress}
+    kind = "measured" if isinstance(item, Measured) else "progress"
+    said: dict[str, Any] = msgspec.to_builtins(item)
+    return {"kind": kind, **said}
 
 
 def _encoded(message: dict[str, Any]) -> bytes:
