@@ -274,7 +274,14 @@ _KEPT_A_DAY = Prospect(
     "Nothing is added. What came is kept for a day: asked for once more under the same name, it goes on there."
     " It can be removed before.",
 )
-_JOBS = STORAGE | {
+VMS = {
+    "vm.create": Prospect(True, "What there is of the new VM and its volumes is removed."),
+    "vm.add-disk": Prospect(True, "The new volume is removed; the VM stays as it is."),
+    "vm.shut-down": Prospect(True, "What its system was told stays told; it is not switched off by force any more."),
+    "vm.delete": Prospect(False, "It goes on to its end once it has begun: half of a VM is of no use."),
+}
+"""What becomes of the work of VMs where it is cancelled, by kind."""
+_JOBS = (STORAGE | VMS) | {
     UPDATE_INSTALL: _SLOT_LOST,
     IMAGE_FETCH: _KEPT_A_DAY,
     IMAGE_ADD: _KEPT_A_DAY,

@@ -16,6 +16,7 @@ from appliance.assembly.pools import Storage
 from appliance.assembly.power import power_parts
 from appliance.assembly.recipes import recipe_parts
 from appliance.assembly.switching import Standings, lookout
+from appliance.assembly.vms import VirtualMachines
 from appliance.config_fitting import Fit, fit, served
 from appliance.events import Bus
 from appliance.netboot.router import RouterAnswers
@@ -113,8 +114,9 @@ async def build(
     updates = Updates(store, bus, on.clock, on.state, Privileged())
     intake = Intake(store, bus, on.clock, imports)
     recipes = recipe_parts(on, intake)
+    vms = VirtualMachines(on, storage, intake.isos)
     first = first_start(on)
-    site, site_loops = console(on, wishes, asked, power.wishes, intake, recipes, passed, updates, storage, first)
+    site, site_loops = console(on, wishes, asked, power.wishes, intake, recipes, passed, updates, storage, vms, first)
     watched = replace(fleet, watch=watch, programs=programs)
     loops: dict[str, Run] = {
         "projection": projection.run,
@@ -133,9 +135,11 @@ async def build(
         **({"set-up": first.conduct.run} if first else {}),
         **power.loops,
         **storage.loops(),
+        **vms.loops(),
     }
     arriving = {**IntakeJobs(intake, on.clock).kinds(), **IsoJobs(intake, on.clock).kinds(), **recipes.jobs()}
-    jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **arriving, **storage.jobs()}
+    lasting = {**storage.jobs(), **vms.jobs()}
+    jobs = {**job_kinds(wishes, on.clock), **power.jobs, **updates.jobs(), **arriving, **lasting}
     return Assembly(
         servers=tuple(netboot.servers(on, routers, dhcp, fleet.boots, projection, observations)),
         sites=(*netboot.sites(on, files, watched, projection, observations, proof), site),

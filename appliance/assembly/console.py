@@ -11,6 +11,7 @@ from appliance.assembly.ground import OWN_NAME, Ground
 from appliance.assembly.parts import Run, Site
 from appliance.assembly.patience import impatient
 from appliance.assembly.pools import Storage
+from appliance.assembly.vms import VirtualMachines
 from appliance.config import Config
 from appliance.console_tls import ConsoleTls
 from appliance.netboot.dhcp.subnet import Subnet
@@ -60,6 +61,7 @@ def console(
     passed: Sequence[socket.socket],
     updates: Updates,
     storage: Storage,
+    vms: VirtualMachines,
     first: FirstStart | None = None,
 ) -> tuple[Site, dict[str, Run]]:
     """The site, and the loops that look after its certificate; ``passed`` sockets take the place of ``listen``."""
@@ -101,6 +103,7 @@ def console(
         first_start=first,
         updates=updates,
         storage=lambda: storage.parts,
+        vms=lambda: vms.parts.vms,
         room=lambda: ground.room.space,
         serves=lambda: serves(ground.subnets, tftp=ground.config.tftp.enabled),
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),

@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -201,11 +201,13 @@ class MemoryPool:
             self._memory.kept[volume].trouble = REMOVING
             self._forget(volume)
 
-    async def mend(self) -> tuple[str, ...]:
+    async def mend(self, but: Collection[VolumeId] = ()) -> tuple[str, ...]:
         """What is half made or half removed goes; what was to come into a volume's place is dropped."""
         self._take("mend")
         said = []
         for key, kept in list(self._memory.kept.items()):
+            if key in but:
+                continue
             if kept.trouble:
                 said.append(f"{kept.new.name} ({key}) was {kept.trouble}, and was taken away")
                 self._forget(key)
@@ -272,7 +274,7 @@ def _volume(kept: _Kept, memory: Memory) -> Volume:
         used=BLOCK * len(kept.blocks),
         origin=kept.origin if kept.origin in memory.kept else None,
         read_only=kept.new.read_only,
-        path=f"memory:{kept.new.id}",
+        path=f"/memory/{kept.new.id}",
         in_use=kept.new.id in memory.opened,
         created=kept.created,
         trouble=kept.trouble,

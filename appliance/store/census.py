@@ -20,5 +20,10 @@ def has_pools(db: sqlite3.Connection) -> bool:
     return bool(rows(db, "SELECT 1 FROM pools WHERE retired IS NULL LIMIT 1"))
 
 
+def has_hosts(db: sqlite3.Connection) -> bool:
+    """Whether there is a host of VMs on which something of ours is, or that somebody added; as ``has_pools``."""
+    return bool(rows(db, "SELECT 1 FROM hosts LIMIT 1"))
+
+
 def _by(db: sqlite3.Connection, sql: str) -> Counts:
     return {(str(row[0]),): float(row[1]) for row in rows(db, sql)}

@@ -1,19 +1,19 @@
 """Hosts of memory over a real store, with pools of memory; the daemon may be killed and started again."""
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from pool_world import PoolWorld
 
 from appliance.hypervisor.build import Surroundings
 from appliance.hypervisor.memory import HOST, Kept, Memory
-from appliance.reconcile.vms.host_rooms import HostRooms
-from appliance.reconcile.vms.host_wishes import HostWishes
-from appliance.reconcile.vms.looking import Looking
-from appliance.reconcile.vms.orders import Orders
-from appliance.reconcile.vms.service import Vms
-from appliance.store import audit, events, vm_work
+from appliance.reconcile.jobs import JobKind, Jobs
+from appliance.reconcile.vms.parts import Around, no_discs, vm_parts
+from appliance.store import audit, events, pools, tasks, vm_work
 from appliance.store.listing import Asked, page
 from appliance.vm import Vm, VmId, VmState
+from appliance.vm_work import VmDeed
 from tests.people import ADA
 
 OURS, THEIRS = "0123456789abcdef", "fedcba9876543210"
@@ -29,6 +29,8 @@ class VmWorld:
     store: object
     now: float = 1_795_200_000.0
     memories: dict = field(default_factory=dict)
+    isos: dict = field(default_factory=dict)
+    boot: str = "monday"
 
     def __post_init__(self):
         self.pools = PoolWorld(self.store, self.now)
@@ -38,10 +40,47 @@ class VmWorld:
         """A daemon that has just started: nothing of the one before is in memory."""
         self.pools.begin()
         self.bus = self.pools.bus
-        self.rooms = HostRooms(self.store, self.clock, Surroundings(OURS, self.memories), lambda: False)
-        self.looking = Looking(self.rooms)
-        orders, hosts = Orders(self.rooms, self.looking, self.bus), HostWishes(self.rooms, self.looking, self.bus)
-        self.vms = Vms(self.looking, orders, hosts)
+        around = Around(
+            Surroundings(OURS, self.memories), lambda: False, lambda: self.pools.rooms, self.discs, self.boot
+        )
+        self.parts = vm_parts(self.store, self.bus, self.clock, around)
+        self.vms, self.watch = self.parts.vms, self.parts.watch
+        kinds = {each.value: JobKind(self.parts.jobs.run, resumes=True, waits=True) for each in VmDeed}
+        self.jobs = Jobs(self.store, self.bus, self.clock, kinds)
+
+    async def discs(self, key):
+        return self.isos[key] if key in self.isos else await no_discs(key)
+
+    @asynccontextmanager
+    async def at_work(self):
+        async with asyncio.TaskGroup() as group:
+            loops = [group.create_task(each) for each in (self.pools.work.run(), self.jobs.run(), self.watch.run())]
+            yield self
+            for each in loops:
+                each.cancel()
+
+    async def ended(self, task):
+        """As it ended."""
+        with self.bus.subscribe() as subscription:
+            while (found := await self.store.read(lambda db: tasks.get(db, task.id))).open:
+                async with asyncio.timeout(20):
+                    await subscription.get()
+        return found
+
+    async def until(self, kind, words):
+        """The first event of the kind with these words in it."""
+        with self.bus.subscribe() as subscription:
+            while not (found := [each for each in await self.events(kind) if words in f"{each.text}: {each.reason}"]):
+                async with asyncio.timeout(20):
+                    await subscription.get()
+        return found[0]
+
+    async def known_volumes(self):
+        found = await self.store.read(lambda db: pools.described(db)["volumes"])
+        return {each.name: (each.use, each.of) for each in found}
+
+    async def volumes(self, pool="fast"):
+        return sorted(each.volume.name for each in (await self.pools.seen(pool)).volumes)
 
     def clock(self):
         return self.now

@@ -14,7 +14,7 @@ from appliance.reconcile.vms.host_rooms import HostRooms
 from appliance.reconcile.vms.shown import Everything, HostView, VmDetail, VmView
 from appliance.store import pools, vm_work
 from appliance.vm import VmId, VmState
-from appliance.vm_host import Found, Seen, unknown
+from appliance.vm_host import Found, Seen, unknown, unreachable
 from appliance.vm_work import HostId, KnownHost
 from appliance.volume import VolumeId
 
@@ -104,6 +104,22 @@ class Looking:
     async def read(self, view: VmView) -> Found:
         """What its host says; raises NotFound ``vm-unknown`` for one that is about to be made."""
         return await self._rooms.driver(view.host).read(view.seen.id)
+
+    async def with_disc(self, path: str) -> list[str]:
+        """Names of the VMs that have this file in a drive, as they run or as they are stored.
+
+        Raises ApplianceError ``host-unreachable`` where a host does not say.
+        """
+        everything = await self.everything()
+        if silent := next((each for each in everything.hosts if each.trouble), None):
+            raise unreachable(silent.known.name, silent.trouble)
+        names = []
+        for view in everything.vms:
+            found = await self.is_there(view.host, view.seen.id)
+            vms = (found.stored, found.live) if found else ()
+            if any(drive.path == path for vm in vms if vm for drive in vm.cdroms):
+                names.append(view.seen.name)
+        return names
 
     async def host_of(self, number: HostId) -> KnownHost | None:
         """The one with this number, where it is known still."""

@@ -1,7 +1,7 @@
 """Virtual machines for whoever shows them or asks something of them: the one door to this room."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from appliance.accounts import Asker
 from appliance.hypervisor.consoles import ConsoleKind
@@ -55,6 +55,10 @@ class Vms:
     async def needing_restart(self, views: Iterable[VmView]) -> dict[VmId, tuple[str, ...]]:
         """The fields that a restart would change, of those that run and have such; for a page of them, not for all."""
         return await self._looking.needing_restart(views)
+
+    async def with_disc(self, path: str) -> Sequence[str]:
+        """Names of the VMs that have this file in a drive; raises ApplianceError ``host-unreachable``."""
+        return await self._looking.with_disc(path)
 
     async def reach(self, key: str) -> tuple[VmView, HostDriver]:
         """One VM and the host that it is on, for its screen, its serial line, its figures; raises as ``get``."""

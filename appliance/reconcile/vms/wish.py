@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appliance.errors import Invalid
 from appliance.hypervisor.placement import Policy
-from appliance.machine import MacAddress
+from appliance.machine import MacAddress, parse_mac
 from appliance.vm import Autostart, Bus, Cdrom, Disk, Firmware, Nic, NicModel, System, Vm, VmId, free_target
 from appliance.vm_check import checked
 from appliance.vm_work import DiskVolume
@@ -93,7 +94,7 @@ def new_vm(wish: VmWish, key: VmId, volumes: Sequence[DiskVolume], discs: Sequen
     """Its definition; paths of disks are not known yet. ``discs`` are the paths of its ISOs. Raises as ``checked``."""
     disks = tuple(_disk(each, wish.disks[number].bus) for number, each in enumerate(volumes))
     cdroms = _drives(discs, (each.target for each in disks))
-    nics = tuple(_nic(each, macs) for each in wish.nics)
+    nics = _nics(wish.nics, macs)
     boot = wish.boot or (*(d.target for d in disks), *(c.target for c in cdroms), *(n.mac for n in nics))
     return checked(
         Vm(
@@ -141,7 +142,7 @@ def altered(vm: Vm, change: VmChange, discs: Sequence[str] | None, macs: MacAddr
     if discs is not None:
         after = replace(after, cdroms=_drives(discs, (each.target for each in after.disks), vm.cdroms))
     if change.nics is not None:
-        after = replace(after, nics=tuple(_nic(each, macs) for each in change.nics))
+        after = replace(after, nics=_nics(change.nics, macs))
     boot = change.boot if change.boot is not None else _still(vm, after)
     return checked(replace(after, boot=boot))
 
@@ -150,8 +151,18 @@ def _disk(volume: DiskVolume, bus: Bus) -> Disk:
     return Disk(volume.target, f"/{volume.id}", bus, serial=volume.id)
 
 
-def _nic(wish: NicWish, macs: MacAddresses) -> Nic:
-    return Nic(MacAddress(wish.mac.lower()) if wish.mac else macs(), wish.bridge, wish.vlan, wish.model)
+def _nics(wishes: Iterable[NicWish], macs: MacAddresses) -> tuple[Nic, ...]:
+    return tuple(
+        Nic(_mac(each.mac, f"nics.{number}.mac") if each.mac else macs(), each.bridge, each.vlan, each.model)
+        for number, each in enumerate(wishes)
+    )
+
+
+def _mac(text: str, field: str) -> MacAddress:
+    try:
+        return parse_mac(text)
+    except Invalid as error:
+        raise Invalid(error.code, error.message, error.hint, field) from None
 
 
 def _drives(discs: Sequence[str], taken: Iterable[str], before: Sequence[Cdrom] = ()) -> tuple[Cdrom, ...]:
