@@ -44,6 +44,8 @@ FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
 )
 """Pages that only ask what to do."""
+CONSOLES = re.compile(r"(/api/v1)?/vms/\{key\}/console(/\{kind\}|/serial)?$")
+"""Who looks at a VM's screen can type there."""
 LAST = {"DELETE /api/v1/sessions/current": False, "POST /logout": True}
 """They end the log-in that asks; whether browsers ask that, or programs."""
 
@@ -55,7 +57,7 @@ def least(method: str, path: str) -> str:
     if OF_ADMINISTRATORS.match(path) or (method, path) == ("POST", "/api/v1/pools"):
         return "admin"
     if method in ("GET", "HEAD"):
-        return "operator" if FORMS.match(path) or path == SECRETS else "viewer"
+        return "operator" if FORMS.match(path) or path == SECRETS or CONSOLES.match(path) else "viewer"
     return "operator"
 
 

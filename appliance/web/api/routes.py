@@ -37,6 +37,8 @@ from appliance.web.api.recipe_routes import RECIPES
 from appliance.web.api.shapes import Items
 from appliance.web.api.storage_routes import STORAGE
 from appliance.web.api.upload_routes import UPLOADS
+from appliance.web.api.vm_consoles import VM_CONSOLES
+from appliance.web.api.vm_figures import VM_FIGURES
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
@@ -82,6 +84,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *UPLOADS,
     *RECIPES,
     *STORAGE,
+    *VM_FIGURES,
+    *VM_CONSOLES,
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
     Endpoint("POST", "/images", catalogue.add_image, 201, shapes.ImageOut, bytes, catalogue.IMAGE_UPLOAD),
     Endpoint("GET", "/images/{key}", catalogue.image, 200, shapes.ImageOut, version=versions.image),
