@@ -97,7 +97,7 @@ async def test_a_vm_is_listed_while_it_is_made_and_nobody_touches_it_meanwhile(w
         ({"cdroms": ("/etc/shadow",)}, "iso-unknown", "cdroms"),
         ({"notes": "\x00"}, "vm-notes", "notes"),
         ({"boot": ("sdz",)}, "vm-boot", "boot"),
-        ({"host": "nowhere"}, "host-unknown", "host"),
+        ({"host": "nowhere"}, "vm-host-unknown", "host"),
         ({"disks": (DiskWish(GIB, "nopool"),)}, "pool-unknown", ""),
         ({"disks": (DiskWish(volume="nothing", pool="fast"),)}, "volume-unknown", ""),
         ({"autostart": Autostart(-1)}, "vm-autostart", "autostart.order"),

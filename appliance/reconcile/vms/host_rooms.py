@@ -38,7 +38,7 @@ class HostRooms:
         return next(name for name in (OWN_NAME, *(f"{OWN_NAME}-{n}" for n in range(2, 999))) if name not in taken)
 
     async def get(self, key: str) -> KnownHost:
-        """The one of this name or number; raises NotFound ``host-unknown``."""
+        """The one of this name or number; raises NotFound ``vm-host-unknown``."""
         known = await self.known()
         found = next((each for each in known if each.name == key), None)
         found = found or next((each for each in known if str(each.id) == key), None)

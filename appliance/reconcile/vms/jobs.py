@@ -58,7 +58,7 @@ class VmJobs:
     async def _carried_out(self, work: VmWork, told: Told) -> Result:
         host = await self._looking.host_of(work.host)
         if host is None:
-            raise NotFound("host-unknown", f"the host of {work.name} was removed", "look for it there by hand")
+            raise NotFound("vm-host-unknown", f"the host of {work.name} was removed", "look for it there by hand")
         match work.deed:
             case VmDeed.CREATE | VmDeed.ADD_DISK:
                 return await self._making.make(host, work, told)

@@ -37,7 +37,7 @@ class Vms:
         return await self._looking.hosts()
 
     async def host(self, key: str) -> HostView:
-        """One of them; raises NotFound ``host-unknown``."""
+        """One of them; raises NotFound ``vm-host-unknown``."""
         return await self._looking.host(await self._rooms.get(key))
 
     async def list(self) -> Everything:
