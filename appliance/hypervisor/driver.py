@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from appliance.hypervisor.consoles import Consoles
+from appliance.hypervisor.media import Media
 from appliance.hypervisor.screenshots import Screenshots
 from appliance.hypervisor.statistics import Statistics
 from appliance.vm import Order, Vm, VmId
@@ -26,6 +27,11 @@ class HostDriver(Statistics, Screenshots, Protocol):
     @property
     def consoles(self) -> Consoles:
         """Screens and serial lines of its VMs."""
+        ...
+
+    @property
+    def media(self) -> Media:
+        """Discs in the drives of its VMs."""
         ...
 
     async def look(self) -> Host:

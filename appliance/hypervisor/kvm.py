@@ -14,8 +14,10 @@ from appliance.hypervisor.domain_revision import revised
 from appliance.hypervisor.domain_xml import BARE_TAG, NAMESPACE, Accel, definition
 from appliance.hypervisor.driver import Hears
 from appliance.hypervisor.kvm_consoles import KvmConsoles
+from appliance.hypervisor.kvm_media import KvmMedia
 from appliance.hypervisor.libvirt_words import NO_DOMAIN, STATES, WHY
 from appliance.hypervisor.libvirt_xml import tree_of
+from appliance.hypervisor.media_xml import gives_away, owners_kept
 from appliance.hypervisor.screenshots import KvmScreenshots
 from appliance.hypervisor.statistics import KvmStatistics
 from appliance.vm import TRANSITIONS, Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
@@ -43,6 +45,7 @@ class KvmHost:
         self._statistics = KvmStatistics(self._connection)
         self._screenshots = KvmScreenshots(self._connection)
         self.consoles = KvmConsoles(self._connection, self._own)
+        self.media = KvmMedia(self._connection, self._own, self._store)
 
     async def look(self) -> Host:
         """What it says of itself."""
@@ -162,7 +165,7 @@ class KvmHost:
             self._redefine(on, self._own(on, vm.id), vm, was)
             return
         check_unchanged(vm.name, None, was)
-        on.defineXMLFlags(definition(vm, self._owner, _accel(on)), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        on.defineXMLFlags(_said(on, definition(vm, self._owner, _accel(on))), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
     def _redefine(self, on: Libvirt, there: _Domain, vm: Vm, was: Vm | None) -> None:
         libvirt, name = library(), there.name()
@@ -171,9 +174,12 @@ class KvmHost:
         if name != vm.name and there.isActive():
             raise wrong_state("another name", _state(there), name, "switch it off first")
         wanted = revised(had, replace(vm, name=name), self._owner, _accel(on))
-        there = on.defineXMLFlags(wanted, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        there = on.defineXMLFlags(_said(on, wanted), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
         if name != vm.name:
             there.rename(vm.name, 0)
+
+    def _store(self, on: Libvirt, there: _Domain, vm: Vm) -> None:
+        self._redefine(on, there, vm, None)
 
     def _order(self, on: Libvirt, key: VmId, order: Order) -> None:
         libvirt, domain = library(), self._own(on, key)
@@ -196,6 +202,10 @@ class KvmHost:
         kinds = ("MANAGED_SAVE", "SNAPSHOTS_METADATA", "CHECKPOINTS_METADATA", "NVRAM", "TPM")
         flags = sum(getattr(libvirt, f"VIR_DOMAIN_UNDEFINE_{each}") for each in kinds)
         domain.undefineFlags(flags if _is_qemu(on) else 0)
+
+
+def _said(on: Libvirt, text: str) -> str:
+    return owners_kept(text) if gives_away(on.getURI()) else text
 
 
 def _look(on: Libvirt) -> Host:

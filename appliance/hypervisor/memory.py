@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from appliance.errors import ApplianceError
 from appliance.hypervisor.driver import Hears
 from appliance.hypervisor.memory_consoles import MemoryConsoles
+from appliance.hypervisor.memory_media import MemoryMedia
 from appliance.hypervisor.screenshots import LIT
 from appliance.hypervisor.small_png import Ppm
 from appliance.vm import Bus, Firmware, Order, Vm, VmId, VmState, is_to_be_done, wrong_state
@@ -61,6 +62,8 @@ class Memory:
     """VMs with an agent in them that answers."""
     deaf: set[VmId] = field(default_factory=set)
     """Those whose systems do nothing when they are asked to shut down."""
+    locked: set[VmId] = field(default_factory=set)
+    """Those whose systems keep their CD-ROM drives shut."""
     shutting_down: float = 0.0
     """Seconds that a system takes for it."""
     here: bool = True
@@ -114,6 +117,7 @@ class MemoryHost:
     def __init__(self, memory: Memory, owner: str) -> None:
         self._memory, self._owner = memory, owner
         self.consoles = MemoryConsoles(self._shown, memory.hear)
+        self.media = MemoryMedia(self._own, memory.locked, memory.tell)
 
     async def look(self) -> Host:
         """As it was set."""
@@ -217,6 +221,11 @@ class MemoryHost:
         if found is None:
             raise unknown(key)
         return found
+
+    def _own(self, key: VmId) -> Kept:
+        kept = self._kept(key)
+        check_ours(self._seen(kept))
+        return kept
 
     def _shown(self, key: VmId) -> tuple[Vm, VmState]:
         kept = self._kept(key)
