@@ -281,6 +281,8 @@ VMS = {
     "vm.delete": Prospect(False, "It goes on to its end once it has begun: half of a VM is of no use."),
 }
 """What becomes of the work of VMs where it is cancelled, by kind."""
+VMS_BULK = "vms.bulk"
+"""Kind of the task that gives one order to many VMs."""
 _JOBS = (STORAGE | VMS) | {
     UPDATE_INSTALL: _SLOT_LOST,
     IMAGE_FETCH: _KEPT_A_DAY,

@@ -71,6 +71,17 @@ def query(
     return [replace(load(row[1], Event), id=row[0]) for row in rows(db, sql, *values, limit)]
 
 
+def of_vm(db: sqlite3.Connection, vm: str, *, before: int | None = None, limit: int = 200) -> list[Event]:
+    """Events of a VM newest first; ``before`` is the number of the last one already seen."""
+    # Condition and expression are those of the index events_vm, word for word: SQLite uses it only then.
+    sql = (
+        "SELECT id, doc FROM events WHERE kind GLOB 'vm.*' AND json_extract(CAST(doc AS TEXT), '$.detail.vm') = ?"
+        " AND id < ? ORDER BY id DESC LIMIT ?"
+    )
+    found = rows(db, sql, vm, before if before is not None else 1 << 62, limit)
+    return [replace(load(row[1], Event), id=row[0]) for row in found]
+
+
 def last_at(db: sqlite3.Connection) -> float | None:
     """Unix time of the event that was stored last; None where there is none."""
     (row,) = rows(db, "SELECT (SELECT at FROM events ORDER BY id DESC LIMIT 1)")

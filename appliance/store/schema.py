@@ -470,6 +470,10 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (step, start, vm)
     ) STRICT, WITHOUT ROWID;
     """,
+    # What happened to a VM, which has no row of its own that events could name.
+    """
+    CREATE INDEX events_vm ON events(json_extract(CAST(doc AS TEXT), '$.detail.vm'), id) WHERE kind GLOB 'vm.*';
+    """,
 )
 
 

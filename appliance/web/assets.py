@@ -1,6 +1,6 @@
 """``python -m appliance.web.assets``: what the console serves of the npm packages, put where it is served from.
 
-Run after ``npm ci``. Two scripts are copied as they are; the icons in use become one SVG file of symbols, so that
+Run after ``npm ci``. Scripts are copied as they are; the icons in use become one SVG file of symbols, so that
 a page names an icon instead of carrying it. Nothing of this is committed.
 """
 
@@ -19,12 +19,22 @@ SCRIPTS = {
     "idiomorph.js": "idiomorph/dist/idiomorph-ext.min.js",
     "uplot.js": "uplot/dist/uPlot.esm.js",
     "uplot.css": "uplot/dist/uPlot.min.css",
+    "xterm.js": "@xterm/xterm/lib/xterm.mjs",
+    "xterm.css": "@xterm/xterm/css/xterm.css",
+    "xterm-fit.js": "@xterm/addon-fit/lib/addon-fit.mjs",
 }
+TREES = {"novnc/core": "@novnc/novnc/core", "novnc/vendor": "@novnc/novnc/vendor"}
+"""Modules that import each other, as they are."""
 LICENSES = {
     "htmx.LICENSE": "htmx.org/LICENSE",
     "idiomorph.LICENSE": "idiomorph/LICENSE",
     "uplot.LICENSE": "uplot/LICENSE",
     "icons.LICENSE": "lucide-static/LICENSE",
+    "xterm.LICENSE": "@xterm/xterm/LICENSE",
+    "xterm-fit.LICENSE": "@xterm/addon-fit/LICENSE",
+    "novnc.LICENSE": "@novnc/novnc/LICENSE.txt",
+    "novnc-MPL-2.0.LICENSE": "@novnc/novnc/docs/LICENSE.MPL-2.0",
+    "novnc-pako.LICENSE": "@novnc/novnc/vendor/pako/LICENSE",
 }
 ICONS = (
     "arrow-right-left",
@@ -73,6 +83,11 @@ ICONS = (
     "hard-drive",
     "camera",
     "star",
+    "maximize",
+    "clipboard",
+    "keyboard",
+    "monitor",
+    "pause",
 )
 
 _OUTER = re.compile(r"<svg\b[^>]*>(.*)</svg>", re.DOTALL)
@@ -95,16 +110,32 @@ def build(node_modules: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for name, source in (SCRIPTS | LICENSES).items():
         (target / name).write_bytes(_read(node_modules / source))
+    for name, source in TREES.items():
+        _copy_modules(node_modules / source, target / name)
     folder = node_modules / "lucide-static" / "icons"
     icons = ((name, _read(folder / f"{name}.svg").decode()) for name in ICONS)
     (target / "icons.svg").write_text(symbols(icons))
+
+
+def _copy_modules(source: Path, target: Path) -> None:
+    found = sorted(source.rglob("*.js"))
+    if not found:
+        raise _missing(source)
+    for each in found:
+        place = target / each.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(_read(each))
+
+
+def _missing(path: Path) -> ApplianceError:
+    return ApplianceError("asset-missing", f"{path} is not there", "run: npm ci")
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ApplianceError("asset-missing", f"{path} is not there", "run: npm ci") from error
+        raise _missing(path) from error
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from console_seed_life import live, past
 from console_seed_power import switched
 from console_seed_storage import seed_storage, storage_over
+from console_seed_vms import VmsOnPaper, seed_vms, vms_over
 from network_parts import network_parts
 from roots_seed import put_asking
 
@@ -51,6 +52,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
     """What pages are given, over a store."""
     bus, names = Bus(), ["appliance.lab.test", "127.0.0.1"]
     own = ServerTls(authority(state_dir, clock()), names, clock())
+    storage = storage_over(store, bus, clock)
     return Services(
         store=store,
         bus=bus,
@@ -71,7 +73,8 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
             "web": {"listen": ["127.0.0.1:8443"]},
         },
         tls=ConsoleTls(own, state_dir, names, clock),
-        storage=storage_over(store, bus, clock),
+        storage=storage,
+        vms=vms_over(store, bus, clock, storage),
     )
 
 
@@ -246,6 +249,8 @@ async def seed(given: Services, clock: Any = lambda: NOW) -> dict[str, MachineId
     await given.network_wishes.reserve(printer, ADMIN)
     await given.network_wishes.add_name(NewRecord("git", "A", "10.77.0.21"), ADMIN)
     await seed_storage(given.store, given.storage(), clock())
+    assert isinstance(given.vms, VmsOnPaper)
+    await seed_vms(given.store, given.vms, clock())
     return ids
 
 

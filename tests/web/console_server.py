@@ -16,6 +16,7 @@ from aiohttp import web
 from argon2 import PasswordHasher
 from console_seed import seed, services
 from console_seed_storage import storage_jobs
+from console_seed_vms import VmsOnPaper
 
 from appliance.machine import MachineId
 from appliance.privileged.client import Privileged
@@ -80,10 +81,14 @@ async def console(
             site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
             await site.start()
             bound = runner.addresses[0][1]
-            kinds = {**IntakeJobs(app[INTAKE], clock).kinds(), **storage_jobs(given.storage())}
+            assert isinstance(given.vms, VmsOnPaper)
+            kinds = {**given.vms.jobs(clock), **IntakeJobs(app[INTAKE], clock).kinds(), **storage_jobs(given.storage())}
             jobs = Jobs(store, given.bus, clock, kinds)
             async with asyncio.TaskGroup() as group:
-                loops = [group.create_task(run(), name="loop") for run in (jobs.run, given.storage().work.run)]
+                loops = [
+                    group.create_task(run(), name="loop")
+                    for run in (jobs.run, given.storage().work.run, given.vms.parts.watch.run)
+                ]
                 yield Console(f"https://127.0.0.1:{bound}", given, ids, app)
                 for each in loops:
                     each.cancel()

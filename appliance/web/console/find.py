@@ -43,6 +43,10 @@ class Act:
 ACTS = (
     Act("/deployments/new", "New deployment", "plus", "create deploy install run"),
     Act("/images/new", "Upload an image", "upload", "add"),
+    Act("/vms/new", "New VM", "plus", "create virtual machine"),
+    Act("/vms/hosts", "Hosts of VMs", "server", "libvirt kvm hypervisor", Role.VIEWER),
+    Act("/vms/hosts/new", "Add a host", "plus", "libvirt kvm hypervisor vms", Role.ADMIN),
+    Act("/kernels", "Kernels", "cpu", "initrd vmlinuz boot", Role.VIEWER),
     Act("/isos", "ISOs", "disc-3", "cd dvd disc cdrom vm", Role.VIEWER),
     Act("/isos/new", "Upload an ISO", "upload", "add cd dvd disc"),
     Act("/storage/new", "New pool", "plus", "create storage lvm disks directory", Role.ADMIN),

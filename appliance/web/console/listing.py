@@ -61,6 +61,11 @@ class Listed(Generic[T]):
         """How many pages the matching rows fill."""
         return max(-(-self.matching // PER_PAGE), 1)
 
+    @property
+    def filtered(self) -> bool:
+        """Whether the address narrows the list."""
+        return bool(self.query.filters)
+
 
 def parse_query(path: str, values: Mapping[str, str], filters: Sequence[str], columns: Sequence[str]) -> Query:
     """The query of an address. What it does not know it ignores: an address may be older than this version."""

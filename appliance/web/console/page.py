@@ -25,15 +25,23 @@ class Entry:
     icon: str
     first: bool = True
     """Stands in a phone's bottom bar itself, not under "More"."""
+    also: tuple[str, ...] = ()
+    """Beginnings of other addresses that belong to it."""
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a page is under this word."""
+        if self.path == "/":
+            return path == "/"
+        return any(path == each or path.startswith(f"{each}/") for each in (self.path, *self.also))
 
 
 NAVIGATION = (
     Entry("/", "Overview", "layout-dashboard"),
     Entry("/machines", "Machines", "server"),
     Entry("/deployments", "Deployments", "layers"),
-    Entry("/images", "Images", "disc-3", first=False),
-    Entry("/kernels", "Kernels", "cpu", first=False),
+    Entry("/images", "Images", "disc-3", first=False, also=("/kernels", "/recipes", "/isos")),
     Entry("/storage", "Storage", "hard-drive", first=False),
+    Entry("/vms", "VMs", "monitor", first=False),
     Entry("/network", "Network", "network", first=False),
     Entry("/events", "Events", "scroll-text"),
     Entry("/settings", "Settings", "settings", first=False),

@@ -94,6 +94,29 @@ STORAGE: tuple[Route, ...] = (
 )
 """Pools and volumes; their handlers are imported when somebody looks."""
 
+VM, HOST = "/vms/{key}", "/vms/hosts/{host}"
+VMS: tuple[Route, ...] = (
+    Route("GET", "/vms", later("vms", "index")),
+    Route("GET", "/vms/bulk", later("vm_bulk", "ask"), Role.OPERATOR),
+    Route("POST", "/vms/bulk", later("vm_bulk", "act"), Role.OPERATOR),
+    Route("GET", "/vms/hosts", later("vm_hosts", "index")),
+    Route("GET", "/vms/hosts/new", later("vm_hosts", "form"), Role.ADMIN),
+    Route("POST", "/vms/hosts/new", later("vm_hosts", "add"), Role.ADMIN),
+    Route("GET", HOST, later("vm_hosts", "show")),
+    Route("GET", f"{HOST}/remove", later("vm_hosts", "ask_remove"), Role.ADMIN),
+    Route("POST", f"{HOST}/remove", later("vm_hosts", "remove"), Role.ADMIN),
+    Route("GET", VM, later("vms", "show")),
+    Route("GET", f"{VM}/console", later("vm_consoles", "screen"), Role.OPERATOR),
+    Route("GET", f"{VM}/console/serial", later("vm_consoles", "serial"), Role.OPERATOR),
+    Route("GET", f"{VM}/hardware", later("vms", "hardware")),
+    Route("GET", f"{VM}/timeline", later("vms", "timeline")),
+    Route("GET", f"{VM}/order/{{order}}", later("vm_acts", "ask"), Role.OPERATOR),
+    Route("POST", f"{VM}/order/{{order}}", later("vm_acts", "act"), Role.OPERATOR),
+    Route("GET", f"{VM}/shut-down", later("vm_acts", "ask_shut_down"), Role.OPERATOR),
+    Route("POST", f"{VM}/shut-down", later("vm_acts", "shut_down"), Role.OPERATOR),
+)
+"""VMs and their hosts; as of ``STORAGE``."""
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", overview.show),
     Route("GET", "/tasks", tasks.index),
@@ -189,6 +212,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/kernels/{key}/delete", kernels.ask_delete, Role.OPERATOR),
     Route("POST", "/kernels/{key}/delete", kernels.delete, Role.OPERATOR),
     *STORAGE,
+    *VMS,
     Route("GET", "/network", network.subnets),
     Route("GET", "/network/subnets/{interface}/edit", subnets.edit, Role.OPERATOR),
     Route("POST", "/network/subnets/{interface}/edit", subnets.switch, Role.OPERATOR),

@@ -123,6 +123,7 @@ function topicsOf(event) {
   const topics = new Set(["any", event.kind, event.kind.split(".")[0]]);
   if (event.machine) topics.add(`machine:${event.machine}`);
   if (event.deployment) topics.add(`deployment:${event.deployment}`);
+  if (event.detail?.vm) topics.add(`vm:${event.detail.vm}`);
   return topics;
 }
 
