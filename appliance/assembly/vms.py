@@ -15,7 +15,7 @@ from appliance.reconcile.isos import Isos
 from appliance.reconcile.jobs import JobKind, Running
 from appliance.store import isos as stored_isos
 from appliance.store.census import has_hosts
-from appliance.task import VMS
+from appliance.task import VMS, VMS_BULK
 
 if TYPE_CHECKING:
     from appliance.reconcile.vms.parts import VmParts
@@ -55,7 +55,10 @@ class VirtualMachines:
 
     def jobs(self) -> dict[str, JobKind]:
         """They wait for hosts and pools, most of the time. What is cut off is gone on with."""
-        return {kind: JobKind(self._job, resumes=True, waits=True) for kind in VMS}
+        return {
+            **{kind: JobKind(self._job, resumes=True, waits=True) for kind in VMS},
+            VMS_BULK: JobKind(self._bulk, resumes=True),
+        }
 
     async def _watch(self) -> None:
         await self._need()
@@ -73,6 +76,11 @@ class VirtualMachines:
 
     async def _job(self, running: Running) -> dict[str, Any]:
         return await self.parts.jobs.run(running)
+
+    async def _bulk(self, running: Running) -> dict[str, Any]:
+        from appliance.reconcile import vm_bulk
+
+        return await vm_bulk.run(self.parts.vms, self._on.clock, running)
 
     async def _disc(self, key: str) -> str:
         """The path of an ISO; raises NotFound ``iso-unknown``."""
