@@ -84,7 +84,11 @@ async def test_it_is_whole_wherever_it_was_cut_off(bench: GuestBench, deed: Deed
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("way", ["kill", "power"])
-@pytest.mark.parametrize(("kind", "deed"), [("thin", "clone"), ("thin", "roll-back"), ("thick", "grow")])
+@pytest.mark.parametrize(
+    ("kind", "deed"),
+    [("thin", "clone"), ("thin", "fill"), ("thin", "roll-back"), ("thick", "clone"), ("thick", "grow"),
+     ("thick", "roll-back")],
+)  # fmt: skip
 def test_whoever_dies_in_the_middle(guest: Guest, kind: str, deed: str, way: str) -> None:
     """The change that is under way is cut off somewhere, at each step."""
     guest.run([*PROGRAM, "begin", kind], seconds=600)
@@ -105,6 +109,37 @@ def test_whoever_dies_in_the_middle(guest: Guest, kind: str, deed: str, way: str
         assert said["troubles"] == said["twice"] == []
         if ended:
             assert said["state"] == after
+            break
+    else:
+        raise AssertionError("it never ends")
+    guest.run([*PROGRAM, "end"])
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("way", ["kill", "power"])
+@pytest.mark.parametrize("kind", ["thin", "thick"])
+def test_whoever_dies_while_a_pool_gets_one_more_disk(guest: Guest, kind: str, way: str) -> None:
+    """At each step; the volumes are as they were, and the same wish once more gives the pool all of the disk."""
+    disk = 8 << 30
+    for steps in range(30):
+        guest.run("python3 -m tests.guest.inside.disks", seconds=600)
+        guest.run([*PROGRAM, "begin", kind], seconds=600)
+        job = guest.start([*PROGRAM, "extend", str(steps)])
+        line = job.line(900)
+        assert line, job.wait().stderr
+        ended = job.line(600) == "end"
+        if way == "power":
+            guest.power_cut()
+        elif not ended:
+            job.kill()
+            job.wait()
+        said = json.loads(guest.run([*PROGRAM, "again"], seconds=900).stdout)
+        assert said["state"] == json.loads(line), (steps, said["mended"])
+        assert said["troubles"] == said["twice"] == []
+        found_now = json.loads(guest.run([*PROGRAM, "more"], seconds=900).stdout)
+        assert found_now["members"] == 2
+        assert found_now["data"] > disk, "more than one disk has"
+        if ended:
             break
     else:
         raise AssertionError("it never ends")

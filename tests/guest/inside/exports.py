@@ -101,13 +101,19 @@ def install() -> None:
     shutil.copy(IMAGE / "nfs.conf.d" / "10-appliance.conf", "/etc/nfs.conf.d/")
     for path in (IMAGE / "systemd" / "system").iterdir():
         if path.name != "rescue.service" and path.name != "emergency.service":
-            shutil.copy(path, UNITS, follow_symlinks=False)
+            _put(path, UNITS)
     if subprocess.run(["getent", "passwd", "appliance"], check=False, capture_output=True).returncode:
         run("useradd", "--system", "appliance")
     run("systemctl", "daemon-reload")
     for name in ("nfs-server.service", "nfs-mountd.service", "rpcbind.socket", "rpcbind.service"):
         subprocess.run(["systemctl", "stop", name], check=False, capture_output=True)  # of a test before this one
     run("systemctl", "start", HELPER[0])
+
+
+def _put(path: Path, into: Path) -> None:
+    """In the place of what is there; a link (to /dev/null, for a unit that is masked) stays a link."""
+    (into / path.name).unlink(missing_ok=True)
+    shutil.copy(path, into, follow_symlinks=False)
 
 
 def uninstall() -> None:
@@ -122,7 +128,7 @@ def uninstall() -> None:
 
 def connect() -> None:
     """The server on one NIC, machines in namespaces with the others: the cable is a hub."""
-    run("ip", "address", "add", f"{SERVER}/24", "dev", "eth0")
+    run("ip", "address", "replace", f"{SERVER}/24", "dev", "eth0")
     run("ip", "link", "set", "eth0", "up")
     for name, (nic, address) in MACHINES.items():
         run("ip", "netns", "add", name)
@@ -258,7 +264,7 @@ def _deadly(steps: int) -> Callable[[], None]:
     return after_a_change
 
 
-def _patched(changed: Callable[[], None]) -> Computer:
+def patched(changed: Callable[[], None]) -> Computer:
     """Programs, and what rtslib does in configfs: directories, links, and what it writes."""
     from rtslib_fb import node, target, tcm, utils
 
@@ -294,7 +300,7 @@ def main() -> None:
     verb = msgspec.convert(asked["args"], row.verb)
 
     async def act() -> None:
-        await row.act(verb, _patched(_deadly(int(sys.argv[1]))), lambda *_: None)
+        await row.act(verb, patched(_deadly(int(sys.argv[1]))), lambda *_: None)
 
     asyncio.run(act())
 

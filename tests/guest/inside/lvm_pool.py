@@ -1,8 +1,9 @@
 """A pool of LVM in the guest, on its scratch disks, with the appliance's own settings of LVM.
 
-As a program (``python3 -m tests.guest.inside.lvm_pool begin KIND | do DEED STEPS | again | end``), for the host, which
-kills it or takes power away: ``begin`` makes a pool; ``do`` puts volumes into it and does a deed, and says ``now`` when
-the change after so many begins, or ``end``; ``again`` mends, and says as JSON how all is then.
+As a program (``python3 -m tests.guest.inside.lvm_pool begin KIND | do DEED STEPS | extend STEPS | more | again |
+end``), for the host, which kills it or takes power away: ``begin`` makes a pool; ``do`` puts volumes into it and does a
+deed, and says ``now`` when the change after so many begins, or ``end``; ``extend`` the same with one more disk for the
+pool, which ``more`` finishes; ``again`` mends, and says as JSON how all is then.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from appliance.privileged import free_disks
 from appliance.privileged.computer import Computer, Roots, Says
 from appliance.privileged.disks import contents
 from appliance.privileged.lvm import groups
-from appliance.privileged.verbs.lvm_pools import MakePool, Part
+from appliance.privileged.verbs.lvm_pools import ExtendPool, GrowPool, MakePool, Part
+from appliance.privileged.verbs.lvm_seen import pool_of
+from appliance.reconcile.pool_news import given_by_disk
 from appliance.storage.driver import PoolDriver
 from appliance.storage.lvm import LvmPool
 from appliance.volume import Volume
@@ -168,6 +171,35 @@ async def do(name: str, steps: int) -> None:
     say("end")
 
 
+async def _one_more(on: Computer, group: str) -> None:
+    """As ``reconcile/pool_deeds`` does it, which asks for the same once more after it was cut off."""
+    listed = await free_disks.listed(on)
+    serial = next(str(each["serial"]) for each in listed if each["name"] == Disks().scsi[1].name)
+    await Direct(on).call(ExtendPool(group, Part(serial)))
+    (found,) = [each for each in await groups(on, live=False) if each.uuid == group]
+    given = given_by_disk(pool_of(found))
+    if given.data or given.metadata:
+        await Direct(on).call(GrowPool(group, given.data, given.metadata))
+
+
+async def extend(steps: int) -> None:
+    """The volumes as they are are said first: a change of the pool is none of theirs."""
+    made = await bench()
+    await arranged(made)
+    say(json.dumps(plain(await state(made))))
+    run("sync")
+    await _one_more(replace(made.on, run=Telling(made.on.run, steps)), made.group)
+    say("end")
+
+
+async def more() -> None:
+    """How many disks it has then, and how many bytes for data."""
+    made = await bench()
+    await _one_more(made.on, made.group)
+    pool = await made.pool().look()
+    say(json.dumps({"members": len(pool.members), "data": pool.data.total}))
+
+
 async def again() -> None:
     """After a power cut the list of devices is gone: the appliance has it on its state partition."""
     if not LOCAL.exists():
@@ -189,6 +221,10 @@ def main() -> None:
             asyncio.run(begin(kind))
         case ["do", name, steps]:
             asyncio.run(do(name, int(steps)))
+        case ["extend", steps]:
+            asyncio.run(extend(int(steps)))
+        case ["more"]:
+            asyncio.run(more())
         case ["again"]:
             asyncio.run(again())
         case ["end"]:
