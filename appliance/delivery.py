@@ -75,9 +75,9 @@ def check_root_size(image: Image, delivery: str, wanted: int | None, least: int 
     """
     needed = max(root_needed(image), least)
     if on_volume(delivery) and wanted is not None and wanted < needed:
-        least = f"{-(-needed * 10 // (1 << 30)) / 10:.1f} GiB"
-        text = f"{image.name} has no room in a root volume of {wanted / (1 << 30):.1f} GiB: it needs {least}"
-        raise Invalid("root-size-small", text, f"ask for {least} or more, or leave the size out", "root_size")
+        enough = f"{-(-needed * 10 // (1 << 30)) / 10:.1f} GiB"
+        text = f"{image.name} has no room in a root volume of {wanted / (1 << 30):.1f} GiB: it needs {enough}"
+        raise Invalid("root-size-small", text, f"ask for {enough} or more, or leave the size out", "root_size")
 
 
 def obstacle(image: Image, delivery: str) -> str:

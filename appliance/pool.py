@@ -60,6 +60,14 @@ def is_long(kind: PoolKind, deed: Deed) -> bool:
     return deed in OF_POOLS or deed is Deed.FILL or deed in _LONG.get(kind, frozenset())
 
 
+def holds_up(kind: PoolKind, deed: Deed) -> bool:
+    """Whether all that is done at once would wait for it, and for how long nobody knows.
+
+    What LVM's volumes are filled with as they are made is written beside all other changes.
+    """
+    return is_long(kind, deed) and deed is not Deed.FILL and not (kind in LVM and deed in MAKING)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownPool:
     """A pool that is ours. Times are Unix time."""

@@ -119,7 +119,7 @@ class PoolWatch:
     async def _grow(self, pool: KnownPool, more: Growth) -> None:
         """What its group has left; a failure is told by the next level that it reaches."""
         with Surviving(log, f"{pool.name} could not be given more room"):
-            async with self._rooms.alone(pool):
+            async with self._rooms.changing(pool):
                 await self._rooms.on.helper.call(GrowPool(pool.place, more.data, more.metadata))
             text = f"the pool {pool.name} was given more room: {_words(more)}"
             why = "it was filling up, and its volume group had room left"
@@ -132,7 +132,7 @@ class PoolWatch:
         if not day or self._rooms.is_busy(pool):
             return told
         try:
-            async with self._rooms.alone(pool):
+            async with self._rooms.changing(pool):
                 await self._rooms.on.helper.call(BackUp(pool.place, day))
         except ApplianceError as error:
             log.warning("LVM's notes of %s are not copied: %s", pool.name, error.message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.storage.directory import DirectoryPool
-from appliance.storage.driver import Hears, PoolDriver, unheard
+from appliance.storage.driver import Aside, Hears, PoolDriver, in_its_place, unheard
 from appliance.storage.lvm import Asks, LvmPool
 from appliance.storage.memory import Memory, MemoryPool
 from appliance.volume import PoolKind
@@ -29,18 +29,21 @@ class Surroundings:
         return self.memories.setdefault(place, Memory())
 
 
-def driver(kind: PoolKind, place: str, on: Surroundings, hears: Hears = unheard) -> PoolDriver:
+def driver(
+    kind: PoolKind, place: str, on: Surroundings, hears: Hears = unheard, aside: Aside = in_its_place
+) -> PoolDriver:
     """The pool of that kind at ``place``: the UUID of a volume group, the path of a directory, a word.
 
-    ``hears`` is told how far a copy is, where it takes a while. Nothing is opened, nothing asked.
+    ``hears`` is told how far a copy is, where it takes a while; ``aside`` is open as long as that needs the pool of
+    nobody else. Nothing is opened, nothing asked.
     """
-    return DRIVERS[kind](place, on, hears)
+    return DRIVERS[kind](place, on, hears, aside)
 
 
-DRIVERS: Mapping[PoolKind, Callable[[str, Surroundings, Hears], PoolDriver]] = {
-    PoolKind.LVM_THIN: lambda place, on, hears: LvmPool(on.helper, place, on.clock, hears),
-    PoolKind.LVM_THICK: lambda place, on, hears: LvmPool(on.helper, place, on.clock, hears),
-    PoolKind.DIRECTORY: lambda place, on, hears: DirectoryPool(Path(place), on.clock, hears=hears),
-    PoolKind.MEMORY: lambda place, on, hears: MemoryPool(on.memory(place), on.clock),
+DRIVERS: Mapping[PoolKind, Callable[[str, Surroundings, Hears, Aside], PoolDriver]] = {
+    PoolKind.LVM_THIN: lambda place, on, hears, aside: LvmPool(on.helper, place, on.clock, hears, aside),
+    PoolKind.LVM_THICK: lambda place, on, hears, aside: LvmPool(on.helper, place, on.clock, hears, aside),
+    PoolKind.DIRECTORY: lambda place, on, hears, _: DirectoryPool(Path(place), on.clock, hears=hears),
+    PoolKind.MEMORY: lambda place, on, _, __: MemoryPool(on.memory(place), on.clock),
 }
 """One line for each kind."""

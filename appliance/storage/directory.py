@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -155,8 +155,8 @@ class DirectoryPool:
         """Its record says so first."""
         await self._alone(lambda folder: self._delete(folder, volume))
 
-    async def mend(self) -> tuple[str, ...]:
-        """What is half made or half removed goes, what has grown is noted."""
+    async def mend(self, but: Collection[VolumeId] = ()) -> tuple[str, ...]:
+        """What is half made or half removed goes, what has grown is noted. Nobody fills anything beside others here."""
         return await self._alone(lambda folder: mend(folder, look(folder)))
 
     async def _alone(self, work: Callable[[Folder], T]) -> T:

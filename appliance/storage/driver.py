@@ -1,6 +1,7 @@
 """The one seam of storage: what a pool can be asked. Every driver passes tests/contract/test_storage_contract.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,16 @@ Hears = Callable[[float | None, str], None]
 
 def unheard(progress: float | None, message: str) -> None:
     """For calls whose progress nobody wants to know."""
+
+
+Aside = Callable[[VolumeId], AbstractAsyncContextManager[None]]
+"""For as long as nothing but this volume is written, which nobody uses yet: others may change the pool meanwhile. Where
+that fails, nobody has the pool any more."""
+
+
+def in_its_place(_: VolumeId) -> AbstractAsyncContextManager[None]:
+    """For whoever has a pool alone until all is done."""
+    return nullcontext()
 
 
 def partly(hears: Hears, first: float, last: float) -> Hears:
@@ -26,7 +37,8 @@ def partly(hears: Hears, first: float, last: float) -> Hears:
 class PoolDriver(Protocol):
     """One pool. Cheap to build: nothing is opened, and nothing of what was seen is kept between two calls.
 
-    Who changes a pool has it alone: ``reconcile/`` keeps one lock for each. A call may be cut off anywhere, by a killed
+    Who changes a pool has it alone: ``reconcile/`` keeps one lock for each, and may be told by a driver that it only
+    fills a volume from here on (``Aside``). A call may be cut off anywhere, by a killed
     daemon or helper or by a power cut, and repeated: what is already as it was asked for is done. After ``mend`` no
     volume is half made, half gone, or under a name that is not its own. Raises ApplianceError, with what the driver's
     programs or the kernel said: ``storage-failed``; Conflict where the pool does not take it, and NotFound
@@ -84,6 +96,9 @@ class PoolDriver(Protocol):
         """
         ...
 
-    async def mend(self) -> tuple[str, ...]:
-        """Finish or take back what was cut off, and say in words what there was; nothing: all was whole."""
+    async def mend(self, but: Collection[VolumeId] = ()) -> tuple[str, ...]:
+        """Finish or take back what was cut off, and say in words what there was; nothing: all was whole.
+
+        ``but`` are volumes that somebody is filling at this moment: they are left alone.
+        """
         ...

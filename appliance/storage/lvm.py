@@ -1,7 +1,7 @@
 """A pool that is a volume group, through the privileged helper, which looks everything up once more at its side."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -12,7 +12,7 @@ from appliance.privileged.verbs.lvm_fill import Fill
 from appliance.privileged.verbs.lvm_fill_file import FillFile
 from appliance.privileged.verbs.lvm_seen import BETWEEN, UNFILLED, pool_of
 from appliance.privileged.verbs.lvm_volumes import Clear, Copy, Create, Delete, Grow, Made, Rename, Replace, StandIn
-from appliance.storage.driver import Hears, unheard
+from appliance.storage.driver import Aside, Hears, in_its_place, unheard
 from appliance.storage.given import holds
 from appliance.storage.lvm_report import to_be_mended
 from appliance.volume import (
@@ -48,13 +48,19 @@ class Asks(Protocol):
 class LvmPool:
     """The pool in the group of this UUID. ``hears`` is told how far a copy is, where it takes a while (thick pools).
 
-    A cancelled copy stops; what there is of it is removed by ``mend``, or when it is asked for again.
+    A cancelled copy stops; what there is of it is removed by ``mend``, or when it is asked for again. ``aside`` is open
+    while a new volume is filled, which is no change of LVM's.
     """
 
     def __init__(
-        self, helper: Asks, group: str, clock: Callable[[], float] = time.time, hears: Hears = unheard
+        self,
+        helper: Asks,
+        group: str,
+        clock: Callable[[], float] = time.time,
+        hears: Hears = unheard,
+        aside: Aside = in_its_place,
     ) -> None:
-        self._helper, self._group, self._clock, self._hears = helper, group, clock, hears
+        self._helper, self._group, self._clock, self._hears, self._aside = helper, group, clock, hears, aside
 
     async def look(self) -> Pool:
         """By one report of LVM's."""
@@ -66,7 +72,7 @@ class LvmPool:
         if not is_to_be_created(await self._without_half_of(new.id), new):
             return
         made = Create(self._group, new.id, new.name, new.size, int(self._clock()), new.read_only)
-        await self._filled(made, Fill(self._group, new.id, read_only=new.read_only))
+        await self._made(made, Fill(self._group, new.id, read_only=new.read_only))
 
     async def copy(self, origin: VolumeId, new: NewVolume) -> None:
         """Thin: a snapshot. Thick: all of it is read, and what is not zeros is written.
@@ -75,7 +81,7 @@ class LvmPool:
         """
         new = checked(new)
         made = Copy(self._group, origin, new.id, new.name, new.size, int(self._clock()), new.read_only)
-        await self._filled(made, Fill(self._group, new.id, origin, new.read_only))
+        await self._made(made, Fill(self._group, new.id, origin, new.read_only))
 
     async def fill(self, new: NewVolume, source: Path, file_system: str = "") -> None:
         """Written by the helper, which takes the file by its name only."""
@@ -85,7 +91,8 @@ class LvmPool:
         clock = int(self._clock())
         await self._helper.call(Create(self._group, new.id, new.name, new.size, clock, new.read_only, to_fill=True))
         filled = FillFile(self._group, new.id, source.name, new.read_only, file_system)
-        await self._helper.call(filled, self._hears)
+        async with self._aside(new.id):
+            await self._helper.call(filled, self._hears)
 
     async def grow(self, volume: VolumeId, size: int) -> None:
         """What a thick volume gets is filled with zeros before it is told of."""
@@ -118,10 +125,10 @@ class LvmPool:
             await self._check_unused(seen, volume)
             await self._helper.call(Delete(self._group, volume))
 
-    async def mend(self) -> tuple[str, ...]:
+    async def mend(self, but: Collection[VolumeId] = ()) -> tuple[str, ...]:
         """Each of ``to_be_mended``, in its order."""
         said, failed = [], None
-        for verb, words in to_be_mended(await self._report()):
+        for verb, words in to_be_mended(await self._report(), but):
             try:
                 await self._helper.call(verb, self._hears)
                 said.append(words)
@@ -146,7 +153,14 @@ class LvmPool:
             seen = pool_of(await self._report(settled=True))
         check_unused(existing(seen, volume))
 
+    async def _made(self, verb: Create | Copy, fill: Fill) -> None:
+        """A new volume, which nobody uses before it is whole."""
+        if (await self._helper.call(verb)).unfilled:
+            async with self._aside(VolumeId(fill.id)):
+                await self._helper.call(fill, self._hears)
+
     async def _filled(self, verb: Verb[Made], fill: Fill) -> None:
+        """A volume that is there already, and stays whoever changes the pool."""
         if (await self._helper.call(verb)).unfilled:
             await self._helper.call(fill, self._hears)
 

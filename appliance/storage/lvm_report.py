@@ -1,6 +1,6 @@
 """What has to be mended of a pool, from LVM's report of its group.  Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from appliance.privileged.verb import Done, Verb
 from appliance.privileged.verbs.lvm import Group, Logical
@@ -8,6 +8,7 @@ from appliance.privileged.verbs.lvm_fill import Fill
 from appliance.privileged.verbs.lvm_seen import by_id
 from appliance.privileged.verbs.lvm_tags import MAKING, NAME, value
 from appliance.privileged.verbs.lvm_volumes import Clear, Replace, Wake
+from appliance.volume import VolumeId
 
 _NOT_HERE = ("partial", "failed")
 """What cannot be helped by asking LVM to activate it again."""
@@ -15,18 +16,18 @@ Operation = tuple[Verb[Done], str]
 """What is to be asked of the helper, and why, in words."""
 
 
-def to_be_mended(group: Group) -> tuple[Operation, ...]:
+def to_be_mended(group: Group, but: Collection[VolumeId] = ()) -> tuple[Operation, ...]:
     """What was cut off is taken back where its content is not there yet, and finished where it is.
 
-    To be done in this order; after it there is nothing to be mended any more, but for what a missing disk keeps from
-    being used.
+    ``but`` are volumes that somebody is at. To be done in this order; after it there is nothing to be mended any more,
+    but for what a missing disk keeps from being used.
     """
     ours = by_id(group)
     thin = group.thin_pool
     used = [each for each in ours.pop("", []) if each is thin]
     found: list[Operation] = []
-    for each in ours.values():
-        found += _mending(group, each)
+    for key, each in ours.items():
+        found += _mending(group, each) if key not in but else ()
         used += [one for one in each if not one.state]
     asleep = [each for each in used if not each.active and each.health not in _NOT_HERE]
     if asleep:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from appliance.errors import Conflict, NotFound
-from appliance.pool import OF_POOLS, Deed, KnownPool, KnownVolume, Use, Work, is_long
+from appliance.pool import OF_POOLS, KnownPool, KnownVolume, Use, Work, holds_up, is_long
 from appliance.store.documents import dump, load, one, rows
 from appliance.task import TaskId
 from appliance.volume import PoolId, PoolKind, VolumeId
@@ -148,8 +148,7 @@ def _check_beside(kind: PoolKind, work: Work, other: Work) -> None:
         raise Conflict("pool-busy", f"{where} ({other.deed}) is under way in this pool", hint)
     if work.volume in touched or (work.source is not None and work.source == other.volume):
         raise Conflict("volume-busy", f"{where} ({other.deed}) is under way with this volume", hint)
-    # What a volume is filled with is made beside the pool, which takes longest by far: others come before or after it.
-    if is_long(kind, other.deed) and other.deed is not Deed.FILL and not is_long(kind, work.deed):
+    if holds_up(kind, other.deed) and not is_long(kind, work.deed):
         raise Conflict("pool-busy", f"{where} ({other.deed}) is under way in this pool", hint)
 
 

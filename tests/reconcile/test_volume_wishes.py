@@ -187,7 +187,7 @@ class Slow(MemoryPool):
 
 async def test_a_copy_tells_how_far_it_is_and_is_cancelled(world, long, monkeypatch):
     await world.ended((await world.volumes.create("fast", VolumeWish("web", GIB), ADA)).task)
-    slow = {PoolKind.MEMORY: lambda place, on, hears: Slow(on.memory(place), hears)}
+    slow = {PoolKind.MEMORY: lambda place, on, hears, _: Slow(on.memory(place), hears)}
     monkeypatch.setattr(build, "DRIVERS", slow)
     monkeypatch.setattr("appliance.reconcile.pool_jobs.HEAR_EVERY", 0.01)
     done = await world.volumes.clone("fast", "web", VolumeWish("copy"), ADA)
@@ -214,7 +214,7 @@ async def test_a_copy_tells_how_far_it_is_and_is_cancelled(world, long, monkeypa
 async def test_while_something_long_goes_on_in_a_pool_nothing_quick_waits_for_it(world, monkeypatch):
     monkeypatch.setitem(words._LONG, PoolKind.MEMORY, frozenset({Deed.CLONE}))
     await world.volume("web")
-    slow = {PoolKind.MEMORY: lambda place, on, hears: Slow(on.memory(place), hears)}
+    slow = {PoolKind.MEMORY: lambda place, on, hears, _: Slow(on.memory(place), hears)}
     monkeypatch.setattr(build, "DRIVERS", slow)
     done = await world.volumes.clone("fast", "web", VolumeWish("copy"), ADA)
     with pytest.raises(Conflict) as refused:
