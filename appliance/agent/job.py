@@ -81,6 +81,10 @@ class Params:
         return StepFailed("bad-params", f"{self.where}{key} is not {what}")
 
 
+BEGUN = 0.0001
+"""Progress of a step that has given up what is on its disk, and has done nothing else yet: it is not told before."""
+
+
 @dataclass
 class Job:
     """`tell` sends progress (0 to 1, and words) to the appliance and the screen; it raises Abandoned."""
@@ -106,6 +110,14 @@ class Job:
     def waiting(self, message: str) -> None:
         """Tell what the step waits for, so that the appliance does not take the silence for a dead machine."""
         self.tell(self._fraction, message)
+
+    def marked(self, message: str) -> None:
+        """Have the appliance know that the disk carries this attempt's mark, before more of it is lost; however long
+        that takes. Where the mark goes as well, nothing else tells that the rest was given up.
+
+        Raises Refused, Abandoned.
+        """
+        self.send("report", {"step": self.step, "status": "running", "progress": BEGUN, "message": message})
 
     def disk(self) -> Disk:
         """The disk that the step names. Raises StepFailed."""

@@ -16,7 +16,7 @@ from appliance.machine import MacAddress, Machine, State, moved
 from appliance.netboot.fleet import Redemption, Report, Welcome, Work
 from appliance.reconcile.bell import Bell
 from appliance.reconcile.inventory import checked, inventory_macs, with_neighbours
-from appliance.reconcile.outcome import deployment_given
+from appliance.reconcile.outcome import TAKING, deployment_given, deployment_taken
 from appliance.reconcile.params import MACHINE_STEPS, Surroundings, machine_params, params
 from appliance.reconcile.polls import has_work
 from appliance.reconcile.presence import SEEN_SECONDS
@@ -39,6 +39,7 @@ from appliance.workflow import (
     Actor,
     Attempt,
     AttemptId,
+    DeploymentId,
     Status,
     failed,
     progressed,
@@ -343,6 +344,8 @@ class Agents:
                 return attempt
             after = progressed(attempt, report.step, report.progress, report.message, now)
             attempts.put(db, after)
+            if report.step in TAKING and attempt.deployment is not None:
+                _take(db, attempt.deployment, report)
             if now - (machine.last_seen or 0) > SEEN_SECONDS:  # it does not poll while it works
                 machines.put(db, touched(machine, now))
             return after
@@ -375,6 +378,13 @@ class Agents:
         if not await self._store.read(job):
             raise Denied("token-unknown", "this token does not open this image now")
         return self._image_path(image)
+
+
+def _take(db: sqlite3.Connection, of: DeploymentId, report: Report) -> None:
+    before = deployments.get(db, of)
+    after = deployment_taken(before, report.step, report.progress)
+    if after != before:
+        deployments.put(db, after)
 
 
 def _armed(db: sqlite3.Connection, attempt: Attempt) -> Attempt:

@@ -81,6 +81,20 @@ def deployment_given(deployment: Deployment, step: str) -> Deployment:
     return replace(deployment, installed=None) if step in ends else deployment
 
 
+def deployment_taken(deployment: Deployment, step: str, progress: float) -> Deployment:
+    """The deployment once an agent tells how far such a step is: it has marked the disk, and gives up what was there.
+
+    An agent that was cut off then leaves a disk that nobody agreed to lose as it is, and that is the deployment's.
+    """
+    if step not in TAKING or progress <= 0 or deployment.disk is None:
+        return deployment
+    return replace(deployment, disk=replace(deployment.disk, owned=True))
+
+
+TAKING = (PREPARE, WIPE_DISK)
+"""Steps that tell of progress only once nothing on the disk is kept."""
+
+
 def _owned(disk: DiskIdentity, result: dict[str, Any]) -> DiskIdentity:
     reported = result.get("disk")
     model = disk_identity(reported).model if isinstance(reported, dict) else disk.model

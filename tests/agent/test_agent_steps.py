@@ -56,6 +56,22 @@ class TestPrepareDisk:
         assert not any(path.read_bytes()[512 : 2 * MIB])
         assert subprocess.run(["wipefs", "-n", str(path)], capture_output=True, check=True).stdout == b""
 
+    def test_the_appliance_knows_of_the_mark_before_anything_else_is_lost(self, bench: Bench, image: Path) -> None:
+        path = bench.add_disk(content=image.read_bytes())
+        job, seen = bench.job("prepare-disk", content=fingerprint(bench), image=IMAGE), []
+        job.send = lambda where, body: seen.append((where, body, path.read_bytes()))
+        prepare_disk(job)
+        ((where, said, then),) = seen
+        assert (where, said["step"], said["status"]) == ("report", "prepare-disk", "running")
+        assert 0 < said["progress"] < 0.01
+        assert marker.decode(then[:512]) == "attempt-1"
+        assert then[512:] == image.read_bytes().ljust(len(then), b"\0")[512:]
+
+    def test_a_disk_that_is_refused_is_not_told_of_as_given_up(self, bench: Bench, image: Path) -> None:
+        bench.add_disk(content=image.read_bytes())
+        assert failure(prepare_disk, bench.job("prepare-disk", content="0" * 64, image=IMAGE)).code == "disk-changed"
+        assert (bench.sent, [done for done, _ in bench.told if done > 0]) == ([], [])
+
     def test_refuses_a_disk_with_other_content(self, bench: Bench, image: Path) -> None:
         path = bench.add_disk(content=image.read_bytes())
         before = hashlib.sha256(path.read_bytes()).digest()

@@ -16,6 +16,7 @@ from wipe_disks import (
     nvme_controller,
 )
 
+from appliance.agent.disk import marker
 from appliance.agent.errors import Abandoned, StepFailed
 from appliance.agent.wipe import ata, attempts, nvme_erase
 from appliance.agent.wipe.attempts import mend, wipe
@@ -201,6 +202,18 @@ class TestSanitize:
         assert error.code == "disk-stuck"
         assert "6 hours" in error.message
         assert hours.now < 7 * 3600
+
+    def test_that_the_mark_stands_is_told_before_anything_is_erased(self):
+        drive = NvmeDrive(EVERYTHING)
+
+        def cut() -> None:
+            raise PowerCut
+
+        with pytest.raises(PowerCut):
+            wipe(drive, "automatic", "attempt-1", Hours().minder(), cut)
+        assert drive.done == []
+        assert marker.decode(drive.read(0, 512)) == "attempt-1"
+        assert drive.read(512, 16) == SOMEBODYS[512:528]
 
     def test_after_a_power_cut_it_is_joined_and_the_disk_can_be_read_again(self):
         drive = NvmeDrive(EVERYTHING)

@@ -25,6 +25,7 @@ def prepare_disk(job: Job) -> Outcome:
 def _clear(job: Job, disk: Disk, found: content.Found) -> None:
     with block.owned(disk.device) as fd:
         erase.mark(fd, disk, job.attempt)
+        job.marked("clearing the disk")
         erase.erase_traces(fd, disk, found)
         erase.discard(fd, disk, job.progress)
         erase.erase_traces(fd, disk, found)  # a discarded range may read as anything

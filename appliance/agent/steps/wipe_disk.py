@@ -24,7 +24,7 @@ def wipe_disk(job: Job) -> Outcome:
         _must_be_agreed(job, disk)
         free.release(disk)
         with block.owned(disk.device) as fd:
-            done = wipe(OpenDrive(disk, fd), choice, job.attempt, _minder(job))
+            done = wipe(OpenDrive(disk, fd), choice, job.attempt, _minder(job), lambda: job.marked("wiping the disk"))
         block.reread_partitions(disk.device)
     seconds = round(time.monotonic() - began, 1)
     result = {"disk": disk.report(), "asked": choice, "seconds": seconds, **done.report()}

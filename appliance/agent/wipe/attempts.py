@@ -1,5 +1,6 @@
 """One method after the other, until what is read back is believed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +69,15 @@ def read_facts(drive: Drive) -> Facts:
     return Facts(queue)
 
 
-def wipe(drive: Drive, choice: str, attempt: str, minder: Minder) -> Done:
+def _unheard() -> None:
+    """For who need not know when the mark stands."""
+
+
+def wipe(drive: Drive, choice: str, attempt: str, minder: Minder, marked: Callable[[], None] = _unheard) -> Done:
     """Wipe the disk in the way that a user asked for, and believe what is read back, and nothing else.
 
-    The attempt's mark stands on it until it is; its id is also the seed of where is looked. Raises StepFailed
+    The attempt's mark stands on it until it is, but where the disk erases itself; `marked` is called once it stands,
+    before anything else is lost. The attempt's id is also the seed of where is looked. Raises StepFailed
     `wipe-impossible` where the disk can do nothing of it, before anything is done to it, and `wipe-failed` where
     nothing of it worked; also `disk-locked`, `disk-stuck`, Abandoned, OSError.
     """
@@ -80,6 +86,7 @@ def wipe(drive: Drive, choice: str, attempt: str, minder: Minder) -> Done:
     if not ways.methods:
         raise StepFailed("wipe-impossible", _impossible(drive, choice, ways))
     drive.write(0, marker.encode(attempt).ljust(drive.disk.sector_size, b"\0"))
+    marked()
     before = look_before(drive, attempt)
     tried: list[tuple[Method, str]] = []
     left_out = list(ways.left_out)
