@@ -307,6 +307,24 @@ CAPABILITIES = (
     ),
     _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
     _row("delete a kernel", "POST /kernels/{key}/delete", "DELETE /kernels/{key}", "kernels delete"),
+    # -- virtual machines
+    _row("see VMs", "GET /vms", "GET /vms", "vms list"),
+    _row("see a VM", "GET /vms/{key}, GET /vms/{key}/hardware", "GET /vms/{key}", "vms show"),
+    _row("make a VM", "", "POST /vms", "vms create"),
+    _row("change a VM", "", "PATCH /vms/{key}", "vms set"),
+    _row("give a VM another disk", "", "POST /vms/{key}/disks", "vms add-disk"),
+    _row("start a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/start", "vms start"),
+    _row("pause a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/pause", "vms pause"),
+    _row("resume a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/resume", "vms resume"),
+    _row("reset a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/reset", "vms reset"),
+    _row("switch a VM off", "POST /vms/{key}/order/{order}", "POST /vms/{key}/off", "vms off"),
+    _row("shut a VM down", "POST /vms/{key}/shut-down", "POST /vms/{key}/shut-down", "vms shutdown"),
+    _row("see what deleting a VM would do", "", "GET /vms/{key}/consequences", "vms delete"),
+    _row("delete a VM", "", "POST /vms/{key}/delete", "vms delete"),
+    _row("see hosts of VMs", "GET /vms/hosts", "GET /hosts", "hosts list"),
+    _row("see a host of VMs", "GET /vms/hosts/{host}", "GET /hosts/{key}", "hosts show"),
+    _row("add a host of VMs", "POST /vms/hosts/new", "POST /hosts", "hosts add"),
+    _row("remove a host of VMs", "POST /vms/hosts/{host}/remove", "DELETE /hosts/{key}", "hosts remove"),
     # -- storage
     _row("see pools", "GET /storage", "GET /pools", "pools list"),
     _row("see a pool", "GET /storage/{pool}", "GET /pools/{key}", "pools show"),
@@ -435,7 +453,13 @@ NOT_COMPARED = {
 }
 """Addresses of the console that stand in no row, each with why."""
 
-NOT_EVERYWHERE: dict[str, str] = {}
+NOT_EVERYWHERE: dict[str, str] = {
+    "make a VM": "the console shows VMs and orders what they do; its forms for their hardware are yet to come",
+    "change a VM": "the same",
+    "give a VM another disk": "the same",
+    "see what deleting a VM would do": "the same",
+    "delete a VM": "the same",
+}
 """Rows in which a face has nothing, each with why."""
 
 LOCAL = (

@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "pools": ("appliance.cli.pools:pools", "Pools of storage: list, make, extend, adopt, repair, retire."),
     "volumes": ("appliance.cli.volumes:volumes", "Volumes: list, create, grow, snapshot, clone, roll-back, delete."),
+    "vms": ("appliance.cli.vms:vms", "Virtual machines: list, create, set, start, shutdown, delete and more."),
+    "hosts": ("appliance.cli.hosts:hosts", "Hosts of VMs: list, show, add, remove."),
     "network": ("appliance.cli.network:network", "Subnets, leases, reservations, names, and what was seen."),
     "tasks": ("appliance.cli.tasks:tasks", "Tasks: list, show, log, cancel, wait."),
     "events": ("appliance.cli.events:events", "What happened, and what happens."),

@@ -38,6 +38,8 @@ OF_ADMINISTRATORS = re.compile(
     r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$"
     r"|/api/v1/storage/|/api/v1/pools/\{key\}/(consequences|extend|retire|examine|repair)$"
 )
+THE_SAME = {("POST", "/api/v1/pools"), ("POST", "/api/v1/hosts"), ("DELETE", "/api/v1/hosts/{key}")}
+"""Of administrators as well, where others may look."""
 SECRETS = "/api/v1/deployments/{key}/seed"
 """What it answers has passwords in it."""
 FORMS = re.compile(
@@ -54,7 +56,7 @@ def least(method: str, path: str) -> str:
     """The least role of an address that is not public."""
     if f"{method} {path}" in OWN:
         return "viewer"
-    if OF_ADMINISTRATORS.match(path) or (method, path) == ("POST", "/api/v1/pools"):
+    if OF_ADMINISTRATORS.match(path) or (method, path) in THE_SAME:
         return "admin"
     if method in ("GET", "HEAD"):
         return "operator" if FORMS.match(path) or path == SECRETS or CONSOLES.match(path) else "viewer"

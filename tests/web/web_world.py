@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from network_parts import network_parts
 from storage_bench import storage_of
+from vm_bench import HostsOfMemory
 
 from appliance.events import Bus
 from appliance.machine import Machine, MachineId, State, parse_mac
@@ -104,6 +105,7 @@ class World:
 
 def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
     bus = Bus()
+    storage = storage_of(store, bus, clock)
     return Services(
         store=store,
         bus=bus,
@@ -116,7 +118,8 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         config_path=state_dir / "appliance.toml",
         domain="lab.test",
         fingerprint="ab" * 32,
-        storage=storage_of(store, bus, clock),
+        storage=storage,
+        vms=HostsOfMemory(store, bus, clock, storage),
         config={},
     )
 

@@ -56,11 +56,20 @@ class Autostarting:
             return await self.step()
         return AGAIN
 
+    async def pass_by(self) -> None:
+        """Start nothing before the computer is started anew: the first host came to be known only now."""
+        now = self._rooms.clock()
+        await self._rooms.store.write(lambda db: vm_work.pass_by(db, now))
+        await self.step()
+
     async def step(self) -> float | None:
         """Start the next one; seconds until the one after it is due. None: there is none left."""
         store, now = self._rooms.store, self._rooms.clock()
         started = await store.read(lambda db: vm_work.started(db, self._boot))
         if ALL in started:
+            return None
+        if await store.read(vm_work.is_passed_by):
+            await self._note(ALL)
             return None
         everything = await self._looking.everything()
         if any(each.trouble for each in everything.hosts if each.known.here):

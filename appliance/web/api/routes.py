@@ -39,6 +39,7 @@ from appliance.web.api.storage_routes import STORAGE
 from appliance.web.api.upload_routes import UPLOADS
 from appliance.web.api.vm_consoles import VM_CONSOLES
 from appliance.web.api.vm_figures import VM_FIGURES
+from appliance.web.api.vm_routes import VMS
 from appliance.web.doors import open_door
 
 BASE = "/api/v1"
@@ -84,6 +85,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *UPLOADS,
     *RECIPES,
     *STORAGE,
+    *VMS,
     *VM_FIGURES,
     *VM_CONSOLES,
     Endpoint("GET", "/images", catalogue.images, 200, Page[shapes.ImageOut], query=catalogue.IMAGES_QUERY),
