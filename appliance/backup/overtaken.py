@@ -15,7 +15,7 @@ from appliance.reconcile.cancelling import cancel
 from appliance.reconcile.record import Tell
 from appliance.reconcile.settle import settle
 from appliance.reconcile.tasks import changed
-from appliance.store import attempts, machines, pools, power, tasks
+from appliance.store import attempts, machines, pools, power, tasks, vm_work
 from appliance.task import Status, ended
 from appliance.workflow import failed
 
@@ -35,6 +35,11 @@ def end_overtaken(db: sqlite3.Connection, tell: Tell, why: str, now: float) -> N
     for work in pools.works(db):  # before the tasks that do it: done once more it would undo what came after
         pools.drop_work(db, work.id)
         tell(Event("volume.changed", now, f"{work.deed} of {work.name or 'a pool'} is not gone on with", why))
+    for each in vm_work.every(db):  # the same: a VM that was made since is not one that is half made
+        vm_work.drop(db, each.id)
+        detail = {"host": each.host, "vm": each.vm, "name": each.name}
+        tell(Event("vm.changed", now, f"{each.deed} of {each.name} is not gone on with", why, detail=detail))
+    vm_work.pass_by(db, now)
     for task in tasks.open_jobs(db):
         tasks.note(db, task.id, now, f"failed: {why}")
         changed(db, tell, task, ended(task, Status.FAILED, now, CODE, why), now)

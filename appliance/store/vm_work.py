@@ -74,6 +74,17 @@ def started(db: sqlite3.Connection, boot: str) -> dict[VmId, float]:
     return {VmId(row[0]): row[1] for row in rows(db, "SELECT vm, at FROM vm_starts WHERE boot = ?", boot)}
 
 
+def pass_by(db: sqlite3.Connection, at: float) -> None:
+    """Nothing is started before the next start of the computer: this one was long ago."""
+    db.execute("DELETE FROM vm_starts")
+    db.execute("INSERT INTO vm_starts(vm, boot, at) VALUES('', '', ?)", (at,))
+
+
+def is_passed_by(db: sqlite3.Connection) -> bool:
+    """Whether that was said, and no start of the computer noted since."""
+    return one(db, "SELECT 1 FROM vm_starts WHERE boot = ''") is not None
+
+
 def put_started(db: sqlite3.Connection, boot: str, vm: VmId, at: float) -> None:
     """One of them; what was noted of earlier starts of the computer is forgotten."""
     db.execute("DELETE FROM vm_starts WHERE boot <> ?", (boot,))

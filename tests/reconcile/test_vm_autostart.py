@@ -91,3 +91,14 @@ async def test_a_host_that_is_not_up_yet_is_waited_for(world):
     world.memories["one"].come_back()
     await all_steps(world)
     assert await running(world) == ["aux", "db", "web"]
+
+
+async def test_what_became_known_while_the_computer_ran_waits_for_its_next_start(world):
+    await world.parts.autostarting.pass_by()
+    assert (await step(world), await running(world)) == (None, [])
+    world.begin()
+    assert (await step(world), await running(world)) == (None, []), "and after a restart of the daemon"
+    world.boot = "tuesday"
+    world.begin()
+    await all_steps(world)
+    assert await running(world) == ["aux", "db", "web"]

@@ -8,7 +8,9 @@ from pool_world import PoolWorld
 
 from appliance.hypervisor.build import Surroundings
 from appliance.hypervisor.memory import HOST, Kept, Memory
+from appliance.pool import Deed
 from appliance.reconcile.jobs import JobKind, Jobs
+from appliance.reconcile.pool_jobs import run as run_pool_job
 from appliance.reconcile.vms.parts import Around, no_discs, vm_parts
 from appliance.store import audit, events, pools, tasks, vm_work
 from appliance.store.listing import Asked, page
@@ -46,7 +48,11 @@ class VmWorld:
         self.parts = vm_parts(self.store, self.bus, self.clock, around)
         self.vms, self.watch = self.parts.vms, self.parts.watch
         kinds = {each.value: JobKind(self.parts.jobs.run, resumes=True, waits=True) for each in VmDeed}
+        kinds |= {each.value: JobKind(self.of_pools, resumes=True, waits=True) for each in Deed}
         self.jobs = Jobs(self.store, self.bus, self.clock, kinds)
+
+    async def of_pools(self, running):
+        return await run_pool_job(self.pools.work, running)
 
     async def discs(self, key):
         return self.isos[key] if key in self.isos else await no_discs(key)
