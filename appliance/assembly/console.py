@@ -104,6 +104,7 @@ def console(
         updates=updates,
         storage=lambda: storage.parts,
         vms=lambda: vms.parts.vms,
+        vm_figures=lambda: vms.figures.figures,
         room=lambda: ground.room.space,
         serves=lambda: serves(ground.subnets, tftp=ground.config.tftp.enabled),
         trouble=lambda: ground.stuck.notice() or ground.room.notice(),

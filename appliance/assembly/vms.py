@@ -18,6 +18,7 @@ from appliance.store.census import has_hosts
 from appliance.task import VMS, VMS_BULK
 
 if TYPE_CHECKING:
+    from appliance.reconcile.vm_statistics.parts import FigureParts
     from appliance.reconcile.vms.parts import VmParts
 
 SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
@@ -49,9 +50,20 @@ class VirtualMachines:
         )
         return vm_parts(on.store, on.bus, on.clock, around)
 
+    @cached_property
+    def figures(self) -> "FigureParts":
+        """What VMs use, for whoever shows it."""
+        from appliance.reconcile.vm_statistics.parts import figure_parts
+
+        return figure_parts(self._on.store, self._on.bus, self._on.clock, self.parts.rooms, self.parts.vms)
+
     def loops(self) -> dict[str, Run]:
         """They rest until they are needed."""
-        return {"virtual machines": self._watch, "autostart of VMs": self._autostart}
+        return {
+            "virtual machines": self._watch,
+            "autostart of VMs": self._autostart,
+            "VM statistics": self._measure,
+        }
 
     def jobs(self) -> dict[str, JobKind]:
         """They wait for hosts and pools, most of the time. What is cut off is gone on with."""
@@ -69,6 +81,10 @@ class VirtualMachines:
         await self._need()
         await self.parts.autostarting.run()
         await asyncio.Event().wait()
+
+    async def _measure(self) -> None:
+        await self._need()
+        await self.figures.sampling.run()
 
     async def _need(self) -> None:
         if not await self._on.store.read(has_hosts):

@@ -29,6 +29,7 @@ from appliance.store.store import Store
 
 if TYPE_CHECKING:
     from appliance.reconcile.pool_parts import PoolParts
+    from appliance.reconcile.vm_statistics.figures import VmFigures
     from appliance.reconcile.vms.service import Vms
 
 
@@ -37,6 +38,10 @@ def _no_pools() -> "PoolParts":
 
 
 def _no_vms() -> "Vms":
+    raise NotFound("vms-none", "there are no hosts of VMs here", "ask the daemon of an appliance")
+
+
+def _no_figures() -> "VmFigures":
     raise NotFound("vms-none", "there are no hosts of VMs here", "ask the daemon of an appliance")
 
 
@@ -89,6 +94,8 @@ class Services:
     """Set-up in steps; None where there is none to go through."""
     storage: "Callable[[], PoolParts]" = _no_pools
     """Pools and volumes; what works with them is imported at the first call."""
+    vm_figures: "Callable[[], VmFigures]" = _no_figures
+    """What VMs use, and their screens."""
     vms: "Callable[[], Vms]" = _no_vms
     """Virtual machines and their hosts; as of ``storage``."""
     changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)

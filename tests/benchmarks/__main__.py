@@ -24,6 +24,7 @@ from tests.benchmarks import (
     lab_check,
     lists,
     live_viewers,
+    many_vms,
     many_volumes,
     pools,
     stack_size,
@@ -55,6 +56,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     hall.NAME: hall.measure,
     live_viewers.NAME: live_viewers.measure,
     many_volumes.NAME: many_volumes.measure,
+    many_vms.NAME: many_vms.measure,
     disk_delivery.NAME: disk_delivery.measure,
     pools.NAME: pools.measure,
 }

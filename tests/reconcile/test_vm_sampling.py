@@ -6,13 +6,13 @@ import pytest
 
 from appliance.events import Bus, Measured
 from appliance.hypervisor.memory import Kept, Memory, MemoryHost
-from appliance.reconcile.vm_statistics.history import Span, VmHistory
+from appliance.reconcile.vm_statistics.history import VmHistory
 from appliance.reconcile.vm_statistics.keeping import Keeping
 from appliance.reconcile.vm_statistics.sampling import Known, Sampling
 from appliance.store import vm_statistics as stored
 from appliance.store.store import open_store
 from appliance.vm import Vm, VmId, VmState
-from appliance.vm_points import COARSE, DAY, FINE, HOUR, WEEK
+from appliance.vm_points import COARSE, DAY, FINE, HOUR, WEEK, Span
 from appliance.vm_usage import DiskUse, Usage
 
 A, B = VmId("00000000-0000-4000-8000-00000000000a"), VmId("00000000-0000-4000-8000-00000000000b")

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from appliance.hypervisor.driver import HostDriver
-from appliance.reconcile.vm_statistics.history import History, Span, VmHistory
+from appliance.reconcile.vm_statistics.history import History, VmHistory
 from appliance.reconcile.vm_statistics.sampling import Live, Sampling
 from appliance.reconcile.vm_statistics.screens import Picture, Screens
 from appliance.reconcile.vms.shown import VmView
 from appliance.store.store import Store
 from appliance.vm import VmId
+from appliance.vm_points import Span
 
 Reach = Callable[[str], Awaitable[tuple[VmView, HostDriver]]]
 """The VM of an id or a name, and its host, both asked now; raises ApplianceError."""

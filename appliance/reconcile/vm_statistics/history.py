@@ -2,41 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from appliance.reconcile.vm_statistics.sampling import Known, Live
 from appliance.reconcile.vm_statistics.series import by_step, points_of
 from appliance.store import vm_statistics as stored
 from appliance.store.store import Store
 from appliance.vm import VmId
-from appliance.vm_points import COARSE, DAY, EMPTY, EVERY, FINE, HOUR, WEEK, Point, sampled, unpacked
+from appliance.vm_points import COARSE, DAY, EMPTY, EVERY, FINE, HOUR, WEEK, Point, Span, sampled, unpacked
 from appliance.vm_usage import FIGURES
 
 Column = list[float | None]
 
 
-class Span(StrEnum):
-    """How far back."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Of a span."""
-
-    seconds: int
-    step: int
-    """Seconds of one point."""
-
-
-EXTENTS: Mapping[Span, Extent] = {
-    Span.HOUR: Extent(HOUR, EVERY),
-    Span.DAY: Extent(DAY, FINE),
-    Span.WEEK: Extent(WEEK, COARSE),
-}
+BACK: Mapping[Span, int] = {Span.HOUR: HOUR, Span.DAY: DAY, Span.WEEK: WEEK}
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +41,7 @@ class VmHistory:
 
     async def of(self, vm: VmId, span: Span, at: float, wall: float) -> History:
         """``at`` is the loop's time, ``wall`` the Unix time of the same moment."""
-        since, series = wall - EXTENTS[span].seconds, self._known.series.get(vm)
+        since, series = wall - BACK[span], self._known.series.get(vm)
         fine = await self._fine(vm, since, wall)
         if span is Span.WEEK:
             rows = await self._store.read(lambda db: stored.read(db, vm, COARSE, since, wall))
