@@ -51,6 +51,8 @@ def actions_for(view: VmView, found: Found | None) -> list[Button]:
         ),
         Button("Shut down", "power", f"{link}/shut-down", _no_shut_down(view), primary=runs),
         *(_power(view, order) for order in vm_words.POWER),
+        Button("Edit", "pencil", f"{link}/edit", standing(view)),
+        Button("Delete", "trash-2", f"{link}/delete", standing(view), menu=True),
     ]
 
 
