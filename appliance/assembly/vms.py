@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from appliance.reconcile.jobs import JobKind, Running
 from appliance.store import isos as stored_isos
 from appliance.store.census import has_hosts
 from appliance.task import VMS, VMS_BULK
+from appliance.vm import VmId
 
 if TYPE_CHECKING:
+    from appliance.reconcile.seed_discs import SeedDiscs
     from appliance.reconcile.vm_statistics.parts import FigureParts
     from appliance.reconcile.vms.parts import VmParts
 
@@ -57,12 +59,20 @@ class VirtualMachines:
 
         return figure_parts(self._on.store, self._on.bus, self._on.clock, self.parts.rooms, self.parts.vms)
 
+    @cached_property
+    def seeds(self) -> "SeedDiscs":
+        """What cloud-init finds in the drives of VMs."""
+        from appliance.reconcile.seed_discs import SeedDiscs
+
+        return SeedDiscs(self._on.state, self._on.clock)
+
     def loops(self) -> dict[str, Run]:
         """They rest until they are needed."""
         return {
             "virtual machines": self._watch,
             "autostart of VMs": self._autostart,
             "VM statistics": self._measure,
+            "seeds of VMs": self._keep_seeds,
         }
 
     def jobs(self) -> dict[str, JobKind]:
@@ -85,6 +95,17 @@ class VirtualMachines:
     async def _measure(self) -> None:
         await self._need()
         await self.figures.sampling.run()
+
+    async def _keep_seeds(self) -> None:
+        await self._need()
+        await self.seeds.run(self._on.bus, self._present)
+
+    async def _present(self) -> Collection[VmId] | None:
+        """All VMs, those that are being made too; None where a host does not answer."""
+        everything = await self.parts.vms.list()
+        if any(each.trouble for each in everything.hosts):
+            return None
+        return {each.seen.id for each in everything.vms}
 
     async def _need(self) -> None:
         if not await self._on.store.read(has_hosts):

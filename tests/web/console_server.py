@@ -21,6 +21,7 @@ from console_seed_vms import VmsOnPaper
 from appliance.machine import MachineId
 from appliance.privileged.client import Privileged
 from appliance.reconcile.intake_jobs import IntakeJobs
+from appliance.reconcile.iso_jobs import IsoJobs
 from appliance.reconcile.jobs import Jobs
 from appliance.store import accounts
 from appliance.store.accounts import User
@@ -83,6 +84,7 @@ async def console(
             bound = runner.addresses[0][1]
             assert isinstance(given.vms, VmsOnPaper)
             kinds = {**given.vms.jobs(clock), **IntakeJobs(app[INTAKE], clock).kinds(), **storage_jobs(given.storage())}
+            kinds |= IsoJobs(app[INTAKE], clock).kinds()
             jobs = Jobs(store, given.bus, clock, kinds)
             async with asyncio.TaskGroup() as group:
                 loops = [

@@ -1,6 +1,8 @@
 """Uploading images and kernels in a real browser: piece by piece, over a line that is lost, in a later visit."""
 
+import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,6 +80,41 @@ async def test_a_later_visit_goes_on_and_another_file_is_refused(browser: Browse
         await upload(tab, "web", file=file)
         await expect(tab.page.locator("h1")).to_have_text("web", timeout=60_000)
         assert (tmp_path / "state/images/1").read_bytes() == file.read_bytes()
+
+
+async def test_an_iso_is_gone_on_with_renamed_and_deleted(browser: Browser, tmp_path: Path) -> None:
+    """A disc that another program made, over a line that is lost once."""
+    root, file, pieces = tmp_path / "root", tmp_path / "debian-13.iso", list[str]()
+    root.mkdir()
+    (root / "boot.img").write_bytes(bytes(2048))
+    (root / "install").write_bytes(os.urandom(9 << 20))
+    boots = ["-b", "boot.img", "-c", "boot.cat", "-no-emul-boot"]
+    made = ["xorriso", "-as", "mkisofs", "-quiet", "-V", "DEBIAN 13", *boots, "-o", str(file), str(root)]
+    await asyncio.to_thread(subprocess.run, made, check=True, capture_output=True)
+
+    async def cut_second(route: Route) -> None:
+        if place := route.request.headers.get("content-range"):
+            pieces.append(place)
+        await (route.abort("connectionreset") if len(pieces) == 2 and place else route.continue_())
+
+    async with open_tab(browser, tmp_path / "state", "/isos/new") as tab:
+        await tab.page.route(PIECES, cut_second)
+        await upload(tab, "debian", file=file)
+        await expect(tab.page.locator("h1")).to_have_text("debian", timeout=60_000)
+        await expect(tab.page.locator("main")).to_contain_text("DEBIAN 13")
+        await expect(tab.page.locator("main")).to_contain_text("BIOS")
+        assert pieces[1] == pieces[2], "the lost one is sent once more"
+        (kept,) = (tmp_path / "state/isos").glob("*.iso")
+        assert kept.read_bytes() == file.read_bytes()
+        await tab.page.get_by_role("link", name="Edit").click()
+        await tab.page.fill("#name", "trixie")
+        await tab.page.get_by_role("button", name="Save").click()
+        await expect(tab.page.locator("h1")).to_have_text("trixie")
+        await tab.page.get_by_role("link", name="Delete").click()
+        await tab.page.fill("#typed", "trixie")
+        await tab.page.get_by_role("button", name="Delete trixie").click()
+        await expect(tab.page.locator("main")).to_contain_text("No ISO yet")
+        assert not kept.exists()
 
 
 @pytest.mark.parametrize("status", [401, 404])
