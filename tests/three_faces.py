@@ -308,19 +308,32 @@ CAPABILITIES = (
     _row("change a kernel", "POST /kernels/{key}/edit", "PATCH /kernels/{key}", "kernels set"),
     _row("delete a kernel", "POST /kernels/{key}/delete", "DELETE /kernels/{key}", "kernels delete"),
     # -- virtual machines
+    _row("see what happened to a VM", "GET /vms/{key}/timeline", "GET /events", "events"),
     _row("see VMs", "GET /vms", "GET /vms", "vms list"),
     _row("see a VM", "GET /vms/{key}, GET /vms/{key}/hardware", "GET /vms/{key}", "vms show"),
-    _row("make a VM", "", "POST /vms", "vms create"),
-    _row("change a VM", "", "PATCH /vms/{key}", "vms set"),
-    _row("give a VM another disk", "", "POST /vms/{key}/disks", "vms add-disk"),
-    _row("start a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/start", "vms start"),
-    _row("pause a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/pause", "vms pause"),
-    _row("resume a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/resume", "vms resume"),
-    _row("reset a VM", "POST /vms/{key}/order/{order}", "POST /vms/{key}/reset", "vms reset"),
+    _row("make a VM", "POST /vms/new", "POST /vms", "vms create"),
+    _row(
+        "change a VM",
+        "POST /vms/{key}/edit, POST /vms/{key}/nics/edit, POST /vms/{key}/cdroms/edit, POST /vms/{key}/boot/edit, "
+        "POST /vms/{key}/disks/{target}/remove",
+        "PATCH /vms/{key}", "vms set",
+    ),
+    _row("give a VM another disk", "POST /vms/{key}/disks/new", "POST /vms/{key}/disks", "vms add-disk"),
+    _row("start a VM", "POST /vms/{key}/order/{order}, POST /vms/bulk", "POST /vms/{key}/start", "vms start"),
+    _row("pause a VM", "POST /vms/{key}/order/{order}, POST /vms/bulk", "POST /vms/{key}/pause", "vms pause"),
+    _row("resume a VM", "POST /vms/{key}/order/{order}, POST /vms/bulk", "POST /vms/{key}/resume", "vms resume"),
+    _row("reset a VM", "POST /vms/{key}/order/{order}, POST /vms/bulk", "POST /vms/{key}/reset", "vms reset"),
     _row("switch a VM off", "POST /vms/{key}/order/{order}", "POST /vms/{key}/off", "vms off"),
     _row("shut a VM down", "POST /vms/{key}/shut-down", "POST /vms/{key}/shut-down", "vms shutdown"),
-    _row("see what deleting a VM would do", "", "GET /vms/{key}/consequences", "vms delete"),
-    _row("delete a VM", "", "POST /vms/{key}/delete", "vms delete"),
+    _row(
+        "see what deleting a VM would do", "GET /vms/{key}/delete", "GET /vms/{key}/consequences", "vms delete"
+    ),
+    _row("delete a VM", "POST /vms/{key}/delete", "POST /vms/{key}/delete", "vms delete"),
+    _row(
+        "look at a VM, and type", "GET /vms/{key}/console, GET /vms/{key}/console/serial", "POST /vms/{key}/console", ""
+    ),
+    _row("see what a VM uses", "GET /vms/{key}", "GET /vms/{key}/statistics", "vms statistics"),
+    _row("see the screen of a VM", "GET /vms/{key}", "GET /vms/{key}/screenshot", "vms screenshot"),
     _row("see hosts of VMs", "GET /vms/hosts", "GET /hosts", "hosts list"),
     _row("see a host of VMs", "GET /vms/hosts/{host}", "GET /hosts/{key}", "hosts show"),
     _row("add a host of VMs", "POST /vms/hosts/new", "POST /hosts", "hosts add"),
@@ -454,11 +467,7 @@ NOT_COMPARED = {
 """Addresses of the console that stand in no row, each with why."""
 
 NOT_EVERYWHERE: dict[str, str] = {
-    "make a VM": "the console shows VMs and orders what they do; its forms for their hardware are yet to come",
-    "change a VM": "the same",
-    "give a VM another disk": "the same",
-    "see what deleting a VM would do": "the same",
-    "delete a VM": "the same",
+    "look at a VM, and type": "a terminal shows no screen; its serial line has virsh console, on the host",
 }
 """Rows in which a face has nothing, each with why."""
 
@@ -477,6 +486,8 @@ ROLES_DIFFER = {
     "see what deleting it or rolling it back would do": "the same",
     "see what deleting an image would mean": "the same",
     "see what deleting an ISO would mean": "the same",
+    "see what deleting a VM would do": "the same",
+    "see the screen of a VM": "everybody may see the page, and those the screen on it who may open its console",
     "keep the network that set-up tries": "who comes over the new network by the one-time link is logged in by it",
 }
 """Rows whose addresses do not all take the same least role, each with why."""

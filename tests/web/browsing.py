@@ -17,8 +17,9 @@ from tests.open_sockets import open_sockets
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
 """For files whose tests share ``browser``: it belongs to the loop that it was started on."""
 
-WHOLE = tuple(page for page in PAGES if not page.startswith(("/tasks/strip", "/deployments/new/choices")))
-"""Those that are no part of another, and no plain text."""
+PARTS = ("/tasks/strip", "/deployments/new/choices")
+WHOLE = tuple(page for page in PAGES if not page.startswith(PARTS) and "/console" not in page)
+"""Those that are no part of another, and no plain text; a VM's console has no frame around it."""
 END_SECONDS = 40.0
 """Until a connection has ended that the browser does not end: asyncio's own patience with TLS, and some more."""
 WIDER = "Math.max(...[...document.querySelectorAll('html, main')].map(e => e.scrollWidth - e.clientWidth))"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import ApplianceError
-from appliance.web.assets import ICONS, LICENSES, SCRIPTS, VENDOR, build, symbols
+from appliance.web.assets import ICONS, LICENSES, SCRIPTS, TREES, VENDOR, build, symbols
 from appliance.web.console.page import NAVIGATION
 from appliance.web.console.static import REQUIRED, Static
 from appliance.web.console.templating import TEMPLATES
@@ -33,7 +33,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
 
 def test_everything_that_pages_use_was_built() -> None:
     names = {path.name for path in VENDOR.iterdir()}
-    assert names == {*SCRIPTS, *LICENSES, "icons.svg"}
+    assert names == {*SCRIPTS, *LICENSES, "icons.svg", *(name.split("/")[0] for name in TREES)}
     there = {symbol.get("id") for symbol in xml.parse(VENDOR / "icons.svg").iter(f"{SVG}symbol")}
     assert there == set(ICONS)
     assert {entry.icon for entry in NAVIGATION} <= there
