@@ -12,6 +12,7 @@ from appliance.cli.hosts import NONE_YET as NO_HOST
 from appliance.cli.listing import listed, listing_options
 from appliance.cli.output import as_json, clean, fields, moment, table
 from appliance.cli.storage_words import room
+from appliance.cli.vm_figures import screenshot, statistics
 from appliance.cli.vm_options import POLICIES, STATES, DiskWords, given, vm_options
 from appliance.cli.waiting import wait_for_task
 
@@ -27,6 +28,10 @@ def vms() -> None:
 
     A VM is named by its name, or by its id where several are called the same.
     """
+
+
+vms.add_command(statistics)
+vms.add_command(screenshot)
 
 
 @vms.command("list")

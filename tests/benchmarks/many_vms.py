@@ -104,14 +104,16 @@ async def _listed(store: Store) -> list[Figure]:
 
 
 async def _timed(what: str, call: Callable[[], Awaitable[Any]], most: float | None) -> Figure:
-    taken = []
+    taken, busy = [], []
     for _ in range(ROUNDS):
         gc.collect()
-        begin = time.perf_counter()
+        begin, begun = time.perf_counter(), time.process_time()
         await call()
         taken.append((time.perf_counter() - begin) * 1000)
-    say(f"{what}: {median(taken):.1f} ms")
-    return Figure(NAME, what, median(taken), "ms", most, f"{min(taken):.1f} to {max(taken):.1f} ms, {ROUNDS} times")
+        busy.append((time.process_time() - begun) * 1000)
+    say(f"{what}: {median(taken):.1f} ms, {median(busy):.1f} ms of them busy")
+    detail = f"{min(taken):.1f} to {max(taken):.1f} ms, {ROUNDS} times; {median(busy):.1f} ms of processor time"
+    return Figure(NAME, what, median(taken), "ms", most, detail)
 
 
 async def _sampled(store: Store) -> list[Figure]:

@@ -11,7 +11,7 @@ from typing import Any
 from console_seed_life import live, past
 from console_seed_power import switched
 from console_seed_storage import seed_storage, storage_over
-from console_seed_vms import VmsOnPaper, seed_vms, vms_over
+from console_seed_vms import VmsOnPaper, figures_over, seed_vms, vms_over
 from network_parts import network_parts
 from roots_seed import put_asking
 
@@ -53,6 +53,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
     bus, names = Bus(), ["appliance.lab.test", "127.0.0.1"]
     own = ServerTls(authority(state_dir, clock()), names, clock())
     storage = storage_over(store, bus, clock)
+    vms, now = vms_over(store, bus, clock, storage), asyncio.get_running_loop().time()
     return Services(
         store=store,
         bus=bus,
@@ -65,7 +66,7 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         config_path=state_dir / "appliance.toml",
         domain="lab.test",
         fingerprint="5f" * 32,
-        history=past(asyncio.get_running_loop().time()),
+        history=past(now),
         config={
             "site": {"state_dir": str(state_dir), "domain": "lab.test"},
             "subnet": [{"interface": "br0", "mode": "authoritative", "ranges": ["10.77.0.50-10.77.0.200"]}],
@@ -74,7 +75,8 @@ def services(store: Store, state_dir: Path, clock: Any = lambda: NOW) -> Service
         },
         tls=ConsoleTls(own, state_dir, names, clock),
         storage=storage,
-        vms=vms_over(store, bus, clock, storage),
+        vms=vms,
+        vm_figures=figures_over(store, bus, clock, vms, now),
     )
 
 

@@ -12,12 +12,15 @@ from appliance.machine import MacAddress
 from appliance.reconcile.jobs import JobKind
 from appliance.reconcile.pool_parts import PoolParts
 from appliance.reconcile.vm_bulk import job_kinds
+from appliance.reconcile.vm_statistics.figures import VmFigures
+from appliance.reconcile.vm_statistics.parts import figure_parts
 from appliance.reconcile.vms.parts import Around, VmParts, no_discs, vm_parts
 from appliance.reconcile.vms.service import Vms
 from appliance.store import events
 from appliance.store.store import Store
 from appliance.vm import Autostart, Cdrom, Disk, Firmware, Nic, Order, System, Vm, VmId, VmState
 from appliance.vm import Bus as DiskBus
+from appliance.vm_usage import DiskUse, NicUse, Usage
 from appliance.vm_work import VmDeed
 from tests.people import ADMIN
 
@@ -65,6 +68,22 @@ def vms_over(store: Store, bus: Bus, clock: Callable[[], float], storage: Callab
     memories = {"here": Memory(clock, replace(HOST, name=HERE)), "away": Memory(clock)}
     around = Around(Surroundings(OURS, memories), lambda: False, lambda: storage().rooms, no_discs)
     return VmsOnPaper(memories, vm_parts(store, bus, clock, around))
+
+
+def figures_over(
+    store: Store, bus: Bus, clock: Callable[[], float], paper: VmsOnPaper, at: float
+) -> Callable[[], VmFigures]:
+    """What the web server used in the last hour; ``at`` is the loop's time."""
+    parts = figure_parts(store, bus, clock, paper.parts.rooms, paper.parts.vms)
+    for number in range(360):
+        ago, busy = 3600 - number * 10, 10**9 * (number + number % 7)
+        disks, nics = (
+            (DiskUse("sda", busy // 900, busy // 300, busy, busy // 2),),
+            (NicUse(0, "vnet0", busy, busy // 9),),
+        )
+        used = Usage(WEB, 1, busy * 5, 4 * GIB, 3 * GIB + number * (1 << 20), disks, nics)
+        parts.sampling.known.take(HERE, [used], at - ago, clock() - ago)
+    return lambda: parts.figures
 
 
 async def seed_vms(store: Store, paper: VmsOnPaper, now: float) -> None:

@@ -13,6 +13,7 @@ from appliance.hypervisor.build import Surroundings
 from appliance.hypervisor.memory import HOST, Memory
 from appliance.reconcile.jobs import JobKind, Jobs
 from appliance.reconcile.pool_parts import PoolParts
+from appliance.reconcile.vm_statistics.parts import FigureParts, figure_parts
 from appliance.reconcile.vms.parts import Around, VmParts, no_discs, vm_parts
 from appliance.reconcile.vms.service import Vms
 from appliance.store.store import Store
@@ -40,6 +41,10 @@ class HostsOfMemory:
     def parts(self) -> VmParts:
         around = Around(Surroundings(OURS, self.memories), lambda: False, lambda: self.storage().rooms, no_discs)
         return vm_parts(self.store, self.bus, self.clock, around)
+
+    @cached_property
+    def figures(self) -> FigureParts:
+        return figure_parts(self.store, self.bus, self.clock, self.parts.rooms, self.parts.vms)
 
     async def host(self, name: str = "one") -> Memory:
         """One that is known."""

@@ -106,6 +106,7 @@ class World:
 def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
     bus = Bus()
     storage = storage_of(store, bus, clock)
+    vms = HostsOfMemory(store, bus, clock, storage)
     return Services(
         store=store,
         bus=bus,
@@ -119,7 +120,8 @@ def services_over(store: Store, state_dir: Path, clock: Clock) -> Services:
         domain="lab.test",
         fingerprint="ab" * 32,
         storage=storage,
-        vms=HostsOfMemory(store, bus, clock, storage),
+        vms=vms,
+        vm_figures=lambda: vms.figures.figures,
         config={},
     )
 

@@ -15,6 +15,7 @@ from appliance.store import events, isos
 from appliance.vm import VmState
 from appliance.web.api.uploads import INTAKE
 from appliance.web.console import vm_words
+from appliance.web.console.charts import VM_CHARTS
 from appliance.web.console.listing import Query, listed, parse_query
 from appliance.web.console.page import render
 from appliance.web.console.vm_acts import BULK, actions_for
@@ -79,7 +80,7 @@ def matches(view: VmView, query: Query) -> bool:
 
 async def show(request: web.Request) -> web.Response:
     """GET /vms/{key}"""
-    return await tab_page(request, "vm.html", "overview")
+    return await tab_page(request, "vm.html", "overview", charts=VM_CHARTS)
 
 
 async def hardware(request: web.Request) -> web.Response:

@@ -1,8 +1,10 @@
-// Charts of what the appliance does, drawn from what it kept of the last hours. The figures beside them are text,
-// so that nobody needs to see a line; the line tells how it was before.
+// Charts of what the appliance does, or a VM, drawn from what was kept of the last hours. The figures beside them are
+// text, so that nobody needs to see a line; the line tells how it was before.
 
 const AGAIN = 10000; // milliseconds until fresh figures are there
 const TONES = ["--accent", "--good", "--warn"];
+const HISTORY = "/api/v1/metrics/history?seconds="; // of the appliance; what is chosen goes behind it
+const DAY = 86400;
 const DASHES = [[], [6, 3], [2, 3]]; // colour is never alone
 const UNITS = {
   rate: (value) => `${short(value)}/s`,
@@ -24,12 +26,15 @@ export async function drawCharts() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => forget(figures, range));
   new ResizeObserver(() => drawn.forEach(fit)).observe(document.getElementById("main"));
   await refresh(figures, range);
-  setInterval(() => !document.hidden && refresh(figures, range), AGAIN);
+  const again = () => !document.hidden && refresh(figures, range);
+  const host = range?.dataset.host; // of a VM: the appliance says when it has asked that host again
+  if (!host) setInterval(again, AGAIN);
+  else document.addEventListener("measured", ({ detail }) => detail === host && again());
 }
 
 async function refresh(figures, range) {
-  const seconds = range?.value ?? "3600";
-  const answer = await fetch(`/api/v1/metrics/history?seconds=${seconds}`).catch(() => null);
+  const source = range?.dataset.source ?? HISTORY;
+  const answer = await fetch(source + (range?.value ?? "3600")).catch(() => null);
   if (!answer?.ok) return; // the banner of the lost connection says it already
   const history = await answer.json();
   for (const figure of figures) draw(figure, history);
@@ -38,11 +43,11 @@ async function refresh(figures, range) {
 function draw(figure, history) {
   const times = history.time;
   const names = figure.dataset.columns.split(" ");
-  const values = names.map((name) => history[name]);
+  const values = names.map((name) => name.split(".").reduce((found, part) => found[part], history));
   const unit = UNITS[figure.dataset.unit];
   figure.querySelectorAll("[data-latest]").forEach((place, index) => {
     const latest = values[index]?.at(-1);
-    place.textContent = latest === undefined ? "not known yet" : unit(latest);
+    place.textContent = latest === undefined || latest === null ? "not known" : unit(latest);
   });
   const plot = drawn.get(figure);
   if (plot) plot.setData([times, ...values]);
@@ -63,7 +68,7 @@ function made(figure, data, unit) {
     series: [{}, ...series],
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 28, values: (_, splits) => splits.map((at) => hour(at)) },
+      { ...axis, size: 28, values: (_, splits) => splits.map((at) => hour(at, splits)) },
       { ...axis, size: 64, space: 24, values: (_, splits) => splits.map(unit) },
     ],
   };
@@ -81,7 +86,8 @@ function forget(figures, range) {
   refresh(figures, range);
 }
 
-function hour(at) {
+function hour(at, splits) {
+  if (splits.at(-1) - splits[0] > 2 * DAY) return new Date(at * 1000).toLocaleDateString([], { weekday: "short" });
   return new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 

@@ -11,12 +11,14 @@ import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
 import { wirePalette } from "./palette.js";
 import { wireResume } from "./resume.js";
+import { watchScreens } from "./screens.js";
 import { wireUpload } from "./upload.js";
 import { nameZone } from "./zone.js";
 
 nameZone();
 openLive();
 drawCharts();
+watchScreens();
 wireKeys();
 wireCopy();
 wireComeback();

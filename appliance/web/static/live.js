@@ -75,6 +75,7 @@ function take(message) {
   if (message.kind === "hello") greet(message);
   else if (message.kind === "event") refresh(topicsOf(message.event));
   else if (message.kind === "progress") showProgress(message);
+  else if (message.kind === "measured") document.dispatchEvent(new CustomEvent("measured", { detail: message.host }));
   else loadAnew();
   seq = message.seq;
 }

@@ -29,6 +29,7 @@ const callbacks = window.Idiomorph?.defaults.callbacks;
 
 if (callbacks) {
   callbacks.beforeNodeMorphed = (old, fresh) => {
+    if (old.nodeType === Node.ELEMENT_NODE && old.hasAttribute("data-drawn")) return false; // scripts keep it current
     if (old.nodeType === Node.ELEMENT_NODE && old.hasAttribute("data-row") && facts(old) !== facts(fresh)) {
       changed.add(old);
     }
