@@ -225,12 +225,49 @@ async def test_a_disk_is_none(tmp_path: Path) -> None:
     assert caught.value.code == "image-not-deployable"
 
 
-async def test_a_bomb_is_defused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def squashed(directory: Path, data: bytes) -> bytes:
+    """A squashfs of an archive."""
+    path = directory / "squashed"
+    subprocess.run(["tar2sqfs", "--quiet", path], input=data, check=True)
+    return path.read_bytes()
+
+
+def zstd(data: bytes) -> bytes:
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, zstd, "squashfs"])
+async def test_a_bomb_is_defused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes] | str
+) -> None:
     monkeypatch.setattr("appliance.imageformat.unpacking.GRACE", 1 << 20)
     zeros = system(owned("./usr/zeros", 0, 0, 0o600, bytes(64 << 20)))
+    given = order(tmp_path, squashed(tmp_path, zeros), pack) if isinstance(pack, str) else order(tmp_path, pack(zeros))
     with pytest.raises(ApplianceError) as caught:
-        await make.make(order(tmp_path, gzip.compress(zeros)), any_room, lambda _, __: None)
+        await make.make(given, any_room, lambda _, __: None)
     assert caught.value.code == "image-bomb"
+    assert not given.target.exists()
+
+
+async def test_a_disk_of_the_appliance_in_a_squashfs_makes_nothing(tmp_path: Path) -> None:
+    """By NFS, whoever could open it there would have the appliance's own disk; below /dev it is hidden by a mount."""
+    hostile = laid_out(system(special("./usr/sda", tarfile.BLKTYPE, 8, 0)))
+    given = order(tmp_path, squashed(tmp_path, hostile), "squashfs")
+    with pytest.raises(ApplianceError) as caught:
+        await make.make(given, any_room, lambda _, __: None)
+    assert caught.value.code == "image-escapes"
+    assert not given.target.exists()
+
+
+@pytest.mark.parametrize("place", [0, 48, 64, 72])
+async def test_a_squashfs_whose_tables_lie_makes_nothing_and_ends(tmp_path: Path, place: int) -> None:
+    """Its header says where the tables of users, inodes and directories begin. How long it is was looked at before."""
+    data = bytearray(squashed(tmp_path, laid_out(everything())))
+    data[place : place + 8] = b"\xff" * 8
+    given = order(tmp_path, bytes(data), "squashfs")
+    with pytest.raises(ApplianceError):
+        await make.make(given, any_room, lambda _, __: None)
+    assert not given.target.exists()
 
 
 async def test_an_estimate_that_was_too_small_is_made_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
