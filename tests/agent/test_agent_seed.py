@@ -109,6 +109,43 @@ def test_where_it_is_switched_off_the_network_is_configured_without_it(root: Roo
     assert personalise(root, params(), "a1")["network"] == "networkd, now enabled"
 
 
+SAYS_OFF = [
+    "network: {config: disabled}\n",
+    "network: { config: 'disabled' }  # by hand\n",
+    "users: [default]\nnetwork:\n  config: disabled\n",
+    'network:  # of the image\n\n  # left alone\n    config: "disabled"\n',
+]
+SAYS_NOTHING = [
+    "# network: {config: disabled}\n",
+    "network: {version: 2}\n",
+    "other:\n  network: {config: disabled}\n",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", SAYS_OFF)
+@pytest.mark.parametrize("place", ["cloud.cfg", "cloud.cfg.d/99-disable-network-config.cfg"])
+def test_an_image_whose_cloud_init_leaves_the_network_alone_has_it_configured_otherwise(
+    root: Root, text: str, place: str
+) -> None:
+    root.write(f"/etc/cloud/{place}", text)
+    root.write("/usr/sbin/NetworkManager", "")
+    assert yaml.safe_load(text)["network"] == {"config": "disabled"}
+    assert personalise(root, params(), "a1")["network"] == "NetworkManager"
+    assert root.exists(f"{SEED}/user-data"), "all else is cloud-init's still"
+    with pytest.raises(StepFailed, match="leave the network alone") as failed:
+        personalise(root, params(seed=GIVEN), "a1")
+    assert failed.value.code == "cloud-init-missing"
+
+
+@pytest.mark.parametrize("text", SAYS_NOTHING)
+def test_one_that_only_looks_like_that_is_left_to_cloud_init(root: Root, text: str) -> None:
+    root.write("/etc/cloud/cloud.cfg.d/50-others.cfg", text)
+    root.write("/etc/cloud/cloud.cfg.d/README", "network: {config: disabled}\n")
+    root.write("/usr/sbin/NetworkManager", "")
+    assert personalise(root, params(seed=GIVEN), "a1")["network"] == "cloud-init"
+
+
 @pytest.mark.parametrize("place", ["/var", "/var/lib", "/var/lib/cloud", "/var/lib/cloud/seed", SEED])
 @pytest.mark.parametrize("climbs", [False, True])
 def test_a_link_on_the_way_leads_nowhere_outside(root: Root, tmp_path: Path, place: str, climbs: bool) -> None:

@@ -62,6 +62,8 @@ def test_name_servers_are_those_of_the_lease(bench):
     assert (bench.root / "etc/resolv.conf").stat().st_mode & 0o777 == 0o644
     told = (bench.at / "run/systemd/resolved.conf.d/90-qrm-root.conf").read_text()
     assert told == "[Resolve]\nDNS=10.77.0.1 10.77.0.2\n"
+    told = (bench.at / "run/NetworkManager/conf.d/91-qrm-root-names.conf").read_text()
+    assert told == "[global-dns-domain-*]\nservers=10.77.0.1,10.77.0.2\n"
 
 
 def test_a_link_in_its_place_is_for_others_to_follow(bench, tmp_path):

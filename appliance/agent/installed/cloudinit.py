@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import StepFailed
 from ..job import Params
-from .netconfig import has_cloud_init
+from .netconfig import has_cloud_init, leaves_network
 from .root import Root
 
 SEED = "/var/lib/cloud/seed/nocloud"
@@ -47,7 +47,14 @@ def seed_of(root: Root, params: Params) -> Seed:
         text = "the image has no cloud-init, or it is switched off there: nobody would do what its user data says"
         raise StepFailed("cloud-init-missing", f"{text}; choose another image, or take that out of the deployment")
     given = params.inner("seed")
-    return Seed(given.text("user_data", ""), given.text("network_config", ""))
+    seed = Seed(given.text("user_data", ""), given.text("network_config", ""))
+    if seed.network_config and leaves_network(root):
+        text = (
+            "the image tells its cloud-init to leave the network alone (network: config: disabled), and nobody would do"
+        )
+        hint = "what the network configuration says; take that out of the deployment, or choose another image"
+        raise StepFailed("cloud-init-missing", f"{text} {hint}")
+    return seed
 
 
 def write_seed(root: Root, seed: Seed, meta: str, network: str) -> bool:

@@ -1,5 +1,6 @@
 """Network configuration by MAC address, in the words of whatever the image configures its network with."""
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,17 @@ from .root import Root
 NETWORKD = "/usr/lib/systemd/systemd-networkd"
 WANTS = "/etc/systemd/system/multi-user.target.wants"
 NETWORKD_UNIT = "systemd-networkd.service"
+CLOUD = "/etc/cloud/cloud.cfg"
+_NETWORK_OFF = re.compile(
+    r"""
+    ^network:[ \t]*
+    (?: \{[ \t]* | (?:\#.*)?\n (?:[ \t]*(?:\#.*)?\n)* [ \t]+ )
+    config:[ \t]*["']?disabled["']?[ \t]*\}?
+    [ \t]*(?:\#.*)?$
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+"""In the two ways in which YAML can say it: `network: {config: disabled}`, or on two lines."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +64,25 @@ def write_network(root: Root, nics: Sequence[Nic], kept: str | None = None) -> s
 
 
 def has_cloud_init(root: Root) -> bool:
-    """cloud-init writes the network configuration itself, from its seed; a second one would fight it.
+    """Whether it does at its first start what its seed says.
 
     Where it is switched off (docs.cloud-init.io, "How to disable cloud-init") it is as if it were not there.
     """
     here = any(root.exists(f"/usr/{place}/cloud-init") for place in ("bin", "local/bin"))
     return here and not root.exists("/etc/cloud/cloud-init.disabled")
+
+
+def leaves_network(root: Root) -> bool:
+    """Whether cloud-init is told to keep off the network: it ignores then what its seed says of that, as images have it
+    whose network something else configures (docs.cloud-init.io, "Disabling network activity").
+    """
+    places = [f"{CLOUD}.d/{name}" for name in sorted(root.names(f"{CLOUD}.d")) if name.endswith(".cfg")]
+    return any(_NETWORK_OFF.search(root.text(each)) for each in (CLOUD, *places))
+
+
+def _cloud_init_configures(root: Root) -> bool:
+    """It writes the network configuration itself, from its seed; a second one would fight it."""
+    return has_cloud_init(root) and not leaves_network(root)
 
 
 def _has_netplan(root: Root) -> bool:
@@ -156,7 +181,7 @@ def interfaces(count: int) -> str:
 
 
 WAYS: dict[str, tuple[Callable[[Root], bool], Callable[[Root, Sequence[Nic]], None]]] = {
-    "cloud-init": (has_cloud_init, _leave_to_cloud_init),
+    "cloud-init": (_cloud_init_configures, _leave_to_cloud_init),
     "netplan": (_has_netplan, _write_netplan),
     "networkd": (_has_enabled_networkd, _write_networkd),
     "NetworkManager": (_has_network_manager, _write_network_manager),

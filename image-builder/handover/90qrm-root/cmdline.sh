@@ -1,4 +1,5 @@
-# The kernel's command line, as the boot script has written it (ARCHITECTURE.md, "Maintenance stack: kernel command line").
+# The kernel's command line, as the boot script has written it (ARCHITECTURE.md, "Maintenance stack: kernel command
+# line").
 nl='
 '
 

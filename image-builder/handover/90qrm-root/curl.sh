@@ -4,9 +4,9 @@ CURL_HTTP=22  # a status above 399, where `fail` was asked for
 CURL_RANGE=33 # whoever answers cannot go on where the last one broke off
 
 ask() {
-    # ask OUTPUT LIMIT COMMAND...: sends what COMMAND prints, which are curl's own words, and writes the answer to the file
-    # OUTPUT, with at most LIMIT bytes. COMMAND is the shell's own. Sets status, 000 where there was no whole answer; curl's
-    # words of an error are in $run/curl.said.
+    # ask OUTPUT LIMIT COMMAND...: sends what COMMAND prints, which are curl's own words, and writes the answer to the
+    # file OUTPUT, with at most LIMIT bytes. COMMAND is the shell's own. Sets status, 000 where there was no whole
+    # answer; curl's words of an error are in $run/curl.said.
     output=$1 limit=$2
     shift 2
     status=$(

@@ -1,5 +1,5 @@
-# A root on a disk by iSCSI. open-iscsi's daemon logs in. The secret is in a file for root only, of this initrd, and then in
-# the kernel, where root of the machine can read it for as long as the session lasts.
+# A root on a disk by iSCSI. open-iscsi's daemon logs in. The secret is in a file for root only, of this initrd, and
+# then in the kernel, where root of the machine can read it for as long as the session lasts.
 configuration=$at/etc/iscsi
 
 deliver_iscsi() {
@@ -11,8 +11,8 @@ deliver_iscsi() {
 configure_iscsi() {
     mkdir -p "$configuration" "$at/run/lock/iscsi"
     value '"InitiatorName=\(.iscsi.initiator)\n"' >"$configuration/initiatorname.iscsi"
-    # A session that carries the root is never given up while the machine runs: no pings that could end it, and a day for
-    # the appliance to come back (open-iscsi's README, "iSCSI settings for iSCSI root").
+    # A session that carries the root is never given up while the machine runs: no pings that could end it, and a day
+    # for the appliance to come back (open-iscsi's README, "iSCSI settings for iSCSI root").
     {
         printf '%s = %s\n' node.startup manual node.session.timeo.replacement_timeout 86400 \
             'node.conn[0].timeo.noop_out_interval' 0 'node.conn[0].timeo.noop_out_timeout' 0 \

@@ -51,7 +51,10 @@ bring_up() {
         trouble 40 "no link on $card ($(address_of "$card"))" "check the cable and the switch port"
         return 1
     fi
-    if ! (umask 022 && exec udhcpc -i "$card" -s "$here/udhcpc.script" -p "$run/udhcpc.pid" -n -t 10 -T 1 >/dev/null 2>&1); then
+    if ! (
+        umask 022 &&
+            exec udhcpc -i "$card" -s "$here/udhcpc.script" -p "$run/udhcpc.pid" -n -t 10 -T 1 >/dev/null 2>&1
+    ); then
         trouble 40 "no DHCP server answers on $card ($(address_of "$card"))" \
             "check that the appliance serves this subnet; a switch port may take 50 s after power-on (spanning tree)"
         return 1
@@ -90,12 +93,15 @@ starts_networkd() {
 }
 
 keep_names() {
-    # The name servers of the lease, for images whose own client would have noted them: it leaves this card alone. A link
-    # in the place of the file is for others to follow.
+    # The name servers of the lease, for images whose own client would have noted them: it leaves this card alone. A
+    # link in the place of the file is for others to follow.
     names=$at/run/resolv.conf
     [ -s "$names" ] || return 0
     servers=$(sed -n 's/^nameserver //p' "$names" | tr '\n' ' ')
     keep systemd/resolved.conf.d/90-qrm-root.conf "[Resolve]" "DNS=${servers% }"
+    # NetworkManager writes the file itself, and knows nothing of a card that it leaves alone (NetworkManager.conf(5)).
+    keep NetworkManager/conf.d/91-qrm-root-names.conf "[global-dns-domain-*]" \
+        "servers=$(printf %s "${servers% }" | tr ' ' ',')"
     if [ ! -L "$root/etc/resolv.conf" ] && [ ! -L "$root/etc" ]; then
         new=$(mktemp "$root/etc/.qrm-XXXXXX") && cat "$names" >"$new" && chmod 644 "$new" &&
             mv -f "$new" "$root/etc/resolv.conf"

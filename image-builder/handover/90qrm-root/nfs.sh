@@ -1,11 +1,12 @@
-# A root by NFS 4.2, over TCP, waited for as long as it takes (`hard`): the machine's own, or one that is read-only with a
-# layer in memory above it.
+# A root by NFS 4.2, over TCP, waited for as long as it takes (`hard`): the machine's own, or one that is read-only with
+# a layer in memory above it.
 
 deliver_nfs() {
     from=$(value .nfs.server):$(value .nfs.path)
     options=vers=4.2,proto=tcp,hard,sec=sys,retry=0
     modprobe -q -a nfs nfsv4 overlay
-    # Servers tell machines apart by this name; two with the same one would take each other's files away (RFC 8881, 2.4).
+    # Servers tell machines apart by this name; two with the same one would take each other's files away (RFC 8881,
+    # 2.4).
     name=$at/sys/module/nfs/parameters/nfs4_unique_id
     [ ! -w "$name" ] || printf 'qrm-%s' "$mac" >"$name"
     if [ "$(value .nfs.overlay)" = true ]; then

@@ -14,7 +14,8 @@ has_room() {
     [ "$more" -ge "$spare" ] || more=$spare
     free=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' "$at/proc/meminfo") * 1024))
     if [ "$free" -lt $((bytes + more)) ]; then
-        trouble 51 "its image takes $((bytes >> 20)) MiB of memory and its system $((more >> 20)) MiB: $((free >> 20)) MiB are free" \
+        needs="its image takes $((bytes >> 20)) MiB of memory and its system $((more >> 20)) MiB"
+        trouble 51 "$needs: $((free >> 20)) MiB are free" \
             "give the machine more memory, or deploy the image in another way"
         return 3
     fi
@@ -75,7 +76,8 @@ mount_layers() {
 }
 
 mount_above() {
-    # A layer in memory above what is mounted at $run/lower, as the root. The overlay holds what it needs of both by itself.
+    # A layer in memory above what is mounted at $run/lower, as the root. The overlay holds what it needs of both by
+    # itself.
     mkdir -p "$run/upper"
     mount -t tmpfs -o mode=0755 qrm-upper "$run/upper" || return 1
     mkdir -m 0755 "$run/upper/data" "$run/upper/work"
@@ -84,7 +86,8 @@ mount_above() {
         trouble 50 "what makes the image this deployment's own cannot be unpacked" "re-deploy it"
         return 2
     fi
-    if ! mount -t overlay -o "lowerdir=$run/lower,upperdir=$run/upper/data,workdir=$run/upper/work" qrm-root "$root"; then
+    layers="lowerdir=$run/lower,upperdir=$run/upper/data,workdir=$run/upper/work"
+    if ! mount -t overlay -o "$layers" qrm-root "$root"; then
         umount "$run/upper"
         trouble 50 "this kernel cannot put a layer in memory above the root" "choose another kernel for this image"
         return 2
@@ -94,8 +97,10 @@ mount_above() {
 }
 
 make_own() {
-    # make_own DIRECTORY: what an agent has written above the image before, as the document has it. It goes into the layer
-    # itself, not through the mounted root: no link of the image leads anywhere.
+    # make_own DIRECTORY: what an agent has written above the image before, as the document has it. It goes into the
+    # layer itself, not through the mounted root: no link of the image leads anywhere.
     [ -n "$(value '.upper // ""')" ] || return 0
-    value .upper | base64 -d >"$secrets/upper" && tar -xzf "$secrets/upper" --numeric-owner -C "$1" && shred -u "$secrets/upper"
+    value .upper | base64 -d >"$secrets/upper" &&
+        tar -xzf "$secrets/upper" --numeric-owner -C "$1" &&
+        shred -u "$secrets/upper"
 }

@@ -44,8 +44,9 @@ trade() {
 }
 
 trust() {
-    # The authority whose fingerprint the boot script carried, and nobody else (as agent/trust.py). What curl is given is
-    # made from the very bytes that were compared: a file with another certificate behind the good one has another hash.
+    # The authority whose fingerprint the boot script carried, and nobody else (as agent/trust.py). What curl is given
+    # is made from the very bytes that were compared: a file with another certificate behind the good one has another
+    # hash.
     if ! get "$server/ca.pem" "$run/ca"; then
         unanswered "$server/ca.pem"
         return 1
