@@ -314,6 +314,26 @@ def has_entered(attempt: Attempt) -> bool:
     return bool(attempt.results.get(HAND_OVER, {}).get(ENTERED))
 
 
+LABELS = "labels"
+"""In the result of HAND_OVER: see ``labelling``."""
+
+
+def relabels(attempt: Attempt) -> bool:
+    """Whether its system restarts once by itself at its first start, to label its files for SELinux."""
+    return bool(attempt.results.get(CONFIGURE, {}).get("relabels"))
+
+
+def labelling(attempt: Attempt) -> Attempt:
+    """The attempt, once the boot that it has armed has got its root: none is armed any more, but for one such restart.
+
+    After a kexec the boot that is armed is that restart itself.
+    """
+    known = attempt.results.get(HAND_OVER, {})
+    if not relabels(attempt) or by_kexec(attempt) or known.get(LABELS):
+        return replace(attempt, armed=False)
+    return replace(attempt, results={**attempt.results, HAND_OVER: {**known, LABELS: True}})
+
+
 def kexec_hung(attempt: Attempt) -> bool:
     """Whether it failed since nothing at all was heard after a kexec: no report, and no firmware either."""
     silent = attempt.status is Status.FAILED and attempt.code in (SILENT, LIMIT)

@@ -11,7 +11,6 @@ from appliance.deployment import Deployment
 from appliance.machine import MacAddress, Machine, State, moved
 from appliance.rescue import closed
 from appliance.workflow import (
-    CONFIGURE,
     HAND_OVER,
     SHUT_DOWN,
     Attempt,
@@ -20,6 +19,7 @@ from appliance.workflow import (
     by_kexec,
     failed,
     has_entered,
+    relabels,
     restarted,
     step_done,
 )
@@ -175,7 +175,7 @@ def _before_active(machine: Machine, attempt: Attempt, deployment: Deployment | 
     """The deployed system should be up by now, yet firmware runs."""
     if not by_kexec(attempt):
         return Decision(_root(deployment, attempt), f"{_name(deployment)} is to run", machine, attempt)
-    if attempt.results.get(CONFIGURE, {}).get("relabels"):
+    if relabels(attempt):
         reason = f"{_name(deployment)} restarts once to label its files for SELinux"
         return Decision(_root(deployment, attempt), reason, machine, attempt)
     if has_entered(attempt):

@@ -29,7 +29,7 @@ from appliance.store import attempts, catalogue, deployments, machines, root_vol
 from appliance.store.sealing import Sealer
 from appliance.store.store import Store
 from appliance.store.tokens import BootToken
-from appliance.workflow import CONFIGURE, REPORT_ACTIVE, Attempt, DeploymentId, seen
+from appliance.workflow import CONFIGURE, REPORT_ACTIVE, Attempt, DeploymentId, labelling, seen
 
 RootPolicy = Literal["trust", "ask"]
 """Whether machines that restart by themselves get their root at once, or once somebody has let them in."""
@@ -130,7 +130,7 @@ class Roots:
         """The first trade of a boot: what it may have is decided once."""
         now, attempt = self._clock(), attempts.live_of(db, token.machine)
         if attempt is not None and armed_by(token, attempt):
-            attempts.put(db, replace(attempt, armed=False, step_seen=now))
+            attempts.put(db, replace(labelling(attempt), step_seen=now))
         roots.redeem(db, token, token.redeemed_by or "", admitted=right.given)
         kind, text = (
             ("root.given", "its root was given to it") if right.given else ("root.asked", "it asks for its root")
