@@ -48,8 +48,8 @@ class Sealer:
                 raise InvalidTag
             return self._cipher.decrypt(nonce, hidden, _bound(of)).decode()
         except (InvalidTag, ValueError) as error:
-            text = "the password that is stored cannot be read: the key that it was sealed with is another, or gone"
-            hint = "type it again in the settings of the power switch"
+            text = "the secret that is stored cannot be read: the key that it was sealed with is another, or gone"
+            hint = "give it once more where it was given: the settings of the power switch, or the deployment"
             raise ApplianceError("secret-unreadable", text, hint) from error
 
 

@@ -205,6 +205,7 @@ async def test_a_cancelled_installation_ends_and_says_what_it_means(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, looked_at: bool
 ) -> None:
     monkeypatch.setattr(update_ending, "ASK_EVERY", 0.01)
+    monkeypatch.setattr(update_ending, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(update, "LOOK_EVERY", 0.01)
     await desk.updates.receive(chunks(CONTENT), 0, ADA)
     begun = asyncio.Event()
