@@ -88,7 +88,10 @@ class VirtualMachines:
 
     async def _autostart(self) -> None:
         """Then it has nothing more to do, and a loop of the daemon never ends."""
+        known = await self._on.store.read(has_hosts)
         await self._need()
+        if not known:
+            await self.parts.autostarting.pass_by()
         await self.parts.autostarting.run()
         await asyncio.Event().wait()
 
