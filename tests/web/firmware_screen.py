@@ -33,9 +33,10 @@ class FirmwareConsoles:
 
     async def _begin_again(self) -> None:
         """What was said before somebody listened is gone."""
-        _, monitor = await asyncio.open_unix_connection(self._directory / "monitor")
+        said, monitor = await asyncio.open_unix_connection(self._directory / "monitor")
+        await said.readuntil(b"(qemu) ")
         monitor.write(b"system_reset\n")
-        await monitor.drain()
+        await said.readuntil(b"(qemu) ")
         monitor.close()
         await monitor.wait_closed()
 

@@ -97,6 +97,7 @@ async def test_the_serial_line_of_real_firmware(browser: Browser, tmp_path: Path
         await picture(page, "vm-serial-phone")
         assert await page.evaluate(WIDER) <= 0
         firmware.process.kill()
+        await firmware.process.wait()
         await expect(page.locator("[data-notice] h2")).to_contain_text("is off")
         assert tab.complaints == []
 

@@ -1,21 +1,14 @@
-// A document for scripts that make <style> elements and style attributes, which our content security policy refuses:
-// they get stand-ins, whose rules become those of a style sheet that is adopted. Everything else is the real document.
+// For scripts that make <style> elements and style attributes, which our content security policy refuses: what this
+// page's document makes for them are stand-ins, whose rules become those of a style sheet that is adopted.
 
-export function strictDocument(real) {
-  const make = (name, ...more) => {
-    if (name.toLowerCase() === "style") return styleStandIn(real);
-    const element = real.createElement(name, ...more);
+export function beStrict(page) {
+  const create = page.createElement;
+  page.createElement = (name, ...more) => {
+    const element = create.call(page, name.toLowerCase() === "style" ? "span" : name, ...more);
+    if (name.toLowerCase() === "style") adoptRules(page, element);
     element.setAttribute = setAttribute;
     return element;
   };
-  return new Proxy(real, {
-    get(target, name) {
-      if (name === "createElement") return make;
-      const value = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-    set: (target, name, value) => Reflect.set(target, name, value),
-  });
 }
 
 // By the object model, style can be set; by the attribute it cannot.
@@ -24,18 +17,16 @@ function setAttribute(name, value) {
   else Element.prototype.setAttribute.call(this, name, value);
 }
 
-function styleStandIn(real) {
+function adoptRules(page, element) {
   const sheet = new CSSStyleSheet();
-  const element = real.createElement("span");
   element.hidden = true;
-  real.adoptedStyleSheets = [...real.adoptedStyleSheets, sheet];
+  page.adoptedStyleSheets = [...page.adoptedStyleSheets, sheet];
   Object.defineProperty(element, "textContent", {
     get: () => [...sheet.cssRules].map((rule) => rule.cssText).join("\n"),
     set: (rules) => sheet.replaceSync(rules),
   });
   element.remove = () => {
-    real.adoptedStyleSheets = real.adoptedStyleSheets.filter((each) => each !== sheet);
+    page.adoptedStyleSheets = page.adoptedStyleSheets.filter((each) => each !== sheet);
     Element.prototype.remove.call(element);
   };
-  return element;
 }

@@ -2,7 +2,7 @@
 
 import { FitAddon } from "./vendor/xterm-fit.js";
 import { Terminal } from "./vendor/xterm.js";
-import { strictDocument } from "./strict-document.js";
+import { beStrict } from "./strict-document.js";
 import { connected, keepConnected, offerFullScreen, offerKeys, offerPaste, shown, whenSwitched } from "./vm-console.js";
 
 const COLUMNS = 80; // what programs on a serial line take for granted
@@ -15,8 +15,8 @@ const KEYS = [
   ["OP", "OQ", "OR", "OS", "[15~", "[17~", "[18~", "[19~", "[20~", "[21~", "[23~", "[24~"].map((code, number) => [`F${number + 1}`, `\x1b${code}`]),
 ];
 
+beStrict(document);
 const terminal = new Terminal({
-  documentOverride: strictDocument(document),
   cursorBlink: false,
   fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
   fontSize: LARGEST,
