@@ -137,8 +137,11 @@ def create(name: str, and_wait: bool, autostart: dict[str, Any] | None, **option
 @click.option("--no-nics", is_flag=True, help="Take all network cards away.")
 @click.option("--no-cdroms", is_flag=True, help="Take all CD-ROM drives away.")
 @click.option("--detach", multiple=True, metavar="TARGET", help="Take a disk away; its volume stays.")
-def set_vm(vm: str, autostart: dict[str, Any] | None, no_nics: bool, no_cdroms: bool, **options: Any) -> None:
-    """Change a VM; one that runs gets most of it at its next start."""
+@click.option("--force", is_flag=True, help="Take out discs too that its system holds.")
+def set_vm(
+    vm: str, autostart: dict[str, Any] | None, no_nics: bool, no_cdroms: bool, force: bool, **options: Any
+) -> None:
+    """Change a VM; one that runs gets discs at once, and most else at its next start."""
     connected = api()
     change = given(options)
     change |= {"nics": []} if no_nics else {}
@@ -148,7 +151,8 @@ def set_vm(vm: str, autostart: dict[str, Any] | None, no_nics: bool, no_cdroms: 
     if not change:
         raise click.UsageError("Say what is to be changed; see --help.")
     seen = connected.get(f"/vms/{segment(vm)}")
-    after = connected.send("PATCH", f"/vms/{seen['id']}", {**change, "revision": seen["revision"]})
+    sent = change | ({"force": True} if force else {}) | {"revision": seen["revision"]}
+    after = connected.send("PATCH", f"/vms/{seen['id']}", sent)
     waits = after["needs_restart"]
     click.echo(clean(f"{after['name']} is changed{'; a restart brings: ' if waits else ''}{', '.join(waits)}"))
 

@@ -118,6 +118,37 @@ async def test_an_iso_is_named_and_its_path_is_found(world):
     assert [(each.target, each.path) for each in got.cdroms] == [("sda", "/srv/isos/abc.iso"), ("sdb", "")]
 
 
+async def test_a_disc_is_changed_at_once_in_a_vm_that_runs_and_a_drive_at_its_next_start(world):
+    world.isos |= {"debian": "/srv/isos/abc.iso", "drivers": "/srv/isos/def.iso"}
+    got = await made(world, cdroms=("debian", ""), start=True)
+    await world.vms.change("web1", VmChange(cdroms=("drivers", "debian"), notes="swapped"), "", ADA)
+    found = (await world.vms.get("web1")).found
+    both = [("sda", "/srv/isos/def.iso"), ("sdb", "/srv/isos/abc.iso")]
+    assert [(each.target, each.path) for each in found.live.cdroms] == both
+    assert [(each.target, each.path) for each in found.stored.cdroms] == both
+    assert (found.stored.notes, found.needs_restart) == ("swapped", ())
+    await world.vms.change("web1", VmChange(cdroms=("drivers", "", "debian")), "", ADA)
+    found = (await world.vms.get("web1")).found
+    assert [each.path for each in found.live.cdroms] == ["/srv/isos/def.iso", ""]
+    assert [each.path for each in found.stored.cdroms] == ["/srv/isos/def.iso", "", "/srv/isos/abc.iso"]
+    assert "cdroms" in found.needs_restart
+    assert got.id == found.stored.id
+
+
+async def test_a_disc_that_the_system_holds_is_taken_out_by_force_and_else_nothing_changes(world):
+    world.isos["debian"] = "/srv/isos/abc.iso"
+    got = await made(world, cdroms=("debian",), start=True)
+    world.memories["one"].locked.add(got.id)
+    with pytest.raises(Conflict) as caught:
+        await world.vms.change("web1", VmChange(cdroms=("",), notes="no"), "", ADA)
+    assert caught.value.code == "vm-tray-locked"
+    found = (await world.vms.get("web1")).found
+    assert found.stored == found.live == got
+    await world.vms.change("web1", VmChange(cdroms=("",), force=True), "", ADA)
+    found = (await world.vms.get("web1")).found
+    assert ([each.path for each in found.live.cdroms], found.needs_restart) == ([""], ())
+
+
 async def test_a_volume_that_is_there_becomes_a_disk_and_no_second_one(world):
     key = await world.pools.volume("data")
     got = await made(world, disks=(DiskWish(volume="data", pool="fast"),))

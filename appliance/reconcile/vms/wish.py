@@ -88,6 +88,8 @@ class VmChange:
     """False: it is not started by itself any more."""
     without: frozenset[str] = field(default_factory=frozenset)
     """Targets of disks that are taken away; their volumes stay."""
+    force: bool = False
+    """Take out discs too that its system holds."""
 
 
 def new_vm(wish: VmWish, key: VmId, volumes: Sequence[DiskVolume], discs: Sequence[str], macs: MacAddresses) -> Vm:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from appliance.accounts import Asker
 from appliance.errors import ApplianceError, Conflict, Invalid
 from appliance.events import Bus, Event
+from appliance.hypervisor.media import with_disc
 from appliance.hypervisor.placement import Need, Room, place
 from appliance.hypervisor.shutting_down import PATIENCE
 from appliance.machine import MacAddress
@@ -116,10 +117,11 @@ class VmWishes:
             raise name_taken(vm.name)
 
     async def change(self, key: str, change: VmChange, revision: str, by: Asker) -> None:
-        """Its stored definition; what of it a VM that runs gets at a restart only, ``needs_restart`` says.
+        """Its stored definition, and the discs in the drives of one that runs; what else such a one gets at a restart
+        only, ``needs_restart`` says.
 
         ``revision``: that of the definition that was shown; empty: whatever it is now. Raises Conflict
-        ``vm-changed``, ``vm-busy``, ``vm-state``, ``vm-foreign``; Invalid as ``checked``.
+        ``vm-changed``, ``vm-busy``, ``vm-state``, ``vm-foreign``, ``vm-tray-locked``; Invalid as ``checked``.
         """
         detail = await self._looking.get(key)
         was = _stored(detail)
@@ -131,11 +133,27 @@ class VmWishes:
         host = await self._rooms.kept(detail.view.host)
         async with self._rooms.alone(was.id):
             await self._rooms.store.read(lambda db: vm_work.check_free(db, was.id))
-            await self._rooms.driver(host).define(after, was)
+            with_discs = await self._change_discs(detail, after, force=change.force)
+            if after != with_discs:
+                await self._rooms.driver(host).define(after, with_discs)
             await self._note(host, was, after, by)
         for each in own_volumes(detail):
             if each.target in change.without:
                 await self._volumes.given_back(each, was.id)
+
+    async def _change_discs(self, detail: VmDetail, after: Vm, *, force: bool) -> Vm:
+        """What is stored, once the drives that run have the discs that they are to have.
+
+        First, since its system may keep a drive shut: then all else stays as it is, too.
+        """
+        stored, live, media = _stored(detail), detail.found.live, self._rooms.driver(detail.view.host).media
+        running = {each.target for each in live.cdroms} if live else set()
+        had = {each.target: each.path for each in stored.cdroms}
+        for each in after.cdroms:
+            if each.target in running and had.get(each.target) not in (None, each.path):
+                await media.change(after.id, each.target, each.path, force=force)
+                stored = with_disc(stored, each.target, each.path)
+        return stored
 
     async def _new_discs(self, was: Vm, change: VmChange) -> list[str] | None:
         """A path that is in one of its drives already stays; every other word is the name of an ISO."""

@@ -115,6 +115,7 @@ def change(sent: shapes.VmChangeIn) -> VmChange:
         notes=sent.notes,
         autostart=False if sent.no_autostart else _autostart(sent.autostart),
         without=frozenset(sent.detach),
+        force=sent.force,
     )
 
 

@@ -187,7 +187,7 @@ class VmIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class VmChangeIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What to change of a VM; null leaves it as it is. What runs gets most of it at its next start only."""
+    """What to change of a VM; null leaves it as it is. What runs gets discs at once, most else at its next start."""
 
     name: Name | None = None
     """Only while it is off."""
@@ -207,6 +207,8 @@ class VmChangeIn(msgspec.Struct, forbid_unknown_fields=True):
     """It is not started by itself any more."""
     detach: Boot = []
     """Targets of disks that are taken away; their volumes stay."""
+    force: bool = False
+    """Take out discs too that its system holds; what reads them there fails."""
     revision: Name = ""
     """That of the definition that was shown; empty: whatever it is now."""
 

@@ -141,9 +141,10 @@ async def _cdroms_page(
 
 async def save_cdroms(request: web.Request) -> web.Response:
     """POST /vms/{key}/cdroms/edit with ``cdrom0`` to ``cdrom3``: the name of an ISO, nothing, or NO_DRIVE."""
-    typed = await typed_in(request, CDROMS)
+    typed, force = await typed_in(request, CDROMS), text(await fields(request), "force") == "yes"
+    wanted = tuple(each for each in typed.values() if each != values.NO_DRIVE)
     try:
-        await _change(request, VmChange(cdroms=tuple(each for each in typed.values() if each != values.NO_DRIVE)))
+        await _change(request, VmChange(cdroms=wanted, force=force))
     except MISTAKES as error:
         return await _cdroms_page(request, *await stored_of(request), list(typed.values()), error)
     return _to_hardware(request)
