@@ -46,12 +46,14 @@ ADDRESS, OWNER = "test:///default", "0123456789abcdef"
 WALL = 1_795_200_000.0
 
 
+KEYS = tuple(VmId(f"00000000-0000-4000-8000-{number:012x}") for number in range(VMS))
+
+
 def vm(number: int) -> Vm:
     """One with two disks and a network card."""
     disks = tuple(Disk(f"sd{letter}", f"/dev/qrm/{number:08x}{place:08x}") for place, letter in enumerate("ab"))
     nics = (Nic(mac_of(number.to_bytes(3, "big")), "br0"),)
-    key = VmId(f"00000000-0000-4000-8000-{number:012x}")
-    return Vm(key, f"vm-{number}", 2, 1 << 30, disks, (), nics, ("sda", nics[0].mac))
+    return Vm(KEYS[number], f"vm-{number}", 2, 1 << 30, disks, (), nics, ("sda", nics[0].mac))
 
 
 def used(number: int, seconds: float) -> Usage:
@@ -59,7 +61,7 @@ def used(number: int, seconds: float) -> Usage:
     grown = int(seconds * (number + 1) * 1000)
     disks = tuple(DiskUse(f"sd{letter}", grown, grown * 2, grown // 9, grown // 7) for letter in "ab")
     nics = (NicUse(0, f"vnet{number}", grown * 5, grown * 3),)
-    return Usage(vm(number).id, 1, int(seconds * 5e8), 1 << 30, 1 << 29, disks, nics)
+    return Usage(KEYS[number], 1, int(seconds * 5e8), 1 << 30, 1 << 29, disks, nics)
 
 
 async def measure() -> list[Figure]:
@@ -117,15 +119,15 @@ async def _timed(what: str, call: Callable[[], Awaitable[Any]], most: float | No
 
 
 async def _sampled(store: Store) -> list[Figure]:
-    """An hour of samples in memory, and a week on the disk."""
+    """Samples of twenty minutes, in the memory for an hour of them; and a week on the disk."""
     known, before = Known(), _memory()
-    taken = [_round(known, number) for number in range(3600 // EVERY)]
+    taken = [_round(known, number) for number in range(COARSE // EVERY)]
     held = (_memory() - before) / 1e6
     round_of_all = Figure(
         NAME, f"one sample of {VMS} VMs, every {EVERY} s", median(taken), "ms of a core", MOST_ROUND,
         f"{min(taken):.1f} to {max(taken):.1f} ms, {len(taken)} times",
     )  # fmt: skip
-    wall = WALL + 3600
+    wall = WALL + COARSE - 1
     keeping, history = Keeping(store), VmHistory(store, known)
     await keeping.write(known.series, wall)
     begun = _sent_to_disk()
@@ -134,7 +136,7 @@ async def _sampled(store: Store) -> list[Figure]:
     written = (_sent_to_disk() - begun) * 24 / 1e6
     await store.write(lambda db: _fill(db, wall))
     week = await _timed(
-        f"a week of one of {VMS} VMs read", lambda: history.of(vm(7).id, Span.WEEK, 3600.0, wall), MOST_WEEK
+        f"a week of one of {VMS} VMs read", lambda: history.of(KEYS[7], Span.WEEK, float(COARSE), wall), MOST_WEEK
     )
     say(f"one round {round_of_all.value:.1f} ms, {held:.1f} MB held, {written:.0f} MB a day")
     return [
@@ -160,7 +162,7 @@ def _fill(db: Any, wall: float) -> None:
     now = int(wall // COARSE) * COARSE
     for step, seconds, count in ((COARSE, WEEK, 1), (120, DAY, 10)):
         starts = range(now - seconds, now, COARSE)
-        db.executemany(sql, [(step, at, vm(number).id, point * count) for at in starts for number in range(VMS)])
+        db.executemany(sql, [(step, at, key, point * count) for at in starts for key in KEYS])
 
 
 def _memory() -> int:

@@ -37,7 +37,7 @@ async def test_figures_of_a_vm(qrm: Cli) -> None:
     assert "used in it" not in said, "no driver in it tells"
     found = (await qrm.run("vms", "statistics", "web1", "--json")).json
     assert (found["live"]["memory"], len(found["time"])) == (1 << 30, 3)
-    assert "vm-unknown" in (await qrm.run("vms", "statistics", "nobody", code=1)).err
+    assert "vm-unknown" in (await qrm.run("vms", "statistics", "nobody", code=4)).err
 
 
 async def test_the_screen_of_a_vm(qrm: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from appliance.errors import ApplianceError
 from appliance.events import Bus, Measured
 from appliance.hypervisor.memory import Kept, Memory, MemoryHost
+from appliance.reconcile.vm_statistics import sampling
 from appliance.reconcile.vm_statistics.history import VmHistory
 from appliance.reconcile.vm_statistics.keeping import Keeping
 from appliance.reconcile.vm_statistics.sampling import Known, Sampling
@@ -181,16 +183,40 @@ async def test_a_host_that_hangs_costs_nobody_else_a_figure(store):
     async def found():
         return hosts
 
-    sampling = Sampling(store, bus, lambda: WALL, found)
+    under_test = Sampling(store, bus, lambda: WALL, found)
     heard = asyncio.Queue()
     with bus.listen(heard.put_nowait):
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(sampling.run())
+            running = tasks.create_task(under_test.run())
             async with asyncio.timeout(10):
                 assert await heard.get() == Measured("one")
-            assert sampling.known.live[A].host == "one"
+            assert under_test.known.live[A].host == "one"
             running.cancel()
     assert await store.read(stored.vms) == {A}, "what was measured goes to the disk at the end"
+
+
+async def test_what_cannot_be_read_ends_nothing(store, monkeypatch):
+    """A disk that fails costs figures, and no daemon."""
+    rounds = asyncio.Queue()
+
+    async def found():
+        rounds.put_nowait(None)
+        raise ApplianceError("store-failed", "the disk is broken")
+
+    async def fails(*_):
+        rounds.put_nowait(None)
+        raise ApplianceError("store-failed", "the disk is broken")
+
+    monkeypatch.setattr(sampling, "EVERY", 0.01)
+    monkeypatch.setattr(sampling, "WRITTEN_EVERY", 0.01)
+    under_test = Sampling(store, Bus(), lambda: WALL, found)
+    monkeypatch.setattr(under_test._keeping, "grow_old", fails)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(under_test.run())
+        async with asyncio.timeout(10):
+            for _ in range(10):
+                await rounds.get()
+        running.cancel()
 
 
 async def test_a_host_that_does_not_answer_has_no_live_figures(store):

@@ -1,6 +1,7 @@
 """Samples what VMs use, each host by itself: one that hangs costs nobody else a figure."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from appliance.store.store import Store
 from appliance.vm import VmId
 from appliance.vm_points import EVERY, HOUR
 from appliance.vm_usage import Rates, Usage, rates
+
+log = logging.getLogger(__name__)
 
 Hosts = Callable[[], Awaitable[Mapping[str, HostDriver]]]
 """The hosts that are to be sampled, by their names."""
@@ -113,7 +116,11 @@ class Sampling:
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """A task for each host that there is by now."""
-        hosts = await self._hosts()
+        try:
+            hosts = await self._hosts()
+        except ApplianceError as error:
+            log.warning("which hosts of VMs there are cannot be read: %s", error)
+            return
         for name, (host, task) in tuple(self._sampled.items()):
             if hosts.get(name) is not host:
                 task.cancel()
@@ -141,11 +148,18 @@ class Sampling:
         loop, known = asyncio.get_running_loop(), self.known
         while True:
             await asyncio.sleep(WRITTEN_EVERY)
-            await self._keeping.write(known.series, self._clock())
-            await self._keeping.grow_old(self._clock())
-            if self._sampled and self._sampled.keys() == known.there.keys():  # each has answered
-                await self._keeping.forget(frozenset().union(*known.there.values()) | known.series.keys())
+            try:
+                await self._write()
+            except ApplianceError as error:
+                log.warning("statistics of VMs cannot be kept: %s", error)
             known.tidy(loop.time())
+
+    async def _write(self) -> None:
+        known = self.known
+        await self._keeping.write(known.series, self._clock())
+        await self._keeping.grow_old(self._clock())
+        if self._sampled and self._sampled.keys() == known.there.keys():  # each has answered
+            await self._keeping.forget(frozenset().union(*known.there.values()) | known.series.keys())
 
 
 def pause(taken: float) -> float:

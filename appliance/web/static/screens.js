@@ -1,6 +1,9 @@
 // Screens of VMs in small: each is asked for anew whenever its host was, and only while somebody sees it.
 
 export function watchScreens() {
+  for (const screen of document.querySelectorAll("img[data-screen]")) {
+    if (screen.complete) show(screen, screen.naturalWidth > 0); // it came, or failed, before anybody listened
+  }
   document.addEventListener("error", ({ target }) => show(target, false), true); // they do not bubble
   document.addEventListener("load", ({ target }) => show(target, true), true);
   document.addEventListener("measured", ({ detail }) => {
