@@ -65,7 +65,7 @@ class VmsOnPaper:
 
 def vms_over(store: Store, bus: Bus, clock: Callable[[], float], storage: Callable[[], PoolParts]) -> VmsOnPaper:
     """Two hosts without any VM, which nobody has added yet."""
-    memories = {"here": Memory(clock, replace(HOST, name=HERE)), "away": Memory(clock)}
+    memories = {"here": Memory(clock, replace(HOST, name=HERE)), "away": Memory(clock, replace(HOST, name=AWAY))}
     around = Around(Surroundings(OURS, memories), lambda: False, lambda: storage().rooms, no_discs)
     return VmsOnPaper(memories, vm_parts(store, bus, clock, around))
 

@@ -35,7 +35,7 @@ OWN = {
 OF_ADMINISTRATORS = re.compile(
     r"/api/v1/(users|audit|certificate|appliance|setup)\b|/settings/|/setup/|/network/interfaces\b"
     r"|/api/v1/machines/\{key\}/power(/certificate)?$|/machines/\{key\}/power-settings"
-    r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$"
+    r"|/storage/(new|adopt|\{pool\}/(extend|retire|examine|repair))$|/vms/hosts/(new|\{host\}/remove)$"
     r"|/api/v1/storage/|/api/v1/pools/\{key\}/(consequences|extend|retire|examine|repair)$"
 )
 THE_SAME = {("POST", "/api/v1/pools"), ("POST", "/api/v1/hosts"), ("DELETE", "/api/v1/hosts/{key}")}
@@ -43,7 +43,7 @@ THE_SAME = {("POST", "/api/v1/pools"), ("POST", "/api/v1/hosts"), ("DELETE", "/a
 SECRETS = "/api/v1/deployments/{key}/seed"
 """What it answers has passwords in it."""
 FORMS = re.compile(
-    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|\{action\}|roll-back/\{snapshot\})$"
+    r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|shut-down|remove|order/\{order\}|\{action\}|roll-back/\{snapshot\})$"
 )
 """Pages that only ask what to do."""
 CONSOLES = re.compile(r"(/api/v1)?/vms/\{key\}/console(/\{kind\}|/serial)?$")

@@ -11,6 +11,7 @@ from aiohttp import FormData
 from console_client import PASSWORD, Visitor, said, visitor
 from console_seed import KEY
 from console_seed_storage import CUSTOMER, KEPT, LAB, OLD_UUID, SPARE
+from console_seed_vms import BUILD, WEB
 from markupsafe import escape
 
 from appliance.recipes.shelf import OURS
@@ -61,6 +62,7 @@ def names(*several: str) -> frozenset[str]:
 EMPTY = names("nothing")
 POOL = f"/storage/{LAB}"
 VOLUME = f"{POOL}/volumes/{SPARE}"
+VM = f"/vms/{BUILD}"
 PASSWORDS = {"password": names(*BAD) - names("nothing", "long", "long words", "nul", "turned", "negative", "number")}
 """Whatever is neither short nor endless."""
 FORMS = (
@@ -160,6 +162,26 @@ FORMS = (
     Form(f"{VOLUME}/snapshot", {"name": "kept"}, names("name")),
     Form(f"{VOLUME}/delete", {"confirm": "scratch"}, names("confirm")),
     Form(f"{POOL}/volumes/{CUSTOMER}/roll-back/{KEPT}", {"confirm": "customer1"}, names("confirm")),
+    Form(
+        "/vms/new",
+        {"name": "shop", "system": "linux", "host": "kvm-1", "cpus": "2", "memory": "2 GiB", "firmware": "uefi",
+         "disk0_from": "pool:lab", "disk0_size": "1 GiB", "disk0_bus": "sata", "nic0_bridge": "br0", "nic0_vlan": "",
+         "nic0_model": "virtio", "cdrom0": "", "autostart": "yes", "order": "0", "delay": "0", "notes": ""},
+        names("name", "cpus", "memory", "disk0_size", "nic0_bridge", "nic0_vlan", "order", "delay", "cdrom0"),
+        {"disk0_size": EMPTY, "nic0_bridge": EMPTY, "nic0_vlan": EMPTY, "cdrom0": EMPTY},
+    ),
+    Form(
+        f"{VM}/edit",
+        {"name": "build-vm", "system": "linux", "cpus": "2", "memory": "2 GiB", "firmware": "uefi", "autostart": "yes",
+         "order": "0", "delay": "0", "notes": ""},
+        names("name", "cpus", "memory", "order", "delay"),
+    ),
+    Form(f"{VM}/disks/new", {"from": "pool:lab", "size": "1 GiB", "bus": "sata"}, names("size")),
+    Form(f"{VM}/nics/edit", {"nic0_bridge": "br0", "nic0_vlan": "", "nic0_model": "virtio"},
+         names("nic0_bridge", "nic0_vlan"), {"nic0_bridge": EMPTY, "nic0_vlan": EMPTY}),
+    Form(f"{VM}/delete", {"confirm": "build-vm"}, names("confirm")),
+    Form(f"/vms/{WEB}/shut-down", {"patience": "30"}, names("patience")),
+    Form("/vms/hosts/new", {"name": "rack-2", "address": "memory:///here"}, names("name", "address")),
     Form("/network/names/new", {"name": "git", "type": "A", "value": "10.77.0.9", "note": ""},
          names("name", "type", "value"), {}, names("note")),
     Form("/network/reservations/new",
@@ -212,7 +234,7 @@ def urlencoded(values: dict[str, str]) -> bytes:
 CHOSEN = names(
     "type", "role", "scope", "days", "hand_over", "image", "machine", "confirm", "kind", "cipher_suite", "privilege",
     "disks", "mode", "serve_non_pxe", "unknown_machines", "other_servers", "network_roots", "wipe_method", "delivery",
-    "pool",
+    "pool", "system", "firmware", "host", "disk0_from", "disk0_bus", "nic0_model", "cdrom0", "from", "bus", "autostart",
 )  # fmt: skip
 """Fields that are chosen from a list, or typed anew each time."""
 REFUSED = (400, 403, 409, 422, 429)
@@ -275,6 +297,12 @@ def test_every_form_is_here() -> None:
 
 
 UNTYPED = {
+    "/vms/bulk",
+    "/vms/hosts/{host}/remove",
+    "/vms/{key}/order/{order}",
+    "/vms/{key}/disks/{target}/remove",
+    "/vms/{key}/cdroms/edit",
+    "/vms/{key}/boot/edit",
     "/deployments/bulk",
     "/images/uploads/{key}/stop",
     "/isos/uploads/{key}/stop",

@@ -35,7 +35,7 @@ async def test_the_list_shows_each_as_it_is(ada: Visitor) -> None:
     assert "paused files-vm A disk could not be written kvm-1" in page
     assert "somebodys foreign" in page
     assert "running as it was mail" in page
-    assert "memory does not answer" in page
+    assert "kvm-2 does not answer" in page
     assert "Its VMs are shown as they were at" in page
 
 

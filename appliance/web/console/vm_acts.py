@@ -50,6 +50,7 @@ def actions_for(view: VmView, found: Found | None) -> list[Button]:
             start.word, start.icon, f"{link}/order/start", refused(view, Order.START), value="yes", primary=not runs
         ),
         Button("Shut down", "power", f"{link}/shut-down", _no_shut_down(view), primary=runs),
+        Button("Console", "monitor", f"{link}/console", _no_console(view)),
         *(_power(view, order) for order in vm_words.POWER),
         Button("Edit", "pencil", f"{link}/edit", standing(view)),
         Button("Delete", "trash-2", f"{link}/delete", standing(view), menu=True),
@@ -72,6 +73,12 @@ def refused(view: VmView, order: Order) -> str:
         return ""
     hint = f"; {transition.hint}" if transition.hint and state not in transition.done else ""
     return f"it is {state}{hint}"
+
+
+def _no_console(view: VmView) -> str:
+    if view.old:
+        return f"{view.host.name} does not answer"
+    return "" if view.seen.state in RUNS else f"it is {view.seen.state}; start it first"
 
 
 def _no_shut_down(view: VmView) -> str:

@@ -101,7 +101,7 @@ def stored(vm: Vm) -> Typed:
 
 def stored_nics(nics: Sequence[Nic]) -> Typed:
     """The same of its network cards."""
-    typed = {}
+    typed: Typed = {}
     for row, each in enumerate(nics):
         given = (each.mac, each.bridge, str(each.vlan or ""), each.model)
         typed |= {f"nic{row}_{name}": value for name, value in zip(NIC, given, strict=True)}

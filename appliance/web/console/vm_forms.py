@@ -31,7 +31,7 @@ async def _new_page(request: web.Request, typed: values.Typed, error: ApplianceE
     return render(
         request,
         "vm_new.html",
-        status=status_of(error) if error else 200,
+        status=refusal(error),
         typed=typed,
         errors={values.field_of(error, typed, values.NEW): error} if error else {},
         choices=await choices(request),
@@ -39,6 +39,13 @@ async def _new_page(request: web.Request, typed: values.Typed, error: ApplianceE
         nic_rows=range(values.NIC_ROWS),
         words=vm_words,
     )
+
+
+def refusal(error: ApplianceError | None) -> int:
+    """The status of a form that is shown again: what it names and is not there is a mistake in it, and no lost page."""
+    if error is None:
+        return 200
+    return 422 if isinstance(error, NotFound) else status_of(error)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -77,7 +84,7 @@ def change_page(
     return render(
         request,
         template,
-        status=status_of(error) if error else 200,
+        status=refusal(error),
         view=detail.view,
         seen=detail.view.seen,
         vm=vm,
