@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from console_client import Visitor, said, visitor
-from console_seed_vms import BUILD, DATABASE, FOREIGN, WEB, VmsOnPaper
+from console_seed_vms import BUILD, DATABASE, FOREIGN, WEB, WINDOWS, VmsOnPaper
 
 from appliance.store import vm_work
 from appliance.vm import Autostart, Bus, Firmware, NicModel, System, Vm, VmId
@@ -141,6 +141,23 @@ async def test_network_cards_drives_and_boot_order_are_changed(ada: Visitor) -> 
     assert stored(ada, DATABASE).boot == (second.mac,)
     page = await ada.post(f"/vms/{DATABASE}/boot/edit", 422, {"boot": "nothing-here"})
     assert "is none of its drives" in said(page)
+
+
+async def test_a_drive_that_the_system_keeps_shut_is_said_and_opened_by_force(ada: Visitor) -> None:
+    assert isinstance(ada.services.vms, VmsOnPaper)
+    memory, path = ada.services.vms.memories["here"], f"/vms/{WINDOWS}/cdroms/edit"
+    memory.locked.add(WINDOWS)
+    page = await ada.get(path)
+    assert 'name="force"' not in page
+    sent = {"revision": revision(page), "cdrom0": "", "cdrom1": "", "cdrom2": "-", "cdrom3": "-"}
+    refused = await ada.post(path, 409, sent)
+    assert "keeps the drive sdb shut" in said(refused)
+    assert 'name="force"' in refused
+    assert stored(ada, WINDOWS).cdroms[0].path == "/isos/virtio.iso"
+    await ada.post(path, data=sent | {"revision": revision(refused), "force": "yes"})
+    live = memory.kept[WINDOWS].live
+    assert live is not None
+    assert [each.path for each in live.cdroms] == ["", ""]
 
 
 async def test_a_disk_is_added_and_taken_away(ada: Visitor) -> None:
