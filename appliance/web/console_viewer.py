@@ -10,9 +10,9 @@ from aiohttp import WSMsgType, web
 
 from appliance.web.console_frames import head
 
-UNSENT = 256 << 10
+UNSENT = 512 << 10
 """Bytes that may wait for a viewer who does not read, in the daemon."""
-IN_KERNEL = 128 << 10
+IN_KERNEL = 256 << 10
 """Bytes of them that the kernel takes beyond what is on its way: what waits there is old when it is shown."""
 PATIENCE = 60.0
 """Seconds that a viewer may leave what was sent to it unread."""
@@ -45,14 +45,19 @@ class Viewer:
         _bound_kernel(self._transport)
 
     @property
+    def waiting(self) -> int:
+        """Bytes that are unsent in the daemon."""
+        return self._transport.get_write_buffer_size()
+
+    @property
     def is_full(self) -> bool:
         """Whether more is not to be sent before ``drained``."""
-        return self._transport.get_write_buffer_size() > UNSENT
+        return self.waiting > UNSENT
 
     def send(self, data: bytes) -> None:
         """A binary message, at once; nothing follows a close frame (RFC 6455 section 5.5.1)."""
         if not (self._socket.closed or self._transport.is_closing()):
-            self._transport.writelines((head(len(data)), data))
+            self._transport.write(head(len(data)) + data)  # of two, TLS would make a record each
 
     async def tell(self, words: str) -> None:
         """A message of text."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from appliance.errors import ApplianceError
 from tests.benchmarks import (
     boot,
+    console_proxy,
     dhcp,
     disk_delivery,
     dns,
@@ -59,6 +60,7 @@ ALONE: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     many_vms.NAME: many_vms.measure,
     disk_delivery.NAME: disk_delivery.measure,
     pools.NAME: pools.measure,
+    console_proxy.NAME: console_proxy.measure,
 }
 """These need no lab, and have the computer for themselves before there is one."""
 

@@ -35,7 +35,13 @@ class Consoles:
 
     world: World
     memory: Memory
-    opened: list[Any]
+    door: Any
+
+    @property
+    def opened(self) -> list[Any]:
+        """Which consoles were opened on the host."""
+        found: list[Any] = self.door.opened
+        return found
 
     async def ticket(self, kind: str = "serial", vm: str = "web1", status: int = 201, **more: Any) -> Any:
         return await self.world.api("POST", f"/vms/{vm}/console", status, json={"kind": kind}, **more)
@@ -94,14 +100,14 @@ async def open_consoles(state_dir: Path) -> AsyncIterator[Consoles]:
         async with TestClient(TestServer(app)) as client:
             world = World(services, clock, client, link)
             await world.set_up()
-            yield Consoles(world, memory, door.opened)
+            yield Consoles(world, memory, door)
 
 
 class Door(SimpleNamespace):
-    """What consoles ask of the room of VMs; ``instead`` is opened in place of a console, where it is there."""
+    """What consoles ask of the room of VMs."""
 
     def __init__(self, rooms: HostRooms, looking: Looking) -> None:
-        super().__init__(rooms=rooms, looking=looking, find=looking.find, opened=[], instead=None)
+        super().__init__(rooms=rooms, looking=looking, find=looking.find, opened=[])
 
     async def open_console(self, key: str, kind: Any) -> Any:
         view = await self.looking.find(key)
