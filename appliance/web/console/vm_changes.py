@@ -200,7 +200,9 @@ async def ask_delete(request: web.Request) -> web.Response:
 async def _delete_page(request: web.Request, with_disks: bool, wrong: ApplianceError | None = None) -> web.Response:
     vms = vms_of(request)
     view = await vms.find(request.match_info["key"])
-    foreseen = await vms.delete_consequences(view.seen.id, with_disks=with_disks)
+    whole = await vms.delete_consequences(view.seen.id, with_disks=True)
+    with_disks = with_disks and whole.destroys
+    foreseen = whole if with_disks else await vms.delete_consequences(view.seen.id, with_disks=False)
     return render(
         request,
         "vm_delete.html",
@@ -210,6 +212,7 @@ async def _delete_page(request: web.Request, with_disks: bool, wrong: ApplianceE
         words=vm_words,
         foreseen=foreseen,
         with_disks=with_disks,
+        has_own=whole.destroys,
         errors={"confirm": wrong} if wrong else {},
     )
 
