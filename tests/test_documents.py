@@ -21,7 +21,7 @@ from appliance.catalogue import Image, ImageId
 from appliance.cli.main import COMMANDS, cli
 from appliance.delivery import DELIVERIES
 from appliance.deployment import Deployment, DiskIdentity
-from appliance.events import KINDS, Event, Progress
+from appliance.events import KINDS, Event, Measured, Progress
 from appliance.lab.plan import plan_machines
 from appliance.machine import Machine, MachineId, State, default_name, parse_mac
 from appliance.netboot.control import Control
@@ -316,9 +316,11 @@ def test_addresses_outside_the_api_are_in_the_architecture():
 def test_live_messages_are_in_the_architecture():
     table = {line[0]: line for line in rows(chapter(ARCHITECTURE, "Live updates"))}
     progress = message_of(Progress(MachineId("m"), "grow", 0.5, "half"))
+    measured = message_of(Measured("appliance"))
     assert message_of(Event("machine.new", 0.0, "text"))["kind"] == "event"
-    assert set(table) == {"`hello`", "`resync`", "`event`", f"`{progress['kind']}`"}
+    assert set(table) == {"`hello`", "`resync`", "`event`", f"`{progress['kind']}`", f"`{measured['kind']}`"}
     assert set(progress) - {"kind"} <= words(table["`progress`"][1])
+    assert set(measured) - {"kind"} <= words(table["`measured`"][1])
 
 
 def test_every_kind_of_event_is_in_the_architecture():
