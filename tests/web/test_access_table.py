@@ -46,7 +46,7 @@ FORMS = re.compile(
     r"^/(?!account|api).*/(new|new/choices|edit|broken|delete|rescue|end-rescue|admit|bulk|cancel|forget|shut-down|remove|order/\{order\}|\{action\}|roll-back/\{snapshot\})$"
 )
 """Pages that only ask what to do."""
-CONSOLES = re.compile(r"(/api/v1)?/vms/\{key\}/console(/\{kind\}|/serial)?$")
+CONSOLES = re.compile(r"(/api/v1)?/vms/\{key\}/(console(/\{kind\}|/serial)?|screenshot)$")
 """Who looks at a VM's screen can type there."""
 LAST = {"DELETE /api/v1/sessions/current": False, "POST /logout": True}
 """They end the log-in that asks; whether browsers ask that, or programs."""
