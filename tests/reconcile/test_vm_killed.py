@@ -31,10 +31,10 @@ async def world(tmp_path):
 class Kill:
     """The daemon dies before the step of this number, or right after it; each call of a host or a pool is one."""
 
-    def __init__(self, monkeypatch, step, after):
+    def __init__(self, monkeypatch, step, after, host):
         self.step, self.after, self.done = step, after, 0
         for kind, names in (
-            (MemoryHost, ("read", "define", "order", "undefine")),
+            (host, ("read", "define", "order", "undefine")),
             (MemoryPool, ("create", "delete", "look")),
         ):
             for name in names:
@@ -54,24 +54,24 @@ class Kill:
         return counted
 
 
-async def killed(world, monkeypatch, task, step, after):
+async def killed(world, monkeypatch, task, step, after, host=MemoryHost):
     """Whether it died before the task had ended."""
     with monkeypatch.context() as patched:
-        kill = Kill(patched, step, after)
+        kill = Kill(patched, step, after, host)
         with suppress(BaseExceptionGroup):
             async with asyncio.timeout(20), world.at_work():
                 await world.ended(task)
     return kill.done >= step
 
 
-async def all_steps(world, monkeypatch, begin, check):
+async def all_steps(world, monkeypatch, begin, check, host=MemoryHost):
     """Killed at each step in turn, before and after it, until one is beyond the end."""
     for after in (False, True):
         step = 0
         while True:
             step += 1
             task = await begin()
-            dead = await killed(world, monkeypatch, task, step, after)
+            dead = await killed(world, monkeypatch, task, step, after, host)
             world.begin()
             async with world.at_work():
                 ended = await world.ended(task)
