@@ -8,7 +8,6 @@ import math
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from appliance.vm_usage import FIGURES, Figures
 
@@ -17,14 +16,6 @@ EVERY = 10
 FINE, COARSE = 120, 1200
 """Seconds of a step in what is kept of a day, and of a week."""
 HOUR, DAY, WEEK = 3600, 86400, 604800
-
-
-class Span(StrEnum):
-    """How far back somebody looks."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
 
 
 _LEAST, _GAP, _TOP = 1e-4, 0xFFFF, 0xFFFE

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.vm import VmId
+from appliance.vm_figure import DiskRate, NicRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +51,6 @@ class Usage:
     disks: tuple[DiskUse, ...] | None = None
     """None: the host could not tell at once, since it does something else with the VM."""
     nics: tuple[NicUse, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DiskRate:
-    """Of a drive, a second."""
-
-    target: str
-    read: float
-    """Bytes."""
-    written: float
-    """Bytes."""
-    reads: float
-    writes: float
-
-
-@dataclass(frozen=True, slots=True)
-class NicRate:
-    """Of a network card, a second."""
-
-    number: int
-    received: float
-    """Bytes."""
-    sent: float
-    """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)

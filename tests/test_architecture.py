@@ -27,9 +27,9 @@ WORDS = {
     "about", "accounts", "machine", "deployment", "delivery", "catalogue", "workflow", "lease", "names", "rescue",
     "links", "networking", "sighting", "sizes", "task", "events", "errors", "command", "dhcp_options", "bootprogram",
     "screencode", "on_disk", "ssh_keys", "authorized_keys", "volume", "root_volume", "export", "pool", "wiping",
-    "iso", "posix_acl", "small_disc", "seed_disc",
-    "vm", "vm_check", "vm_host", "vm_work", "vm_points", "vm_usage", "recipes", "blocking", "decoding", "cloud_init",
-    "cloud_config", "half_upload", "intake", "fetch_source", "imageformat", "kernel_modules", "filesystem", "bootdisk",
+    "iso", "posix_acl", "small_disc", "seed_disc", "vm", "vm_check", "vm_figure", "vm_host", "vm_work", "vm_points",
+    "vm_usage", "recipes", "blocking", "decoding", "cloud_init", "cloud_config", "half_upload", "intake",
+    "fetch_source", "imageformat", "kernel_modules", "filesystem", "bootdisk",
     "power_switch", "power_order", "power_known", "power_found", "toml_edit", "toml_sections", "updates", "__init__",
 }  # fmt: skip
 LAYERS = (
@@ -38,7 +38,7 @@ LAYERS = (
     {"reconcile"},
     {"backup", "health", "settings", "setup", "support"},
     {"web"},
-    {"daemon", "assembly", "instruments", "cli", "lab", "__main__", "probe", "screen", "installer"},
+    {"daemon", "serving", "assembly", "instruments", "cli", "lab", "__main__", "probe", "screen", "installer"},
 )
 """Each may import from those before it, and within itself where ``MIDDLE`` does not forbid that."""
 SERVICES = {

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.vm import VmId
-from appliance.vm_usage import FIGURES, DiskRate, DiskUse, NicRate, NicUse, Rates, Usage, rates
+from appliance.vm_figure import DiskRate, NicRate
+from appliance.vm_usage import FIGURES, DiskUse, NicUse, Rates, Usage, rates
 
 ID = VmId("658ecf7d-31a1-4e67-8b1b-5e94b28c141e")
 DISK, NIC = DiskUse("sda", 1000, 2000, 10, 20), NicUse(0, "vnet3", 5000, 7000)

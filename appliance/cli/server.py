@@ -2,14 +2,12 @@
 
 import dataclasses
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from appliance import serving
 from appliance.cli.context import json_option
 from appliance.cli.output import as_json
 
@@ -20,28 +18,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--config", "file", required=True, type=_FILE, help="The configuration file.")
 def serve(file: Path) -> int:
     """Run the appliance in the foreground until it is told to stop."""
-    with _without_authorities():
-        from appliance.daemon import serve as run
-
-    return run(file)
-
-
-@contextmanager
-def _without_authorities() -> Iterator[None]:
-    """aiohttp reads every certificate authority that the system trusts while it is imported: 2.5 MB of memory.
-
-    The daemon asks one of them only when it fetches an update, and has them read then.
-    """
-    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # as OpenSSL knows them
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, os.devnull))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+    return serving.serve(file)
 
 
 @click.group()

@@ -56,4 +56,6 @@ def delete(db: sqlite3.Connection, host: HostId) -> None:
 
 def unknown(key: str) -> NotFound:
     """What is said of a host that is not known."""
-    return NotFound("vm-host-unknown", f"there is no host {key[:80]!r}", "list the hosts, then name one of them", "host")
+    return NotFound(
+        "vm-host-unknown", f"there is no host {key[:80]!r}", "list the hosts, then name one of them", "host"
+    )

@@ -13,7 +13,7 @@ from appliance.reconcile.recipe_build import ChildBuilder
 from appliance.reconcile.recipes import OWN, Recipes
 from appliance.reconcile.updates import Updates
 from appliance.store.documents import one
-from appliance.web import console_proxy, live, metrics
+from appliance.web import console_door, live, metrics
 from appliance.web.api import routes as api
 from appliance.web.api.recipes import RECIPES
 from appliance.web.api.updates import UPDATES
@@ -68,7 +68,7 @@ def make_app(services: Services, hasher: PasswordHasher | None = None) -> web.Ap
     open_door(app, "GET", "/healthz", _health, EVERYBODY)
     open_door(app, "GET", "/ca.pem", _authority, EVERYBODY)
     live.add_routes(app)
-    console_proxy.add_routes(app)
+    console_door.add_routes(app)
     metrics.add_routes(app)
     api.add_routes(app)
     console.add_routes(app)

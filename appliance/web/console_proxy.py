@@ -6,62 +6,28 @@ appliance stops, 1008 when the log-in has ended, 4000 when the VM is off, 4001 w
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from aiohttp import WSCloseCode, web
 
-from appliance.accounts import Role
 from appliance.errors import ApplianceError, NotFound
 from appliance.hypervisor.consoles import ConsoleKind
 from appliance.web.auth import ACCOUNTS, PROOF
+from appliance.web.console_door import LEAST, SESSIONS
 from appliance.web.console_screen import show_screen
-from appliance.web.console_serial import Lines, show_serial
-from appliance.web.console_tickets import PROTOCOL, Ticket, Tickets, ticket_in
+from appliance.web.console_serial import show_serial
+from appliance.web.console_tickets import PROTOCOL, Ticket, ticket_in
 from appliance.web.console_viewer import PATIENCE, EndError, GoneError, Viewer
-from appliance.web.doors import open_door
 from appliance.web.keys import SERVICES, USER
 
-PATH = "/api/v1/vms/{key}/console/{kind}"
-LEAST = Role.OPERATOR
-"""Whoever looks can type."""
 HEARTBEAT = PATIENCE * 2 / 3
 """Seconds between pings; an answer is due within half of that, which a slow line takes for what waits before it."""
 CHECK_EVERY = 60.0
 """Seconds after which a log-in that has ended ends its consoles."""
-MOST_PER_USER = 50
-"""Consoles of one user at the same time."""
 LARGEST_MESSAGE = 256 << 10
 """Bytes of one message of a viewer."""
 CANNOT_OPEN = 4001
 """The code of the close frame that says in words why a console cannot be opened."""
-
-
-class Sessions:
-    """The consoles that are open, and the tickets for more."""
-
-    def __init__(self) -> None:
-        self.tickets, self.lines = Tickets(), Lines()
-        self.viewers: dict[Viewer, str] = {}
-        """With the name of whose they are."""
-
-    def check_number(self, user: str) -> None:
-        """Raises ApplianceError ``consoles-too-many``: nobody may take all files that the daemon can open."""
-        if sum(name == user for name in self.viewers.values()) >= MOST_PER_USER:
-            text = f"{user} has {MOST_PER_USER} consoles open already"
-            raise ApplianceError("consoles-too-many", text, "close some of them")
-
-
-SESSIONS = web.AppKey("consoles", Sessions)
-"""``request.app[SESSIONS]``."""
-
-
-def add_routes(app: web.Application) -> None:
-    """The WebSockets."""
-    app[SESSIONS] = Sessions()
-    open_door(app, "GET", PATH, answer, LEAST)
-    app.on_shutdown.append(_close_all)
-    app.cleanup_ctx.append(_letting_go)
 
 
 async def answer(request: web.Request) -> web.WebSocketResponse:
@@ -131,8 +97,8 @@ async def _end(viewer: Viewer, ends: BaseExceptionGroup[EndError]) -> None:
     await viewer.end(first.code, first.words)
 
 
-async def _close_all(app: web.Application) -> None:
-    viewers = tuple(app[SESSIONS].viewers)
+async def say_goodbye(viewers: tuple[Viewer, ...]) -> None:
+    """The appliance stops."""
     async with asyncio.TaskGroup() as tasks:
         for viewer in viewers:
             tasks.create_task(_say_goodbye(viewer), name="console goodbye")
@@ -142,8 +108,3 @@ async def _say_goodbye(viewer: Viewer) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             await viewer.end(WSCloseCode.GOING_AWAY, "the appliance stops")
-
-
-async def _letting_go(app: web.Application) -> AsyncIterator[None]:
-    yield
-    app[SESSIONS].lines.close()

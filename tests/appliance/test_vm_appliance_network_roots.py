@@ -35,7 +35,7 @@ GOLDEN_SECONDS = 1800
 RECOVERS_SECONDS = 900
 """From the appliance's power-on until machines have their roots again, the minute and a half in it that NFS waits."""
 STRANGER = Path(__file__).with_name("iscsi_stranger.py")
-WRITES = "while :; do date +%s.%N >/root/tick; sync -f /root; sleep 1; done"
+WRITES = "while :; do date +%s.%N >/root/next; mv /root/next /root/tick; sync -f /root; sleep 1; done"
 SCRIBE = f"systemd-run --quiet --unit=scribe flock /root/lock sh -c '{WRITES}'"
 """A service that holds a lock and writes, and is not done before that is on the appliance's disk."""
 COMPLAINTS = (

@@ -26,7 +26,7 @@ from appliance import certificates, server_tls
 from appliance.accounts import Asker, Role
 from appliance.hypervisor.consoles import ConsoleKind
 from appliance.vm import VmId
-from appliance.web import console_proxy
+from appliance.web import console_door
 from appliance.web.auth import ACCOUNTS, PROOF, Proof
 from appliance.web.console_tickets import PREFIX, PROTOCOL
 from appliance.web.doors import DOORS
@@ -64,16 +64,16 @@ async def ours(directory: Path, at: str) -> dict[str, Any]:
     app[ACCOUNTS] = SimpleNamespace(  # type: ignore[assignment]
         role_of=_role, access=SimpleNamespace(changes=0, news=lambda known, seconds: asyncio.sleep(seconds))
     )
-    console_proxy.add_routes(app)
+    console_door.add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
     await runner.setup()
     tls = server_tls.ServerTls(certificates.authority(directory, time.time()), ["127.0.0.1"], time.time())
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls.context).start()
     later = time.time() + 600  # until when they are good does not matter here
-    tickets = [app[console_proxy.SESSIONS].tickets.make(VM, ConsoleKind.SCREEN, PROOF_OF_ALL, later) for _ in range(2)]
+    tickets = [app[console_door.SESSIONS].tickets.make(VM, ConsoleKind.SCREEN, PROOF_OF_ALL, later) for _ in range(2)]
     return {
         "port": runner.addresses[0][1],
-        "path": console_proxy.PATH.format(key=VM, kind=ConsoleKind.SCREEN),
+        "path": console_door.PATH.format(key=VM, kind=ConsoleKind.SCREEN),
         "headers": [f"Sec-WebSocket-Protocol: {PROTOCOL}, {PREFIX}{each}" for each in tickets],
         "framed": True,
     }

@@ -28,7 +28,8 @@ from appliance.reconcile.vms.looking import Looking
 from appliance.store import vm_hosts
 from appliance.store.store import Store, open_store
 from appliance.vm import Disk, Nic, Vm, VmId, mac_of
-from appliance.vm_points import COARSE, DAY, EVERY, WEEK, Span, packed, sampled
+from appliance.vm_figure import Span
+from appliance.vm_points import COARSE, DAY, EVERY, WEEK, packed, sampled
 from appliance.vm_usage import FIGURES, DiskUse, NicUse, Usage
 from appliance.vm_work import HostId, KnownHost
 from tests.benchmarks.bench import say

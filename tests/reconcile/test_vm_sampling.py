@@ -14,7 +14,8 @@ from appliance.reconcile.vm_statistics.sampling import Known, Sampling
 from appliance.store import vm_statistics as stored
 from appliance.store.store import open_store
 from appliance.vm import Vm, VmId, VmState
-from appliance.vm_points import COARSE, DAY, FINE, HOUR, WEEK, Span
+from appliance.vm_figure import Span
+from appliance.vm_points import COARSE, DAY, FINE, HOUR, WEEK
 from appliance.vm_usage import DiskUse, Usage
 
 A, B = VmId("00000000-0000-4000-8000-00000000000a"), VmId("00000000-0000-4000-8000-00000000000b")

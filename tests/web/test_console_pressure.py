@@ -8,7 +8,7 @@ import pytest
 import uvloop
 from consoles_world import open_consoles
 
-from appliance.web.console_proxy import SESSIONS
+from appliance.web.console_door import SESSIONS
 from appliance.web.console_viewer import IN_KERNEL, UNSENT
 
 PIECE = bytes(64 << 10)

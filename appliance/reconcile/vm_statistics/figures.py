@@ -11,7 +11,7 @@ from appliance.reconcile.vm_statistics.screens import Picture, Screens
 from appliance.reconcile.vms.shown import VmView
 from appliance.store.store import Store
 from appliance.vm import VmId
-from appliance.vm_points import Span
+from appliance.vm_figure import Span
 
 Reach = Callable[[str], Awaitable[tuple[VmView, HostDriver]]]
 """The VM of an id or a name, and its host, both asked now; raises ApplianceError."""

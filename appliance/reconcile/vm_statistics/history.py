@@ -8,7 +8,8 @@ from appliance.reconcile.vm_statistics.series import by_step, points_of
 from appliance.store import vm_statistics as stored
 from appliance.store.store import Store
 from appliance.vm import VmId
-from appliance.vm_points import COARSE, DAY, EMPTY, EVERY, FINE, HOUR, WEEK, Point, Span, sampled, unpacked
+from appliance.vm_figure import Span
+from appliance.vm_points import COARSE, DAY, EMPTY, EVERY, FINE, HOUR, WEEK, Point, sampled, unpacked
 from appliance.vm_usage import FIGURES
 
 Column = list[float | None]

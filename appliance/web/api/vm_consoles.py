@@ -11,7 +11,7 @@ from appliance.vm_host import check_ours
 from appliance.web.api.body import answer, body, key
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.auth import PROOF
-from appliance.web.console_proxy import PATH, SESSIONS
+from appliance.web.console_door import PATH, SESSIONS
 from appliance.web.console_tickets import PREFIX, PROTOCOL, SECONDS
 from appliance.web.keys import SERVICES, USER
 

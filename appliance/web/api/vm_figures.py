@@ -6,8 +6,7 @@ import msgspec
 from aiohttp import web
 
 from appliance.accounts import Role
-from appliance.vm_points import Span
-from appliance.vm_usage import DiskRate, NicRate
+from appliance.vm_figure import DiskRate, NicRate, Span
 from appliance.web.api.body import answer, key
 from appliance.web.api.endpoint import Endpoint
 from appliance.web.api.query import Param, Position, given
