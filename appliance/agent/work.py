@@ -93,11 +93,13 @@ class Worker:
 
     def _send(self, job: Job, path: str, body: dict[str, Any]) -> None:
         try:
-            self.control.insist("POST", path, {"attempt": job.attempt, **body})
+            answer = self.control.insist("POST", path, {"attempt": job.attempt, **body})
         except Refused as error:
             if error.status in (400, 413, 422):  # asked again, it would be refused again
                 raise StepFailed(error.code or "refused", error.message) from error
             _abandon_or_raise(error)
+        else:
+            self._heed(answer.body)
 
     def _report(self, job: Job, **fields: Any) -> None:
         try:

@@ -1,6 +1,7 @@
 """Virtual machines, which many computers have none of: what works with them is imported when it is first needed."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Collection, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from appliance.assembly.parts import Run
 from appliance.assembly.pools import Storage
 from appliance.reconcile.isos import Isos
 from appliance.reconcile.jobs import JobKind, Running
+from appliance.reconcile.surviving import Surviving
 from appliance.store import isos as stored_isos
 from appliance.store.census import has_hosts
 from appliance.task import VMS, VMS_BULK
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from appliance.reconcile.seed_discs import SeedDiscs
     from appliance.reconcile.vm_statistics.parts import FigureParts
     from appliance.reconcile.vms.parts import VmParts
+
+log = logging.getLogger(__name__)
 
 SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 """Where there is one of these, the appliance's own computer is a host."""
@@ -88,9 +92,7 @@ class VirtualMachines:
 
     async def _autostart(self) -> None:
         """Then it has nothing more to do, and a loop of the daemon never ends."""
-        known = await self._on.store.read(has_hosts)
-        await self._need()
-        if not known:
+        if not await self._need():
             await self.parts.autostarting.pass_by()
         await self.parts.autostarting.run()
         await asyncio.Event().wait()
@@ -110,9 +112,13 @@ class VirtualMachines:
             return None
         return {each.seen.id for each in everything.vms}
 
-    async def _need(self) -> None:
-        if not await self._on.store.read(has_hosts):
-            await self._needed.wait()
+    async def _need(self) -> bool:
+        """Whether there was a host from the beginning."""
+        with Surviving(log, "VMs of the store's hosts wait until somebody looks at them"):
+            if await self._on.store.read(has_hosts):
+                return True
+        await self._needed.wait()
+        return False
 
     async def _job(self, running: Running) -> dict[str, Any]:
         return await self.parts.jobs.run(running)

@@ -64,7 +64,8 @@ class SeedDiscs:
 
     async def run(self, bus: Bus, present: Present) -> None:
         """Remove discs whose VMs are gone, and let VMs read the others; runs until cancelled."""
-        await asyncio.to_thread(self._let_read_all)
+        with Surviving(log, "VMs may not be able to read their seeds"):
+            await asyncio.to_thread(self._let_read_all)
         with bus.subscribe(16) as subscription:
             while True:
                 with Surviving(log, "seeds of deleted VMs stay"):

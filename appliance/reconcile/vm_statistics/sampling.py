@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from appliance.errors import ApplianceError
 from appliance.events import Bus, Measured
 from appliance.hypervisor.driver import HostDriver
+from appliance.reconcile.surviving import Surviving
 from appliance.reconcile.vm_statistics.keeping import EVERY as WRITTEN_EVERY
 from appliance.reconcile.vm_statistics.keeping import Keeping
 from appliance.reconcile.vm_statistics.series import Series
@@ -103,7 +103,7 @@ class Sampling:
         finally:
             for each in self.known.series.values():
                 each.close()
-            with suppress(TimeoutError):
+            with Surviving(log, "statistics of VMs of the last minutes are lost"):
                 async with asyncio.timeout(LAST_WRITE):
                     await self._keeping.write(self.known.series, self._clock())
 
@@ -116,11 +116,10 @@ class Sampling:
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """A task for each host that there is by now."""
-        try:
-            hosts = await self._hosts()
-        except ApplianceError as error:
-            log.warning("which hosts of VMs there are cannot be read: %s", error)
-            return
+        with Surviving(log, "which hosts of VMs there are is looked up later"):
+            self._follow_these(await self._hosts(), tasks)
+
+    def _follow_these(self, hosts: Mapping[str, HostDriver], tasks: asyncio.TaskGroup) -> None:
         for name, (host, task) in tuple(self._sampled.items()):
             if hosts.get(name) is not host:
                 task.cancel()
@@ -135,23 +134,25 @@ class Sampling:
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
-            try:
-                counted = await host.statistics()
-            except ApplianceError:  # whoever looks at the host says why
-                self.known.silent(name)
-            else:
-                self.known.take(name, counted, loop.time(), self._clock())
-                self._bus.publish(Measured(name))
+            with Surviving(log, f"what VMs on {name} use is not known at this moment"):
+                await self._sample_once(name, host)
             await asyncio.sleep(pause(loop.time() - begun))
+
+    async def _sample_once(self, name: str, host: HostDriver) -> None:
+        try:
+            counted = await host.statistics()
+        except ApplianceError:  # whoever looks at the host says why
+            self.known.silent(name)
+            return
+        self.known.take(name, counted, asyncio.get_running_loop().time(), self._clock())
+        self._bus.publish(Measured(name))
 
     async def _keep(self) -> None:
         loop, known = asyncio.get_running_loop(), self.known
         while True:
             await asyncio.sleep(WRITTEN_EVERY)
-            try:
+            with Surviving(log, "statistics of VMs are kept later"):
                 await self._write()
-            except ApplianceError as error:
-                log.warning("statistics of VMs cannot be kept: %s", error)
             known.tidy(loop.time())
 
     async def _write(self) -> None:

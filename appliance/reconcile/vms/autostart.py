@@ -58,9 +58,12 @@ class Autostarting:
 
     async def pass_by(self) -> None:
         """Start nothing before the computer is started anew: the first host came to be known only now."""
-        now = self._rooms.clock()
-        await self._rooms.store.write(lambda db: vm_work.pass_by(db, now))
-        await self.step()
+        while True:
+            with Surviving(log, "that no VM is to be started is noted later"):
+                await self._rooms.store.write(lambda db: vm_work.pass_by(db, self._rooms.clock()))
+                await self.step()
+                return
+            await asyncio.sleep(AGAIN)
 
     async def step(self) -> float | None:
         """Start the next one; seconds until the one after it is due. None: there is none left."""

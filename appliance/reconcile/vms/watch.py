@@ -51,8 +51,7 @@ class VmWatch:
         for address in self._watched.keys() - hosts.keys():
             host, task = self._watched.pop(address)
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})  # our own cancellation goes through
             self._before.pop(address, None)
             await self._rooms.let_go(host)
         for address in hosts.keys() - self._watched.keys():

@@ -15,7 +15,7 @@ from appliance.web.console.page import render, see_other, who
 from appliance.web.console.vm_choices import choices
 from appliance.web.console.vm_forms import MISTAKES, change_page, stored_of, typed_in
 from appliance.web.console.vms import discs, vms_of
-from appliance.web.forms import fields, text
+from appliance.web.forms import fields, readable, text
 from appliance.web.problem import status_of
 
 DISK = ("from", "size", "bus")
@@ -170,7 +170,8 @@ def _boot_page(
 
 async def save_boot(request: web.Request) -> web.Response:
     """POST /vms/{key}/boot/edit with ``boot`` once for each place."""
-    sent = await request.post()
+    with readable():
+        sent = await request.post()
     typed = [each for each in sent.getall("boot", []) if isinstance(each, str) and each]
     try:
         await _change(request, VmChange(boot=tuple(typed)))
