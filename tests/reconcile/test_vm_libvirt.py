@@ -83,7 +83,7 @@ async def test_what_others_do_with_it_is_seen(world, bench):
 async def _watched(world):
     """Whoever watches has looked once."""
     async with asyncio.timeout(20):
-        while not any(each.vms for each in world.watch._before.values()):
+        while not any(vm.name == "web1" for each in world.watch._before.values() for vm in each.vms):
             await asyncio.sleep(0.01)
 
 
